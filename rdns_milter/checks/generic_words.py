@@ -1,0 +1,136 @@
+"""The words and domains by which `generic` knows an access network or a sender of mail.
+
+Tables only, immutable: no function, no decision. Points are those of generic.py, where THRESHOLD says how many make a
+name generic. Words are matched whole (a name is cut at dots, dashes and digits), stems inside longer words.
+"""
+
+# ruff: noqa: SIM905 - quoted one by one the words would fill three times the lines
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+# stands where nobody has set a name
+PLACEHOLDERS = frozenset(
+    "generic localhost unassigned unallocated unused unconfigured undefined unknown noptr nordns reserved invalid".split()
+)
+
+_POINTS = {
+    # says by itself how the line is made or that the address changes
+    3: """
+        dyn dynamic dynip dynamicip dynadsl dyndsl ddns dinamic dinamico dinamica dynamique dynamisch dhcp bootp ppp
+        pppoe pppoa pptp dial dialup dialin dsl adsl vdsl xdsl sdsl hdsl shdsl idsl gdsl dslam isdn modem modems
+        cablemodem modemcable catv docsis hfc broadband breitband bredband bredbaand laajakaista ftth fttb fttx fttc fttp
+        gpon epon wimax gprs umts hsdpa hspa evdo cdma lte genericrev dclient slip megaline neoplus
+    """,
+    # says who sits at the end of the line
+    2: """
+        pool pools cable kabel cabel cabo mobile mobil movil wireless wifi wlan wlans cust custs customer customers kunden
+        kunde cliente clientes clienti client clients abo abonent abonne abonnes abonado subs subscriber subscribers
+        subnet user users usuario usuarios cpe bb bband surfer residential retail resnet dorm dorms access wline bbcs
+        fiber fibre fibra fios hotspot revip inaddr ipoe bras lns bng telecable priv speedy fls
+    """,
+    # goes with a number or an address, says nothing without
+    1: """
+        static sta stat statik statica staticip fixed fix fixip ip ips host hst node rev reverse home house res biz
+        business isp nat lan net network pc pcs adr addr ipaddr members member vps vds vm vserver cloud compute instance
+        node nodes h cm dh cc cp lns nas bas ras dc line leased ll inet connect customerip wan upc hsi hsia
+        telecom telekom hosted rdns ipv ap band link ds lightspeed red
+    """,
+}
+WORDS = MappingProxyType(
+    {word: points for points, words in _POINTS.items() for word in words.split()} | dict.fromkeys(PLACEHOLDERS, 3)
+)
+
+# parts that may make up a word of two ("dynpool", "adslcust"); one-letter words would make anything up
+PARTS = MappingProxyType({word: points for word, points in WORDS.items() if len(word) > 1})
+
+# matched anywhere inside a word of five letters or more
+STEMS = ("adsl", "vdsl", "xdsl", "sdsl", "dhcp", "pppoe", "dialup", "dialin", "broadband", "ftth", "gprs", "wimax")
+# matched at the beginning or the end of such a word
+EDGES = ("dsl", "cablemodem", "catv", "umts")
+
+# of several parts, so looked for in the whole name
+PHRASES = (
+    "dial-up", "hosted-by", "in-addr", "no-rdns", "no-reverse", "no-ptr", "no-dns", "not-assigned", "not-set",
+    "rdns-not", "reverse-not", "default-rdns", "reverse-dns", "not-configured",
+)  # fmt: skip
+
+# in the registered domain: an access provider's name, worth one point
+PROVIDER_STEMS = (
+    "dsl", "cable", "kabel", "catv", "broadband", "dialup", "wireless", "telecom", "telekom", "telefon", "fibr", "fiber",
+    "bband", "netvigator", "mobile", "ftth", "ovh",
+)  # fmt: skip
+
+MAIL_WORDS = frozenset(
+    """
+    mail mx mta smtp esmtp smtps out outbound outgoing mout outmx relay relais mailer bounce bounces newsletter newsletters
+    listserv exim postfix exchange exch imap zimbra esa ironport barracuda spamfilter antispam spam mimecast fortimail
+    postmaster posta poczta pochta correo correos correio courriel epost posti levelezes delivery dispatch sender notify
+    notification notifications transactional campaign marketing news lists bulk egress smarthost mimesweeper mbox emv
+    """.split()
+)
+# a network's point of presence is "pop", too: these count in the first label only
+MAIL_WORDS_FIRST = frozenset("pop list post send info owa alerts noreply".split())
+MAIL_STEMS = ("mail", "smtp")
+
+# a machine somebody cares for; in the first label
+INFRASTRUCTURE = frozenset(
+    """
+    gw gateway gate fw firewall router rtr ns dns vpn www web server srv svr serv serwer proxy sv db ftp voip pbx monitor
+    cpanel plesk whm hosting webhost hq remote edge autodiscover cluster app api portal intranet cloudserver box gator
+    """.split()
+)
+DEDICATED = frozenset("dedicated dedi ded dediserver rootserver colo colocation".split())
+
+# Networks, or parts of them, that hold customers only: two points for whatever is in them. Most access networks need no
+# entry, for their names hold the address or a word; here are those whose names often hold neither.
+ACCESS = frozenset(
+    """
+    t-ipconnect.de t-dialin.net arcor-ip.net vodafone-ip.de kabel-deutschland.de versanet.de versatel-1u1.de alicedsl.de
+    d1-online.com dyn.telefonica.de pool.telefonica.de surfer.at proxad.net
+    abo.wanadoo.fr abo.orange.fr abo.bbox.fr rev.sfr.net rev.gaoland.net rev.numericable.fr cybercable.fr
+    access.telenet.be static.telenet.be dynamic.ziggo.nl home.nl btcentralplus.com btopenworld.com virginm.net
+    bb.sky.com skybroadband.com rima-tde.net netcabo.pt tvcabo.pt retail.telecomitalia.it priv.bahnhof.se
+    cust.bahnhof.se bbcust.telenor.se cust.telenor.se bb.online.no dhcp.inet.fi elisa-laajakaista.fi rdsnet.ro
+    red.bezeqint.net alshamil.net.ae airtelbroadband.in in2cable.com actcorp.in ocn.ne.jp bbtec.net nttpc.ne.jp zaq.ne.jp
+    rev.home.ne.jp ap.nuro.jp hkcable.com.hk dynamic.hinet.net 163data.com.cn cncnet.net viettel.vn vdc.vn vnpt.vn fpt.vn
+    telepar.net.br brasiltelecom.net.br veloxzone.com.br virtua.com.br prod-infinitum.com.mx cm.vtr.net yota.ru
+    hsd1.comcast.net myvzw.com optonline.net res.rr.com biz.rr.com res.spectrum.com biz.spectrum.com mycingular.net
+    tmodns.net shawcable.net cpe.net.cable.rogers.com dsl.bell.ca mc.videotron.ca
+    members.linode.com clients.your-server.de contaboserver.net stratoserver.net onlinehome-server.info
+    onlinehome-server.com ip.secureserver.net rev.poneytelecom.eu bc.googleusercontent.com vps.ovh.net
+    """.split()
+)
+
+# Who sends mail for a living: their numbered hosts are not a pool, whatever else the name holds.
+SENDERS = frozenset(
+    """
+    google.com gmail.com outlook.com hotmail.com live.com msn.com microsoft.com office365.com amazonses.com amazon.com
+    sendgrid.net sendgrid.com mandrillapp.com rsgsv.net mcsv.net mcdlv.net mailchimp.com mailgun.net mailgun.org mailgun.us
+    mailgun.info mtasv.net sparkpostmail.com sparkpost.com salesforce.com exacttarget.com yahoo.com yahoodns.net aol.com
+    apple.com me.com icloud.com qq.com 163.com 126.com yeah.net netease.com aliyun.com sina.com.cn sohu.com
+    kundenserver.de rzone.de gmx.net gmx.de web.de mailbox.org perfora.net zoho.com zoho.eu zoho.in zohomail.com
+    messagingengine.com protonmail.ch proton.ch mimecast.com pphosted.com gpphosted.com ppe-hosted.com barracuda.com
+    barracudanetworks.com facebook.com facebookmail.com linkedin.com twitter.com x.com constantcontact.com ccsend.com
+    hubspotemail.net hubspot.com pardot.com marketo.org mktomail.com mktdns.com sendinblue.com brevosend.com brevo.com
+    mailin.fr mailjet.com mailersend.net customeriomail.com intercom-mail.com zendesk.com zdsys.com github.com migadu.com
+    gandi.net hostedemail.com emailsrvr.com unifiedlayer.com websitewelcome.com dreamhost.com mailchannels.net
+    privateemail.com titan.email runbox.com tutanota.de tutao.de posteo.de kasserver.com ispgateway.de messagelabs.com
+    antispameurope.com hornetsecurity.com mailhop.org yandex.net yandex.ru mail.ru rambler.ru ukr.net fwdcdn.com
+    seznam.cz onet.pl wp.pl cloudfilter.net responsys.net silverpop.com cheetahmail.com chtah.net epsl1.com bmsend.com
+    createsend.com aweber.com getresponse.com klaviyomail.com iterable.com activehosted.com acems1.com acemsrvc.com
+    infusionmail.com elasticemail.net smtp2go.com smtp.com socketlabs.com email-od.com mxroute.com mxrouting.net
+    registrar-servers.com spamexperts.com antispamcloud.com mailspamprotection.com iphmx.com trendmicro.com
+    trendmicro.eu reflexion.net appriver.com sophos.com retarus.com debian.org kernel.org gnu.org apache.org python.org
+    freebsd.org sourceforge.net ebay.com paypal.com groupon.com netflix.com booking.com cisco.com oracle.com ibm.com
+    """.split()
+)
+
+# Second labels under which countries register (a short cut of the Public Suffix List: here a wrong cut costs little).
+SECOND_LEVEL = frozenset(
+    """
+    ac ad asn co com edu ed go gob gov gouv gub gv id in info ind k12 lg ltd me mil mod my name ne net nhs nic nom org or
+    plc psi sch tm web
+    """.split()
+)

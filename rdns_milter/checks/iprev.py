@@ -1,0 +1,51 @@
+"""The reverse name: does the client's address have one, and does it resolve back?
+
+Finds the fact and no more: never says what should follow from it, never takes DNS trouble for the absence of a name.
+
+RFC 8601 2.7.3 and 3 (iprev); RFC 2317 (the PTR record may stand behind a CNAME: the resolver follows it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..evidence import Iprev
+from ..lookup import Answer, Lookup, Question, forward_type
+from ..names import Address, is_hostname, is_special_use, parse_address, reverse_name
+
+
+async def iprev(lookup: Lookup, address: Address, max_names: int) -> Iprev:
+    """The result for an address. At most `max_names` PTR names are looked up, all at once; they are sorted before the cut,
+    so that the outcome does not hang on the order of the answer. A name that confirms wins over errors of the others."""
+    (answer,) = await lookup.ask((Question(reverse_name(address), "PTR"),))
+    if answer.temporary:
+        return Iprev("temperror", answer.status)
+    published = sorted(set(answer.names()))
+    if not published:
+        return Iprev("permerror", "no-ptr")
+    usable = [name for name in published if _is_usable(name)][:max_names]
+    if not usable:
+        return Iprev("fail", "bad-name", (), tuple(published[:max_names]), len(published))
+    kind = forward_type(address)
+
+    def confirms(answer: Answer) -> bool:
+        return any(parse_address(text) == address for text in answer.names())
+
+    forward = await lookup.ask([Question(name, kind) for name in usable], enough=confirms)
+    confirmed = tuple(name for name, answer in zip(usable, forward, strict=True) if confirms(answer))
+    result, reason = ("pass", "confirmed") if confirmed else _unconfirmed(forward)
+    return Iprev(result, reason, confirmed, tuple(usable), len(published))
+
+
+def _is_usable(name: str) -> bool:
+    """Host names only: what is not one could not be looked up without risk, or means nothing in the public DNS."""
+    return is_hostname(name) and not is_special_use(name)
+
+
+def _unconfirmed(answers: Sequence[Answer]) -> tuple[str, str]:
+    for answer in answers:
+        if answer.temporary:
+            return "temperror", answer.status
+    if any(answer.values for answer in answers):
+        return "fail", "not-confirmed"
+    return "fail", "no-forward"

@@ -1,0 +1,113 @@
+"""What one SPF check knows so far, and how it comes to know more: the answers that are in, the one that is missing, and what
+is asked ahead meanwhile.
+
+Waits, by way of the Lookup, for what the evaluation misses and for nothing else. Knows no pyspf, and decides nothing.
+
+RFC 7208 4.6.4 (how much a record may ask).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..lookup import Answer, Lookup, Question, Type
+from ..names import Address, Mailbox
+from .spf_macro import PERSONAL, name_to_ask, values
+from .spf_plan import Neighbours, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """RFC 7208 4.6.4: terms that look something up, and lookups that find nothing; one more is `permerror`."""
+
+    lookup_limit: int = 10
+    void_limit: int = 2
+
+    @property
+    def questions(self) -> int:
+        """More than these limits let a record ask (an `mx`: eleven; the client's names: eleven): a bound for our mistakes."""
+        return 12 * self.lookup_limit + 30
+
+
+class Missing(Exception):
+    """An answer is not there yet."""
+
+
+class Knowledge:
+    """The answers of one check, and what is the same however often its record is evaluated.
+
+    `worth`: what the macro letters stand for. `letters`: those that were expanded. `missing`: the questions that the last
+    evaluation could not do without; `forget_missing` before the next."""
+
+    def __init__(self, address: Address, mailbox: Mailbox, helo: str, limits: Limits) -> None:
+        self.address = address
+        self.domain = mailbox.domain
+        self.limits = limits
+        # RFC 7208 4.3: without a local part it is "postmaster".
+        self.worth = values(address, mailbox.local or "postmaster", mailbox.domain, helo)
+        self.neighbours = Neighbours(address)
+        self.letters: set[str] = set()
+        self.missing: list[Question] = []
+        self._known: dict[Question, Answer] = {}
+        self._asked: set[Question] = set()
+        self._used: set[Question] = set()
+        self._plan = Plan(address, self.neighbours, mailbox.domain, self.worth, limits.lookup_limit)
+
+    def answer(self, name: str, kind: Type) -> Answer | None:
+        """The answer to a question, None if DNS cannot be asked that. Raises Missing, and notes what is."""
+        question = Question(name_to_ask(name), kind)
+        if not question.name:
+            return None
+        answer = self._known.get(question)
+        if answer is None:
+            self.missing.append(question)
+            raise Missing
+        self._used.add(question)
+        return answer
+
+    def forget_missing(self) -> None:
+        """Before another evaluation."""
+        self.missing.clear()
+
+    async def learn(self, lookup: Lookup) -> bool:
+        """Wait until what is missing is known; meanwhile ask ahead, and look further ahead with each answer. False if that
+        would be too much."""
+        while missing := [question for question in self.missing if question not in self._known]:
+            wanted = dict.fromkeys(missing)
+            for question in self._plan.wanted(self._known):
+                if question in self._asked or len(self._asked) + len(wanted) < self.limits.questions:
+                    wanted[question] = None
+            if not self._take(wanted, await lookup.first(tuple(wanted))):
+                return False
+        return True
+
+    async def learn_shortly(self, lookup: Lookup) -> None:
+        """Give what is missing a moment and no more: it is known that the domain's record is in, which is enough."""
+        record = Question(self.domain, "TXT")
+        questions = (record, *self.missing)
+        self._take(self.missing, await lookup.ask(questions, enough=lambda answer: answer.question == record))
+
+    def _take(self, questions: Iterable[Question], answers: Sequence[Answer]) -> bool:
+        """Keep the answers; whether there was a new one, and the bound on questions is kept."""
+        self._asked.update(questions)
+        before = len(self._known)
+        for answer in answers:
+            self._known.setdefault(answer.question, answer)
+        return before < len(self._known) and len(self._asked) <= self.limits.questions
+
+    @property
+    def ttl(self) -> float:
+        """Seconds for which all answers that an evaluation has used hold; infinite without any."""
+        return min((self._known[question].ttl for question in self._used), default=math.inf)
+
+    @property
+    def vain(self) -> int:
+        """How many questions were asked and never used."""
+        return len(self._asked - self._used)
+
+    @property
+    def personal(self) -> bool:
+        """Whether the result belongs to this message alone."""
+        return bool(self.letters & PERSONAL)

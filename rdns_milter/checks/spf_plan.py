@@ -1,0 +1,289 @@
+"""What an SPF record will need next: the questions that its terms lead to, before the evaluation comes to them.
+
+Foresees, and never decides: a question too many costs a packet, one too few a round trip, and neither changes a result. Pure;
+knows no pyspf and asks nothing itself.
+
+RFC 7208 4.6.4 (limits: what the evaluation would not ask is not foreseen either), 5 (mechanisms), 6 (modifiers).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address
+from types import MappingProxyType
+
+from ..lookup import Answer, Question, Type, forward_type
+from ..names import Address, reverse_name
+from .spf_macro import TEXT_ONLY, MacroError, cut_to_name, expand, name_in_answer, name_to_ask
+
+MAX_RECORD = 4096  # octets of a record that is evaluated; RFC 7208 3.4 wants less than 512
+MAX_HOSTS = 10  # of an MX or PTR answer (RFC 7208 4.6.4)
+MAX_TERMS = 40  # of a tree that are foreseen, however high the limit is set
+
+_MODIFIER = re.compile(r"([a-z][a-z0-9_.-]*)=(.*)\Z", re.IGNORECASE)
+_MECHANISM = re.compile(r"([+?~-]?)([a-z0-9]+)(?::(.*))?\Z", re.IGNORECASE)
+_PREFIXES = re.compile(r"(?:/([0-9]{1,3}))?(?://([0-9]{1,3}))?\Z")
+
+
+class Outcome(Enum):
+    """What is known of a term, or of a whole record: it matches (a record: pass), it does not, it may, or the evaluation
+    ends there with an error."""
+
+    MATCH = "match"
+    NO = "no"
+    MAYBE = "maybe"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One mechanism: its kind, the name it is about ("" if that cannot be foreseen), the length of the client's prefix.
+    Of those that need no lookup only the first that matches is a step; its kind is "match"."""
+
+    qualifier: str
+    kind: str
+    name: str = ""
+    prefix: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What of an SPF record matters here: the steps up to the first that surely matches, and where `redirect=` and `exp=`
+    lead."""
+
+    steps: tuple[Step, ...]
+    redirect: str = ""
+    explanation: str = ""
+
+
+class Neighbours:
+    """Which addresses lie in the client's network of a given prefix length. Remembers what it was asked: the same
+    addresses are compared in every run."""
+
+    def __init__(self, client: Address) -> None:
+        self._client = client
+        self._known: dict[tuple[Question | str, int], bool] = {}
+
+    def has(self, text: str, prefix: int) -> bool:
+        """Whether the address of the client's family that a text denotes is one. Raises ValueError."""
+        key = text, prefix
+        if key not in self._known:
+            other = IPv4Address(text) if self._client.version == 4 else IPv6Address(text)
+            shift = self._client.max_prefixlen - prefix
+            self._known[key] = int(self._client) >> shift == int(other) >> shift
+        return self._known[key]
+
+    def has_any(self, answer: Answer, prefix: int) -> bool:
+        """Whether one of the addresses of an answer is one. Raises ValueError."""
+        key = answer.question, prefix
+        if key not in self._known:
+            client, shift = int(self._client), self._client.max_prefixlen - prefix
+            kind = IPv4Address if self._client.version == 4 else IPv6Address
+            self._known[key] = any(client >> shift == int(kind(text)) >> shift for text in answer.names())
+        return self._known[key]
+
+
+def exchanges(answer: Answer) -> list[str]:
+    """The hosts of an MX answer in order of preference, then name: "" for what is no host."""
+    pairs = sorted(value for value in answer.values if isinstance(value, tuple))
+    return [name_in_answer(name) for _, name in pairs]
+
+
+def pointers(answer: Answer) -> list[str]:
+    """The names of a PTR answer that are looked at: sorted before the cut, so that the order of the answer is no matter."""
+    return sorted({name for value in answer.names() if (name := name_in_answer(value))})[:MAX_HOSTS]
+
+
+def policy_of(answer: Answer) -> str:
+    """The SPF record of a TXT answer (RFC 7208 4.5); "" if there is none, or not one, or one that is not evaluated."""
+    found = [value for value in answer.values if isinstance(value, bytes) and value[:6].lower() == b"v=spf1"]
+    records = [value for value in found if value[6:7] in (b"", b" ")]
+    if len(records) != 1 or len(records[0]) > MAX_RECORD or not records[0].isascii():
+        return ""
+    return records[0].decode("ascii")
+
+
+class Plan:
+    """What one check will ask, foreseen from the answers that are in. `letters`: what the macros stand for; `terms`: the
+    limit of terms that look something up."""
+
+    def __init__(
+        self, client: Address, neighbours: Neighbours, domain: str, letters: Mapping[str, str], terms: int
+    ) -> None:
+        self._client = client
+        self._neighbours = neighbours
+        self._domain = domain
+        self._letters = letters
+        self._terms = min(terms, MAX_TERMS)
+        self._forward = forward_type(client)
+        self._records: dict[str, Record | None] = {}
+        self._known: Mapping[Question, Answer] = {}
+        self._wanted: dict[Question, None] = {}
+        self._left = 0
+
+    def wanted(self, known: Mapping[Question, Answer]) -> list[Question]:
+        """The questions not yet answered that the evaluation may come to, in the order in which it would."""
+        self._known = known
+        self._wanted = {}
+        self._left = self._terms
+        self._record(self._domain, top=True)
+        return list(self._wanted)
+
+    def _answer(self, name: str, kind: Type) -> Answer | None:
+        """The answer, or None if it is still wanted. A name that cannot be asked has no records."""
+        question = Question(name_to_ask(name), kind)
+        if not question.name:
+            return Answer(question, "bad-name")
+        answer = self._known.get(question)
+        if answer is None:
+            self._wanted[question] = None
+        return answer
+
+    def _record(self, domain: str, top: bool = False) -> Outcome:
+        """What is known of the result of a domain's record."""
+        answer = self._answer(domain, "TXT")
+        if answer is None:
+            return Outcome.MAYBE
+        if domain not in self._records:
+            self._records[domain] = self._read(policy_of(answer), domain)
+        record = self._records[domain]
+        if record is None:
+            return Outcome.STOP
+        certain = True
+        for step in record.steps:
+            outcome = self._step(step, domain)
+            if outcome is Outcome.NO:
+                continue
+            if top and step.qualifier == "-" and record.explanation and outcome is not Outcome.STOP:
+                self._answer(record.explanation, "TXT")
+            if outcome is Outcome.MAYBE:
+                certain = False
+            elif not certain:
+                return Outcome.MAYBE
+            elif outcome is Outcome.STOP:
+                return Outcome.STOP
+            else:
+                return Outcome.MATCH if step.qualifier == "+" else Outcome.NO
+        behind = self._redirected(record, top)
+        return behind if certain else Outcome.MAYBE
+
+    def _redirected(self, record: Record, top: bool) -> Outcome:
+        if not record.redirect:
+            return Outcome.NO
+        self._left -= 1
+        return self._record(record.redirect, top) if self._left >= 0 else Outcome.STOP
+
+    def _step(self, step: Step, domain: str) -> Outcome:
+        if step.kind == "match":
+            return Outcome.MATCH
+        self._left -= 1
+        if self._left < 0:
+            return Outcome.STOP
+        if step.kind == "ptr" or not step.name:
+            return self._pointer(step.name)
+        if step.kind == "include":
+            return self._record(step.name)
+        return self._mx(step) if step.kind == "mx" else self._addresses(step)
+
+    def _addresses(self, step: Step) -> Outcome:
+        """`a` and `exists` (RFC 7208 5.3, 5.7)."""
+        answer = self._answer(step.name, "A" if step.kind == "exists" else self._forward)
+        if answer is None:
+            return Outcome.MAYBE
+        if answer.temporary:
+            return Outcome.STOP
+        matches = bool(answer.values) if step.kind == "exists" else self._neighbours.has_any(answer, step.prefix)
+        return Outcome.MATCH if matches else Outcome.NO
+
+    def _mx(self, step: Step) -> Outcome:
+        """RFC 7208 5.4. The hosts are compared one after the other, but all asked at once."""
+        answer = self._answer(step.name, "MX")
+        if answer is None:
+            return Outcome.MAYBE
+        if answer.temporary or len(answer.values) > MAX_HOSTS:
+            return Outcome.STOP
+        outcome = Outcome.NO
+        for host in filter(None, exchanges(answer)):
+            addresses = self._answer(host, self._forward)
+            if addresses is None:
+                outcome = Outcome.MAYBE
+            elif outcome is Outcome.NO and addresses.temporary:
+                return Outcome.STOP
+            elif self._neighbours.has_any(addresses, step.prefix):
+                return Outcome.MATCH if outcome is Outcome.NO else outcome
+        return outcome
+
+    def _pointer(self, suffix: str) -> Outcome:
+        """RFC 7208 5.5, and %{p}: whatever goes wrong with a name, the name does not count."""
+        answer = self._answer(reverse_name(self._client), "PTR")
+        if answer is None:
+            return Outcome.MAYBE
+        names = pointers(answer)
+        forward = [self._answer(name, self._forward) for name in names]
+        if None in forward or not suffix:
+            return Outcome.MAYBE
+        full = self._client.max_prefixlen
+        for name, addresses in zip(names, forward, strict=True):
+            ours = name == suffix or name.endswith("." + suffix)
+            if ours and addresses is not None and self._neighbours.has_any(addresses, full):
+                return Outcome.MATCH
+        return Outcome.NO
+
+    def _read(self, policy: str, domain: str) -> Record | None:
+        """A record of the RFC's grammar, as far as it matters here; None if the evaluation ends with an error."""
+        if not policy:
+            return None
+        steps: list[Step] = []
+        targets: dict[str, str] = {}
+        name = partial(self._name, domain=domain)
+        try:
+            for term in filter(None, policy.split(" ")[1:]):
+                modifier = _MODIFIER.match(term)
+                if modifier is not None:
+                    if modifier[1].lower() in ("redirect", "exp"):
+                        targets[modifier[1].lower()] = name(modifier[2])
+                elif len(steps) <= self._terms and not (steps and steps[-1].kind == "match"):
+                    steps += self._mechanism(term, domain, name)
+        except ValueError:
+            return None
+        return Record(tuple(steps), targets.get("redirect", ""), targets.get("exp", ""))
+
+    def _mechanism(self, term: str, domain: str, name: Callable[[str], str]) -> list[Step]:
+        """The step that a mechanism is, if it is one. Raises ValueError if it breaks the grammar."""
+        lengths = _PREFIXES.search(term)
+        found = _MECHANISM.match(term[: lengths.start()] if lengths else term)
+        if found is None or lengths is None:
+            raise ValueError(term)
+        qualifier, kind, spec = found[1] or "+", found[2].lower(), found[3]
+        if kind in _FAMILIES:
+            length = int(lengths[1] or self._client.max_prefixlen)
+            ours = _FAMILIES[kind] == self._client.version and self._neighbours.has(spec or "", length)
+            return [Step(qualifier, "match")] if ours else []
+        if kind == "all":
+            return [Step(qualifier, "match")]
+        if kind not in _LOOKING_UP:
+            raise ValueError(term)
+        length = int(lengths[1 if self._client.version == 4 else 2] or self._client.max_prefixlen)
+        if length > self._client.max_prefixlen:
+            raise ValueError(term)
+        return [Step(qualifier, kind, domain if spec is None else name(spec), length)]
+
+    def _name(self, spec: str, domain: str) -> str:
+        """What a domain-spec expands to; "" if that takes the client's validated name. Raises MacroError."""
+
+        def value(letter: str) -> str:
+            if letter in TEXT_ONLY:
+                raise MacroError(spec)
+            return domain if letter == "d" else self._letters.get(letter, "")
+
+        if "%{p" in spec.lower():
+            return ""
+        return cut_to_name(expand(spec, value))
+
+
+_FAMILIES: Mapping[str, int] = MappingProxyType({"ip4": 4, "ip6": 6})
+_LOOKING_UP = frozenset(("a", "mx", "ptr", "exists", "include"))

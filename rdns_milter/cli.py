@@ -1,0 +1,150 @@
+"""The command: rdns-milter run, check, config.
+
+Reads arguments and hands on; knows no DNS, no rule and no SMTP. libmilter is imported for `run` alone.
+
+DESIGN section 3; sysexits(3) for the exit status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from . import __version__
+from .config import DEFAULT_PATH, Config, ConfigError, load, show, warnings
+from .endpoints import parse_nameserver
+from .names import parse_address
+from .sample import sample
+
+EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_CONFIG = 0, 2, 69, 78
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = parser().parse_args(arguments)
+    command: Command = options.command
+    try:
+        return command(options)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EX_CONFIG
+    except BrokenPipeError:
+        sys.stderr.close()
+        return EX_OK
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line. The manual page is made from it."""
+    top = argparse.ArgumentParser(prog="rdns-milter", description=_DESCRIPTION)
+    top.add_argument("--version", action="version", version=f"rdns-milter {__version__}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_check(commands)
+    _add_config(commands)
+    return top
+
+
+_DESCRIPTION = "A milter for Postfix and Sendmail that judges SMTP clients by reverse DNS, HELO and SPF."
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser("run", help="serve the MTA, in the foreground")
+    _add_config_option(run)
+    run.add_argument(
+        "-n", "--dry-run", action="store_true", help="check the config, bind the socket, report, and leave"
+    )
+    run.set_defaults(command=_run)
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = commands.add_parser("check", help="judge one client as the milter would, and show why")
+    check.add_argument("address", metavar="IP", help="the client's address")
+    check.add_argument("--helo", metavar="NAME", default="", help="what it says in HELO or EHLO")
+    check.add_argument("--from", metavar="ADDR", dest="mailfrom", default="", help="MAIL FROM; none: the null sender")
+    check.add_argument("--rcpt", metavar="ADDR", default="", help="RCPT TO")
+    _add_config_option(check)
+    check.add_argument("--dns", metavar="HOST:PORT", help="the name server to ask, instead of the config's")
+    check.add_argument("--json", action="store_true", help="for programs")
+    check.set_defaults(command=_check)
+
+
+def _add_config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    config = commands.add_parser("config", help="check or show the configuration")
+    _add_config_option(config)
+    what = config.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--check", dest="command", action="store_const", const=_config_check, help="valid or not, and why"
+    )
+    what.add_argument("--show", dest="command", action="store_const", const=_config_show, help="the values in force")
+    what.add_argument(
+        "--sample", dest="command", action="store_const", const=_config_sample, help="the annotated default"
+    )
+
+
+def _add_config_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-c", "--config", metavar="FILE", help=f"the config file (default: {DEFAULT_PATH}, if it is there)"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = load(options.config)
+    try:
+        from .server import run
+    except ImportError as error:
+        return _fail(f"run needs pymilter and libmilter: {error}", EX_UNAVAILABLE)
+    return run(config, options.config, options.dry_run, lambda text: print(f"rdns-milter: {text}", file=sys.stderr))
+
+
+def _check(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from .check import Client, as_json, examine, show
+    from .nameservers import NoNameservers, nameservers
+
+    address = parse_address(options.address)
+    if address is None:
+        return _fail(f"{options.address!r} is no IP address", EX_USAGE)
+    config = load(options.config)
+    try:
+        asked = (parse_nameserver(options.dns),) if options.dns else nameservers(config.dns.nameservers)
+    except ValueError as error:
+        return _fail(str(error), EX_USAGE)
+    except NoNameservers as error:
+        return _fail(str(error), EX_UNAVAILABLE)
+    outcome = examine(Client(address, options.helo, options.mailfrom, options.rcpt), config, asked)
+    if options.json:
+        print(as_json(outcome))
+    else:
+        show(outcome, Console(highlight=False))
+    return outcome.status
+
+
+def _config_check(options: argparse.Namespace) -> int:
+    config = load(options.config)
+    for warning in warnings(config, date.today()):
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"{config.path or 'built-in default'}: valid, {_summary(config)}")
+    return EX_OK
+
+
+def _config_show(options: argparse.Namespace) -> int:
+    print(show(load(options.config)), end="")
+    return EX_OK
+
+
+def _config_sample(options: argparse.Namespace) -> int:
+    print(sample(), end="")
+    return EX_OK
+
+
+def _summary(config: Config) -> str:
+    return f"{len(config.policy.rules)} rules, mode {config.milter.mode}, policy {config.policy.digest}"
+
+
+def _fail(text: str, status: int) -> int:
+    print(f"rdns-milter: {text}", file=sys.stderr)
+    return status

@@ -1,0 +1,128 @@
+"""What the message is told: the values of Authentication-Results, Received-SPF and the tag field.
+
+Pure. What comes from the network stands in a field only if it is a valid name or address, or quoted, or in a comment that
+cannot be taken for a result; always bounded, in printable ASCII, with no line break but our own folds. A local part never
+stands in Authentication-Results: it was not authenticated (RFC 8601 2.3). Field names are the caller's.
+
+RFC 8601 2.2, 2.7.2, 2.7.3 (Authentication-Results), RFC 7208 9.1 and 9.2 (Received-SPF), RFC 5322 2.2.3 (folding).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from .evidence import UNKNOWN, Evidence, Spf
+from .forged import removals as removals  # reading is apart from writing; a message's fields are one subject
+from .names import MAX_NAME, canonical, is_hostname, parse_literal
+from .policy import Verdict
+from .tokens import FOLD, comment, filled, folded, printable, value
+
+AUTHENTICATION_RESULTS = "Authentication-Results"
+RECEIVED_SPF = "Received-SPF"
+
+MAX_COMMENT = 100
+MAX_FIELD_NAME = 25  # what is reckoned with, where the name is the admin's; a longer one makes the first line longer
+MAX_VALUE = 320  # a mailbox: 64 + 1 + 255 (RFC 5321 4.5.3.1)
+NOT_CHECKED = (UNKNOWN, "none")
+# What Received-SPF's comment says of domain and client.
+_SENTENCES: Mapping[str, str] = MappingProxyType(
+    {
+        "pass": "{domain} authorizes {client}",
+        "fail": "{domain} does not authorize {client}",
+        "softfail": "{domain} does not seem to authorize {client}",
+        "neutral": "{domain} says nothing of {client}",
+        "none": "{domain} has no SPF record",
+        "temperror": "DNS trouble with the record of {domain}",
+        "permerror": "the record of {domain} cannot be evaluated",
+    }
+)
+
+
+def authentication_results(authserv_id: str, evidence: Evidence) -> str:
+    """The value of Authentication-Results (RFC 8601 2.2): one resinfo a line for iprev, SPF of HELO, SPF of MAIL FROM.
+
+    What was not checked is not mentioned, and without any result the value ends in `none`. For the null sender the identity
+    of MAIL FROM is postmaster@HELO (RFC 7208 2.4), so `smtp.mailfrom` is the HELO domain. A result whose identity is no name
+    (nor, for HELO, an address literal) is left out: nothing would say of whom it speaks."""
+    head = value(authserv_id or "localhost", MAX_NAME)
+    resinfos = [info for info in (_iprev(evidence), _spf_helo(evidence), _spf_mailfrom(evidence)) if info]
+    if not resinfos:
+        return f"{head}; none"
+    # 2: the tab, and the semicolon that may follow
+    return f";{FOLD}".join((head, *(folded(info, 2) for info in resinfos)))
+
+
+def received_spf(evidence: Evidence, receiver: str) -> str:
+    """The value of Received-SPF (RFC 7208 9.1) for MAIL FROM, or for HELO where MAIL FROM has no result; "" without either."""
+    spf, identity = evidence.spf_mailfrom, "mailfrom"
+    if spf.result == UNKNOWN:
+        spf, identity = evidence.spf_helo, "helo"
+    if spf.result == UNKNOWN or evidence.exempt or evidence.client is None:
+        return ""
+    pairs = [
+        ("receiver", receiver or "localhost"),
+        ("identity", identity),
+        ("client-ip", str(evidence.client)),
+        ("helo", evidence.helo_name),
+    ]
+    if identity == "mailfrom":
+        pairs.append(("envelope-from", evidence.mailfrom or "<>"))
+    optional = (("mechanism", spf.mechanism), ("problem", spf.problem))
+    pairs.extend((key, text[:MAX_COMMENT]) for key, text in optional if text)
+    terms = {"domain": _spf_domain(spf, evidence, identity) or "no domain", "client": str(evidence.client)}
+    sentence = filled(_SENTENCES.get(spf.result, ""), terms)
+    pieces = [spf.result, comment(f"{printable(receiver, MAX_COMMENT)}: {sentence}", 2 * MAX_VALUE)]
+    pieces += [f"{key}={value(text, MAX_VALUE)};" for key, text in pairs]
+    return folded(pieces, len(f"{RECEIVED_SPF}: ")).removesuffix(";")
+
+
+def tag(verdict: Verdict, evidence: Evidence) -> str:
+    """The value of the field that the action `tag` adds: `tag`, the rule, and the facts, each `key=word`, for filters."""
+    facts = (
+        ("rule", verdict.rule),
+        ("iprev", evidence.iprev.result),
+        ("generic", evidence.generic.result),
+        ("helo_kind", evidence.helo.kind),
+        ("helo", evidence.helo.result),
+        ("helo_match", evidence.helo.match),
+        ("spf_helo", evidence.spf_helo.result),
+        ("spf_mailfrom", evidence.spf_mailfrom.result),
+    )
+    words = (f"{key}={value('none' if word == UNKNOWN else word, MAX_COMMENT)}" for key, word in facts)
+    return folded(("tag", *words), MAX_FIELD_NAME)
+
+
+def _iprev(evidence: Evidence) -> list[str]:
+    if evidence.exempt or evidence.iprev.result in NOT_CHECKED or evidence.client is None:
+        return []
+    words = evidence.iprev.ptr if evidence.iprev.result == "pass" else f"{evidence.iprev.reason} {evidence.iprev.ptr}"
+    address = value(str(evidence.client), MAX_VALUE)
+    return [f"iprev={evidence.iprev.result} policy.iprev={address}", comment(words, MAX_NAME)]
+
+
+def _spf_helo(evidence: Evidence) -> list[str]:
+    literal = parse_literal(evidence.helo_name)
+    identity = _spf_domain(evidence.spf_helo, evidence, "helo") or (evidence.helo_name if literal else "")
+    return _spf(evidence.spf_helo, evidence, f"smtp.helo={value(identity, MAX_NAME)}" if identity else "")
+
+
+def _spf_mailfrom(evidence: Evidence) -> list[str]:
+    identity = _spf_domain(evidence.spf_mailfrom, evidence, "mailfrom")
+    return _spf(evidence.spf_mailfrom, evidence, f"smtp.mailfrom={value(identity, MAX_NAME)}" if identity else "")
+
+
+def _spf(spf: Spf, evidence: Evidence, propspec: str) -> list[str]:
+    if evidence.exempt or spf.result == UNKNOWN or not propspec:
+        return []
+    null = "null sender" if propspec.startswith("smtp.mailfrom") and evidence.sender.is_null else ""
+    words = ", ".join(word[:MAX_COMMENT] for word in (null, spf.mechanism, spf.problem) if word)
+    return [f"spf={spf.result} {propspec}", *([comment(words, 2 * MAX_COMMENT)] if words else [])]
+
+
+def _spf_domain(spf: Spf, evidence: Evidence, identity: str) -> str:
+    """The domain of an identity: the one that was asked, else the envelope's; "" if it is no host name."""
+    sender = evidence.sender
+    of_envelope = sender.domain if identity == "mailfrom" and not sender.is_null else canonical(evidence.helo_name)
+    domain = canonical(spf.domain) or of_envelope
+    return domain if is_hostname(domain) else ""

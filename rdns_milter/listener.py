@@ -1,0 +1,123 @@
+"""The socket at which the MTA connects: opened once by the parent, shared by all workers.
+
+Never takes the socket of a live milter away, never lets in by the file's mode whom the config keeps out, not for a moment.
+Knows no pymilter: libmilter's own way of opening is an argument.
+
+libmilter's smfi_setconn (forms of a socket's name).
+"""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import socket
+import stat
+from collections.abc import Callable
+
+from .endpoints import Listener
+
+_PROBE_SECONDS = 2.0
+
+
+class CannotListen(Exception):
+    """The socket cannot be had; the text says why and what to do."""
+
+
+def open_listener(place: Listener, mode: int, group: str, open_socket: Callable[[Listener], None]) -> int:
+    """Let `open_socket` (libmilter's) open the socket; its file descriptor. Raises CannotListen."""
+    if place.path:
+        _clear_stale(place)
+    before = set(_listening())
+    mask = os.umask(0o777 & ~mode)
+    try:
+        open_socket(place)
+    except Exception as error:
+        raise CannotListen(f"{place}: cannot listen there: {_reason(place)}") from error
+    finally:
+        os.umask(mask)
+    if place.path and group:
+        _give_to(place.path, group)
+    (fd,) = set(_listening()) - before
+    # Several processes accept: one that loses the race must not block while it holds libmilter's lock.
+    os.set_blocking(fd, False)
+    return fd
+
+
+def connect(place: Listener, seconds: float) -> socket.socket:
+    """A connection to the socket, as an MTA makes it. Raises OSError."""
+    sock = socket.socket(_family(place), socket.SOCK_STREAM)
+    try:
+        sock.settimeout(seconds)
+        sock.connect(_target(place))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _family(place: Listener) -> socket.AddressFamily:
+    return {"unix": socket.AF_UNIX, "inet": socket.AF_INET, "inet6": socket.AF_INET6}[place.family]
+
+
+def _target(place: Listener) -> str | tuple[str, int]:
+    return place.path or (place.host, place.port)
+
+
+def _clear_stale(place: Listener) -> None:
+    """Remove a socket that nobody listens at; refuse one that somebody does, and what is no socket at all."""
+    try:
+        kind = os.lstat(place.path).st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise CannotListen(f"{place.path}: {error.strerror}") from error
+    if not stat.S_ISSOCK(kind):
+        raise CannotListen(f"{place.path}: there is a file that is no socket; remove it, or choose another path")
+    try:
+        connect(place, _PROBE_SECONDS).close()
+    except ConnectionRefusedError:
+        os.unlink(place.path)
+    except OSError as error:
+        raise CannotListen(f"{place.path}: {error.strerror}") from error
+    else:
+        raise CannotListen(f"{place.path}: another milter listens there; stop it first")
+
+
+def _give_to(path: str, group: str) -> None:
+    try:
+        os.chown(path, -1, grp.getgrnam(group).gr_gid)
+    except (KeyError, OSError) as error:
+        os.unlink(path)
+        raise CannotListen(f"{path}: cannot give it to the group {group}: {error}") from error
+
+
+def _reason(place: Listener) -> str:
+    """libmilter does not say why it failed: try the same and let the kernel tell."""
+    with socket.socket(_family(place), socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(_target(place))
+            if place.path:
+                os.unlink(place.path)
+        except OSError as error:
+            taken = "; is another milter running?" if error.errno == errno.EADDRINUSE else ""
+            return f"{error.strerror}{taken}"
+    return "libmilter gives no reason"
+
+
+def _listening() -> list[int]:
+    """The file descriptors of this process that listen."""
+    found = []
+    for entry in os.listdir("/proc/self/fd"):
+        try:
+            probe = socket.socket(fileno=os.dup(int(entry)))
+        except OSError:
+            continue
+        with probe:
+            try:
+                if probe.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    found.append(int(entry))
+            except OSError:
+                continue
+    return found

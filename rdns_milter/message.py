@@ -1,0 +1,130 @@
+"""DNS on the wire: how a question is written, and what an answer says. With resolver.py the only one that knows dnspython.
+
+Judges what comes from the network and trusts nothing of it: an answer counts only if dnspython can parse all of it and it
+answers this very question. Never follows a name that the answer does not hold, and never keeps more than it was asked for.
+
+RFC 1035 4 (messages), RFC 2308 (NXDOMAIN, NODATA), RFC 6891 (EDNS), RFC 8914 (extended errors).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+
+from .lookup import Question, Status, Value
+
+PAYLOAD = 1232  # octets that an answer by UDP may have: fits any path without fragments (DNS flag day 2020)
+MAX_VALUES = 1024  # of one answer; more are not kept
+# Extended errors that say: a validator found the signatures wrong (RFC 8914 4.2 to 4.13).
+_BOGUS = frozenset((1, 2, 5, 6, 7, 8, 9, 10, 11, 12))
+_RCODES: Mapping[int, Status] = MappingProxyType({dns.rcode.SERVFAIL: "servfail", dns.rcode.REFUSED: "refused"})
+# A server that answers so may not know EDNS (RFC 6891 7).
+_NO_EDNS = frozenset((dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS))
+
+
+class BadName(ValueError):
+    """A name that DNS cannot hold: an empty label, one of more than 63 octets, or more than 255 in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question as it goes out: dnspython's message, to compare the answer with, and its octets."""
+
+    message: dns.message.Message
+    wire: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an answer says. `truncated`: ask again by TCP. `without_edns`: ask again without EDNS. `chase`: the name behind
+    a CNAME whose records the answer does not hold; "" if there is none. `ttl`: seconds."""
+
+    status: Status
+    values: tuple[Value, ...] = ()
+    ttl: float = 0.0
+    truncated: bool = False
+    without_edns: bool = False
+    chase: str = ""
+
+
+def encode(question: Question, edns: bool) -> Query:
+    """A query with an id that cannot be guessed. Raises BadName."""
+    try:
+        labels = [label.encode("latin-1") for label in question.name.split(".")]
+        name = dns.name.Name([*labels, b""])
+    except (UnicodeError, dns.exception.DNSException, ValueError) as error:
+        raise BadName(question.name) from error
+    if any(not label for label in labels):
+        raise BadName(question.name)
+    options: dict[str, Any] = {"use_edns": 0, "payload": PAYLOAD} if edns else {}
+    message = dns.message.make_query(name, question.type, **options)
+    message.id = int.from_bytes(os.urandom(2), "big")
+    return Query(message, message.to_wire())
+
+
+def decode(wire: bytes, query: Query, over_tcp: bool) -> Reading | None:
+    """What an answer says; None if it is not an answer to the query, or cannot be parsed."""
+    try:
+        answer = dns.message.from_wire(wire)
+        if not query.message.is_response(answer) or not isinstance(answer, dns.message.QueryMessage):
+            return None
+        return _read(answer, over_tcp)
+    except (dns.exception.DNSException, ValueError, IndexError, KeyError, AttributeError, TypeError, AssertionError):
+        # dnspython promises DNSException; hostile octets have made it break that promise before.
+        return None
+
+
+def _read(answer: dns.message.QueryMessage, over_tcp: bool) -> Reading:
+    rcode = answer.rcode()
+    if answer.flags & dns.flags.TC:
+        return Reading("error", truncated=not over_tcp)
+    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        return Reading(_trouble(answer, rcode), without_edns=rcode in _NO_EDNS)
+    try:
+        chain = answer.resolve_chaining()
+    except dns.exception.DNSException:
+        return Reading("error")  # a loop of CNAMEs, or an answer that contradicts itself
+    ttl = float(chain.minimum_ttl)
+    if chain.answer is not None:
+        read = _VALUES[chain.answer.rdtype]
+        values = tuple(sorted({read(rdata) for rdata in chain.answer}))
+        return Reading("ok", values[:MAX_VALUES], ttl)
+    if rcode == dns.rcode.NXDOMAIN:
+        return Reading("nxdomain", ttl=ttl)
+    if chain.cnames and not answer.authority:
+        return Reading("nodata", ttl=ttl, chase=_text(chain.canonical_name))
+    return Reading("nodata", ttl=ttl)
+
+
+def _trouble(answer: dns.message.Message, rcode: int) -> Status:
+    for option in answer.options:
+        if option.otype == dns.edns.OptionType.EDE and int(getattr(option, "code", -1)) in _BOGUS:
+            return "bogus"
+    return _RCODES.get(rcode, "error")
+
+
+def _text(name: dns.name.Name) -> str:
+    """A name with what is no printable octet escaped, in lower case, without the final dot; "" for the root."""
+    return "" if len(name) <= 1 else name.to_text(omit_final_dot=True).lower()
+
+
+_VALUES: Mapping[int, Callable[[Any], Value]] = MappingProxyType(
+    {
+        dns.rdatatype.A: lambda rdata: str(rdata.address),
+        dns.rdatatype.AAAA: lambda rdata: str(rdata.address),
+        dns.rdatatype.PTR: lambda rdata: _text(rdata.target),
+        dns.rdatatype.MX: lambda rdata: (int(rdata.preference), _text(rdata.exchange)),
+        dns.rdatatype.TXT: lambda rdata: b"".join(rdata.strings),
+    }
+)

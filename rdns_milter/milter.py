@@ -1,0 +1,231 @@
+"""libmilter's callbacks <-> Session. Alone knows pymilter, and is imported only where a milter is run.
+
+Callbacks are thin: they translate, hand over, and answer. None lets an exception out: whatever breaks here, the mail goes on,
+and the log says so. Header, macro and path octets that are no UTF-8 come as surrogates and are escaped by whoever speaks.
+
+libmilter's API (smfi_register, smfi_setreply, smfi_addheader); PLATFORM section 2.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import milter
+
+from .endpoints import Listener
+from .names import Address, parse_address
+from .replies import Reply
+from .session import Service, Session
+
+NAME = "rdns-milter"
+RESULTS_FIELD = "Authentication-Results"
+IDLE_SECONDS = 600  # after which libmilter gives up a connection that is silent in the middle of a packet
+BACKLOG = 511  # connections that the kernel holds until a worker takes them
+_MAX_FIELD = 65_000  # octets of a header field that are looked at; a packet of the protocol has no more
+# What is asked of the MTA at each stage. libmilter keeps a macro until the end of its stage's scope.
+_MACROS = (
+    (milter.M_CONNECT, "j {daemon_addr} {client_addr}"),
+    (milter.M_HELO, "{tls_version}"),
+    (milter.M_ENVFROM, "i {auth_authen} {tls_version}"),
+    (milter.M_EOM, "i"),
+)
+_ACTIONS = milter.ADDHDRS | milter.CHGHDRS | milter.QUARANTINE | milter.SETSYMLIST
+_NEVER_WANTED = milter.P_NOBODY | milter.P_NOEOH | milter.P_NODATA | milter.P_NOUNKNOWN
+_CODES = {4: milter.TEMPFAIL, 5: milter.REJECT}
+
+Bug = Callable[[str, BaseException], None]
+
+
+class Connection:
+    """A session, and what of its connection the session need not know."""
+
+    __slots__ = ("connected", "session")
+
+    def __init__(self, service: Service) -> None:
+        self.session = Session(service)
+        self.connected = False
+
+
+def _guarded(callback: Callable[..., int]) -> Callable[..., int]:
+    """A callback that never raises: trouble of ours is no reason to refuse mail."""
+
+    @functools.wraps(callback)
+    def guarded(self: Callbacks, context: Any, *arguments: Any) -> int:
+        try:
+            return callback(self, context, *arguments)
+        except Exception as error:  # noqa: BLE001 - nothing may reach libmilter
+            self.bug(callback.__name__, error)
+            return int(milter.CONTINUE)
+
+    return guarded
+
+
+class Callbacks:
+    """The callbacks of a process, for all of its connections. Registered before the fork; `service` and `bug` are the
+    worker's, set after it. `open`: connections that there are; `busy`: those that are amid a message."""
+
+    service: Service
+    bug: Bug
+
+    def __init__(self) -> None:
+        self.open: set[int] = set()
+        self.busy: set[int] = set()
+
+    def register(self) -> None:
+        """Tell libmilter about them. Once in a process, before the socket is opened."""
+        milter.set_connect_callback(self.connect)
+        milter.set_helo_callback(self.helo)
+        milter.set_envfrom_callback(self.mail)
+        milter.set_envrcpt_callback(self.rcpt)
+        milter.set_header_callback(self.header)
+        milter.set_eom_callback(self.end)
+        milter.set_abort_callback(self.abort)
+        milter.set_close_callback(self.close)
+        # Octets that are no UTF-8 make pymilter fail before it calls us: then the step counts as not made.
+        milter.set_exception_policy(milter.CONTINUE)
+        milter.register(NAME, negotiate=self.negotiate)
+
+    @_guarded
+    def negotiate(self, context: Any, options: list[int]) -> int:
+        """Ask the MTA for what is needed only: no body, headers only to find forged results, and those without replies.
+        CONNECT and HELO keep their replies: without, Postfix holds them back until MAIL."""
+        context.setpriv(Connection(self.service))
+        offered, steps = options[0], options[1]
+        headers = self.service.config.headers.remove_forged
+        wanted = _NEVER_WANTED | (milter.P_NR_HDR if headers else milter.P_NOHDRS)
+        options[:] = [offered & _ACTIONS, steps & wanted, 0, 0]
+        if offered & milter.SETSYMLIST:
+            for stage, macros in _MACROS:
+                context.setsymlist(stage, macros)
+        return int(milter.CONTINUE)
+
+    @_guarded
+    def connect(self, context: Any, hostname: str, family: int, peer: Any) -> int:
+        """A client has connected to the MTA; `peer` is (address, port, ...), a path, or None."""
+        connection = self._connection(context)
+        self.open.add(id(context))
+        connection.connected = True
+        address = parse_address(peer[0]) if isinstance(peer, tuple) else None
+        self._connect(context, connection, address)
+        return int(milter.CONTINUE)
+
+    @_guarded
+    def helo(self, context: Any, greeting: str) -> int:
+        """HELO or EHLO."""
+        self._connection(context).session.helo(greeting)
+        return int(milter.CONTINUE)
+
+    @_guarded
+    def mail(self, context: Any, path: bytes = b"", *parameters: bytes) -> int:
+        """MAIL FROM."""
+        connection = self._connection(context)
+        if not connection.connected:
+            # CONNECT did not reach us (see register), so the macro is all there is.
+            connection.connected = True
+            self._connect(context, connection, parse_address(_macro(context, "{client_addr}")))
+        self.busy.add(id(context))
+        authenticated = bool(_macro(context, "{auth_authen}"))
+        tls = bool(_macro(context, "{tls_version}"))
+        connection.session.mail(_text(path), authenticated, tls)
+        return int(milter.CONTINUE)
+
+    @_guarded
+    def rcpt(self, context: Any, path: bytes = b"", *parameters: bytes) -> int:
+        """RCPT TO: where recipients are refused."""
+        reply = self._connection(context).session.rcpt(_text(path))
+        return int(milter.CONTINUE) if reply is None else _say(context, reply)
+
+    @_guarded
+    def header(self, context: Any, name: str, value: bytes) -> int:
+        """A field of the header. Its reply is never sent (see negotiate)."""
+        if name.rstrip().lower() == RESULTS_FIELD.lower():
+            self._connection(context).session.field(_text(value[:_MAX_FIELD]))
+        return int(milter.NOREPLY)
+
+    @_guarded
+    def end(self, context: Any) -> int:
+        """The end of the message: the only place where libmilter lets a message be changed."""
+        try:
+            ending = self._connection(context).session.end(_macro(context, "i"))
+        finally:
+            self.busy.discard(id(context))
+        for number in ending.removals:
+            context.chgheader(RESULTS_FIELD, number, None)
+        for name, value in ending.fields:
+            context.addheader(name, value, 0)
+        if ending.quarantine:
+            context.quarantine(ending.quarantine)
+        return int(milter.CONTINUE)
+
+    @_guarded
+    def abort(self, context: Any) -> int:
+        """The message was given up: RSET, another HELO, a lost connection."""
+        self.busy.discard(id(context))
+        self._connection(context).session.abort()
+        return int(milter.CONTINUE)
+
+    @_guarded
+    def close(self, context: Any) -> int:
+        """The connection has ended."""
+        self.open.discard(id(context))
+        self.busy.discard(id(context))
+        connection = context.getpriv()
+        if connection is not None:
+            context.setpriv(None)
+            connection.session.close()
+        return int(milter.CONTINUE)
+
+    def _connection(self, context: Any) -> Connection:
+        connection = context.getpriv()
+        if connection is None:  # no negotiation, or a second connection over the same socket
+            connection = Connection(self.service)
+            context.setpriv(connection)
+        assert isinstance(connection, Connection)
+        return connection
+
+    def _connect(self, context: Any, connection: Connection, address: Address | None) -> None:
+        connection.session.connect(address, _macro(context, "j"), _macro(context, "{daemon_addr}"))
+
+
+def open_socket(place: Listener) -> None:
+    """Open the socket for the processes that are to come. Raises milter.error."""
+    host = f"[{place.host}]" if place.family == "inet6" else place.host
+    milter.setconn(str(place) if place.path else f"{place.family}:{place.port}@{host}")
+    milter.settimeout(IDLE_SECONDS)
+    milter.setbacklog(BACKLOG)
+    milter.opensocket(False)
+
+
+def serve(ended: Callable[[], None]) -> threading.Thread:
+    """libmilter's main loop, in a thread of its own, so that signals reach Python's main thread. `ended` is called if it
+    gives up."""
+
+    def run() -> None:
+        try:
+            milter.main()
+        finally:
+            ended()
+
+    thread = threading.Thread(target=run, name="libmilter", daemon=True)
+    thread.start()
+    return thread
+
+
+def _say(context: Any, reply: Reply) -> int:
+    context.setreply(str(reply.code), reply.enhanced, reply.text.replace("%", "%%"))
+    return int(_CODES[reply.code // 100])
+
+
+def _macro(context: Any, name: str) -> str:
+    """A macro's value; "" if the MTA did not send it, or if it is no UTF-8."""
+    try:
+        return context.getsymval(name) or ""
+    except UnicodeDecodeError:
+        return ""
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")

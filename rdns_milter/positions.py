@@ -1,0 +1,166 @@
+"""The lines on which the keys of a TOML text stand: the standard parser does not tell them.
+
+Pure. Reads only text that the parser has accepted, so it checks nothing; must never raise, and where it loses its way the
+line of the nearest key around is the answer.
+
+TOML 1.0.0.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+import tomllib
+
+Path = tuple[str | int, ...]
+
+_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_SPACE = re.compile(r"[ \t]*")
+_KEY = re.compile(r"[A-Za-z0-9_-]+|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'")
+_STRING = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*"{3,5}' r"|'''(?:[^']|'(?!''))*'{3,5}" r'|"(?:[^"\\\n]|\\.)*"' r"|'[^'\n]*'", re.DOTALL
+)
+_ATOM = re.compile(r"[^,\]}#\n]+")
+_MAX_DEPTH = 16  # of lists and tables in one another; what is deeper has the line of what is around it
+
+
+class Positions:
+    """Where keys stand. A path is made of keys and, within lists, of indices from 0."""
+
+    def __init__(self, text: str = "") -> None:
+        self._lines: dict[Path, int] = _Scanner(text).scan() if text else {}
+
+    def line(self, path: Path) -> int:
+        """The line, from 1, of the key or of the nearest one around it; 0 if there is none."""
+        while path:
+            if path in self._lines:
+                return self._lines[path]
+            path = path[:-1]
+        return 0
+
+
+class _LostError(Exception):
+    """The text is not what it was expected to be."""
+
+
+class _Scanner:
+    """Goes once through the text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._newlines = [match.start() for match in re.finditer("\n", text)]
+        self._lines: dict[Path, int] = {}
+        self._lengths: dict[Path, int] = {}  # of the lists of tables so far
+
+    def scan(self) -> dict[Path, int]:
+        table: Path = ()
+        try:
+            self._skip(_BLANK)
+            while self._at < len(self._text):
+                if self._text.startswith("[", self._at):
+                    table = self._header()
+                else:
+                    self._pair(table, 0)
+                self._skip(_BLANK)
+        except (_LostError, ValueError):
+            pass
+        return self._lines
+
+    def _header(self) -> Path:
+        """[table] or [[list of tables]]: the path of what follows."""
+        line, double = self._line(), self._text.startswith("[[", self._at)
+        self._at += 2 if double else 1
+        path: Path = ()
+        names = self._names()
+        for name in names[:-1]:
+            path = self._inside((*path, name))
+            self._lines.setdefault(path, line)
+        path = (*path, names[-1])
+        if double:
+            self._lines.setdefault(path, line)
+            count = self._lengths[path] = self._lengths.get(path, 0) + 1
+            path = (*path, count - 1)
+        else:
+            path = self._inside(path)
+        self._lines.setdefault(path, line)
+        self._at += 2 if double else 1
+        return path
+
+    def _inside(self, path: Path) -> Path:
+        """A key that names a list of tables means the last of them."""
+        return (*path, self._lengths[path] - 1) if path in self._lengths else path
+
+    def _pair(self, table: Path, depth: int) -> None:
+        line, path = self._line(), table
+        for name in self._names():
+            path = (*path, name)
+            self._lines.setdefault(path, line)
+        self._expect("=")
+        self._skip(_SPACE)
+        self._value(path, depth)
+
+    def _names(self) -> list[str]:
+        """The parts of a dotted key; ends at what follows it."""
+        names = []
+        while True:
+            self._skip(_SPACE)
+            token = self._take(_KEY)
+            names.append(next(iter(tomllib.loads(f"{token} = 0"))) if token[0] in "\"'" else token)
+            self._skip(_SPACE)
+            if not self._text.startswith(".", self._at):
+                return names
+            self._at += 1
+
+    def _value(self, path: Path, depth: int) -> None:
+        if depth > _MAX_DEPTH:
+            raise _LostError
+        first = self._text[self._at : self._at + 1]
+        if first == "[":
+            self._items(path, "]", depth)
+        elif first == "{":
+            self._items(path, "}", depth)
+        elif first and first in "\"'":
+            self._take(_STRING)
+        else:
+            self._take(_ATOM)
+
+    def _items(self, path: Path, end: str, depth: int) -> None:
+        """The inside of a list or of an inline table."""
+        self._at += 1
+        index = 0
+        self._skip(_BLANK)
+        while not self._text.startswith(end, self._at):
+            if end == "]":
+                self._lines.setdefault((*path, index), self._line())
+                self._value((*path, index), depth + 1)
+                index += 1
+            else:
+                self._pair(path, depth + 1)
+            self._skip(_BLANK)
+            if self._text.startswith(",", self._at):
+                self._at += 1
+                self._skip(_BLANK)
+            elif not self._text.startswith(end, self._at):
+                raise _LostError
+        self._at += 1
+
+    def _line(self) -> int:
+        return bisect.bisect_left(self._newlines, self._at) + 1
+
+    def _skip(self, pattern: re.Pattern[str]) -> None:
+        match = pattern.match(self._text, self._at)
+        assert match is not None  # they match the empty text
+        self._at = match.end()
+
+    def _take(self, pattern: re.Pattern[str]) -> str:
+        match = pattern.match(self._text, self._at)
+        if match is None:
+            raise _LostError
+        self._at = match.end()
+        return match[0]
+
+    def _expect(self, letter: str) -> None:
+        if not self._text.startswith(letter, self._at):
+            raise _LostError
+        self._at += 1

@@ -1,0 +1,306 @@
+"""DNS for real: concurrent, coalesced, cached, bounded. With message.py the only one that knows dnspython.
+
+Answers questions; never decides what an answer means for a client. No error of DNS leaves it as anything but an Answer
+with a status. Lives on the event loop's thread, takes the loop's clock, keeps all state in its objects.
+
+RFC 1035, 2308 (negative answers and failures are remembered, 7.1), 5452, 8767 5 (upper bound of what is remembered).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from .cache import Cache
+from .endpoints import Endpoint
+from .flight import GROWTH, Flight, Try
+from .lookup import TEMPORARY, Answer, Question, Status, never_enough
+from .message import Reading
+
+GRACE = 0.1  # seconds that the others get once one answer is enough
+FAILURE_TTL = 30.0  # seconds for which a dead zone is not asked again
+MAX_CHASE = 8  # CNAMEs followed from answer to answer
+_QUEUE = 10  # questions that may wait for a place, for each that may be under way
+_FAILURES = 10_000  # entries
+_OCTETS = 1024  # of memory, for each entry that the cache may have
+_OVERHEAD = 400  # octets that an entry costs beside its text
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of DESIGN's section [dns]; times in seconds."""
+
+    timeout: float = 2.0
+    tries: int = 2
+    cache_entries: int = 100_000
+    cache_min_ttl: float = 5.0
+    cache_max_ttl: float = 86_400.0
+    negative_ttl: float = 300.0
+    max_outstanding: int = 1000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a resolver has done since it began."""
+
+    queries: dict[tuple[str, Status], int] = field(default_factory=dict)  # by type and outcome
+    cached: int = 0
+    coalesced: int = 0
+    refused: int = 0  # questions that found no place
+
+
+class Resolver:
+    """One engine of a worker: asks, remembers, and lets everyone with the same question wait for the same answer."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, servers: Sequence[Endpoint], limits: Limits) -> None:
+        self.loop = loop
+        self.servers = tuple(servers)
+        self.limits = limits
+        self.tally = Tally()
+        self._cache: Cache[Question, Answer] = Cache(limits.cache_entries, limits.cache_entries * _OCTETS)
+        self._failures: Cache[Question, Answer] = Cache(_FAILURES, _FAILURES * _OCTETS)
+        self._flights: dict[Question, Flight] = {}
+        self._chasing: set[Flight] = set()
+        self._queue: deque[Flight] = deque()
+        self._under_way = 0
+
+    @property
+    def outstanding(self) -> int:
+        """Questions that are under way or wait for a place."""
+        return len(self._flights)
+
+    def inquiry(self, seconds: float) -> Inquiry:
+        """A door for one check, open for so many seconds."""
+        return Inquiry(self, self.loop.time() + seconds)
+
+    def remembered(self, question: Question) -> Answer | None:
+        """The answer out of memory, its `ttl` what is left of it; None if there is none."""
+        now = self.loop.time()
+        kept = self._cache.get(question, now) or self._failures.get(question, now)
+        if kept is None:
+            return None
+        self.tally.cached += 1
+        ends, answer = kept
+        return Answer(question, answer.status, answer.values, ends - now, 0.0, True)
+
+    def fly(self, question: Question, until: float, waiter: Callable[[Answer], None] | None) -> bool:
+        """See to it that the question is under way until then, and tell the waiter. True if it was already."""
+        flight = self._flights.get(question)
+        joined = flight is not None
+        if flight is None:
+            flight = self._flights[question] = self._flight(question)
+        else:
+            self.tally.coalesced += 1
+        flight.until = max(flight.until, until)
+        if waiter is not None:
+            flight.waiters.append(waiter)
+        if not joined:
+            self._launch(flight)
+        return joined
+
+    def adopt(self, servers: Sequence[Endpoint], limits: Limits) -> None:
+        """Ask other servers, within other bounds, from the next question on."""
+        self.servers = tuple(servers)
+        self.limits = limits
+        self._cache.max_entries = limits.cache_entries
+        self._cache.max_octets = limits.cache_entries * _OCTETS
+
+    def close(self) -> None:
+        """Let go of all sockets and timers; nobody is told any more."""
+        for flight in (*self._flights.values(), *self._chasing):
+            flight.cancel()
+        self._flights.clear()
+        self._queue.clear()
+
+    def _flight(self, question: Question) -> Flight:
+        return Flight(self.loop, question, self._tries(), self._landed, self._heard)
+
+    def _launch(self, flight: Flight) -> None:
+        if self._under_way < self.limits.max_outstanding:
+            self._under_way += 1
+            flight.start()
+        elif len(self._queue) < _QUEUE * self.limits.max_outstanding:
+            self._queue.append(flight)
+        else:
+            self.tally.refused += 1
+            self._tell(flight, Answer(flight.question, "error"))
+
+    def _tries(self) -> Iterator[Try]:
+        """Each server in turn, `tries` rounds, each longer than the one before. The last round goes without EDNS: some
+        path or server may swallow it."""
+        rounds = self.limits.tries
+        for turn, server in itertools.product(range(rounds), self.servers):
+            yield Try(server, self.limits.timeout * GROWTH**turn, edns=turn == 0 or turn < rounds - 1)
+
+    def _heard(self, server: Endpoint, answered: bool) -> None:
+        pass
+
+    def _landed(self, flight: Flight, reading: Reading) -> None:
+        key = (flight.question.type, reading.status)
+        self.tally.queries[key] = self.tally.queries.get(key, 0) + 1
+        if reading.chase:
+            self._chase(flight, reading.chase)
+            return
+        self._make_room()
+        ms = (self.loop.time() - flight.started) * 1000
+        answer = Answer(flight.question, reading.status, reading.values, self._ttl(reading), ms)
+        self._remember(answer)
+        self._tell(flight, answer)
+
+    def _make_room(self) -> None:
+        self._under_way -= 1
+        now = self.loop.time()
+        while self._queue and self._under_way < self.limits.max_outstanding:
+            flight = self._queue.popleft()
+            if flight.until <= now:
+                self._tell(flight, Answer(flight.question, "deadline"))
+                continue
+            self._under_way += 1
+            flight.start()
+
+    def _chase(self, flight: Flight, name: str) -> None:
+        """Ask on for the name behind a CNAME, in the place of the flight that met it. Not coalesced: two CNAMEs that point
+        at each other would wait for each other."""
+        if flight.chased >= MAX_CHASE:
+            self._landed(flight, Reading("error"))
+            return
+        question = Question(name, flight.question.type)
+
+        def landed(further: Flight, reading: Reading) -> None:
+            self._chasing.discard(further)
+            flight.chased = further.chased
+            self._landed(flight, reading)
+
+        flight.chased += 1
+        further = Flight(self.loop, question, self._tries(), landed, self._heard)
+        further.chased = flight.chased
+        self._chasing.add(further)
+        further.start()
+
+    def _tell(self, flight: Flight, answer: Answer) -> None:
+        self._flights.pop(flight.question, None)
+        for waiter in flight.waiters:
+            waiter(answer)
+        flight.waiters.clear()
+
+    def _ttl(self, reading: Reading) -> float:
+        limits = self.limits
+        if reading.status in TEMPORARY:
+            return FAILURE_TTL
+        longest = limits.cache_max_ttl if reading.status == "ok" else limits.negative_ttl
+        return max(limits.cache_min_ttl, min(reading.ttl, longest))
+
+    def _remember(self, answer: Answer) -> None:
+        if answer.status == "deadline":
+            return
+        memory = self._failures if answer.temporary else self._cache
+        size = _OVERHEAD + len(answer.question.name) + sum(len(value) + 60 for value in answer.values)
+        memory.put(answer.question, answer, self.loop.time() + answer.ttl, size)
+
+
+class Inquiry:
+    """The door of one check (a Lookup): asks the resolver, waits no longer than its deadline, and keeps the trail.
+
+    Each question is asked once: asked again, it has the same answer. `trail`: every answer that was asked for, in the order
+    in which they came. `ends`: when the first of them ceases to hold (the loop's clock)."""
+
+    __slots__ = ("_answers", "_asked", "_deadline", "_expected", "_joined", "_news", "_resolver", "ends", "trail")
+
+    def __init__(self, resolver: Resolver, deadline: float) -> None:
+        self._resolver = resolver
+        self._deadline = deadline
+        self._answers: dict[Question, Answer] = {}
+        self._asked: dict[Question, float] = {}
+        self._joined: set[Question] = set()
+        self._expected: set[Question] = set()
+        self._news: asyncio.Future[bool] | None = None
+        self.trail: list[Answer] = []
+        self.ends = float("inf")
+
+    @property
+    def vain(self) -> int:
+        """Questions that were begun ahead, and that nobody asked in the end."""
+        return len(self._expected - self._asked.keys())
+
+    def expect(self, questions: Sequence[Question]) -> None:
+        """See Lookup.expect."""
+        for question in questions:
+            if question in self._asked or question in self._expected:
+                continue
+            self._expected.add(question)
+            if self._resolver.remembered(question) is None:
+                self._resolver.fly(question, self._deadline, None)
+
+    async def ask(
+        self, questions: Sequence[Question], enough: Callable[[Answer], bool] = never_enough
+    ) -> tuple[Answer, ...]:
+        """See Lookup.ask."""
+        self._begin(questions)
+        answers, until = self._answers, self._deadline
+        while any(question not in answers for question in questions):
+            if until == self._deadline and any(enough(answers[q]) for q in questions if q in answers):
+                until = min(until, self._resolver.loop.time() + GRACE)
+            if not await self._hear(until):
+                break
+        return tuple(answers.get(question) or self._late(question) for question in questions)
+
+    async def first(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
+        """See Lookup.first."""
+        self._begin(questions)
+        answers = self._answers
+        while not (known := [answers[question] for question in questions if question in answers]) and questions:
+            if not await self._hear(self._deadline):
+                return tuple(map(self._late, questions))
+        return tuple(known)
+
+    def _begin(self, questions: Sequence[Question]) -> None:
+        """Put what has not been asked yet under way, or take it out of memory."""
+        for question in questions:
+            if question in self._asked:
+                continue
+            self._asked[question] = self._resolver.loop.time()
+            answer = self._resolver.remembered(question)
+            if answer is not None:
+                self._keep(answer)
+            elif self._resolver.loop.time() < self._deadline and self._resolver.fly(
+                question, self._deadline, self._arrived
+            ):
+                self._joined.add(question)
+
+    def _arrived(self, answer: Answer) -> None:
+        question = answer.question
+        if question in self._answers:
+            return
+        ms = (self._resolver.loop.time() - self._asked[question]) * 1000
+        self._keep(Answer(question, answer.status, answer.values, answer.ttl, ms, question in self._joined))
+        self._wake(True)
+
+    def _keep(self, answer: Answer) -> None:
+        self._answers[answer.question] = answer
+        self.trail.append(answer)
+        self.ends = min(self.ends, self._resolver.loop.time() + answer.ttl)
+
+    def _late(self, question: Question) -> Answer:
+        """What is said of a question for which there is no more time."""
+        ms = (self._resolver.loop.time() - self._asked[question]) * 1000
+        answer = Answer(question, "deadline", ms=ms)
+        self._keep(answer)
+        return answer
+
+    async def _hear(self, until: float) -> bool:
+        """Wait for one more answer; False if it is not in by then."""
+        loop = self._resolver.loop
+        self._news = loop.create_future()
+        timer = loop.call_at(until, self._wake, False)
+        try:
+            return await self._news
+        finally:
+            timer.cancel()
+            self._news = None
+
+    def _wake(self, news: bool) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(news)

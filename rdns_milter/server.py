@@ -1,0 +1,268 @@
+"""The parent: opens the socket, gives up root, forks the workers, and sees to it that they live.
+
+Serves no mail itself, so that nothing a client sends can hurt it. Never reads an octet from the network, and runs no thread:
+it forks. Ends with 78 only for a broken configuration.
+
+sysexits(3) (EX_CONFIG), PLATFORM 2.3 and 2.4.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import resource
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+import milter as libmilter
+
+from . import __version__
+from .config import Config, ConfigError, load, warnings
+from .listener import CannotListen, open_listener
+from .milter import Callbacks, open_socket
+from .nameservers import NoNameservers, nameservers
+from .sink import Sink, choose
+from .worker import BEAT, Post, Worker
+
+NAME = "rdns-milter"
+EX_OK, EX_UNAVAILABLE, EX_CONFIG = 0, 69, 78
+MIN_FILES = 256  # descriptors, below which a burst of clients would use them up
+WANTED_FILES = 65_536
+_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+_STOPPING = {signal.SIGTERM, signal.SIGINT}
+_SILENT = 10 * BEAT  # seconds without a sign of life after which a worker is replaced
+_SOON = 1.0  # seconds: a worker that ends sooner than this after its start is started anew with delay
+_MAX_DELAY = 10.0
+_STOP_MARGIN = 5.0  # seconds beyond the deadline after which a worker that will not leave is killed
+
+
+class CannotServe(Exception):
+    """The service cannot start; the text says why."""
+
+
+@dataclass(slots=True)
+class Child:
+    """A worker as the parent sees it."""
+
+    pid: int
+    began: float
+    beat: int
+    alive_at: float
+
+
+class Server:
+    """The parent process. `serve` returns the exit status."""
+
+    def __init__(self, config: Config, config_path: str | None, sink: Sink) -> None:
+        self._config = config
+        self._config_path = config_path
+        self._sink = sink
+        self._callbacks = Callbacks()
+        self._children: dict[int, Child] = {}
+        self._delay = 0.0
+        self._due: list[float] = []
+        self._listener = -1
+        self._lifeline: tuple[int, int] = (-1, -1)
+
+    def bind(self) -> None:
+        """Everything that needs root or may be refused. Raises CannotServe."""
+        milter = self._config.milter
+        try:
+            servers = nameservers(self._config.dns.nameservers)
+            _raise_file_limit()
+            self._callbacks.register()
+            self._listener = open_listener(milter.socket, milter.socket_mode, milter.socket_group, open_socket)
+            _become(milter.user)
+        except (NoNameservers, CannotListen) as error:
+            raise CannotServe(str(error)) from error
+        self._sink.write(
+            f"{__version__}: listening at {milter.socket}, {self._workers} workers, mode {milter.mode}, policy"
+            f" {self._config.policy.digest} with {len(self._config.policy.rules)} rules,"
+            f" name servers {', '.join(map(str, servers))}",
+            "notice",
+        )
+        self._warn()
+
+    def serve(self) -> int:
+        """Run the workers until TERM. Returns the exit status."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        self._lifeline = os.pipe()
+        self._due = [time.monotonic()] * self._workers
+        while True:
+            self._start_due()
+            received = signal.sigtimedwait(_SIGNALS, self._pause())
+            if received is not None and received.si_signo in _STOPPING:
+                return self._stop()
+            if received is not None and received.si_signo == signal.SIGHUP:
+                self._reload()
+            self._bury()
+            self._listen_for_beats()
+
+    @property
+    def _workers(self) -> int:
+        return self._config.milter.workers or os.cpu_count() or 1
+
+    def _pause(self) -> float:
+        return min([BEAT, *(max(0.0, due - time.monotonic()) for due in self._due)])
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        ready = [due for due in self._due if due <= now]
+        self._due = [due for due in self._due if due > now]
+        for _ in ready:
+            self._fork()
+
+    def _fork(self) -> None:
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        os.set_blocking(writing, False)
+        pid = os.fork()
+        if pid == 0:
+            self._be_worker(reading, writing)
+        os.close(writing)
+        now = time.monotonic()
+        self._children[pid] = Child(pid, now, reading, now)
+
+    def _be_worker(self, reading: int, writing: int) -> None:
+        """In the child: never returns."""
+        status = 1
+        try:
+            os.close(reading)
+            os.close(self._lifeline[1])
+            for child in self._children.values():
+                os.close(child.beat)
+            post = Post(self._listener, writing, self._lifeline[0], self._workers)
+            sink = Sink(choose(self._config.log.target, NAME))
+            Worker(self._config, self._config_path, self._callbacks, post, sink).run()
+        except BaseException as error:  # noqa: BLE001 - the child must not go on as a second parent
+            self._sink.write(f"worker cannot start: {ascii(error)[:300]}", "err")
+        finally:
+            os._exit(status)
+
+    def _bury(self) -> None:
+        """Take note of workers that have ended, and have them replaced: at once, or with delay if they do not last."""
+        while self._children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            child = self._children.pop(pid, None)
+            if child is None:
+                continue
+            os.close(child.beat)
+            now = time.monotonic()
+            lasted = now - child.began
+            self._delay = 0.0 if lasted > _SOON else min(_MAX_DELAY, max(0.2, self._delay * 2))
+            self._due.append(now + self._delay)
+            after = f"after {lasted:.1f} s; next in {self._delay:.1f} s" if self._delay else "replaced"
+            self._sink.write(f"worker {pid} ended ({_how(status)}), {after}", "warning")
+
+    def _listen_for_beats(self) -> None:
+        now = time.monotonic()
+        for child in self._children.values():
+            try:
+                if os.read(child.beat, 4096):
+                    child.alive_at = now
+            except BlockingIOError:
+                pass
+            if now - child.alive_at > _SILENT:
+                self._sink.write(f"worker {child.pid} gives no sign of life: killed", "err")
+                child.alive_at = now
+                os.kill(child.pid, signal.SIGKILL)
+
+    def _reload(self) -> None:
+        """Read the config again; only one that is whole is handed on to the workers."""
+        try:
+            config = load(self._config_path)
+            nameservers(config.dns.nameservers)
+        except ConfigError as error:
+            for line in str(error).splitlines():
+                self._sink.write(f"config not reloaded, the old one stays in force: {line}", "err")
+            return
+        except NoNameservers as error:
+            self._sink.write(f"config not reloaded, the old one stays in force: {error}", "err")
+            return
+        for name in ("socket", "socket_mode", "socket_group", "user", "workers"):
+            if getattr(config.milter, name) != getattr(self._config.milter, name):
+                self._sink.write(f"milter.{name} has changed: that takes a restart", "warning")
+        self._config = config
+        for pid in self._children:
+            os.kill(pid, signal.SIGHUP)
+        self._sink.write(
+            f"config reloaded: policy {config.policy.digest} with {len(config.policy.rules)} rules,"
+            f" mode {config.milter.mode}",
+            "notice",
+        )
+        self._warn()
+
+    def _warn(self) -> None:
+        for warning in warnings(self._config, date.today()):
+            self._sink.write(warning, "warning")
+
+    def _stop(self) -> int:
+        """Let the workers finish; kill those that will not."""
+        os.close(self._listener)
+        for pid in self._children:
+            os.kill(pid, signal.SIGTERM)
+        until = time.monotonic() + self._config.milter.deadline + _STOP_MARGIN
+        while self._children and time.monotonic() < until:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if pid:
+                self._children.pop(pid, None)
+            else:
+                signal.sigtimedwait({signal.SIGCHLD}, 0.1)
+        for pid in self._children:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        path = self._config.milter.socket.path
+        if path and os.access(os.path.dirname(path), os.W_OK):
+            os.unlink(path)
+        self._sink.write("stopped", "notice")
+        self._sink.flush(1.0)
+        return EX_OK
+
+
+def _how(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"signal {signal.Signals(os.WTERMSIG(status)).name}"
+    return f"status {os.waitstatus_to_exitcode(status)}"
+
+
+def _raise_file_limit() -> None:
+    """As many file descriptors as we may have: one for each session and each question under way."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_FILES)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        soft = limit
+    if soft != resource.RLIM_INFINITY and soft < MIN_FILES:
+        raise CannotServe(f"only {soft} file descriptors (ulimit -n): at least {MIN_FILES} are needed")
+
+
+def _become(user: str) -> None:
+    """Give up root, for good."""
+    if not user or os.geteuid() != 0:
+        return
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError as error:
+        raise CannotServe(f"milter.user: there is no user {user}") from error
+    os.initgroups(user, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
+
+
+def run(config: Config, config_path: str | None, only_check: bool, say: Callable[[str], None]) -> int:
+    """Serve (or, with `only_check`, bind and report). Returns the exit status."""
+    server = Server(config, config_path, Sink(choose(config.log.target, NAME)))
+    try:
+        server.bind()
+    except CannotServe as error:
+        say(str(error))
+        return EX_UNAVAILABLE
+    except libmilter.error as error:
+        say(f"libmilter: {error}")
+        return EX_UNAVAILABLE
+    return EX_OK if only_check else server.serve()

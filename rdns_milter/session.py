@@ -1,0 +1,360 @@
+"""One SMTP connection: starts checks early, waits late, decides once.
+
+Driven by the milter's callbacks, by `rdns-milter check` and by the tests, one call a step, always from one thread at a time
+(never the same). Knows no pymilter and no DNS. Never waits before the first RCPT, and there only while an answer can still
+change the reply; never longer than the deadline for a message.
+
+RFC 5321 3.3 and 4.1.4 (the order of the commands; EHLO sent again begins anew), DESIGN section 4.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from . import headers
+from .checks import helo as greetings
+from .config import Config
+from .evidence import UNKNOWN, Cost, Evidence, Generic, Helo, Iprev, Spf, exempted
+from .findings import (
+    NO_GREETING_IN_TIME,
+    NO_REVERSE_NAME_IN_TIME,
+    NO_SPF_IN_TIME,
+    Finder,
+    Greeting,
+    Pending,
+    ReverseName,
+)
+from .log import Decision
+from .lookup import Answer
+from .names import Address, Mailbox, alignment, canonical, parse_address, parse_mailbox, strip_path
+from .policy import QUARANTINE, TAG, Policy, Verdict, decide, reply_is_settled
+from .replies import Reply, compose
+
+MAX_FIELDS = 1000  # Authentication-Results fields of a message that are looked at
+RCPT, END = "rcpt", "end"
+PendingFact = Pending[ReverseName] | Pending[Greeting] | Pending[Spf]
+
+
+@dataclass(slots=True)
+class Service:
+    """What the sessions of a process share. `config` may be exchanged at any time: a message keeps the one that it began with.
+    `waiting` is entered while a thread is made to wait; `waited` is told for which stage, which fact, how many milliseconds."""
+
+    config: Config
+    finder: Finder
+    record: Callable[[Decision], None]
+    today: Callable[[], date]
+    clock: Callable[[], float]
+    hostname: str
+    waiting: Callable[[], AbstractContextManager[object]] = nullcontext
+    waited: Callable[[str, str, float], None] = lambda stage, fact, ms: None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is to be done to a message: Authentication-Results fields to remove (their numbers among the fields of that name,
+    from 1, descending), fields to insert at the top (the first one last), and why to quarantine, or ""."""
+
+    removals: tuple[int, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
+    quarantine: str = ""
+
+
+@dataclass(slots=True)
+class Message:
+    """What is known of the message under way. `taken`: recipients to be judged at its end; `judged`: those refused."""
+
+    config: Config
+    policy: Policy
+    path: str
+    spf: Pending[Spf]
+    authenticated: bool = False
+    exempt: str = ""
+    taken: list[str] = field(default_factory=list)
+    judged: list[tuple[Evidence, Verdict, str]] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
+    waited_ms: float = 0.0
+    cost: Cost | None = None
+
+
+class Session:
+    """One connection. The steps in their order: connect, helo, then for each message mail, rcpt, field, end or abort; close."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._config = service.config
+        self._client: Address | None = None
+        self._exempt = "not-ip"
+        self._own_names: frozenset[str] = frozenset()
+        self._own_addresses: frozenset[Address] = frozenset()
+        self._authserv_id = service.hostname
+        self._greeting = ""
+        self._tls = False
+        self._helo = Helo()
+        self._reverse: Pending[ReverseName] = Pending()
+        self._resolved: Pending[Greeting] = Pending()
+        self._spf_helo: Pending[Spf] = Pending()
+        self._spf_mailfrom: Pending[Spf] = Pending()
+        self._message: Message | None = None
+        self._counted: set[int] = set()
+
+    def connect(self, client: Address | None, own_name: str = "", own_address: str = "") -> None:
+        """The client has connected to `own_name` (the MTA's {j}) at `own_address`. Begins iprev."""
+        config = self._config = self._service.config
+        self._client = client
+        self._learn_own(own_name, own_address)
+        if client is None:
+            self._exempt = "not-ip"
+        elif client in config.exempt.networks:
+            self._exempt = "network"
+        else:
+            self._exempt = ""
+            self._reverse = self._service.finder.reverse_name(client, config)
+
+    def helo(self, greeting: str) -> None:
+        """HELO or EHLO; a second one replaces the first. Begins what the greeting has to be asked for."""
+        self.abort()
+        if self._client is None or self._exempt:
+            self._greeting = greeting
+            self._helo = Helo(greetings.kind(greeting), "no", "none", "none")
+            return
+        if greeting == self._greeting and greeting:
+            return
+        self._greeting = greeting
+        finder, config = self._service.finder, self._config
+        own = greetings.own(greeting, self._client, self._own_names, self._own_addresses)
+        self._helo = Helo(greetings.kind(greeting), own)
+        self._resolved = finder.greeting(self._client, greeting, config)
+        self._spf_helo = finder.spf(self._client, Mailbox("postmaster", canonical(greeting)), greeting, config)
+
+    def mail(self, path: str, authenticated: bool = False, tls: bool = False) -> None:
+        """MAIL FROM. Begins SPF of the sender; for the null sender that is SPF of the greeting (RFC 7208 2.4)."""
+        self.abort()
+        config = self._service.config
+        if not self._greeting and not self._exempt:
+            self._without_greeting()
+        self._tls = tls
+        mailbox = parse_mailbox(path)
+        exempt = self._exempt
+        if not exempt and authenticated and config.exempt.authenticated:
+            exempt = "authenticated"
+        if exempt or self._client is None:
+            spf = Pending(Spf("none"))
+        elif mailbox.is_null:
+            spf = self._spf_helo
+        else:
+            spf = self._service.finder.spf(self._client, mailbox, self._greeting, config)
+        self._spf_mailfrom = spf
+        policy = config.policy.in_force(self._service.today())
+        self._message = Message(config, policy, strip_path(path), spf, authenticated, exempt)
+
+    def rcpt(self, path: str) -> Reply | None:
+        """RCPT TO: the reply that refuses or defers the recipient; None if it is taken."""
+        message = self._message
+        if message is None:
+            return None
+        recipient = strip_path(path)
+
+        def settled(evidence: Evidence) -> bool:
+            return reply_is_settled(replace(evidence, rcpt=recipient), message.policy)
+
+        evidence = replace(self._collect(message, RCPT, settled), rcpt=recipient)
+        if settled(evidence):
+            message.taken.append(recipient)
+            return None
+        verdict = decide(evidence, message.policy)
+        reply = compose(verdict, evidence)
+        message.judged.append((evidence, verdict, "" if reply is None else str(reply)))
+        return reply
+
+    def field(self, value: str) -> None:
+        """An Authentication-Results field of the message, in order."""
+        if self._message is not None and len(self._message.results) < MAX_FIELDS:
+            self._message.results.append(value)
+
+    def end(self, queue_id: str = "") -> Ending:
+        """The end of the message: all facts are waited for, what remains is judged, and every verdict is recorded."""
+        message = self._message
+        if message is None:
+            return Ending()
+        evidence = self._collect(message, END, lambda evidence: False)
+        verdicts = []
+        for recipient in message.taken:
+            theirs = replace(evidence, rcpt=recipient)
+            verdict = decide(theirs, message.policy)
+            verdicts.append(verdict)
+            message.judged.append((theirs, verdict, ""))
+        self._record(message, queue_id)
+        self._message = None
+        return self._ending(message, evidence, verdicts)
+
+    def abort(self) -> None:
+        """The message ends here, if there is one: what was judged of it is recorded."""
+        message, self._message = self._message, None
+        if message is not None and message.judged:
+            self._record(message, "")
+
+    def close(self) -> None:
+        """The connection ends."""
+        self.abort()
+
+    def trail(self) -> list[Answer]:
+        """Every answer that the facts of this message, or the last, rest on, in the order of the checks."""
+        pendings = {id(p): p for p in (self._reverse, self._resolved, self._spf_helo, self._spf_mailfrom)}
+        return [answer for pending in pendings.values() for answer in pending.trail]
+
+    def _learn_own(self, own_name: str, own_address: str) -> None:
+        exempt = self._config.exempt
+        host = canonical(own_name)
+        self._own_names = frozenset(exempt.own_names) or frozenset((host,) if host else ())
+        self._own_addresses = frozenset(exempt.own_addresses)
+        address = parse_address(own_address)
+        if address is not None and not exempt.own_addresses:
+            self._own_addresses = frozenset((address,))
+        self._authserv_id = self._config.headers.authserv_id or own_name or self._service.hostname
+
+    def _without_greeting(self) -> None:
+        self._helo = Helo("missing", "no", "none", "none")
+        self._spf_helo = Pending(Spf("none"))
+
+    def _evidence(self, message: Message | None, late: bool = False) -> Evidence:
+        """What is known by now; with `late` what is not becomes `temperror`."""
+        path = message.path if message else ""
+        evidence = Evidence(self._client, self._greeting, path, "", False, self._tls, helo=self._helo)
+        if message is None:
+            return evidence
+        if message.authenticated:
+            evidence = replace(evidence, authenticated=True)
+        if message.exempt:
+            return exempted(evidence, message.exempt)
+        reverse = self._reverse.value or (NO_REVERSE_NAME_IN_TIME if late else None)
+        greeting, helo = self._resolved.value or (NO_GREETING_IN_TIME if late else None), self._helo
+        if helo.result == UNKNOWN and greeting is not None:
+            helo = replace(helo, result=greeting.result, reason=greeting.reason)
+        names = reverse.iprev.names if reverse else ()
+        if reverse is not None:
+            helo = replace(helo, match=alignment(canonical(self._greeting), names))
+        late_spf = NO_SPF_IN_TIME if late else Spf()
+        return replace(
+            evidence,
+            iprev=reverse.iprev if reverse else Iprev(),
+            generic=reverse.generic if reverse else Generic(),
+            helo=helo,
+            spf_helo=self._spf_helo.value or late_spf,
+            spf_mailfrom=message.spf.value or late_spf,
+            mailfrom_match=alignment(parse_mailbox(path).domain, names) if reverse else UNKNOWN,
+        )
+
+    def _collect(self, message: Message, stage: str, settled: Callable[[Evidence], bool]) -> Evidence:
+        """Wait until the evidence is settled or complete, or the message's time is up."""
+        evidence = self._evidence(message)
+        if message.exempt or settled(evidence):
+            return evidence
+        pendings = self._pendings(message)
+        if all(pending.value is not None for pending in pendings.values()):
+            return evidence
+        with self._service.waiting():
+            return self._wait(message, stage, settled, pendings)
+
+    def _wait(
+        self, message: Message, stage: str, settled: Callable[[Evidence], bool], pendings: Mapping[str, PendingFact]
+    ) -> Evidence:
+        """The evidence once it is settled, complete, or the message's time is up; then what is missing is `temperror`."""
+        service, news = self._service, threading.Event()
+        for pending in pendings.values():
+            pending.listen(news.set)
+        began = service.clock()
+        until = began + message.config.milter.deadline - message.waited_ms / 1000
+        while True:
+            missing = [name for name, pending in pendings.items() if pending.value is None]
+            evidence = self._evidence(message)
+            if not missing or settled(evidence):
+                break
+            left = until - service.clock()
+            if left <= 0 or not news.wait(left):
+                evidence = self._evidence(message, late=True)
+                break
+            news.clear()
+            for name in missing:
+                if pendings[name].value is not None:
+                    service.waited(stage, name, (service.clock() - began) * 1000)
+        message.waited_ms += (service.clock() - began) * 1000
+        return evidence
+
+    def _pendings(self, message: Message) -> dict[str, PendingFact]:
+        """What the facts of a judged message hang on, by the name of the fact."""
+        pendings: dict[str, PendingFact] = {
+            "iprev": self._reverse,
+            "spf_helo": self._spf_helo,
+            "spf_mailfrom": message.spf,
+        }
+        if self._helo.result == UNKNOWN:
+            pendings["helo"] = self._resolved
+        return pendings
+
+    def _cost(self, message: Message) -> Cost:
+        """What this message's facts cost; what was begun for the connection counts for its first message."""
+        if message.exempt:
+            return Cost(waited_ms=message.waited_ms)
+        fresh = [p for p in self._pendings(message).values() if id(p) not in self._counted]
+        self._counted.update(map(id, fresh))
+        trail = [answer for pending in {id(p): p for p in fresh}.values() for answer in pending.trail]
+        return Cost(
+            queries=len(trail),
+            cached=sum(answer.cached for answer in trail),
+            vain=sum(pending.vain for pending in fresh),
+            dns_ms=_span_ms([(p.began, p.ended) for p in fresh if p.trail]),
+            waited_ms=message.waited_ms,
+        )
+
+    def _record(self, message: Message, queue_id: str) -> None:
+        """One decision for each group of recipients with the same verdict."""
+        cost = self._cost(message)
+        groups: dict[tuple[Verdict, str], tuple[Evidence, list[str]]] = {}
+        for evidence, verdict, reply in message.judged:
+            groups.setdefault((verdict, reply), (evidence, []))[1].append(evidence.rcpt)
+        for (verdict, reply), (evidence, recipients) in groups.items():
+            self._service.record(
+                Decision(
+                    verdict=verdict,
+                    evidence=evidence,
+                    rcpts=tuple(recipients),
+                    qid=queue_id,
+                    mode=message.policy.mode,
+                    policy=message.policy.digest,
+                    cost=cost,
+                    reply=reply,
+                )
+            )
+
+    def _ending(self, message: Message, evidence: Evidence, verdicts: list[Verdict]) -> Ending:
+        options = message.config.headers
+        if message.exempt in ("network", "not-ip"):
+            return Ending()  # what a trusted host of ours says of a message stays (RFC 8601 5)
+        removals = headers.removals(message.results, self._authserv_id) if options.remove_forged else ()
+        if message.exempt:
+            return Ending(removals)
+        fields = []
+        tagged = next((verdict for verdict in verdicts if verdict.action == TAG), None)
+        if tagged is not None and options.tag:
+            fields.append((options.tag, headers.tag(tagged, evidence)))
+        if options.received_spf:
+            fields.append(("Received-SPF", headers.received_spf(evidence, self._authserv_id)))
+        if options.authentication_results:
+            fields.append(("Authentication-Results", headers.authentication_results(self._authserv_id, evidence)))
+        held = next((verdict for verdict in verdicts if verdict.action == QUARANTINE), None)
+        return Ending(removals, tuple(fields), f"rdns-milter: rule {held.rule}" if held else "")
+
+
+def _span_ms(spans: list[tuple[float, float]]) -> float:
+    """Milliseconds that lie within any of the spans."""
+    total, reached = 0.0, float("-inf")
+    for begin, end in sorted(spans):
+        if end > reached:
+            total += end - max(begin, reached)
+            reached = end
+    return total * 1000

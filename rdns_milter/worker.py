@@ -1,0 +1,164 @@
+"""A worker process: three kinds of thread, and a main thread that keeps an eye on them.
+
+libmilter's threads serve the MTA, the engine's thread asks DNS, the main thread takes signals: HUP reads the config again, TERM
+finishes what is under way and leaves. Never stops libmilter, which would cut every session and might remove the socket: it
+takes the listener away, waits, and ends the process.
+
+PLATFORM 0.2 to 0.4.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+
+from .config import Config, ConfigError, load
+from .engine import Engine
+from .kicker import Kicker
+from .listener import connect
+from .log import Decision, line
+from .milter import Callbacks, serve
+from .nameservers import nameservers
+from .policy import REFUSALS, TAG, TEMPFAIL
+from .session import Service
+from .sink import Sink
+
+BEAT = 1.0  # seconds between two signs of life to the parent
+_AFTER_BUSY = 1.0  # seconds that connections without a message get to end by themselves
+_TAP_SECONDS = 0.2
+# Which actions (or would-be actions) each setting of log.decisions lets through.
+_LOGGED = {
+    "all": None,
+    "not-accepted": frozenset((TAG, TEMPFAIL, *REFUSALS)),
+    "refused": frozenset((TEMPFAIL, *REFUSALS)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Where a worker stands: the listener's descriptor, the pipe to the parent (its end: the parent is gone), how many
+    workers there are."""
+
+    listener: int
+    beat: int
+    parent: int
+    workers: int
+
+
+class Worker:
+    """One process's service. `run` never returns."""
+
+    def __init__(self, config: Config, config_path: str | None, callbacks: Callbacks, post: Post, sink: Sink) -> None:
+        self._config_path = config_path
+        self._callbacks = callbacks
+        self._post = post
+        self._sink = sink
+        self._engine = Engine(config, nameservers(config.dns.nameservers), self._bug)
+        place = config.milter.socket
+        kicker = Kicker(
+            tap=lambda: connect(place, _TAP_SECONDS).close(),
+            crowd=lambda: len(callbacks.open),
+            processes=post.workers,
+        )
+        self._service = Service(
+            config=config,
+            finder=self._engine.finder,
+            record=self._record,
+            today=date.today,
+            clock=time.monotonic,
+            hostname=socket.gethostname(),
+            waiting=lambda: kicker,
+        )
+        self._given_up = False
+        self._alive_at = time.monotonic()
+
+    def run(self) -> None:
+        """Serve until TERM, or until the parent or libmilter is gone; then end the process."""
+        wake = self._take_signals()
+        self._callbacks.service = self._service
+        self._callbacks.bug = self._bug
+        with self._engine:
+            serve(self._libmilter_ended)
+            while not self._given_up:
+                ready, _, _ = select.select([wake, self._post.parent], [], [], BEAT)
+                if self._post.parent in ready:
+                    break
+                received = os.read(wake, 64) if wake in ready else b""
+                if signal.SIGHUP in received:
+                    self._reload()
+                if signal.SIGTERM in received or signal.SIGINT in received:
+                    break
+                self._beat()
+            if not self._given_up:
+                self._drain()
+        self._sink.flush(1.0)
+        os._exit(1 if self._given_up else 0)
+
+    def _take_signals(self) -> int:
+        """Signals as octets in a pipe that the main thread reads."""
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        taken = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
+        for number in taken:
+            signal.signal(number, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (*taken, signal.SIGCHLD))
+        return reading
+
+    def _libmilter_ended(self) -> None:
+        self._given_up = True
+
+    def _beat(self) -> None:
+        """Tell the parent that we live, if the event loop does."""
+        self._engine.loop.call_soon_threadsafe(self._loop_is_alive)
+        if time.monotonic() - self._alive_at < 5 * BEAT:
+            with suppress(BlockingIOError):
+                os.write(self._post.beat, b".")
+
+    def _loop_is_alive(self) -> None:
+        self._alive_at = time.monotonic()
+
+    def _reload(self) -> None:
+        """Adopt the config as it is now; a broken one changes nothing (the parent has said why)."""
+        try:
+            config = load(self._config_path)
+            servers = nameservers(config.dns.nameservers)
+        except (ConfigError, OSError) as error:
+            self._sink.write(f"config not reloaded: {error}", "err")
+            return
+        self._service.config = config
+        self._engine.adopt(config, servers)
+
+    def _drain(self) -> None:
+        """Take no new connection, let messages under way come to their end, within the deadline."""
+        dead = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        dead.bind("")  # an abstract name that nobody knows
+        dead.listen(1)
+        os.dup2(dead.fileno(), self._post.listener)
+        until = time.monotonic() + self._service.config.milter.deadline
+        while self._callbacks.busy and time.monotonic() < until:
+            time.sleep(0.02)
+        until = min(until, time.monotonic() + _AFTER_BUSY)
+        while self._callbacks.open and time.monotonic() < until:
+            time.sleep(0.02)
+
+    def _record(self, decision: Decision) -> None:
+        log = self._service.config.log
+        wanted = _LOGGED[log.decisions]
+        verdict = decision.verdict
+        if wanted is None or verdict.action in wanted or not wanted.isdisjoint(verdict.would.split(",")):
+            self._sink.write(line(decision, log.format))
+
+    def _bug(self, where: str, error: BaseException) -> None:
+        """Something of ours is broken: one line for the admin, with the place in the code."""
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
+        self._sink.write(f"internal error in {where} at {place}: {ascii(error)[:300]}; please report it", "err")

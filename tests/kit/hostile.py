@@ -1,0 +1,182 @@
+"""The ways to answer badly, in one table: the word a zone uses -> what is done with the question.
+
+For issue 4 and PLATFORM.md 3.1, 3.3. A behaviour is a function of the question and of the sends that would be done so
+far; it returns those to do instead. So several can hold for one question: they are applied in the order of the table,
+content first, then octets, then the way they travel.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import dns.name
+
+from tests.kit import aliases, bulk, falsehoods, malformed, streams
+from tests.kit.ask import Ask, Sends
+from tests.kit.entries import Argument, Behaviour
+
+
+def number(text: str) -> int:
+    """A whole number from 0; raises ValueError."""
+    value = int(text)
+    if value < 0:
+        raise ValueError(f"{text} is below 0")
+    return value
+
+
+def seconds(text: str) -> float:
+    """A time from 0; raises ValueError."""
+    value = float(text)
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{text} is not a time")
+    return value
+
+
+def octets(text: str) -> str:
+    """One label in hex, 1 to 63 octets; raises ValueError."""
+    if not 1 <= len(bytes.fromhex(text)) <= 63:
+        raise ValueError(f"{text} is not a label")
+    return text
+
+
+def host(text: str) -> str:
+    """A name in master-file text; raises ValueError."""
+    try:
+        dns.name.from_text(text)
+    except dns.exception.DNSException as why:
+        raise ValueError(f"{text} is not a name: {why}") from why
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A behaviour: what it does, how its argument is read, what it is if left out (None: must be given).
+
+    `below`: it answers for the names below its own too (those that it makes up).
+    """
+
+    act: Callable[..., Sends]
+    read: Callable[[str], Argument] | None = None
+    default: Argument = None
+    below: bool = False
+
+
+def _rcode(code: int) -> Row:
+    return Row(functools.partial(falsehoods.rcode, number=code))
+
+
+BEHAVIOURS: Mapping[str, Row] = {
+    # response codes
+    "rcode": Row(falsehoods.rcode, number),
+    "formerr": _rcode(1),
+    "servfail": _rcode(2),
+    "nxdomain": _rcode(3),
+    "notimp": _rcode(4),
+    "refused": _rcode(5),
+    "yxdomain": _rcode(6),
+    "notauth": _rcode(9),
+    "badvers": _rcode(16),
+    "nodata": Row(falsehoods.nodata),
+    "no-soa": Row(falsehoods.no_soa),
+    "servfail-ad": Row(falsehoods.servfail_ad),
+    "servfail-ede": Row(falsehoods.servfail_ede, number, falsehoods.EDE_DNSSEC_BOGUS),
+    # other answers than asked for
+    "wrong-question": Row(falsehoods.wrong_question),
+    "no-question": Row(falsehoods.no_question),
+    "other-owner": Row(falsehoods.other_owner),
+    "extra-owner": Row(falsehoods.extra_owner),
+    "wrong-type": Row(falsehoods.wrong_type),
+    "wrong-class": Row(falsehoods.wrong_class),
+    "wrong-record-class": Row(falsehoods.wrong_record_class),
+    "ttl": Row(falsehoods.ttl, number, 0),
+    "partial": Row(falsehoods.partial),
+    "reverse": Row(falsehoods.reverse),
+    "shuffle": Row(falsehoods.shuffle, number, 1),
+    "rotate": Row(falsehoods.rotate),
+    # aliases
+    "cname-self": Row(aliases.cname_self),
+    "cname-loop": Row(aliases.cname_loop, below=True),
+    "cname-loop-full": Row(aliases.cname_loop_full),
+    "cname-chain": Row(aliases.cname_chain, number, 5),
+    "cname-step": Row(aliases.cname_step, number, 5, below=True),
+    "cname-silent": Row(aliases.cname_silent, below=True),
+    "cname-nxdomain": Row(aliases.cname_nxdomain),
+    "via-dname": Row(aliases.via_dname),
+    # odd content
+    "huge": Row(bulk.huge, number, 1000),
+    "big-txt": Row(bulk.big_txt, number, 4000),
+    "target": Row(bulk.target, host),
+    "target-bytes": Row(bulk.target_bytes, octets),
+    "target-long": Row(bulk.target_long),
+    "target-root": Row(bulk.target_root),
+    "target-address": Row(bulk.target_address),
+    # not DNS
+    "garbage": Row(malformed.garbage, number, 60),
+    "comp-loop": Row(malformed.comp_loop),
+    "comp-forward": Row(malformed.comp_forward),
+    "comp-rdata": Row(malformed.comp_rdata),
+    "bad-rdlength": Row(malformed.bad_rdlength, number, 200),
+    "bad-label": Row(malformed.bad_label),
+    # octets changed on the way
+    "bad-counts": Row(malformed.bad_counts),
+    "trailing": Row(malformed.trailing, number, 4),
+    "mutate": Row(malformed.mutate, number, 1),
+    "empty": Row(malformed.empty),
+    "short": Row(malformed.short),
+    "wrong-case": Row(falsehoods.wrong_case),
+    "wrong-id": Row(falsehoods.wrong_id),
+    "echo": Row(falsehoods.echo),
+    # TCP
+    "truncate": Row(streams.truncate),
+    "truncate-reset": Row(streams.truncate_reset),
+    "truncate-close": Row(streams.truncate_close),
+    "truncate-hang": Row(streams.truncate_hang),
+    "truncate-again": Row(streams.truncate_again),
+    "truncate-trickle": Row(streams.truncate_trickle, number, 200),
+    "truncate-half": Row(streams.truncate_half),
+    "truncate-too-long": Row(streams.truncate_too_long),
+    "truncate-zero": Row(streams.truncate_zero),
+    "truncate-endless": Row(streams.truncate_endless),
+    # travel
+    "edns-formerr": Row(falsehoods.edns_formerr),
+    "edns-drop": Row(streams.edns_drop),
+    "wrong-port": Row(streams.wrong_port),
+    "wrong-address": Row(streams.wrong_address),
+    "spoof-then-right": Row(streams.spoof_then_right),
+    "guess-then-right": Row(streams.guess_then_right),
+    "duplicate": Row(streams.duplicate, number, 5),
+    "flap": Row(streams.flap, number, 1),
+    "lost": Row(streams.lost, number, 1),
+    "udp-drop": Row(streams.udp_drop),
+    "silent": Row(streams.silent),
+    "delay": Row(streams.delay, seconds),
+}
+
+_ORDER = {word: place for place, word in enumerate(BEHAVIOURS)}
+
+
+def read(word: str, argument: str) -> tuple[str, Argument]:
+    """The word as the table has it, and its argument. Raises ValueError for an unknown word or a bad argument."""
+    word = word.lower().replace("_", "-")
+    row = BEHAVIOURS.get(word)
+    if row is None:
+        raise ValueError(f"no record type and no behaviour: {word}")
+    if row.read is None:
+        if argument:
+            raise ValueError(f"{word} takes no argument")
+        return word, None
+    if not argument and row.default is None:
+        raise ValueError(f"{word} needs an argument")
+    return word, row.read(argument) if argument else row.default
+
+
+def apply(behaviours: Iterable[Behaviour], ask: Ask) -> Sends:
+    """What is sent for this question when these behaviours hold; without any, the right answer."""
+    sends = ask.sends(ask.right())
+    for each in sorted(behaviours, key=lambda each: _ORDER[each.word]):
+        row = BEHAVIOURS[each.word]
+        sends = row.act(ask, sends) if row.read is None else row.act(ask, sends, each.argument)
+    return sends

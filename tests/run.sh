@@ -1,0 +1,36 @@
+#!/bin/sh
+# The one test command: installs what is missing, then lints, checks types, and runs all tests, first with PyPI's newest
+# versions of what we depend on, then (without the MTA) with those that Debian packages.
+#
+#   sh tests/run.sh              all
+#   sh tests/run.sh tests/unit   these tests only, with PyPI's versions
+set -eu
+cd "$(dirname "$0")/.."
+. packaging/provide.sh
+export PYTHONDONTWRITEBYTECODE=1
+
+# shellcheck disable=SC2086
+provide $RUNTIME python3-venv python3-dev python3-pytest python3-hypothesis python3-yaml python3-pip \
+    gcc libc6-dev libmilter-dev postfix ca-certificates iproute2
+
+venv=${RDNS_MILTER_VENV:-.venv}
+stamp=$(sha256sum setup.cfg | cut -c 1-16)
+if [ "$(cat "$venv/stamp" 2>/dev/null)" != "$stamp" ]; then
+    echo "making $venv (PyPI's newest versions)"
+    rm -rf "$venv"
+    "$PYTHON" -m venv "$venv"
+    "$venv/bin/python" -m pip -q install --upgrade pip setuptools wheel
+    "$venv/bin/python" -m pip -q install -e '.[test]'
+    echo "$stamp" > "$venv/stamp"
+fi
+
+if [ $# -gt 0 ]; then
+    exec "$venv/bin/python" -m pytest "$@"
+fi
+
+"$venv/bin/ruff" check --no-cache --config tests/ruff.toml .
+"$venv/bin/ruff" format --no-cache --config tests/ruff.toml --check .
+"$venv/bin/mypy" --cache-dir "$venv/mypy"
+"$venv/bin/python" -m pytest -q tests/unit tests/wire tests/mta
+echo "once more with Debian's versions of what we depend on:"
+"$PYTHON" -m pytest -q tests/unit tests/wire
