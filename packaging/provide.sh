@@ -22,8 +22,13 @@ provide() {
     fi
     log=$(mktemp)
     export DEBIAN_FRONTEND=noninteractive
+    # Postfix is wanted for its programs: as the machine's own MTA it gets no configuration, and so never starts.
+    case " $missing " in
+        *" postfix "*) echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections ;;
+    esac
+    # Another MTA that is there must not be removed for it.
     # shellcheck disable=SC2086
-    if ! { apt-get -q update && apt-get -q -y --no-install-recommends install $missing; } > "$log" 2>&1; then
+    if ! { apt-get -q update && apt-get -q -y --no-remove --no-install-recommends install $missing; } > "$log" 2>&1; then
         tail -n 30 "$log" >&2
         echo "could not install:$missing (whole log: $log)" >&2
         exit 1

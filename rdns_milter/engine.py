@@ -24,7 +24,7 @@ class Engine:
     def __init__(self, config: Config, servers: Sequence[Endpoint], bug: Callable[[str, BaseException], None]) -> None:
         self.loop = asyncio.new_event_loop()
         self.resolver = Resolver(self.loop, servers, limits_of(config))
-        self.finder = Finder(self.loop, self.resolver, bug)
+        self.finder = Finder(self.loop, self.resolver, config.dns.cache_entries, bug)
         self._thread = threading.Thread(target=self._run, name="dns", daemon=True)
 
     def _run(self) -> None:
@@ -42,8 +42,9 @@ class Engine:
         self.loop.close()
 
     def adopt(self, config: Config, servers: Sequence[Endpoint]) -> None:
-        """From now on ask these servers, within these bounds. From any thread; what is remembered stays."""
+        """From now on ask these servers, within these bounds. From any thread; answers that are remembered stay."""
         self.loop.call_soon_threadsafe(self.resolver.adopt, tuple(servers), limits_of(config))
+        self.finder.forget()
 
     def _stop(self) -> None:
         self.resolver.close()

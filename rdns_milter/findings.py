@@ -9,14 +9,16 @@ RFC 8601 2.7.3, RFC 7208 (what `temperror` means).
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from .cache import Cache
 from .checks.generic import generic
-from .checks.helo import resolve
+from .checks.helo import compared, resolve
 from .checks.iprev import iprev
-from .checks.spf import Finding, Limits, spf
+from .checks.spf import Limits, spf
 from .config import Config
 from .evidence import TEMPERROR, Iprev, Spf
 from .evidence import Generic as GenericFact
@@ -24,8 +26,22 @@ from .lookup import Answer
 from .names import Address, Mailbox
 from .resolver import Inquiry, Resolver
 
-Found = TypeVar("Found")
-Check = Callable[[Inquiry], Coroutine[Any, Any, Found]]
+Fact = TypeVar("Fact")
+
+_OCTETS = 1024  # of memory that a finding takes, about
+_LONGEST = 3600.0  # seconds for which a finding that rests on no answer is remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[Fact]):
+    """What a check has found, for how many seconds it holds for others too, and how many questions it began in vain."""
+
+    value: Fact
+    seconds: float
+    vain: int = 0
+
+
+Check = Callable[[Inquiry], Coroutine[Any, Any, Found[Fact]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +65,7 @@ NO_GREETING_IN_TIME = Greeting(TEMPERROR, "deadline")
 NO_SPF_IN_TIME = Spf(TEMPERROR, problem="no answer within the deadline")
 
 
-class Pending(Generic[Found]):
+class Pending(Generic[Fact]):
     """What a check will have found. Written once, by the loop's thread; read by any thread.
 
     `value` is None until then. `trail`, `vain`: the questions asked, and the number of those asked ahead in vain. `began`,
@@ -57,7 +73,7 @@ class Pending(Generic[Found]):
 
     __slots__ = ("_listeners", "began", "ended", "trail", "vain", "value")
 
-    def __init__(self, value: Found | None = None) -> None:
+    def __init__(self, value: Fact | None = None) -> None:
         self.value = value
         self.trail: tuple[Answer, ...] = ()
         self.vain = 0
@@ -66,76 +82,127 @@ class Pending(Generic[Found]):
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call the listener once the value is there: at once if it is. It may be called twice, from the loop's thread."""
-        self._listeners.append(listener)
+        if self.value is None:
+            self._listeners.append(listener)
         if self.value is not None:
             listener()
 
-    def settle(self, value: Found) -> None:
+    def settle(self, value: Fact) -> None:
         """The value is there. On the loop's thread only."""
         self.value = value
         for listener in self._listeners:
             listener()
 
 
+class Memory:
+    """What was found lately, for as long as all answers behind it hold. Threads may share it."""
+
+    def __init__(self, entries: int, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._cache: Cache[tuple[object, ...], Pending[Any]] = Cache(entries, entries * _OCTETS)
+
+    def get(self, key: tuple[object, ...]) -> Pending[Any] | None:
+        """What was found under the key, settled long ago and without a trail; None if it is not known any more."""
+        with self._lock:
+            kept = self._cache.get(key, self._clock())
+        return None if kept is None else kept[1]
+
+    def put(self, key: tuple[object, ...], value: object, seconds: float) -> None:
+        """Remember something for so many seconds."""
+        with self._lock:
+            self._cache.put(key, Pending(value), self._clock() + seconds, _OCTETS)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._cache.clear()
+
+
 class Finder:
-    """Begins the checks of a worker's sessions on its event loop."""
+    """Begins the checks of a worker's sessions on its event loop, or knows already what they would find."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, resolver: Resolver, bug: Callable[[str, BaseException], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        resolver: Resolver,
+        entries: int,
+        bug: Callable[[str, BaseException], None],
     ) -> None:
         self._loop = loop
         self._resolver = resolver
         self._bug = bug
+        self._memory = Memory(entries, loop.time)
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def forget(self) -> None:
+        """Forget what was found: other limits may hold now."""
+        self._memory.clear()
 
     def reverse_name(self, address: Address, config: Config) -> Pending[ReverseName]:
         """Begin iprev, and what its name looks like."""
 
-        async def check(inquiry: Inquiry) -> ReverseName:
+        async def check(inquiry: Inquiry) -> Found[ReverseName]:
             found = await iprev(inquiry, address, config.dns.max_ptr_names)
-            if found.result == TEMPERROR and not found.claimed:
-                return ReverseName(found, GenericFact("none"))
-            return ReverseName(found, generic(found.ptr, address, config.generic.patterns, config.generic.exceptions))
+            if found.ptr:
+                look = generic(found.ptr, address, config.generic.patterns, config.generic.exceptions)
+            else:
+                look = GenericFact("none")
+            return Found(ReverseName(found, look), inquiry.holds())
 
-        return self._begin(check, config, ReverseName(Iprev(TEMPERROR, "error"), GenericFact("none")))
+        return self._begin((address,), check, config, ReverseName(Iprev(TEMPERROR, "error"), GenericFact("none")))
 
     def greeting(self, address: Address, greeting: str, config: Config) -> Pending[Greeting]:
-        """Begin to look up whether the greeting leads to the client."""
+        """Begin to look up whether the greeting leads to the client, if that takes a lookup."""
+        if result := compared(greeting, address):
+            return Pending(Greeting(result, ""))
 
-        async def check(inquiry: Inquiry) -> Greeting:
-            return Greeting(*await resolve(inquiry, greeting, address))
+        async def check(inquiry: Inquiry) -> Found[Greeting]:
+            result, reason = await resolve(inquiry, greeting, address)
+            return Found(Greeting(result, reason), inquiry.holds())
 
-        return self._begin(check, config, Greeting(TEMPERROR, "error"))
+        return self._begin((address, greeting), check, config, Greeting(TEMPERROR, "error"))
 
     def spf(self, address: Address, mailbox: Mailbox, helo: str, config: Config) -> Pending[Spf]:
-        """Begin SPF of one identity."""
+        """Begin SPF of one identity. What hangs on local part, HELO or time is not remembered: it is for this sender alone."""
+        if not mailbox.domain:
+            return Pending(Spf("none"))
 
-        async def check(inquiry: Inquiry) -> Spf:
+        async def check(inquiry: Inquiry) -> Found[Spf]:
             limits = Limits(config.spf.lookup_limit, config.spf.void_limit)
-            finding: Finding = await spf(inquiry, address, mailbox, helo, limits=limits)
-            return finding.spf
+            finding = await spf(inquiry, address, mailbox, helo, limits=limits)
+            return Found(finding.spf, 0.0 if finding.personal else finding.ttl, finding.vain)
 
-        return self._begin(check, config, Spf(TEMPERROR, problem="internal error"))
+        return self._begin((address, mailbox.domain, "spf"), check, config, Spf(TEMPERROR, problem="internal error"))
 
-    def _begin(self, check: Check[Found], config: Config, broken: Found) -> Pending[Found]:
-        pending: Pending[Found] = Pending()
-        self._loop.call_soon_threadsafe(self._run, check, config.milter.deadline, pending, broken)
+    def _begin(self, key: tuple[object, ...], check: Check[Fact], config: Config, broken: Fact) -> Pending[Fact]:
+        known = self._memory.get(key)
+        if known is not None:
+            return known
+        pending: Pending[Fact] = Pending()
+        self._loop.call_soon_threadsafe(self._run, key, check, config.milter.deadline, pending, broken)
         return pending
 
-    def _run(self, check: Check[Found], seconds: float, pending: Pending[Found], broken: Found) -> None:
-        task = self._loop.create_task(self._find(check, seconds, pending, broken))
+    def _run(
+        self, key: tuple[object, ...], check: Check[Fact], seconds: float, pending: Pending[Fact], broken: Fact
+    ) -> None:
+        task = self._loop.create_task(self._find(key, check, seconds, pending, broken))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _find(self, check: Check[Found], seconds: float, pending: Pending[Found], broken: Found) -> None:
+    async def _find(
+        self, key: tuple[object, ...], check: Check[Fact], seconds: float, pending: Pending[Fact], broken: Fact
+    ) -> None:
         inquiry = self._resolver.inquiry(seconds)
         pending.began = self._loop.time()
-        value = broken
+        found = Found(broken, 0.0)
         try:
-            value = await check(inquiry)
+            found = await check(inquiry)
         except Exception as error:  # noqa: BLE001 - whatever breaks in a check must not bounce mail
             self._bug(check.__qualname__, error)
         pending.ended = self._loop.time()
         pending.trail = tuple(inquiry.trail)
-        pending.vain = inquiry.vain
-        pending.settle(value)
+        pending.vain = found.vain
+        pending.settle(found.value)
+        if found.seconds > 0:
+            self._memory.put(key, found.value, min(found.seconds, _LONGEST))

@@ -60,8 +60,9 @@ def received_spf(evidence: Evidence, receiver: str) -> str:
         spf, identity = evidence.spf_helo, "helo"
     if spf.result == UNKNOWN or evidence.exempt or evidence.client is None:
         return ""
+    receiver = receiver or "localhost"
     pairs = [
-        ("receiver", receiver or "localhost"),
+        ("receiver", receiver),
         ("identity", identity),
         ("client-ip", str(evidence.client)),
         ("helo", evidence.helo_name),
@@ -70,8 +71,9 @@ def received_spf(evidence: Evidence, receiver: str) -> str:
         pairs.append(("envelope-from", evidence.mailfrom or "<>"))
     optional = (("mechanism", spf.mechanism), ("problem", spf.problem))
     pairs.extend((key, text[:MAX_COMMENT]) for key, text in optional if text)
-    terms = {"domain": _spf_domain(spf, evidence, identity) or "no domain", "client": str(evidence.client)}
-    sentence = filled(_SENTENCES.get(spf.result, ""), terms)
+    domain = _spf_domain(spf, evidence, identity)
+    terms = {"domain": domain, "client": str(evidence.client)}
+    sentence = filled(_SENTENCES.get(spf.result, ""), terms) if domain else "no domain that could be asked"
     pieces = [spf.result, comment(f"{printable(receiver, MAX_COMMENT)}: {sentence}", 2 * MAX_VALUE)]
     pieces += [f"{key}={value(text, MAX_VALUE)};" for key, text in pairs]
     return folded(pieces, len(f"{RECEIVED_SPF}: ")).removesuffix(";")
@@ -96,9 +98,10 @@ def tag(verdict: Verdict, evidence: Evidence) -> str:
 def _iprev(evidence: Evidence) -> list[str]:
     if evidence.exempt or evidence.iprev.result in NOT_CHECKED or evidence.client is None:
         return []
-    words = evidence.iprev.ptr if evidence.iprev.result == "pass" else f"{evidence.iprev.reason} {evidence.iprev.ptr}"
-    address = value(str(evidence.client), MAX_VALUE)
-    return [f"iprev={evidence.iprev.result} policy.iprev={address}", comment(words, MAX_NAME)]
+    reason = "" if evidence.iprev.result == "pass" else evidence.iprev.reason
+    words = f"{reason} {evidence.iprev.ptr}".strip()
+    resinfo = f"iprev={evidence.iprev.result} policy.iprev={value(str(evidence.client), MAX_VALUE)}"
+    return [resinfo, *_comments(words, MAX_NAME)]
 
 
 def _spf_helo(evidence: Evidence) -> list[str]:
@@ -117,7 +120,11 @@ def _spf(spf: Spf, evidence: Evidence, propspec: str) -> list[str]:
         return []
     null = "null sender" if propspec.startswith("smtp.mailfrom") and evidence.sender.is_null else ""
     words = ", ".join(word[:MAX_COMMENT] for word in (null, spf.mechanism, spf.problem) if word)
-    return [f"spf={spf.result} {propspec}", *([comment(words, 2 * MAX_COMMENT)] if words else [])]
+    return [f"spf={spf.result} {propspec}", *_comments(words, 2 * MAX_COMMENT)]
+
+
+def _comments(words: str, limit: int) -> tuple[str, ...]:
+    return (comment(words, limit),) if words else ()
 
 
 def _spf_domain(spf: Spf, evidence: Evidence, identity: str) -> str:

@@ -41,6 +41,8 @@ def open_listener(place: Listener, mode: int, group: str, open_socket: Callable[
     (fd,) = set(_listening()) - before
     # Several processes accept: one that loses the race must not block while it holds libmilter's lock.
     os.set_blocking(fd, False)
+    if not place.path:
+        _send_at_once(fd)
     return fd
 
 
@@ -90,6 +92,13 @@ def _give_to(path: str, group: str) -> None:
     except (KeyError, OSError) as error:
         os.unlink(path)
         raise CannotListen(f"{path}: cannot give it to the group {group}: {error}") from error
+
+
+def _send_at_once(fd: int) -> None:
+    """libmilter writes each change to a message, and its last word, by itself: with Nagle's algorithm the second waits for the
+    MTA's delayed ACK, 40 ms. What is accepted inherits the option (Linux, BSD)."""
+    with socket.socket(fileno=os.dup(fd)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _reason(place: Listener) -> str:

@@ -105,31 +105,24 @@ class Callbacks:
     @_guarded
     def connect(self, context: Any, hostname: str, family: int, peer: Any) -> int:
         """A client has connected to the MTA; `peer` is (address, port, ...), a path, or None."""
-        connection = self._connection(context)
-        self.open.add(id(context))
-        connection.connected = True
         address = parse_address(peer[0]) if isinstance(peer, tuple) else None
-        self._connect(context, connection, address)
+        self._connect(context, self._connection(context), address)
         return int(milter.CONTINUE)
 
     @_guarded
     def helo(self, context: Any, greeting: str) -> int:
         """HELO or EHLO."""
-        self._connection(context).session.helo(greeting)
+        self._connected(context).session.helo(greeting)
         return int(milter.CONTINUE)
 
     @_guarded
     def mail(self, context: Any, path: bytes = b"", *parameters: bytes) -> int:
         """MAIL FROM."""
-        connection = self._connection(context)
-        if not connection.connected:
-            # CONNECT did not reach us (see register), so the macro is all there is.
-            connection.connected = True
-            self._connect(context, connection, parse_address(_macro(context, "{client_addr}")))
+        session = self._connected(context).session
         self.busy.add(id(context))
-        authenticated = bool(_macro(context, "{auth_authen}"))
-        tls = bool(_macro(context, "{tls_version}"))
-        connection.session.mail(_text(path), authenticated, tls)
+        authenticated = _has_macro(context, "{auth_authen}")
+        tls = _has_macro(context, "{tls_version}")
+        session.mail(_text(path), authenticated, tls)
         return int(milter.CONTINUE)
 
     @_guarded
@@ -186,8 +179,17 @@ class Callbacks:
         assert isinstance(connection, Connection)
         return connection
 
+    def _connected(self, context: Any) -> Connection:
+        """The connection. If CONNECT did not reach us (see register), the macro is all that there is of the client."""
+        connection = self._connection(context)
+        if not connection.connected:
+            self._connect(context, connection, parse_address(_address_macro(context, "{client_addr}")))
+        return connection
+
     def _connect(self, context: Any, connection: Connection, address: Address | None) -> None:
-        connection.session.connect(address, _macro(context, "j"), _macro(context, "{daemon_addr}"))
+        self.open.add(id(context))
+        connection.connected = True
+        connection.session.connect(address, _macro(context, "j"), _address_macro(context, "{daemon_addr}"))
 
 
 def open_socket(place: Listener) -> None:
@@ -225,6 +227,19 @@ def _macro(context: Any, name: str) -> str:
         return context.getsymval(name) or ""
     except UnicodeDecodeError:
         return ""
+
+
+def _has_macro(context: Any, name: str) -> bool:
+    """Whether the MTA sent such a macro with a value, whatever it is."""
+    try:
+        return bool(context.getsymval(name))
+    except UnicodeDecodeError:
+        return True
+
+
+def _address_macro(context: Any, name: str) -> str:
+    """A macro's value without the tag that MTAs put before an IPv6 address."""
+    return _macro(context, name).removeprefix("IPv6:")
 
 
 def _text(octets: bytes) -> str:

@@ -25,6 +25,7 @@ MAX_PATH = 1000  # octets of a path that are looked at; RFC 5321 4.5.3.1.3 asks 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 _DIGITS = re.compile(r"[0-9]+\Z|0x[0-9a-f]*\Z")
 _LITERAL = re.compile(r"\[(?:(?P<tag>ipv6):)?(?P<text>[^\]\[]*)\]\Z", re.IGNORECASE)
+_OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")  # which idna would take for "."
 # RFC 6761 and 6762: nobody's names in the public DNS, so a client that bears one is misconfigured or lies.
 _SPECIAL_USE = ("localhost", "local", "invalid")
 
@@ -38,7 +39,8 @@ def canonical(name: str) -> str:
     if name.isascii():
         return name.lower()
     try:
-        return idna.encode(name, uts46=True).decode("ascii").lower()
+        # No mapping but that of case: a look-alike (a fullwidth letter, a joiner) must not become somebody else's name.
+        return "" if _OTHER_DOTS.search(name) else idna.encode(name.lower()).decode("ascii").lower()
     except (UnicodeError, ValueError, IndexError):
         return ""
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from .conditions import read_name, read_network
 from .endpoints import Endpoint, Listener, parse_host_port, parse_listener, parse_nameserver
 from .kinds import Kind, matching, octal, optional, parsed, seconds, several, truth, whole, word
 from .names import Address, canonical, is_hostname, parse_address, parse_literal
 from .networks import Network, Networks
 from .policy import MODES
 from .toml import quoted
+from .values import read_name, read_network
 
 # ruff: noqa: RUF009 - a default is made by a call, but what it gives is frozen
 

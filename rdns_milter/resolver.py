@@ -220,10 +220,9 @@ class Inquiry:
         self.trail: list[Answer] = []
         self.ends = float("inf")
 
-    @property
-    def vain(self) -> int:
-        """Questions that were begun ahead, and that nobody asked in the end."""
-        return len(self._expected - self._asked.keys())
+    def holds(self) -> float:
+        """Seconds for which all answers so far hold."""
+        return self.ends - self._resolver.loop.time()
 
     def expect(self, questions: Sequence[Question]) -> None:
         """See Lookup.expect."""

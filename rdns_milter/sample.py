@@ -26,13 +26,13 @@ _HEAD = """\
 
 _LISTS = """\
 [lists]
-# Named lists in files, one entry a line, "#" begins a comment; read again at a reload. Rules use them as "@NAME". A path
-# without a leading slash starts where this file is.
+# Named lists in files, one entry a line, "#" begins a comment; read again at a reload. Rules use them as "@NAME".
+# A path without a leading slash starts where this file is.
 # partners = "/etc/rdns-milter/partners.cidr"
 """
 
 _RULES = """\
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 # Rules. Tried in this order; the first that matches decides. If none does, the message is accepted.
 #
 # when: all of it must hold. unless: none of it may hold. A list means: any of these.
@@ -46,15 +46,15 @@ name   = "postmaster"
 when   = { rcpt = ["postmaster@", "abuse@"] }
 action = "accept"
 
-# A stranger greets with your own name or address (see own_names): a lie, and an old trick of spam senders. Should a host
-# of yours be hit, list its address under [exempt].
+# A stranger greets with your own name or address (see own_names): a lie, and an old trick of spam senders. Should a
+# host of yours be hit, list its address under [exempt].
 [[rule]]
 name   = "forged-own-name"
 when   = { helo_own = "yes" }
 action = "reject"
 
-# Nothing speaks for this client: it has no reverse name, or none that leads back to it; the name with which it greets is
-# not its own; and no domain says by SPF that it may send. One of these put right is enough to pass this rule.
+# Nothing speaks for this client: it has no reverse name, or none that leads back to it; the name with which it greets
+# is not its own; and no domain says by SPF that it may send. One of these put right is enough to pass this rule.
 [[rule]]
 name   = "nothing-confirmed"
 when   = { iprev = ["fail", "permerror"] }
@@ -76,14 +76,14 @@ name   = "spf-fail"
 when   = { spf_mailfrom = "fail" }
 action = "tag"
 
-# The owner of the name with which the client greets says that the client may not use it.
+# The owner of the name with which the client greets says by SPF (-all) that the client may not use it.
 [[rule]]
 name   = "spf-helo-fail"
 when   = { spf_helo = "fail" }
 action = "tag"
 
-# The reverse name is that of a pool, a dial-up or broadband line (192-0-2-7.dyn.example.net), and no SPF record says that
-# it may send mail all the same.
+# The reverse name is that of a pool, a dial-up or broadband line (192-0-2-7.dyn.example.net), and no SPF record says
+# that it may send mail all the same.
 [[rule]]
 name   = "generic-name"
 when   = { generic = "yes" }
@@ -102,8 +102,8 @@ name   = "unconfirmed-name"
 when   = { iprev = "fail" }
 action = "tag"
 
-# A greeting that is no full host name: none at all, a bare address, a single word, or no name at all (RFC 5321 section
-# 2.3.5). Address literals such as [192.0.2.1] are allowed.
+# A greeting that is no full host name: nothing, nonsense, a bare address, or a single word (RFC 5321 section 2.3.5).
+# Address literals such as [192.0.2.1] are allowed.
 [[rule]]
 name   = "malformed-helo"
 when   = { helo_kind = ["missing", "invalid", "address", "unqualified"] }

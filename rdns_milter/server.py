@@ -45,9 +45,10 @@ class CannotServe(Exception):
 
 @dataclass(slots=True)
 class Child:
-    """A worker as the parent sees it."""
+    """A worker as the parent sees it; `number`: which of them it is, from 0."""
 
     pid: int
+    number: int
     began: float
     beat: int
     alive_at: float
@@ -63,7 +64,7 @@ class Server:
         self._callbacks = Callbacks()
         self._children: dict[int, Child] = {}
         self._delay = 0.0
-        self._due: list[float] = []
+        self._due: dict[int, float] = {}
         self._listener = -1
         self._lifeline: tuple[int, int] = (-1, -1)
 
@@ -90,7 +91,7 @@ class Server:
         """Run the workers until TERM. Returns the exit status."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         self._lifeline = os.pipe()
-        self._due = [time.monotonic()] * self._workers
+        self._due = dict.fromkeys(range(self._workers), time.monotonic())
         while True:
             self._start_due()
             received = signal.sigtimedwait(_SIGNALS, self._pause())
@@ -106,27 +107,26 @@ class Server:
         return self._config.milter.workers or os.cpu_count() or 1
 
     def _pause(self) -> float:
-        return min([BEAT, *(max(0.0, due - time.monotonic()) for due in self._due)])
+        return min([BEAT, *(max(0.0, due - time.monotonic()) for due in self._due.values())])
 
     def _start_due(self) -> None:
         now = time.monotonic()
-        ready = [due for due in self._due if due <= now]
-        self._due = [due for due in self._due if due > now]
-        for _ in ready:
-            self._fork()
+        for number in [number for number, due in self._due.items() if due <= now]:
+            del self._due[number]
+            self._fork(number)
 
-    def _fork(self) -> None:
+    def _fork(self, number: int) -> None:
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
         os.set_blocking(writing, False)
         pid = os.fork()
         if pid == 0:
-            self._be_worker(reading, writing)
+            self._be_worker(number, reading, writing)
         os.close(writing)
         now = time.monotonic()
-        self._children[pid] = Child(pid, now, reading, now)
+        self._children[pid] = Child(pid, number, now, reading, now)
 
-    def _be_worker(self, reading: int, writing: int) -> None:
+    def _be_worker(self, number: int, reading: int, writing: int) -> None:
         """In the child: never returns."""
         status = 1
         try:
@@ -134,7 +134,7 @@ class Server:
             os.close(self._lifeline[1])
             for child in self._children.values():
                 os.close(child.beat)
-            post = Post(self._listener, writing, self._lifeline[0], self._workers)
+            post = Post(self._listener, writing, self._lifeline[0], number, self._workers)
             sink = Sink(choose(self._config.log.target, NAME))
             Worker(self._config, self._config_path, self._callbacks, post, sink).run()
         except BaseException as error:  # noqa: BLE001 - the child must not go on as a second parent
@@ -155,7 +155,7 @@ class Server:
             now = time.monotonic()
             lasted = now - child.began
             self._delay = 0.0 if lasted > _SOON else min(_MAX_DELAY, max(0.2, self._delay * 2))
-            self._due.append(now + self._delay)
+            self._due[child.number] = now + self._delay
             after = f"after {lasted:.1f} s; next in {self._delay:.1f} s" if self._delay else "replaced"
             self._sink.write(f"worker {pid} ended ({_how(status)}), {after}", "warning")
 

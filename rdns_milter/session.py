@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -34,7 +33,6 @@ from .names import Address, Mailbox, alignment, canonical, parse_address, parse_
 from .policy import QUARANTINE, TAG, Policy, Verdict, decide, reply_is_settled
 from .replies import Reply, compose
 
-MAX_FIELDS = 1000  # Authentication-Results fields of a message that are looked at
 RCPT, END = "rcpt", "end"
 PendingFact = Pending[ReverseName] | Pending[Greeting] | Pending[Spf]
 
@@ -42,7 +40,8 @@ PendingFact = Pending[ReverseName] | Pending[Greeting] | Pending[Spf]
 @dataclass(slots=True)
 class Service:
     """What the sessions of a process share. `config` may be exchanged at any time: a message keeps the one that it began with.
-    `waiting` is entered while a thread is made to wait; `waited` is told for which stage, which fact, how many milliseconds."""
+    `wait` waits for news, at most so many seconds, and says whether there is; `waited` is told for which stage, which fact, how
+    many milliseconds."""
 
     config: Config
     finder: Finder
@@ -50,7 +49,7 @@ class Service:
     today: Callable[[], date]
     clock: Callable[[], float]
     hostname: str
-    waiting: Callable[[], AbstractContextManager[object]] = nullcontext
+    wait: Callable[[threading.Event, float], bool] = threading.Event.wait
     waited: Callable[[str, str, float], None] = lambda stage, fact, ms: None
 
 
@@ -66,7 +65,8 @@ class Ending:
 
 @dataclass(slots=True)
 class Message:
-    """What is known of the message under way. `taken`: recipients to be judged at its end; `judged`: those refused."""
+    """What is known of the message under way. `taken`: recipients to be judged at its end; `judged`: those refused; `fields`:
+    how many Authentication-Results fields came; `forged`: the numbers of those to remove."""
 
     config: Config
     policy: Policy
@@ -76,7 +76,8 @@ class Message:
     exempt: str = ""
     taken: list[str] = field(default_factory=list)
     judged: list[tuple[Evidence, Verdict, str]] = field(default_factory=list)
-    results: list[str] = field(default_factory=list)
+    fields: int = 0
+    forged: list[int] = field(default_factory=list)
     waited_ms: float = 0.0
     cost: Cost | None = None
 
@@ -100,7 +101,7 @@ class Session:
         self._spf_helo: Pending[Spf] = Pending()
         self._spf_mailfrom: Pending[Spf] = Pending()
         self._message: Message | None = None
-        self._counted: set[int] = set()
+        self._counted: frozenset[PendingFact] = frozenset()
 
     def connect(self, client: Address | None, own_name: str = "", own_address: str = "") -> None:
         """The client has connected to `own_name` (the MTA's {j}) at `own_address`. Begins iprev."""
@@ -173,8 +174,13 @@ class Session:
 
     def field(self, value: str) -> None:
         """An Authentication-Results field of the message, in order."""
-        if self._message is not None and len(self._message.results) < MAX_FIELDS:
-            self._message.results.append(value)
+        message = self._message
+        if message is None:
+            return
+        message.fields += 1
+        # Each is judged as it comes: none is too far down to be a forgery, and none has to be kept.
+        if message.config.headers.remove_forged and headers.removals((value,), self._authserv_id):
+            message.forged.append(message.fields)
 
     def end(self, queue_id: str = "") -> Ending:
         """The end of the message: all facts are waited for, what remains is judged, and every verdict is recorded."""
@@ -257,8 +263,7 @@ class Session:
         pendings = self._pendings(message)
         if all(pending.value is not None for pending in pendings.values()):
             return evidence
-        with self._service.waiting():
-            return self._wait(message, stage, settled, pendings)
+        return self._wait(message, stage, settled, pendings)
 
     def _wait(
         self, message: Message, stage: str, settled: Callable[[Evidence], bool], pendings: Mapping[str, PendingFact]
@@ -275,7 +280,7 @@ class Session:
             if not missing or settled(evidence):
                 break
             left = until - service.clock()
-            if left <= 0 or not news.wait(left):
+            if left <= 0 or not service.wait(news, left):
                 evidence = self._evidence(message, late=True)
                 break
             news.clear()
@@ -300,9 +305,10 @@ class Session:
         """What this message's facts cost; what was begun for the connection counts for its first message."""
         if message.exempt:
             return Cost(waited_ms=message.waited_ms)
-        fresh = [p for p in self._pendings(message).values() if id(p) not in self._counted]
-        self._counted.update(map(id, fresh))
-        trail = [answer for pending in {id(p): p for p in fresh}.values() for answer in pending.trail]
+        pendings = dict.fromkeys(self._pendings(message).values())
+        fresh = [pending for pending in pendings if pending not in self._counted]
+        self._counted = frozenset(pendings)
+        trail = [answer for pending in fresh for answer in pending.trail]
         return Cost(
             queries=len(trail),
             cached=sum(answer.cached for answer in trail),
@@ -335,15 +341,15 @@ class Session:
         options = message.config.headers
         if message.exempt in ("network", "not-ip"):
             return Ending()  # what a trusted host of ours says of a message stays (RFC 8601 5)
-        removals = headers.removals(message.results, self._authserv_id) if options.remove_forged else ()
+        removals = tuple(reversed(message.forged))
         if message.exempt:
             return Ending(removals)
         fields = []
         tagged = next((verdict for verdict in verdicts if verdict.action == TAG), None)
         if tagged is not None and options.tag:
             fields.append((options.tag, headers.tag(tagged, evidence)))
-        if options.received_spf:
-            fields.append(("Received-SPF", headers.received_spf(evidence, self._authserv_id)))
+        if options.received_spf and (spf := headers.received_spf(evidence, self._authserv_id)):
+            fields.append(("Received-SPF", spf))
         if options.authentication_results:
             fields.append(("Authentication-Results", headers.authentication_results(self._authserv_id, evidence)))
         held = next((verdict for verdict in verdicts if verdict.action == QUARANTINE), None)

@@ -43,12 +43,13 @@ _LOGGED = {
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Where a worker stands: the listener's descriptor, the pipe to the parent (its end: the parent is gone), how many
-    workers there are."""
+    """Where a worker stands: the listener's descriptor, the pipe to the parent (its end: the parent is gone), its
+    number, and how many workers there are."""
 
     listener: int
     beat: int
     parent: int
+    number: int
     workers: int
 
 
@@ -74,13 +75,14 @@ class Worker:
             today=date.today,
             clock=time.monotonic,
             hostname=socket.gethostname(),
-            waiting=lambda: kicker,
+            wait=kicker.wait,
         )
         self._given_up = False
         self._alive_at = time.monotonic()
 
     def run(self) -> None:
         """Serve until TERM, or until the parent or libmilter is gone; then end the process."""
+        _pin(self._post)
         wake = self._take_signals()
         self._callbacks.service = self._service
         self._callbacks.bug = self._bug
@@ -162,3 +164,11 @@ class Worker:
         frames = traceback.extract_tb(error.__traceback__)
         place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
         self._sink.write(f"internal error in {where} at {place}: {ascii(error)[:300]}; please report it", "err")
+
+
+def _pin(post: Post) -> None:
+    """One worker on each core: Python's lock costs most where its threads wander between cores (bench/SPIKES.md, 1). Not
+    where the numbers differ: there the kernel knows better."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) == post.workers > 1:
+        os.sched_setaffinity(0, {cores[post.number]})

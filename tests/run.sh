@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 export PYTHONDONTWRITEBYTECODE=1
 
 # shellcheck disable=SC2086
-provide $RUNTIME python3-venv python3-dev python3-pytest python3-hypothesis python3-yaml python3-pip \
+provide $RUNTIME python3-venv python3-dev python3-pytest python3-hypothesis python3-yaml python3-authres python3-pip \
     gcc libc6-dev libmilter-dev postfix ca-certificates iproute2
 
 venv=${RDNS_MILTER_VENV:-.venv}

@@ -28,6 +28,7 @@ from .generic_words import (
     PROVIDER_STEMS,
     SECOND_LEVEL,
     SENDERS,
+    SHORT,
     STEMS,
     WORDS,
 )
@@ -43,7 +44,7 @@ MAIL, MAIL_DOMAIN, SENDER, INFRA, RENTED = -5, -2, -8, -2, -4
 
 _DIGITS = re.compile(r"[0-9]+")
 _LETTERS = re.compile(r"[a-z]+")
-_GENERATION = re.compile(r"(?<![a-z0-9])[345]g(?![a-z0-9])|(?<=user)3g")
+_SHORT = re.compile(rf"(?<![a-z0-9])({'|'.join(SHORT)})(?![a-z])")
 # what looks like an address, if not the client's: four octets, twelve digits, six or more groups, 32 nibbles
 _QUAD = re.compile(r"(?<![0-9])[0-9]{1,3}[-.x_][0-9]{1,3}[-.x_][0-9]{1,3}[-.x_][0-9]{1,3}(?![0-9])")
 _TWELVE = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
@@ -154,9 +155,10 @@ def _words(host: Sequence[str], found: Mark) -> tuple[list[Mark], int]:
                 if mark.points:
                     other = other or (best.points > 0 and mark.name != best.name)
                     best = max(best, mark, key=lambda m: m.points)
-        if _GENERATION.search(label):
+        short = _SHORT.search(label)
+        if short:
             other = other or best.points > 0
-            best = max(best, Mark(3, "word:3g"), key=lambda m: m.points)
+            best = max(best, Mark(SHORT[short[1]], f"word:{short[1]}"), key=lambda m: m.points)
     if len(host) == 1 and host[0] not in PLACEHOLDERS and not _DIGITS.search(host[0]):
         other = other and best.points > 2
         best = Mark(min(best.points, 2), best.name)  # "adsl.example.com" may be one firm's one line

@@ -1,7 +1,8 @@
 """The words and domains by which `generic` knows an access network or a sender of mail.
 
 Tables only, immutable: no function, no decision. Points are those of generic.py, where THRESHOLD says how many make a
-name generic. Words are matched whole (a name is cut at dots, dashes and digits), stems inside longer words.
+name generic. Words are matched whole (a name is cut at dots, dashes and digits), stems inside longer words. No word may
+consist of a to f alone: hexadecimal addresses are full of them.
 """
 
 # ruff: noqa: SIM905 - quoted one by one the words would fill three times the lines
@@ -21,26 +22,29 @@ _POINTS = {
         dyn dynamic dynip dynamicip dynadsl dyndsl ddns dinamic dinamico dinamica dynamique dynamisch dhcp bootp ppp
         pppoe pppoa pptp dial dialup dialin dsl adsl vdsl xdsl sdsl hdsl shdsl idsl gdsl dslam isdn modem modems
         cablemodem modemcable catv docsis hfc broadband breitband bredband bredbaand laajakaista ftth fttb fttx fttc fttp
-        gpon epon wimax gprs umts hsdpa hspa evdo cdma lte genericrev dclient slip megaline neoplus
+        gpon epon wimax gprs umts hsdpa hspa evdo cdma lte genericrev dclient slip megaline
     """,
     # says who sits at the end of the line
     2: """
         pool pools cable kabel cabel cabo mobile mobil movil wireless wifi wlan wlans cust custs customer customers kunden
         kunde cliente clientes clienti client clients abo abonent abonne abonnes abonado subs subscriber subscribers
-        subnet user users usuario usuarios cpe bb bband surfer residential retail resnet dorm dorms access wline bbcs
+        subnet user users usuario usuarios cpe bband surfer residential retail resnet dorm dorms access wline bbcs
         fiber fibre fibra fios hotspot revip inaddr ipoe bras lns bng telecable priv speedy fls
     """,
     # goes with a number or an address, says nothing without
     1: """
         static sta stat statik statica staticip fixed fix fixip ip ips host hst node rev reverse home house res biz
         business isp nat lan net network pc pcs adr addr ipaddr members member vps vds vm vserver cloud compute instance
-        node nodes h cm dh cc cp lns nas bas ras dc line leased ll inet connect customerip wan upc hsi hsia
+        node nodes h cm dh cp lns nas bas ras line leased ll inet connect customerip wan upc hsi hsia
         telecom telekom hosted rdns ipv ap band link ds lightspeed red
     """,
 }
 WORDS = MappingProxyType(
     {word: points for points, words in _POINTS.items() for word in words.split()} | dict.fromkeys(PLACEHOLDERS, 3)
 )
+
+# would be found by chance in serial numbers: counts only between dots and dashes, digits after it or not
+SHORT = MappingProxyType({"3g": 3, "4g": 3, "5g": 3, "bb": 2})
 
 # parts that may make up a word of two ("dynpool", "adslcust"); one-letter words would make anything up
 PARTS = MappingProxyType({word: points for word, points in WORDS.items() if len(word) > 1})
@@ -52,7 +56,7 @@ EDGES = ("dsl", "cablemodem", "catv", "umts")
 
 # of several parts, so looked for in the whole name
 PHRASES = (
-    "dial-up", "hosted-by", "in-addr", "no-rdns", "no-reverse", "no-ptr", "no-dns", "not-assigned", "not-set",
+    "hosted-by", "in-addr", "no-rdns", "no-reverse", "no-ptr", "no-dns", "not-assigned", "not-set",
     "rdns-not", "reverse-not", "default-rdns", "reverse-dns", "not-configured",
 )  # fmt: skip
 
@@ -77,11 +81,11 @@ MAIL_STEMS = ("mail", "smtp")
 # a machine somebody cares for; in the first label
 INFRASTRUCTURE = frozenset(
     """
-    gw gateway gate fw firewall router rtr ns dns vpn www web server srv svr serv serwer proxy sv db ftp voip pbx monitor
+    gw gateway gate fw firewall router rtr ns dns vpn www web server srv svr serv serwer proxy sv ftp voip pbx monitor
     cpanel plesk whm hosting webhost hq remote edge autodiscover cluster app api portal intranet cloudserver box gator
     """.split()
 )
-DEDICATED = frozenset("dedicated dedi ded dediserver rootserver colo colocation".split())
+DEDICATED = frozenset("dedicated dedi dediserver rootserver colo colocation".split())
 
 # Networks, or parts of them, that hold customers only: two points for whatever is in them. Most access networks need no
 # entry, for their names hold the address or a word; here are those whose names often hold neither.

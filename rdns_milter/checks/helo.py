@@ -49,14 +49,20 @@ def own(greeting: str, client: Address, names: Collection[str], addresses: Colle
     return "yes" if name and name in names else "no"
 
 
+def compared(greeting: str, client: Address) -> str:
+    """The result that takes no lookup: an address equals the client's (`pass`) or not (`fail`), what cannot be asked is
+    `none`; "" for a name."""
+    sort = kind(greeting)
+    if sort in _ADDRESSES:
+        return "pass" if denoted(greeting) == client else "fail"
+    return "" if sort in _NAMES else "none"
+
+
 async def resolve(lookup: Lookup, greeting: str, client: Address) -> tuple[str, str]:
     """Whether the greeting leads to the client: the result (`pass`; `fail`: to another address; `permerror`: to none;
     `temperror`; `none`: cannot be asked), and the status of the lookup behind it, "" without one."""
-    sort = kind(greeting)
-    if sort in _ADDRESSES:
-        return ("pass" if denoted(greeting) == client else "fail"), ""
-    if sort not in _NAMES:
-        return "none", ""
+    if result := compared(greeting, client):
+        return result, ""
     name, record = canonical(greeting), forward_type(client)
     (answer,) = await lookup.ask((Question(name, record),))
     if answer.status == "nodata":

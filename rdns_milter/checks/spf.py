@@ -60,13 +60,16 @@ async def spf(lookup: Lookup, address: Address, mailbox: Mailbox, helo: str, *, 
     and nothing is asked. Never raises for what comes from the network; DNS trouble is `temperror`."""
     if not spf_macro.is_domain(mailbox.domain):
         return Finding(Spf(NONE))
-    knowledge = Knowledge(parse_address(str(address)) or address, mailbox, helo, limits)
-    terms: _Terms = {}
-    run = _run(knowledge, terms)
+    client = parse_address(str(address).partition("%")[0]) or address
+    knowledge = Knowledge(client, mailbox, helo, limits)
+    query = _Query(knowledge)
+    run = None
     while run is None:
-        enough = await knowledge.learn(lookup)
-        run = _run(knowledge, terms) if enough else _Run(TEMPERROR, problem="too many questions")
-    text = await _explained(lookup, knowledge, run.explanation) if run.explanation is not None else ""
+        learned = await knowledge.learn(lookup)
+        run = query.run() if learned else _Run(TEMPERROR, problem="too many questions")
+    text = ""
+    if run.explanation is not None:
+        text = await _explained(lookup, knowledge, query, run.explanation)
     fact = Spf(
         run.result,
         mailbox.domain,
@@ -96,36 +99,10 @@ class _Run:
     explanation: _Explanation | None = None
 
 
-# pyspf's reading of a mechanism, by its text and the domain whose record it stands in.
-_Terms = dict[tuple[str, str], tuple[str, str, str, int, str]]
-
-
-def _run(knowledge: Knowledge, terms: _Terms) -> _Run | None:
-    """Evaluate from the beginning; None if an answer is missing."""
-    knowledge.forget_missing()
-    try:
-        run = _evaluated(_Query(knowledge, terms))
-    except (ValueError, AssertionError) as error:
-        # A number or a name that pyspf could not read (UnicodeError is a ValueError), or records nested too deep.
-        run = _Run(PERMERROR, problem=str(error))
-    except Exception as error:  # noqa: BLE001 - pyspf lets out more than it means to, and mail must go on
-        run = _Run(TEMPERROR, problem=f"pyspf: {type(error).__name__}")
-    return None if knowledge.missing else run
-
-
-def _evaluated(query: _Query) -> _Run:
-    result, _, text = query.check()
-    if result in (PERMERROR, TEMPERROR):
-        return _Run(result, problem=text.partition("Error: ")[2])
-    explanation = text if result == FAIL and isinstance(text, _Explanation) else None
-    return _Run(result, query.mechanism or "", explanation=explanation)
-
-
-async def _explained(lookup: Lookup, knowledge: Knowledge, explanation: _Explanation) -> str:
+async def _explained(lookup: Lookup, knowledge: Knowledge, query: _Query, explanation: _Explanation) -> str:
     """The explanation of a fail. What is not there when the result is gets a moment and no more: it changes no result."""
     for _ in range(_EXPLAINING_RUNS):
-        knowledge.forget_missing()
-        text = _Query(knowledge, {}).explain(explanation)
+        text = query.explain(explanation)
         if not knowledge.missing:
             return text
         await knowledge.learn_shortly(lookup)
@@ -138,18 +115,41 @@ def _plain(text: str, length: int) -> str:
 
 
 class _Query(pyspf.query):  # type: ignore[misc]  # pyspf has no types
-    """One evaluation. pyspf's way to DNS, its limits and its macros are replaced by ours; reading a record and walking through it
-    remain its own. Names and arguments of the methods are pyspf's."""
+    """The evaluation. pyspf's way to DNS, its limits and its macros are replaced by ours; reading a record and walking through
+    it remain its own. Names and arguments of the methods it calls are pyspf's."""
 
-    def __init__(self, knowledge: Knowledge, terms: _Terms) -> None:
+    def __init__(self, knowledge: Knowledge) -> None:
         worth = knowledge.worth
         super().__init__(i=worth["c"], s=worth["s"], h=worth["h"])
         self.l, self.o = worth["l"], worth["o"]
-        self.d = self.o
         self._knowledge = knowledge
-        self._terms = terms
-        self._expanded = 0
-        self._compared = 0
+        self._terms: dict[tuple[str, str], tuple[str, str, str, int, str]] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._knowledge.forget_missing()
+        self.d = self.o
+        self.exps = dict(self.defexps)
+        self._expanded = self._compared = 0
+
+    def run(self) -> _Run | None:
+        """Evaluate from the beginning; None if an answer is missing. Never raises."""
+        self._begin()
+        try:
+            run = self._evaluate()
+        except (ValueError, AssertionError) as error:
+            # A number or a name that pyspf could not read (UnicodeError is a ValueError), or records nested too deep.
+            run = _Run(PERMERROR, problem=str(error))
+        except Exception as error:  # noqa: BLE001 - pyspf lets out more than it means to, and mail must go on
+            run = _Run(TEMPERROR, problem=f"pyspf: {type(error).__name__}")
+        return None if self._knowledge.missing else run
+
+    def _evaluate(self) -> _Run:
+        result, _, text = self.check()
+        if result in (PERMERROR, TEMPERROR):
+            return _Run(result, problem=text.partition("Error: ")[2])
+        explanation = text if result == FAIL and isinstance(text, _Explanation) else None
+        return _Run(result, self.mechanism or "", explanation=explanation)
 
     # Answers
 
@@ -307,6 +307,7 @@ class _Query(pyspf.query):  # type: ignore[misc]  # pyspf has no types
 
     def explain(self, explanation: _Explanation) -> str:
         """The text, "" if there is none, or none that may be shown (RFC 7208 6.2), or an answer is missing. Never raises."""
+        self._begin()
         self.d = explanation.domain
         try:
             texts = self.dns_txt(explanation.name, ignore_void=True)

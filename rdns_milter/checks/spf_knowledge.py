@@ -39,7 +39,7 @@ class Knowledge:
     """The answers of one check, and what is the same however often its record is evaluated.
 
     `worth`: what the macro letters stand for. `letters`: those that were expanded. `missing`: the questions that the last
-    evaluation could not do without; `forget_missing` before the next."""
+    evaluation could not do without, at first the one for the domain's record; `forget_missing` before each evaluation."""
 
     def __init__(self, address: Address, mailbox: Mailbox, helo: str, limits: Limits) -> None:
         self.address = address
@@ -49,7 +49,7 @@ class Knowledge:
         self.worth = values(address, mailbox.local or "postmaster", mailbox.domain, helo)
         self.neighbours = Neighbours(address)
         self.letters: set[str] = set()
-        self.missing: list[Question] = []
+        self.missing = [Question(mailbox.domain, "TXT")]
         self._known: dict[Question, Answer] = {}
         self._asked: set[Question] = set()
         self._used: set[Question] = set()
@@ -68,17 +68,21 @@ class Knowledge:
         return answer
 
     def forget_missing(self) -> None:
-        """Before another evaluation."""
+        """An evaluation begins."""
         self.missing.clear()
 
     async def learn(self, lookup: Lookup) -> bool:
         """Wait until what is missing is known; meanwhile ask ahead, and look further ahead with each answer. False if that
-        would be too much."""
+        would be too much, or the Lookup gives nothing."""
         while missing := [question for question in self.missing if question not in self._known]:
             wanted = dict.fromkeys(missing)
+            asked = self._asked.union(missing)
+            if len(asked) > self.limits.questions:
+                return False
             for question in self._plan.wanted(self._known):
-                if question in self._asked or len(self._asked) + len(wanted) < self.limits.questions:
+                if question in asked or len(asked) < self.limits.questions:
                     wanted[question] = None
+                    asked.add(question)
             if not self._take(wanted, await lookup.first(tuple(wanted))):
                 return False
         return True
@@ -90,12 +94,12 @@ class Knowledge:
         self._take(self.missing, await lookup.ask(questions, enough=lambda answer: answer.question == record))
 
     def _take(self, questions: Iterable[Question], answers: Sequence[Answer]) -> bool:
-        """Keep the answers; whether there was a new one, and the bound on questions is kept."""
+        """Keep the answers; whether there was a new one."""
         self._asked.update(questions)
         before = len(self._known)
         for answer in answers:
             self._known.setdefault(answer.question, answer)
-        return before < len(self._known) and len(self._asked) <= self.limits.questions
+        return before < len(self._known)
 
     @property
     def ttl(self) -> float:

@@ -31,6 +31,7 @@ _DOMAIN_END = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _LABEL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]{1,63}\Z")
+_ASKABLE = re.compile(r"(?:[ -\-/-~]{1,63}\.)*[ -\-/-~]{1,63}\Z")  # printable octets, labels of 1 to 63
 _ESCAPE = re.compile(r"\\([0-9]{3}|.)", re.DOTALL)
 MAX_EXPANSION = 8192  # characters that the macros of one term may put in
 _HELO_LENGTH = 255  # characters of a greeting that %{h} stands for
@@ -43,7 +44,9 @@ class MacroError(ValueError):
 def values(address: Address, local: str, domain: str, helo: str) -> dict[str, str]:
     """What the letters stand for in one message; `d`, `p` and `t` are left to whoever knows. A greeting that is missing, or
     cannot be a name, is "unknown": what a client leaves out must not break the sender's record."""
-    greeting = helo if helo.isascii() and helo.isprintable() else canonical(helo)
+    greeting = helo[:_HELO_LENGTH]
+    if not greeting.isascii():
+        greeting = canonical(greeting)
     six = address.version == 6
     return {
         "s": f"{local}@{domain}",
@@ -51,7 +54,7 @@ def values(address: Address, local: str, domain: str, helo: str) -> dict[str, st
         "o": domain,
         "i": ".".join(address.exploded.replace(":", "").upper()) if six else str(address),
         "v": "ip6" if six else "in-addr",
-        "h": greeting[:_HELO_LENGTH] or "unknown",
+        "h": greeting if greeting and greeting.isprintable() else "unknown",
         "c": str(address),
         "r": "unknown",
     }
@@ -73,7 +76,8 @@ def expand(text: str, value: Callable[[str], str]) -> str:
         if length > MAX_EXPANSION:
             raise MacroError("macros that expand too far")
         worth = _transformed(worth, macro)
-        return quote(worth, safe="~", errors="surrogateescape") if macro["letter"].isupper() else worth
+        # What is outside ASCII stays so, and then names nothing: escaped, it would be another name (RFC 8616 4).
+        return quote(worth, safe="~") if macro["letter"].isupper() and worth.isascii() else worth
 
     return _MACRO.sub(replacement, text)
 
@@ -114,9 +118,7 @@ def cut_to_name(text: str) -> str:
 def name_to_ask(text: str) -> str:
     """The name as a question has it; "" if DNS cannot hold it, or should not be asked for it: then it does not exist."""
     name = text.removesuffix(".").lower()
-    if not 0 < len(name) <= MAX_NAME or not name.isascii() or not name.isprintable():
-        return ""
-    return name if all(0 < len(label) < 64 for label in name.split(".")) else ""
+    return name if len(name) <= MAX_NAME and _ASKABLE.match(name) else ""
 
 
 def name_in_answer(text: str) -> str:

@@ -104,8 +104,7 @@ class Conversation:
 
     def send_macros(self, command: bytes, values: Macros) -> None:
         """A macro packet for the stage whose command byte is given; no reply follows it."""
-        pairs = [strings(macro.braced(name), value) for name, value in values.items()]
-        self.send_packet(b"D", command + b"".join(pairs))
+        self.send_raw(_macro_packet(command, values))
 
     def read_packet(self) -> tuple[bytes, bytes]:
         """The next packet of the milter: command byte, payload."""
@@ -261,13 +260,18 @@ class Conversation:
         if self.negotiated.steps & stage.left_out:
             return UNSENT
         self.known |= macro.known(own or {})
-        if values := self.macros_for(name, own):
-            self.send_macros(stage.command, values)
-        self.send_packet(stage.command, payload)
+        values = self.macros_for(name, own)
+        ahead = _macro_packet(stage.command, values) if values else b""
+        self.send_raw(ahead + packet(stage.command, payload))
         return NO_REPLY if self.negotiated.steps & stage.no_reply else None
 
     def _step(self, name: str, payload: bytes, own: Macros | None) -> Reply:
         return self._begin(name, payload, own) or self.read_reply()
+
+
+def _macro_packet(command: bytes, values: Macros) -> bytes:
+    pairs = [strings(macro.braced(name), value) for name, value in values.items()]
+    return packet(b"D", command + b"".join(pairs))
 
 
 def _family(address: bytes) -> str:

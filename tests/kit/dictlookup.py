@@ -40,7 +40,7 @@ def run(check: Coroutine[Any, Any, Result]) -> Result:
 @dataclass
 class DictLookup:
     """The answers of a zone, each `delay` seconds after its question (or what `delays` says of it; the zone's behaviours
-    DELAY and SILENT hold too).
+    DELAY and SILENT hold too). `statuses`: answers that are nothing but a status, whatever the zone says.
 
     `begun`: the questions asked, once each, in order. `waits`: how often a check had to wait. `wanted`: those that
     somebody asked for (not only expected). `deadline`: seconds from the start after which nothing is answered.
@@ -49,6 +49,7 @@ class DictLookup:
     zone: Zone
     delay: float = 0.02
     delays: Callable[[Question], float | None] = lambda question: None
+    statuses: Mapping[Question, Status] = field(default_factory=dict)
     deadline: float = 60.0
     now: float = 0.0
     waits: int = 0
@@ -115,6 +116,8 @@ class DictLookup:
         return self.zone.lookup(name, question.type)
 
     def _answer(self, question: Question) -> Answer:
+        if question in self.statuses:
+            return Answer(question, self.statuses[question])
         found = self._found(question)
         status = _trouble(found.behaviours)
         if status:

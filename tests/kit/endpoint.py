@@ -51,7 +51,9 @@ def connected(spec: Endpoint, timeout: float = TIMEOUT) -> socket.socket:
     """A connected stream socket with a timeout; OSError if nobody listens."""
     where = parse_endpoint(spec)
     if isinstance(where, tuple):
-        return socket.create_connection(where, timeout)
+        connection = socket.create_connection(where, timeout)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
     with contextlib.ExitStack() as undo:
         connection = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         connection.settimeout(timeout)
@@ -67,3 +69,10 @@ def free_port(host: str = "127.0.0.1") -> int:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def taken(host: str, port: int) -> bool:
+    """Does anybody listen on that TCP port now?"""
+    with contextlib.suppress(OSError), socket.create_connection((host, port), TIMEOUT):
+        return True
+    return False

@@ -89,7 +89,12 @@ def hostile() -> st.SearchStrategy[Evidence]:
         iprev=st.builds(Iprev, _word("iprev"), st.sampled_from(IPREV_REASONS), _NAMES, _NAMES, st.integers(0, 5000)),
         generic=st.builds(Generic, _word("generic"), TEXTS),
         helo=st.builds(
-            Helo, _word("helo_kind"), _word("helo_own"), _word("helo"), _word("helo_match"), st.sampled_from(IPREV_REASONS)
+            Helo,
+            _word("helo_kind"),
+            _word("helo_own"),
+            _word("helo"),
+            _word("helo_match"),
+            st.sampled_from(IPREV_REASONS),
         ),
         spf_helo=spfs(),
         spf_mailfrom=spfs(),

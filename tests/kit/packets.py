@@ -62,6 +62,7 @@ class Steps(enum.IntFlag):
 
 ALL_ACTIONS = Actions(0x1FF)
 ALL_STEPS = Steps(0x1FFFFF)
+NO_STEPS = Steps(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ class Stage:
     """One step of a message: its command byte, the bits that leave it or its reply out, its number in symlists (SMFIM_*)."""
 
     command: bytes
-    left_out: Steps = Steps(0)
-    no_reply: Steps = Steps(0)
+    left_out: Steps = NO_STEPS
+    no_reply: Steps = NO_STEPS
     symlist: int | None = None
 
 
@@ -148,8 +149,8 @@ def parse_negotiation(data: bytes) -> Negotiated:
 class Reply:
     """What the milter answers to a step.
 
-    `action`: continue accept reject tempfail discard skip shutdown conn_fail; `reply` (with `code`, `enhanced`, `text`: lines joined
-    by newlines); `noreply`: the milter asked that none be waited for; `unsent`: the milter asked that the step be left out.
+    `action`: continue accept reject tempfail discard skip shutdown conn_fail; `reply`: with `code`, `enhanced`, `text` (lines
+    joined by newlines); `noreply`: the milter asked that none be waited for; `unsent`: the milter asked that the step be left out.
     """
 
     action: str

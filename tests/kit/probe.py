@@ -1,8 +1,8 @@
 """The probe milter (`probe_milter.py`) as a child process: started, heard, killed.
 
-    with Probe("unix") as probe:
-        deliver(probe.socket, rcpts=["reject@rcpt.example"])
-        assert probe.events("rcpt")[0]["recipient"] == "<reject@rcpt.example>"
+with Probe("unix") as probe:
+    deliver(probe.socket, rcpts=["reject@rcpt.example"])
+    assert probe.events("rcpt")[0]["recipient"] == "<reject@rcpt.example>"
 """
 
 from __future__ import annotations

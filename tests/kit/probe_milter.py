@@ -1,9 +1,10 @@
 """A small milter that does what the mail itself asks for, and tells what it was told: the other side for tests of the kit.
 
-Run by `tests.kit.probe` as a process of its own; the only file of the kit that needs pymilter. Every callback is a line of JSON on
-the output. A recipient whose local part is `reject`, `tempfail`, `accept` or `discard` gets that; `reply` gets a reply of two lines.
-A header `X-Do` holds one command for the end of the message: `add NAME VALUE`, `insert INDEX NAME VALUE`, `change INDEX NAME VALUE`
-(no VALUE: delete), `quarantine REASON`, `body TEXT`, `reject`. A header `X-Skip` ends the sending of the body. Never for real mail.
+Run by `tests.kit.probe` as a process of its own; the only file of the kit that needs pymilter. Every callback is a line of JSON
+on the output. A recipient whose local part is `reject`, `tempfail`, `accept` or `discard` gets that; `reply` gets a reply of two
+lines. A header `X-Do` holds one command for the end of the message: `add NAME VALUE`, `insert INDEX NAME VALUE`, `change INDEX
+NAME VALUE` (no VALUE: delete), `quarantine REASON`, `body TEXT`, or one of those four words. A header `X-Skip` ends the sending of
+the body. Never for real mail.
 """
 
 from __future__ import annotations
@@ -120,9 +121,9 @@ class Probe(Milter.Base):  # type: ignore[misc]
 def main(socket: str, *options: str) -> None:
     """Serve at `socket` until killed; the options are those of `tests.kit.probe.Probe`."""
     if "noreply" in options:
-        Probe.header = Milter.noreply(Probe.header)
+        Probe.header = Milter.noreply(Probe.header)  # type: ignore[method-assign]
     if "nodata" in options:
-        Probe.data = Milter.nocallback(Milter.Base.data)
+        Probe.data = Milter.nocallback(Milter.Base.data)  # type: ignore[method-assign]
     if "leading-space" in options:  # last: pymilter computes the protocol mask here, once and for all
         Milter.header_leading_space(Probe)
     Probe.asks_macros = "symlist" in options

@@ -34,7 +34,11 @@ def spf(result: str, domain: str = "example.com", mechanism: str = "", problem: 
 # evidence, and what the first sentence must hold
 FIRST: list[tuple[str, Evidence, tuple[str, ...]]] = [
     ("no PTR", evidence(iprev=NO_PTR), ("no reverse name", "7.2.0.192.in-addr.arpa. PTR mx.example.com.")),
-    ("no PTR, IPv6", evidence(client=V6, iprev=NO_PTR), (f"{V6_REVERSE} PTR mx.example.com.", "network of 2001:db8::7")),
+    (
+        "no PTR, IPv6",
+        evidence(client=V6, iprev=NO_PTR),
+        (f"{V6_REVERSE} PTR mx.example.com.", "network of 2001:db8::7"),
+    ),
     (
         "no PTR, no good HELO name",
         evidence(iprev=NO_PTR, helo_name="pc", helo=Helo("unqualified", "no", "permerror", "none")),
@@ -62,7 +66,11 @@ FIRST: list[tuple[str, Evidence, tuple[str, ...]]] = [
         evidence(iprev=Iprev("fail", "not-confirmed", (), ("mx.example.com",), 1)),
         ("mx.example.com. A 192.0.2.7", "PTR <host name>."),
     ),
-    ("timeout at PTR", evidence(iprev=PTR_TIMEOUT), ("no answer in time", "nothing need be wrong", "7.2.0.192.in-addr.arpa")),
+    (
+        "timeout at PTR",
+        evidence(iprev=PTR_TIMEOUT),
+        ("no answer in time", "nothing need be wrong", "7.2.0.192.in-addr.arpa"),
+    ),
     ("servfail at A", evidence(iprev=FORWARD_SERVFAIL), ("SERVFAIL", "name servers of host.example.com answer")),
     ("bogus", evidence(iprev=Iprev("temperror", "bogus", (), ("h.example",), 1)), ("DNSSEC signatures of h.example",)),
     ("our resolver", evidence(iprev=Iprev("temperror", "resolver-down")), ("nothing is wrong on the sender's side",)),
@@ -75,18 +83,42 @@ FIRST: list[tuple[str, Evidence, tuple[str, ...]]] = [
     ("SPF softfail", evidence(spf_mailfrom=spf("softfail")), ("softfail", "add ip4:192.0.2.7")),
     ("SPF neutral", evidence(spf_mailfrom=spf("neutral")), ("add ip4:192.0.2.7",)),
     ("SPF none", evidence(spf_mailfrom=spf("none")), ('publish example.com. TXT "v=spf1 ip4:192.0.2.7 -all"',)),
-    ("SPF permerror", evidence(spf_mailfrom=spf("permerror", problem="two records")), ("(two records)", "mend the TXT record")),
-    ("SPF temperror", evidence(spf_mailfrom=spf("temperror")), ("example.com could not be looked up", "nothing need be wrong")),
+    (
+        "SPF permerror",
+        evidence(spf_mailfrom=spf("permerror", problem="two records")),
+        ("(two records)", "mend the TXT record"),
+    ),
+    (
+        "SPF temperror",
+        evidence(spf_mailfrom=spf("temperror")),
+        ("example.com could not be looked up", "nothing need be wrong"),
+    ),
     ("no sender domain", evidence(mailfrom="root", spf_mailfrom=Spf("none")), ("no domain that DNS could hold",)),
-    ("HELO SPF fail", evidence(spf_helo=spf("fail", "mx.example.com")), ("record of mx.example.com does not authorize",)),
-    ("own name", evidence(helo=Helo("fqdn", "yes", "fail", "different")), ("receiving server's own", "set the HELO name to")),
+    (
+        "HELO SPF fail",
+        evidence(spf_helo=spf("fail", "mx.example.com")),
+        ("record of mx.example.com does not authorize",),
+    ),
+    (
+        "own name",
+        evidence(helo=Helo("fqdn", "yes", "fail", "different")),
+        ("receiving server's own", "set the HELO name to"),
+    ),
     (
         "HELO unqualified, confirmed PTR",
         evidence(helo_name="pc", helo=Helo("unqualified", "no", "permerror", "different")),
         ("HELO name pc is not fully qualified", "set the HELO name to mx.example.com"),
     ),
-    ("HELO invalid", evidence(helo_name="a b", helo=Helo("invalid", "no", "none", "none")), ("a b is no valid host name",)),
-    ("HELO address", evidence(helo_name="192.0.2.7", helo=Helo("address", "no", "none", "none")), ("without brackets",)),
+    (
+        "HELO invalid",
+        evidence(helo_name="a b", helo=Helo("invalid", "no", "none", "none")),
+        ("a b is no valid host name",),
+    ),
+    (
+        "HELO address",
+        evidence(helo_name="192.0.2.7", helo=Helo("address", "no", "none", "none")),
+        ("without brackets",),
+    ),
     ("HELO missing", evidence(helo_name="", helo=Helo("missing", "no", "none", "none")), ("no HELO or EHLO",)),
     (
         "HELO fail",
@@ -111,7 +143,10 @@ FIRST: list[tuple[str, Evidence, tuple[str, ...]]] = [
     (
         "generic",
         evidence(iprev=POOL, generic=Generic("yes", "dyn")),
-        ("7-2-0-192.dyn.isp.example of 192.0.2.7 looks like", "a name of your own: 7.2.0.192.in-addr.arpa. PTR mx.example.com."),
+        (
+            "7-2-0-192.dyn.isp.example of 192.0.2.7 looks like",
+            "a name of your own: 7.2.0.192.in-addr.arpa. PTR mx.example.com.",
+        ),
     ),
     (
         "generic, greeting by that very name",
@@ -156,7 +191,9 @@ def test_the_most_important_comes_first() -> None:
         spf_mailfrom=spf("softfail"),
     )
     heads = [finding.fault for finding in findings(client)]
-    assert [next(word for word in ("reverse", "HELO name", "softfail", "looked up") if word in head) for head in heads] == [
+    assert [
+        next(word for word in ("reverse", "HELO name", "softfail", "looked up") if word in head) for head in heads
+    ] == [
         "reverse",
         "HELO name",
         "softfail",

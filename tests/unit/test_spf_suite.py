@@ -95,5 +95,4 @@ def asked_by_pyspf(case: SuiteCase, monkeypatch: pytest.MonkeyPatch) -> set[Ques
 def test_questions_are_no_more_than_half_again_of_what_pyspf_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = sum(len(find(case)[1].begun) for case in CASES)
     theirs = sum(len(asked_by_pyspf(case, monkeypatch)) for case in CASES)
-    print(ours, theirs)
     assert ours <= 1.5 * theirs

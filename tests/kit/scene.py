@@ -1,0 +1,57 @@
+"""The clients that the wire tests know, one of each kind, and the zone that makes them what they are.
+
+`GOOD` has all in order; each of the others has one thing wrong, or one thing special. Data only.
+"""
+
+from __future__ import annotations
+
+from tests.kit.client import Client
+
+ZONE = """
+; everything in order, IPv4 and IPv6
+192.0.2.1             PTR  mail.good.example
+mail.good.example     A    192.0.2.1
+mail.good.example     TXT  v=spf1 a -all
+good.example          TXT  v=spf1 ip4:192.0.2.1 ip6:2001:db8::25 -all
+2001:db8::25          PTR  mail6.good.example
+mail6.good.example    AAAA 2001:db8::25
+mail6.good.example    TXT  v=spf1 a -all
+; a reverse name that leads elsewhere, and a sender that does not quite know
+192.0.2.7             PTR  mx.liar.example
+mx.liar.example       A    192.0.2.99
+liar.example          TXT  v=spf1 ~all
+; a line of a pool
+192.0.2.9             PTR  192-0-2-9.dyn.isp.example
+192-0-2-9.dyn.isp.example A 192.0.2.9
+; senders: none may send, broken, explained
+nobody.example        TXT  v=spf1 -all
+broken.example        TXT  v=spf1 nonsense
+strict.example        TXT  v=spf1 exp=why.strict.example -all
+why.strict.example    TXT  %{i} may not send for us
+; DNS in trouble: at once, or by silence
+192.0.2.66            SERVFAIL
+trouble.example       SERVFAIL
+mail.trouble.example  SERVFAIL
+192.0.2.77            SILENT
+silent.example        SILENT
+mail.silent.example   SILENT
+; the right answer, but late
+192.0.2.55            PTR  mail.late.example
+192.0.2.55            PTR!DELAY 0.3
+mail.late.example     A    192.0.2.55
+mail.late.example     TXT  v=spf1 a -all
+late.example          TXT  v=spf1 a:mail.late.example -all
+"""
+
+GOOD = Client("192.0.2.1", name="mail.good.example")
+GOOD6 = Client("2001:db8::25", name="mail6.good.example")
+LIAR = Client("192.0.2.7", reverse_name="mx.liar.example")
+NAMELESS = Client("192.0.2.8")
+POOL = Client("192.0.2.9", name="192-0-2-9.dyn.isp.example")
+TROUBLED = Client("192.0.2.66", trouble=True)
+SILENT = Client("192.0.2.77", trouble=True)
+LATE = Client("192.0.2.55", name="mail.late.example")
+
+GOOD_HELO = "mail.good.example"
+GOOD_FROM = "a@good.example"
+OWN_NAME = "mx.test.example"  # what the kit's MTA calls itself ({j})

@@ -1,0 +1,104 @@
+"""The milter attached to a private Postfix, and the world in which their clients live.
+
+Clients come by XCLIENT, so that they may be anybody; DNS is the kit's name server. Judges nothing: tests do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rdns_milter.sample import sample
+from tests.kit.client import Client
+from tests.kit.daemon import Daemon
+from tests.kit.nameserver import NameServer
+from tests.kit.postfix import Postfix
+from tests.kit.smtp import Dialogue, send
+from tests.kit.zone import Zone
+
+HOST = "mx.rcpt.example"
+USER, POSTMASTER, ABUSE = "user@rcpt.example", "Postmaster@rcpt.example", "abuse@rcpt.example"
+ZONE = Zone(
+    """
+    192.0.2.10            PTR   mail.good.example
+    2001:db8::10          PTR   mail.good.example
+    mail.good.example     A     192.0.2.10
+    mail.good.example     AAAA  2001:db8::10
+    good.example          TXT   "v=spf1 a:mail.good.example -all"
+    soft.example          TXT   "v=spf1 ~all"
+    twice.example         TXT   "v=spf1 -all"
+    twice.example         TXT   "v=spf1 +all"
+    192.0.2.11            PTR   odd.good.example
+    odd.good.example      A     192.0.2.11
+    odd.good.example      TXT   "v=spf1 -all"
+    198.51.100.30         PTR   mail.good.example
+    198.51.100.31         PTR   gone.good.example
+    vps7.hosting.example  A     198.51.100.50
+    203.0.113.44          PTR   203-0-113-44.dyn.isp.example
+    203-0-113-44.dyn.isp.example  A  203.0.113.44
+    198.51.100.80         PTR!SERVFAIL
+    mail.unlucky.example  SERVFAIL
+    unlucky.example       SERVFAIL
+    198.51.100.81         PTR!SERVFAIL
+    198.51.100.90         PTR!SILENT
+    *.100.18.198.in-addr.arpa  SILENT
+    mail.asleep.example   SILENT
+    asleep.example        SILENT
+    """
+)
+DEFAULT_RULES = sample()[sample().index("\n[[rule]]") :]
+DEADLINE = 2.0
+GOOD = Client("192.0.2.10", name="mail.good.example")
+BAD = Client("198.51.100.20")
+GOOD_HELO, GOOD_FROM = "mail.good.example", "anna@good.example"
+BAD_HELO, BAD_FROM = "mail.nothing.example", "offer@nothing.example"
+
+
+@dataclass
+class Attached:
+    """A Postfix with the milter attached."""
+
+    postfix: Postfix
+    daemon: Daemon
+
+    def send(
+        self, client: Client, helo: str | bytes | None, mailfrom: str | bytes, *rcpts: str, **more: Any
+    ) -> Dialogue:
+        """A message, to USER unless other recipients are named."""
+        return send(self.postfix.address, client, helo=helo, mailfrom=mailfrom, rcpts=rcpts or (USER,), **more)
+
+    def heard(self, count: int = 1) -> list[dict[str, str]]:
+        """So many decisions that nobody has asked for yet; there must be no more."""
+        before, self._heard = self._heard, self._heard + count
+        decisions = self.daemon.wait_for_decisions(self._heard)
+        assert len(decisions) == self._heard
+        return decisions[before:]
+
+    _heard: int = 0
+
+
+@contextlib.contextmanager
+def attached(
+    server: NameServer,
+    rules: str = DEFAULT_RULES,
+    *,
+    socket: str = "unix",
+    hold: bool = True,
+    postfix: dict[str, str] | None = None,
+    **sections: dict[str, Any],
+) -> Iterator[Attached]:
+    """Both, for as long as the context lasts. `sections`: of the milter's configuration; `postfix`: main.cf settings."""
+    ours = {"deadline": DEADLINE, "socket_group": "postfix"}
+    sections["milter"] = ours | sections.get("milter", {})
+    with (
+        Daemon(sections, rules, server, socket=socket) as daemon,
+        Postfix(daemon.spec, hold=hold, myhostname=HOST, **(postfix or {})) as running,
+    ):
+        yield Attached(running, daemon)
+
+
+def facts(decision: dict[str, str], said: str) -> str:
+    """The pairs of `said`, as the decision has them."""
+    return " ".join(f"{key}={decision[key]}" for key in (pair.partition("=")[0] for pair in said.split()))

@@ -1,0 +1,95 @@
+"""The milter behind a real Postfix: what becomes of an accepted message. RFC 8601, RFC 7208 9.1."""
+
+from __future__ import annotations
+
+from tests.kit.client import Client
+from tests.kit.nameserver import NameServer
+from tests.mta.attached import (
+    GOOD,
+    GOOD_FROM,
+    GOOD_HELO,
+    HOST,
+    Attached,
+    attached,
+    facts,
+)
+
+FORGED = [
+    ("Authentication-Results", f"{HOST}; spf=pass smtp.mailfrom=bank.example"),
+    ("Authentication-Results", "mx.elsewhere.example; dkim=pass header.d=good.example"),
+    ("authentication-results", f'(a comment)\n\t"{HOST.upper()}" 1; iprev=pass policy.iprev=192.0.2.10'),
+    ("Received", "from somewhere by elsewhere; Sat, 21 Nov 2026 02:08:25 +0000"),
+    ("Authentication-Results", "other.example; none"),
+    ("Authentication-Results ", f"{HOST} ; dmarc=pass"),
+]
+
+
+def test_header_of_a_queued_message(default: Attached) -> None:
+    rest = [("From", GOOD_FROM), ("Date", "Sat, 21 Nov 2026 02:08:25 +0000"), ("Message-Id", "<1@good.example>")]
+    dialogue = default.send(GOOD, GOOD_HELO, GOOD_FROM, headers=[*FORGED, *rest])
+    default.heard()
+    first, received, *kept = default.postfix.headers(dialogue.queue_id)
+    assert first == (
+        "Authentication-Results",
+        f"{HOST};\n\tiprev=pass policy.iprev=192.0.2.10 (mail.good.example);\n\tspf=none smtp.helo=mail.good.example;\n"
+        "\tspf=pass smtp.mailfrom=good.example (a:mail.good.example)",
+    )
+    assert received[0] == "Received"
+    assert "(Postfix)" in received[1]
+    assert kept == [FORGED[1], FORGED[3], FORGED[4], *rest]
+
+
+def test_forged_results_are_removed_for_those_who_log_in_and_kept_for_our_own_hosts(default: Attached) -> None:
+    for client, left in ((Client("203.0.113.9", login="joe"), 2), (Client("10.0.0.1"), 5)):
+        dialogue = default.send(client, "host.example", GOOD_FROM, headers=FORGED)
+        default.heard()
+        names = [name.strip().lower() for name, _ in default.postfix.headers(dialogue.queue_id)]
+        assert names.count("authentication-results") == left
+
+
+def test_tag_field(default: Attached) -> None:
+    dialogue = default.send(Client("203.0.113.44"), "203-0-113-44.dyn.isp.example", "joe@isp.example")
+    default.heard()
+    fields = default.postfix.headers(dialogue.queue_id)
+    assert [name for name, _ in fields[:3]] == ["Authentication-Results", "X-Rdns-Milter", "Received"]
+    assert fields[1][1].split() == [
+        "tag",
+        "rule=generic-name",
+        "iprev=pass",
+        "generic=yes",
+        "helo_kind=fqdn",
+        "helo=pass",
+        "helo_match=same",
+        "spf_helo=none",
+        "spf_mailfrom=none",
+    ]
+
+
+def test_what_the_header_options_change(server: NameServer) -> None:
+    headers = {"authserv_id": "id.example", "received_spf": True, "tag": "X-Weighed", "remove_forged": False}
+    with attached(server, headers=headers) as running:
+        sent = [("Authentication-Results", "id.example; none"), ("From", "joe@isp.example")]
+        dialogue = running.send(GOOD, GOOD_HELO, "x@soft.example", headers=sent)
+        running.heard()
+        fields = running.postfix.headers(dialogue.queue_id)
+    names = ["Authentication-Results", "Received-SPF", "X-Weighed", "Received", "Authentication-Results", "From"]
+    assert [name for name, _ in fields[:6]] == names
+    assert fields[0][1].startswith("id.example;\n\tiprev=pass")
+    assert fields[1][1].split("\n\t")[:2] == [
+        "softfail",
+        "(id.example: soft.example does not seem to authorize 192.0.2.10)",
+    ]
+    assert fields[2][1].startswith("tag rule=spf-softfail")
+
+
+def test_quarantine_holds_the_message(server: NameServer) -> None:
+    rules = '[[rule]]\nname = "suspect"\nwhen = { spf_mailfrom = "softfail" }\naction = "quarantine"\n'
+    with attached(server, rules, hold=False) as running:
+        through = running.send(GOOD, GOOD_HELO, GOOD_FROM)
+        kept = running.send(GOOD, GOOD_HELO, "x@soft.example")
+        assert through.accepted
+        assert running.postfix.held() == [kept.queue_id]
+        first, second = running.heard(2)
+        said = f"action=quarantine rule=suspect qid={kept.queue_id} reply="
+        assert (first["action"], facts(second, said)) == ("accept", said)
+        running.postfix.await_log(rf"{kept.queue_id}: milter-hold: END-OF-MESSAGE")

@@ -1,0 +1,505 @@
+"""The dialogue through the running milter: each action at each place, and each order of commands that an MTA may bring about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from tests.kit.client import Client
+from tests.kit.daemon import Daemon
+from tests.kit.macros import of_client as macros_of
+from tests.kit.mta import Conversation, deliver
+from tests.kit.nameserver import NameServer
+from tests.kit.scene import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, OWN_NAME, TROUBLED, ZONE
+from tests.kit.zone import Zone
+
+# One rule a recipient, so that a test chooses what befalls it.
+RULES: list[dict[str, Any]] = [
+    {"name": "postmaster", "when": {"rcpt": "postmaster@"}, "action": "accept"},
+    {"name": "refuse", "when": {"rcpt": "reject@"}, "action": "reject"},
+    {"name": "defer", "when": {"rcpt": "tempfail@"}, "action": "tempfail"},
+    {"name": "mark", "when": {"rcpt": "tag@"}, "action": "tag"},
+    {"name": "hold", "when": {"rcpt": "quarantine@"}, "action": "quarantine"},
+    {"name": "lies", "when": {"rcpt": "judged@", "iprev": ["fail", "permerror"]}, "action": "reject"},
+    {"name": "spf", "when": {"rcpt": "judged@", "spf_mailfrom": "fail"}, "action": "reject"},
+    {"name": "strict", "when": {"rcpt": "strict@"}, "unless": {"iprev": "pass"}, "action": "reject"},
+    {"name": "tried", "when": {"rcpt": "shadow@"}, "action": "reject", "shadow": True},
+    {"name": "over", "when": {"rcpt": "over@"}, "action": "reject", "until": date(2020, 1, 1)},
+    {"name": "encrypted", "when": {"rcpt": "tls@", "tls": True}, "action": "reject"},
+    {"name": "plain", "when": {"rcpt": "tls@", "tls": False}, "action": "tag"},
+    {"name": "ours", "when": {"helo_own": "yes"}, "action": "reject"},
+    {"name": "unconfirmed", "when": {"rcpt": "score@", "iprev": "fail"}, "score": 2},
+    {"name": "soft", "when": {"rcpt": "score@", "spf_mailfrom": "softfail"}, "score": 1.5},
+    {"name": "enough", "when": {"min_score": 3}, "action": "reject"},
+    {
+        "name": "said",
+        "when": {"rcpt": "text@"},
+        "action": "reject",
+        "code": 554,
+        "enhanced": "5.7.0",
+        "text": "100% {rule}: {client} {helo} <{mailfrom}> {ptr}, {reason}",
+    },
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NameServer]:
+    with NameServer(Zone(ZONE)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def daemon(server: NameServer) -> Iterator[Daemon]:
+    with Daemon(rules=RULES, nameserver=server) as running:
+        yield running
+        assert [line for line in running.log().split("\n") if "internal error" in line] == []
+
+
+def part(decision: dict[str, str], *keys: str) -> dict[str, str]:
+    """These keys of a decision."""
+    return {key: decision[key] for key in keys}
+
+
+# Actions
+
+
+def test_accepted(daemon: Daemon) -> None:
+    outcome, (decision,) = daemon.judge(client=GOOD, helo=GOOD_HELO, mailfrom=GOOD_FROM)
+    assert outcome.accepted
+    assert [change.kind for change in outcome.changes] == ["insert"]
+    assert outcome.headers[0] == (
+        "Authentication-Results",
+        f"{OWN_NAME};\n\tiprev=pass policy.iprev=192.0.2.1 (mail.good.example);\n"
+        "\tspf=pass smtp.helo=mail.good.example (a);\n"
+        "\tspf=pass smtp.mailfrom=good.example (ip4:192.0.2.1)",
+    )
+    assert outcome.headers[1][0] == "Received"
+    costs = ("dns_ms", "waited_ms", "policy", "queries")
+    assert {key: value for key, value in decision.items() if key not in costs} == {
+        "action": "accept",
+        "rule": "default",
+        "qid": "4KitQ00001",
+        "client": "192.0.2.1",
+        "helo_name": "mail.good.example",
+        "mailfrom": "a@good.example",
+        "rcpt": "b@rcpt.example",
+        "nrcpt": "1",
+        "iprev": "pass",
+        "iprev_reason": "confirmed",
+        "ptr": "mail.good.example",
+        "ptrs": "1",
+        "generic": "no",
+        "helo_kind": "fqdn",
+        "helo": "pass",
+        "helo_match": "same",
+        "helo_own": "no",
+        "spf_helo": "pass",
+        "spf_mailfrom": "pass",
+        "mailfrom_match": "aligned",
+        "score": "0",
+        "mode": "enforce",
+        "would": "",
+        "shadow_rule": "",
+        "cached": decision["cached"],
+        "reply": "",
+    }
+
+
+def test_tagged(daemon: Daemon) -> None:
+    outcome, (decision,) = daemon.judge(client=NAMELESS, rcpts=["tag@rcpt.example"])
+    (tag,) = outcome.header("X-Rdns-Milter")
+    assert " ".join(tag.split()).startswith("tag rule=mark iprev=permerror generic=none helo_kind=fqdn")
+    assert [name for name, _ in outcome.headers[:3]] == ["Authentication-Results", "X-Rdns-Milter", "Received"]
+    assert part(decision, "action", "rule", "reply") == {"action": "tag", "rule": "mark", "reply": ""}
+
+
+def test_quarantined(daemon: Daemon) -> None:
+    outcome, (decision,) = daemon.judge(client=GOOD, rcpts=["quarantine@rcpt.example"])
+    assert outcome.quarantined == "rdns-milter: rule hold"
+    assert outcome.header("Authentication-Results")
+    assert part(decision, "action", "rule", "reply") == {"action": "quarantine", "rule": "hold", "reply": ""}
+
+
+@pytest.mark.parametrize(
+    ("rcpt", "code", "enhanced", "action", "rule"),
+    [
+        ("reject@rcpt.example", 550, "5.7.1", "reject", "refuse"),
+        ("tempfail@rcpt.example", 451, "4.7.1", "tempfail", "defer"),
+        ("judged@rcpt.example", 550, "5.7.25", "reject", "lies"),
+        ("Judged@RCPT.example", 550, "5.7.25", "reject", "lies"),
+    ],
+)
+def test_refused(daemon: Daemon, rcpt: str, code: int, enhanced: str, action: str, rule: str) -> None:
+    outcome, (decision,) = daemon.judge(client=LIAR, mailfrom="a@liar.example", rcpts=[rcpt])
+    assert not outcome.accepted
+    assert (outcome.verdict.code, outcome.verdict.enhanced) == (code, enhanced)
+    assert part(decision, "action", "rule", "qid", "rcpt", "reply") == {
+        "action": action,
+        "rule": rule,
+        "qid": "NOQUEUE",
+        "rcpt": rcpt,
+        "reply": outcome.verdict.line,
+    }
+    assert outcome.changes == ()
+
+
+def test_refused_by_the_sender_s_own_word(daemon: Daemon) -> None:
+    outcome, (decision,) = daemon.judge(client=GOOD, mailfrom="a@strict.example", rcpts=["judged@rcpt.example"])
+    assert (outcome.verdict.code, outcome.verdict.enhanced) == (550, "5.7.23")
+    assert '; in the words of the owner of strict.example: "192.0.2.1 may not send for us"' in outcome.verdict.text
+    assert part(decision, "rule", "spf_mailfrom") == {"rule": "spf", "spf_mailfrom": "fail"}
+
+
+def test_trouble_never_refuses_for_good(daemon: Daemon) -> None:
+    outcome, (decision,) = daemon.judge(
+        client=TROUBLED, helo="mail.trouble.example", mailfrom="a@trouble.example", rcpts=["strict@rcpt.example"]
+    )
+    assert (outcome.verdict.code, outcome.verdict.enhanced) == (451, "4.7.25")
+    assert part(decision, "action", "rule", "iprev", "iprev_reason", "helo", "spf_helo", "spf_mailfrom") == {
+        "action": "tempfail",
+        "rule": "strict",
+        "iprev": "temperror",
+        "iprev_reason": "servfail",
+        "helo": "temperror",
+        "spf_helo": "temperror",
+        "spf_mailfrom": "temperror",
+    }
+
+
+def test_trouble_alone_changes_nothing(daemon: Daemon) -> None:
+    outcome, (decision,) = daemon.judge(client=TROUBLED, mailfrom="a@trouble.example", rcpts=["judged@rcpt.example"])
+    assert outcome.accepted
+    assert part(decision, "action", "rule", "iprev") == {"action": "accept", "rule": "default", "iprev": "temperror"}
+    (results,) = outcome.header("Authentication-Results")
+    assert "iprev=temperror policy.iprev=192.0.2.66 (servfail)" in results
+
+
+# Other ways to judge
+
+
+def test_shadow_rule(daemon: Daemon) -> None:
+    outcome, (decision,) = daemon.judge(client=GOOD, rcpts=["shadow@rcpt.example"])
+    assert outcome.accepted
+    assert part(decision, "action", "rule", "would", "shadow_rule") == {
+        "action": "accept",
+        "rule": "default",
+        "would": "reject",
+        "shadow_rule": "tried",
+    }
+
+
+def test_rule_that_has_ended(daemon: Daemon) -> None:
+    outcome, (decision,) = daemon.judge(client=GOOD, rcpts=["over@rcpt.example"])
+    assert outcome.accepted
+    assert decision["rule"] == "default"
+    assert 'rdns-milter: rule "over" ended on 2020-01-01 and is no longer in force' in daemon.notices()
+
+
+def test_text_of_one_s_own(daemon: Daemon) -> None:
+    outcome, (decision,) = daemon.judge(client=LIAR, helo="h.example", mailfrom="a@x.example", rcpts=["text@r.example"])
+    line = outcome.verdict.line.replace("%%", "%")  # libmilter's way to say "%"
+    assert line.startswith("554 5.7.0 100% said: 192.0.2.7 h.example <a@x.example> mx.liar.example, ")
+    assert decision["reply"] == line
+
+
+@pytest.mark.parametrize(
+    ("client", "mailfrom", "score", "rule"),
+    [
+        (LIAR, "a@liar.example", "3.5", "enough"),
+        (LIAR, "a@nosuch.example", "2", "default"),
+        (GOOD, "a@liar.example", "1.5", "default"),
+        (GOOD, GOOD_FROM, "0", "default"),
+    ],
+)
+def test_scores_add_up(daemon: Daemon, client: Client, mailfrom: str, score: str, rule: str) -> None:
+    outcome, (decision,) = daemon.judge(client=client, mailfrom=mailfrom, rcpts=["score@rcpt.example"])
+    assert part(decision, "score", "rule") == {"score": score, "rule": rule}
+    assert outcome.accepted == (rule == "default")
+
+
+@pytest.mark.parametrize(("macros", "rule"), [({"tls_version": "TLSv1.3"}, "encrypted"), ({}, "plain")])
+def test_tls(daemon: Daemon, macros: dict[str, str], rule: str) -> None:
+    _, (decision,) = daemon.judge(client=GOOD, rcpts=["tls@rcpt.example"], macros=macros)
+    assert decision["rule"] == rule
+
+
+@pytest.mark.parametrize("helo", [OWN_NAME, OWN_NAME.upper() + ".", "[127.0.0.1]"])
+def test_our_own_name_in_a_stranger_s_mouth(daemon: Daemon, helo: str) -> None:
+    outcome, (decision,) = daemon.judge(client=GOOD, helo=helo)
+    assert outcome.verdict.code == 550
+    assert part(decision, "rule", "helo_own", "helo_name") == {"rule": "ours", "helo_own": "yes", "helo_name": helo}
+
+
+# Recipients
+
+
+def test_each_recipient_has_a_verdict_of_its_own(daemon: Daemon) -> None:
+    rcpts = ["judged@rcpt.example", "postmaster@rcpt.example", "tempfail@rcpt.example", "tag@rcpt.example"]
+    outcome, decisions = daemon.judge(4, client=LIAR, rcpts=rcpts)
+    assert [reply.code for reply in outcome.rcpts] == [550, 0, 451, 0]
+    assert outcome.accepted
+    assert len(outcome.header("X-Rdns-Milter")) == 1
+    assert {(line["rcpt"], line["action"], line["rule"], line["qid"]) for line in decisions} == {
+        ("judged@rcpt.example", "reject", "lies", "4KitQ00001"),
+        ("tempfail@rcpt.example", "tempfail", "defer", "4KitQ00001"),
+        ("postmaster@rcpt.example", "accept", "postmaster", "4KitQ00001"),
+        ("tag@rcpt.example", "tag", "mark", "4KitQ00001"),
+    }
+
+
+def test_equal_verdicts_share_a_line(daemon: Daemon) -> None:
+    accepted = [f"b{number}@rcpt.example" for number in range(3)]
+    refused = ["reject@one.example", "reject@two.example"]
+    outcome, decisions = daemon.judge(
+        2, client=GOOD, rcpts=[accepted[0], refused[0], accepted[1], refused[1], accepted[2]]
+    )
+    assert outcome.accepted
+    assert {(line["action"], line["rcpt"], line["nrcpt"]) for line in decisions} == {
+        ("reject", ",".join(refused), "2"),
+        ("accept", ",".join(accepted), "3"),
+    }
+
+
+def test_no_line_for_a_message_without_recipients(daemon: Daemon) -> None:
+    before = len(daemon.decisions())
+    with talk(daemon) as dialogue:
+        dialogue.mail(GOOD_FROM)
+        dialogue.abort()
+        dialogue.mail(GOOD_FROM)
+        dialogue.rcpt("b@rcpt.example")
+        dialogue.abort()  # taken, but never sent
+        dialogue.mail("last@good.example")
+        dialogue.rcpt("b@rcpt.example")
+        dialogue.end()
+    assert [line["mailfrom"] for line in daemon.wait_for_decisions(before + 1)[before:]] == ["last@good.example"]
+
+
+# The order of commands
+
+
+def talk(daemon: Daemon, client: Client = GOOD, helo: str | None = GOOD_HELO, **macros: str) -> Conversation:
+    """A connection on which the client has greeted."""
+    dialogue = Conversation(daemon.spec, macros={"client_addr": client.address, **macros})
+    dialogue.connect(client.hostname, client.address)
+    if helo is not None:
+        dialogue.helo(helo)
+    return dialogue
+
+
+def test_several_messages_on_a_connection(daemon: Daemon) -> None:
+    before = len(daemon.decisions())
+    with talk(daemon) as dialogue:
+        for number in range(3):
+            assert dialogue.mail(f"m{number}@good.example").goes_on
+            assert dialogue.rcpt("b@rcpt.example", macros={"i": f"Q{number}"}).goes_on
+            end = dialogue.end(macros={"i": f"Q{number}"})
+            assert [change.name for change in end.changes] == ["Authentication-Results"]
+    decisions = daemon.wait_for_decisions(before + 3)[before:]
+    assert [(line["mailfrom"], line["qid"]) for line in decisions] == [
+        (f"m{n}@good.example", f"Q{n}") for n in range(3)
+    ]
+    # What was found for the connection counts for its first message only.
+    assert [int(line["queries"]) for line in decisions] == [6, 1, 1]
+
+
+def test_reset_between_messages(daemon: Daemon) -> None:
+    before = len(daemon.decisions())
+    with talk(daemon, LIAR, "mx.liar.example") as dialogue:
+        dialogue.mail("a@liar.example")
+        assert dialogue.rcpt("judged@rcpt.example").code == 550
+        dialogue.abort()
+        dialogue.mail(GOOD_FROM)
+        dialogue.rcpt("postmaster@rcpt.example")
+        dialogue.end(macros={"i": "Q2"})
+    decisions = daemon.wait_for_decisions(before + 2)[before:]
+    assert [part(line, "mailfrom", "action", "qid", "spf_mailfrom") for line in decisions] == [
+        {"mailfrom": "a@liar.example", "action": "reject", "qid": "NOQUEUE", "spf_mailfrom": "softfail"},
+        {"mailfrom": GOOD_FROM, "action": "accept", "qid": "Q2", "spf_mailfrom": "fail"},
+    ]
+
+
+@pytest.mark.parametrize("helo", ["mail.good.example", "nosuch.example"])
+def test_the_second_greeting_counts(daemon: Daemon, helo: str) -> None:
+    before = len(daemon.decisions())
+    with talk(daemon, helo="first.liar.example") as dialogue:
+        dialogue.helo(helo, macros={"tls_version": "TLSv1.3"})
+        dialogue.mail("<>")
+        dialogue.rcpt("tls@rcpt.example")
+    (decision,) = daemon.wait_for_decisions(before + 1)[before:]
+    expected = "pass" if helo == GOOD_HELO else "none"
+    assert part(decision, "helo_name", "rule", "spf_helo", "spf_mailfrom") == {
+        "helo_name": helo,
+        "rule": "encrypted",
+        "spf_helo": expected,
+        "spf_mailfrom": expected,
+    }
+
+
+def test_a_greeting_ends_the_message(daemon: Daemon) -> None:
+    before = len(daemon.decisions())
+    with talk(daemon, LIAR, "first.example") as dialogue:
+        dialogue.mail("a@liar.example")
+        dialogue.rcpt("judged@rcpt.example")
+        dialogue.helo("second.example")
+        dialogue.mail("a@liar.example")
+        dialogue.rcpt("judged@rcpt.example")
+    decisions = daemon.wait_for_decisions(before + 2)[before:]
+    assert [line["helo_name"] for line in decisions] == ["first.example", "second.example"]
+
+
+def test_mail_without_a_greeting(daemon: Daemon) -> None:
+    outcome, (decision,) = daemon.judge(client=GOOD, helo=None, mailfrom="<>")
+    assert outcome.accepted
+    assert part(decision, "helo_kind", "helo", "helo_match", "spf_helo", "spf_mailfrom", "helo_name", "iprev") == {
+        "helo_kind": "missing",
+        "helo": "none",
+        "helo_match": "none",
+        "spf_helo": "none",
+        "spf_mailfrom": "none",
+        "helo_name": "",
+        "iprev": "pass",
+    }
+
+
+def test_the_null_sender_stands_for_the_greeting(daemon: Daemon) -> None:
+    outcome, (decision,) = daemon.judge(client=GOOD, helo=GOOD_HELO, mailfrom="<>")
+    assert part(decision, "mailfrom", "spf_mailfrom", "mailfrom_match") == {
+        "mailfrom": "<>",
+        "spf_mailfrom": "pass",
+        "mailfrom_match": "none",
+    }
+    assert "spf=pass smtp.mailfrom=mail.good.example (null sender" in outcome.header("Authentication-Results")[0]
+
+
+@pytest.mark.parametrize("helo", [None, GOOD_HELO])
+@pytest.mark.parametrize("client", [GOOD, GOOD6])
+def test_mail_without_connect(daemon: Daemon, client: Client, helo: str | None) -> None:
+    before = len(daemon.decisions())
+    macros = macros_of(client)
+    with Conversation(daemon.spec) as dialogue:
+        dialogue.send_macros(b"C", {"client_addr": macros["client_addr"], "j": OWN_NAME})
+        if helo is not None:
+            dialogue.helo(helo)
+        assert dialogue.mail("a@strict.example").goes_on
+        assert dialogue.rcpt("judged@rcpt.example").code == 550
+    (decision,) = daemon.wait_for_decisions(before + 1)[before:]
+    assert part(decision, "client", "iprev", "helo_name", "helo_kind", "spf_helo", "spf_mailfrom") == {
+        "client": client.address,
+        "iprev": "pass",
+        "helo_name": helo or "",
+        "helo_kind": "fqdn" if helo else "missing",
+        "spf_helo": ("pass" if client is GOOD else "fail") if helo else "none",
+        "spf_mailfrom": "fail",
+    }
+
+
+def test_connect_with_a_name_that_pymilter_cannot_read(daemon: Daemon) -> None:
+    before = len(daemon.decisions())
+    with Conversation(daemon.spec, macros={"client_addr": "192.0.2.1"}) as dialogue:
+        assert dialogue.connect(b"m\xe4il.good.example", "192.0.2.1").goes_on
+        assert dialogue.helo(OWN_NAME).goes_on
+        assert dialogue.mail(GOOD_FROM).goes_on
+        assert dialogue.rcpt("b@rcpt.example").code == 550
+    (decision,) = daemon.wait_for_decisions(before + 1)[before:]
+    assert part(decision, "client", "iprev", "helo_own", "rule") == {
+        "client": "192.0.2.1",
+        "iprev": "pass",
+        "helo_own": "yes",
+        "rule": "ours",
+    }
+    assert float(decision["waited_ms"]) < 5000
+
+
+def test_one_connection_for_several_clients(daemon: Daemon) -> None:
+    before = len(daemon.decisions())
+    with talk(daemon, LIAR, "mx.liar.example") as dialogue:
+        dialogue.mail("a@liar.example")
+        dialogue.rcpt("judged@rcpt.example")
+        dialogue.abort()
+        dialogue.quit_nc()
+        assert dialogue.connect(GOOD.hostname, GOOD.address, macros={"client_addr": GOOD.address}).goes_on
+        assert dialogue.helo(GOOD_HELO).goes_on
+        assert dialogue.mail(GOOD_FROM).goes_on
+        assert dialogue.rcpt("judged@rcpt.example").goes_on
+        dialogue.end()
+    decisions = daemon.wait_for_decisions(before + 2)[before:]
+    assert [part(line, "client", "helo_name", "iprev", "action") for line in decisions] == [
+        {"client": "192.0.2.7", "helo_name": "mx.liar.example", "iprev": "fail", "action": "reject"},
+        {"client": "192.0.2.1", "helo_name": "mail.good.example", "iprev": "pass", "action": "accept"},
+    ]
+
+
+def test_a_client_that_hangs_up(daemon: Daemon) -> None:
+    before = len(daemon.decisions())
+    dialogue = talk(daemon, LIAR)
+    dialogue.mail("a@liar.example")
+    dialogue.rcpt("judged@rcpt.example")
+    dialogue.close()
+    (decision,) = daemon.wait_for_decisions(before + 1)[before:]
+    assert decision["action"] == "reject"
+
+
+# Who is judged, and who is not
+
+
+@pytest.mark.parametrize(
+    ("client", "why", "shown"),
+    [
+        (Client("10.1.2.3"), "network", "10.1.2.3"),
+        (Client("::1"), "network", "::1"),
+        (Client("::ffff:127.0.0.1"), "network", "127.0.0.1"),
+        (Client("192.0.2.7", login="joe"), "authenticated", "192.0.2.7"),
+        (Client("/var/run/some.socket", name="localhost"), "not-ip", ""),
+        (Client("", name="localhost"), "not-ip", ""),
+    ],
+)
+def test_exempt(daemon: Daemon, client: Client, why: str, shown: str) -> None:
+    outcome, (decision,) = daemon.judge(client=client, helo=OWN_NAME, rcpts=["reject@rcpt.example"])
+    assert outcome.accepted
+    assert outcome.changes == ()
+    assert part(decision, "action", "rule", "client", "iprev", "iprev_reason", "helo_own", "queries") == {
+        "action": "accept",
+        "rule": f"exempt:{why}",
+        "client": shown,
+        "iprev": "none",
+        "iprev_reason": "exempt",
+        "helo_own": "no",
+        "queries": "0",
+    }
+
+
+@pytest.mark.parametrize("address", ["2001:db8::25", "IPv6:2001:db8::25"])
+def test_ipv6(daemon: Daemon, address: str) -> None:
+    outcome, (decision,) = daemon.judge(client=Client(address), helo="mail6.good.example", mailfrom=GOOD_FROM)
+    assert part(decision, "client", "iprev", "helo", "helo_match", "spf_helo", "spf_mailfrom") == {
+        "client": "2001:db8::25",
+        "iprev": "pass",
+        "helo": "pass",
+        "helo_match": "same",
+        "spf_helo": "pass",
+        "spf_mailfrom": "pass",
+    }
+    assert 'policy.iprev="2001:db8::25"' in outcome.header("Authentication-Results")[0]
+
+
+def test_ipv4_mapped_is_ipv4(daemon: Daemon) -> None:
+    _, (decision,) = daemon.judge(client=Client("::ffff:192.0.2.1"), helo=GOOD_HELO, mailfrom=GOOD_FROM)
+    assert part(decision, "client", "iprev", "spf_mailfrom") == {
+        "client": "192.0.2.1",
+        "iprev": "pass",
+        "spf_mailfrom": "pass",
+    }
+
+
+def test_the_client_s_address_in_its_greeting(daemon: Daemon) -> None:
+    _, decisions = daemon.judge(client=GOOD6, helo="[IPv6:2001:DB8::25]")
+    assert part(decisions[0], "helo_kind", "helo") == {"helo_kind": "literal", "helo": "pass"}
+
+
+def test_over_a_unix_socket(server: NameServer) -> None:
+    with Daemon(rules=RULES, nameserver=server, socket="unix") as daemon:
+        assert deliver(daemon.spec, client=GOOD).accepted
+        assert deliver(daemon.spec, client=LIAR, rcpts=["judged@rcpt.example"]).verdict.code == 550

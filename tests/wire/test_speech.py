@@ -1,0 +1,230 @@
+"""What the running milter writes: header fields into the message, lines into the log, and what the config changes in both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rdns_milter.log import KEYS
+from tests.kit.client import Client
+from tests.kit.daemon import Daemon
+from tests.kit.mta import deliver
+from tests.kit.nameserver import NameServer
+from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, OWN_NAME, ZONE
+from tests.kit.zone import Zone
+
+RESULTS = "Authentication-Results"
+RULES: list[dict[str, Any]] = [
+    {"name": "refuse", "when": {"rcpt": "reject@"}, "action": "reject"},
+    {"name": "defer", "when": {"rcpt": "tempfail@"}, "action": "tempfail"},
+    {"name": "mark", "when": {"rcpt": "tag@"}, "action": "tag"},
+    {"name": "hold", "when": {"rcpt": "quarantine@"}, "action": "quarantine"},
+    {"name": "ours", "when": {"helo_own": "yes"}, "action": "reject"},
+    {"name": "known", "when": {"authenticated": True}, "action": "tag"},
+    {"name": "lies", "when": {"iprev": ["fail", "permerror"]}, "action": "reject", "shadow": True},
+]
+FORGED = [
+    f"{OWN_NAME}; spf=pass smtp.mailfrom=bank.example",
+    f"{OWN_NAME.upper()} ;spf=pass",
+    f'"{OWN_NAME}" 1; dkim=pass header.d=bank.example',
+    f"(a (nested) comment) {OWN_NAME} (another); dkim=pass",
+    f"\n\t{OWN_NAME};\n\tdmarc=pass",
+    f"{OWN_NAME}",
+    "elsewhere.example 2; spf=pass",  # a version that nobody knows
+]
+FOREIGN = ["elsewhere.example; spf=pass", f"x.{OWN_NAME}; spf=pass", f"{OWN_NAME}.example; none", "; none", ""]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NameServer]:
+    with NameServer(Zone(ZONE)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def daemon(server: NameServer) -> Iterator[Daemon]:
+    with Daemon(rules=RULES, nameserver=server) as running:
+        yield running
+
+
+def results_of(*values: str, name: str = RESULTS) -> list[tuple[str, str]]:
+    """A header with these fields, others between them."""
+    return [field for value in values for field in ((name, value), ("Subject", "s"))]
+
+
+# Fields that came with the message
+
+
+@pytest.mark.parametrize("mta", ["postfix", "sendmail"])
+@pytest.mark.parametrize("name", [RESULTS, RESULTS.lower(), RESULTS.upper(), "aUTHENTICATION-rESULTS"])
+def test_forged_results_are_removed(daemon: Daemon, mta: str, name: str) -> None:
+    mixed = [value for pair in zip(FORGED, FOREIGN * 2, strict=False) for value in pair]
+    outcome, _ = daemon.judge(client=GOOD, headers=results_of(*mixed, name=name), mta=mta)
+    assert outcome.header(RESULTS)[0].startswith(f"{OWN_NAME};\n\tiprev=pass")
+    assert outcome.header(RESULTS)[1:] == [value for value in mixed if value not in FORGED]
+    removed = [change.index for change in outcome.changes if change.kind == "change"]
+    assert removed == sorted(removed, reverse=True)
+    assert len(removed) == len(FORGED)
+
+
+def test_a_forgery_behind_a_thousand_others(daemon: Daemon) -> None:
+    many = [f"h{number}.example; none" for number in range(1500)]
+    outcome, _ = daemon.judge(client=GOOD, headers=[(RESULTS, value) for value in (*many, FORGED[0])])
+    assert outcome.header(RESULTS)[1:] == many
+
+
+def test_fields_of_another_message_do_not_count(daemon: Daemon) -> None:
+    outcome, _ = daemon.judge(client=GOOD, headers=results_of(FORGED[0]), rcpts=["tempfail@rcpt.example"])
+    assert not outcome.accepted
+    outcome, _ = daemon.judge(client=GOOD, headers=results_of(FOREIGN[0]))
+    assert outcome.header(RESULTS)[1:] == FOREIGN[:1]
+
+
+@pytest.mark.parametrize(
+    ("client", "left"),
+    [(Client("192.0.2.7", login="joe"), [FOREIGN[0]]), (Client("10.0.0.1"), [FORGED[0], FOREIGN[0]])],
+)
+def test_fields_of_exempt_clients(daemon: Daemon, client: Client, left: list[str]) -> None:
+    """What a host of ours says stays; what a user's program says of us does not."""
+    outcome, _ = daemon.judge(client=client, headers=results_of(FORGED[0], FOREIGN[0]))
+    assert outcome.header(RESULTS) == left
+
+
+def test_forged_results_stay_if_that_is_wanted(server: NameServer) -> None:
+    with Daemon({"headers": {"remove_forged": False}}, nameserver=server) as daemon:
+        outcome, _ = daemon.judge(client=GOOD, headers=results_of(*FORGED))
+    assert outcome.header(RESULTS)[1:] == FORGED
+    assert outcome.reply("header").action == "unsent"
+
+
+def test_an_authserv_id_of_one_s_own(server: NameServer) -> None:
+    with Daemon({"headers": {"authserv_id": "mail.all.example"}}, nameserver=server) as daemon:
+        outcome, _ = daemon.judge(client=GOOD, headers=results_of("mail.all.example; spf=pass", *FORGED[:6]))
+    assert outcome.header(RESULTS)[0].startswith("mail.all.example;\n\tiprev=pass")
+    assert outcome.header(RESULTS)[1:] == FORGED[:6]
+
+
+# Fields that it adds
+
+
+def test_all_fields(server: NameServer) -> None:
+    with Daemon({"headers": {"received_spf": True, "tag": "X-Hint"}}, RULES, server) as daemon:
+        outcome, _ = daemon.judge(client=GOOD, helo=GOOD_HELO, mailfrom=GOOD_FROM, rcpts=["tag@rcpt.example"])
+    assert [name for name, _ in outcome.headers[:4]] == [RESULTS, "Received-SPF", "X-Hint", "Received"]
+    (received_spf,) = outcome.header("Received-SPF")
+    assert " ".join(received_spf.split()) == (
+        f"pass ({OWN_NAME}: good.example authorizes 192.0.2.1) receiver={OWN_NAME}; identity=mailfrom; client-ip=192.0.2.1;"
+        ' helo=mail.good.example; envelope-from="a@good.example"; mechanism="ip4:192.0.2.1"'
+    )
+
+
+def test_no_field_at_all(server: NameServer) -> None:
+    with Daemon({"headers": {"authentication_results": False, "tag": ""}}, RULES, server) as daemon:
+        outcome, (decision,) = daemon.judge(client=GOOD, rcpts=["tag@rcpt.example"])
+    assert outcome.changes == ()
+    assert decision["action"] == "tag"
+
+
+def test_lines_of_fields_are_folded(daemon: Daemon) -> None:
+    """libmilter wants LF without CR, and a blank after it; nothing else may end a line."""
+    outcome, _ = daemon.judge(client=LIAR, helo="h" * 60 + ".example", mailfrom="a@" + "d" * 60 + ".example")
+    (field,) = outcome.header(RESULTS)
+    lines = f"{RESULTS}: {field}".split("\n")
+    assert all(line.startswith("\t") for line in lines[1:])
+    assert all(line.isascii() and line.lstrip("\t").isprintable() for line in lines)
+
+
+# Modes and names
+
+
+@pytest.mark.parametrize(
+    ("rcpt", "action", "would"),
+    [
+        ("reject@rcpt.example", "accept", "reject"),
+        ("tempfail@rcpt.example", "accept", "tempfail"),
+        ("quarantine@rcpt.example", "accept", "quarantine"),
+        ("tag@rcpt.example", "tag", ""),
+        ("b@rcpt.example", "accept", ""),
+    ],
+)
+def test_observe_mode(observer: Daemon, rcpt: str, action: str, would: str) -> None:
+    outcome, (decision,) = observer.judge(client=GOOD, rcpts=[rcpt])
+    assert outcome.accepted
+    assert outcome.quarantined is None
+    assert len(outcome.header("X-Rdns-Milter")) == (action == "tag")
+    assert len(outcome.header(RESULTS)) == 1
+    assert (decision["action"], decision["would"], decision["mode"]) == (action, would, "observe")
+
+
+def test_shadow_rule_in_observe_mode(observer: Daemon) -> None:
+    outcome, (decision,) = observer.judge(client=NAMELESS)
+    assert outcome.accepted
+    assert (decision["would"], decision["shadow_rule"]) == ("reject", "lies")
+
+
+@pytest.fixture(scope="module")
+def observer(server: NameServer) -> Iterator[Daemon]:
+    with Daemon({"milter": {"mode": "observe"}}, RULES, server) as running:
+        yield running
+
+
+def test_own_names_and_authenticated_clients(server: NameServer) -> None:
+    config = {"exempt": {"own_names": ["ours.example", "198.51.100.1"], "authenticated": False}}
+    with Daemon(config, RULES, server) as daemon:
+        own = {
+            helo: daemon.judge(client=GOOD, helo=helo)[1][0]["helo_own"]
+            for helo in ("ours.example", "OURS.example.", "[198.51.100.1]", OWN_NAME, "[127.0.0.1]", "x.ours.example")
+        }
+        outcome, (decision,) = daemon.judge(client=Client("192.0.2.1", login="joe"))
+    assert own == {
+        "ours.example": "yes",
+        "OURS.example.": "yes",
+        "[198.51.100.1]": "yes",
+        OWN_NAME: "no",
+        "[127.0.0.1]": "no",
+        "x.ours.example": "no",
+    }
+    assert outcome.accepted
+    assert (decision["rule"], decision["iprev"]) == ("known", "pass")
+
+
+# The log
+
+
+def test_json(server: NameServer, daemon: Daemon) -> None:
+    message: dict[str, Any] = {"client": LIAR, "helo": "a b\x01", "rcpts": ["reject@rcpt.example", "x@rcpt.example"]}
+    with Daemon({"log": {"format": "json"}}, RULES, server) as other:
+        other.judge(2, **message)
+        lines = [json.loads(line) for line in other.lines() if line.startswith("{")]
+        parsed = other.decisions()
+    _, plain = daemon.judge(2, **message)
+    assert [list(line) for line in lines] == [list(KEYS)] * 2
+    assert {type(line["nrcpt"]) for line in lines} == {int}
+    assert {line["helo_name"] for line in lines} == {"a b\x01"}
+    changing = ("dns_ms", "waited_ms", "cached")
+    assert [{k: v for k, v in line.items() if k not in changing} for line in parsed] == [
+        {k: v for k, v in line.items() if k not in changing} for line in plain
+    ]
+
+
+@pytest.mark.parametrize(
+    ("decisions", "mode", "logged"),
+    [
+        ("all", "enforce", ["accept", "tag", "tempfail", "reject", "quarantine", "accept"]),
+        ("not-accepted", "enforce", ["tag", "tempfail", "reject", "quarantine", "accept"]),
+        ("refused", "enforce", ["tempfail", "reject", "quarantine", "accept"]),
+        ("refused", "observe", ["accept", "accept", "accept", "accept"]),
+    ],
+)
+def test_which_decisions_are_logged(server: NameServer, decisions: str, mode: str, logged: list[str]) -> None:
+    """What a shadow rule, or enforcement, would have done counts as if it were done: the last client's fate."""
+    with Daemon({"log": {"decisions": decisions}, "milter": {"mode": mode}}, RULES, server) as daemon:
+        for word in ("b", "tag", "tempfail", "reject", "quarantine"):
+            deliver(daemon.spec, client=GOOD, rcpts=[f"{word}@rcpt.example"])
+        deliver(daemon.spec, client=NAMELESS)
+        daemon.wait_for_decisions(len(logged))
+        assert daemon.terminate() == 0
+        assert [line["action"] for line in daemon.decisions()] == logged

@@ -1,0 +1,261 @@
+"""What the running milter does when clients send octets that nobody should, and when DNS says nothing, or too late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from rdns_milter.config import parse as parse_config
+from rdns_milter.log import MAX_LINE, evidence_of, parse
+from rdns_milter.sample import sample
+from tests.kit.client import Client
+from tests.kit.daemon import Daemon, until
+from tests.kit.mta import Conversation, Outcome, burst, deliver
+from tests.kit.nameserver import NameServer
+from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, LATE, SILENT, TROUBLED, ZONE
+from tests.kit.zone import Zone
+
+RESULTS = "Authentication-Results"
+DEFAULT_RULES = "\n\n".join(parse_config(sample(), "").rules)
+STRICT: list[dict[str, Any]] = [
+    {"name": "postmaster", "when": {"rcpt": "postmaster@"}, "action": "accept"},
+    {
+        "name": "strict",
+        "unless": {"iprev": "pass"},
+        "action": "reject",
+        "text": "{helo} {mailfrom} {ptr} {reason} {advice}",
+    },
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NameServer]:
+    with NameServer(Zone(ZONE)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def daemon(server: NameServer) -> Iterator[Daemon]:
+    """Rules that ask for everything, so that all that a client sends comes into the reply and the fields."""
+    config = {"headers": {"received_spf": True}, "dns": {"timeout": 0.2, "tries": 1}}
+    rules = [*STRICT, {"name": "mark", "when": {"spf_mailfrom": ["none", "fail", "softfail"]}, "action": "tag"}]
+    with Daemon(config, rules, server) as running:
+        yield running
+        assert [line for line in running.lines() if "internal error" in line] == []
+        assert running.terminate() == 0
+
+
+# Hostile octets
+
+LONG = b"x" * 60_000
+OCTETS = {
+    "not-utf8": b"m\xe4il.good.example",
+    "surrogate": b"\xed\xb2\x80.example",
+    "utf8": "mäil.例え.example".encode(),
+    "controls": bytes(range(1, 32)) + b"\x7f\x80\xff",
+    "line": b"a\r\nX-Injected: yes\r\n\r\naction=accept rule=postmaster",
+    "bare-cr": b"a\rb",
+    "line-feed": b"a\naction=accept rule=default qid=X client=192.0.2.1",
+    "quotes": b'"a\\" b="c\\',
+    "key": b"a rule=postmaster action=accept",
+    "blanks": b"  a   b  ",
+    "comment": b'a); spf=pass smtp.mailfrom=bank.example (";',
+    "placeholders": b"{advice}%s%n%{i}%",
+    "html": b"<script>alert(1)</script>",
+    "dots": b"a..b.",
+    "only-dots": b".....",
+    "at": b"@@@",
+    "brackets": b"<<[]>>",
+    "empty": b"",
+    "literal": b"[IPv6:2001:db8::1%eth0]",
+    "none": b"none",
+    "null": b"<>",
+    "long": LONG,
+    "long-name": b"a" * 63 + b".example",
+    "label-too-long": b"a" * 64 + b".example",
+    "many-labels": b".".join([b"a"] * 20_000),
+    "long-utf8": "ä".encode() * 30_000,
+    "long-escapes": b"\\" * 60_000,
+}
+octets = pytest.mark.parametrize("octets", OCTETS.values(), ids=OCTETS)
+
+
+def sound(outcome: Outcome, decision: dict[str, str], daemon: Daemon) -> None:
+    """Nothing came through raw: not into the line, not into the reply, not into the fields."""
+    line = [line for line in daemon.lines() if parse(line) is not None][-1]
+    assert line.isascii()
+    assert line.isprintable()
+    assert len(line) <= MAX_LINE
+    assert parse(line) == decision
+    assert evidence_of(decision).client is not None
+    for reply in outcome.rcpts:
+        assert reply.text.isascii()
+        assert reply.text.isprintable()
+        assert len(reply.line) <= 510
+    for change in outcome.changes:
+        text = change.value.replace("\n\t", " ")
+        assert text.isascii()
+        assert text.isprintable()
+        assert "bank.example" not in text.replace("?", "").split("spf=pass")[0] or "spf=pass" not in text
+
+
+@octets
+def test_greeting(daemon: Daemon, octets: bytes) -> None:
+    outcome, (decision,) = daemon.judge(client=GOOD, helo=octets)
+    assert outcome.accepted
+    sound(outcome, decision, daemon)
+    outcome, (decision,) = daemon.judge(client=Client("192.0.2.8"), helo=octets)
+    assert outcome.verdict.code == 550
+    sound(outcome, decision, daemon)
+
+
+@octets
+@pytest.mark.parametrize("form", [b"%s", b"<%s>", b"<a@%s>", b"<%s@good.example>"])
+def test_sender(daemon: Daemon, octets: bytes, form: bytes) -> None:
+    path = (form % octets)[:65_000]
+    outcome, (decision,) = daemon.judge(client=GOOD, mailfrom=path)
+    assert outcome.accepted
+    sound(outcome, decision, daemon)
+    outcome, (decision,) = daemon.judge(client=Client("192.0.2.8"), mailfrom=path)
+    assert outcome.verdict.code == 550
+    sound(outcome, decision, daemon)
+
+
+@octets
+@pytest.mark.parametrize("form", [b"%s", b"<%s>", b"<%s@rcpt.example>"])
+def test_recipient(daemon: Daemon, octets: bytes, form: bytes) -> None:
+    outcome, (decision,) = daemon.judge(client=GOOD, rcpts=[(form % octets)[:65_000]])
+    assert outcome.accepted
+    sound(outcome, decision, daemon)
+
+
+@octets
+def test_field(daemon: Daemon, octets: bytes) -> None:
+    outcome, (decision,) = daemon.judge(client=GOOD, headers=[(RESULTS, octets), (b"X-" + octets[:100], octets)])
+    assert outcome.accepted
+    sound(outcome, decision, daemon)
+
+
+def test_field_s_name_is_not_utf8(daemon: Daemon) -> None:
+    outcome, _ = daemon.judge(client=GOOD, headers=[(b"X-\xff", "v"), (RESULTS, "mx.test.example; spf=pass")])
+    assert len(outcome.header(RESULTS)) == 1
+
+
+@pytest.mark.parametrize("macro", ["j", "i", "client_addr", "daemon_addr", "tls_version"])
+def test_macro_that_is_not_utf8(daemon: Daemon, macro: str) -> None:
+    outcome, (decision,) = daemon.judge(client=GOOD, macros={macro: b"\xff\xfe"})
+    assert outcome.accepted
+    assert decision["iprev"] == "pass"
+    sound(outcome, decision, daemon)
+
+
+def test_login_that_is_not_utf8(daemon: Daemon) -> None:
+    _, (decision,) = daemon.judge(client=Client("192.0.2.8"), macros={"auth_authen": b"jos\xe9"})
+    assert decision["rule"] == "exempt:authenticated"
+
+
+@pytest.mark.parametrize("greeting", [b"a\0b.example\0", b"\0", b"mail.good.example\0\0\0"])
+def test_nul_in_the_greeting(daemon: Daemon, greeting: bytes) -> None:
+    """libmilter takes what is before the NUL."""
+    with Conversation(daemon.spec) as dialogue:
+        dialogue.connect(GOOD.hostname, GOOD.address)
+        dialogue.send_packet(b"H", greeting)
+        assert dialogue.read_reply().goes_on
+        dialogue.mail(GOOD_FROM)
+        assert dialogue.rcpt("b@rcpt.example").goes_on
+        assert dialogue.end().reply.goes_on
+    assert daemon.decisions()[-1]["helo_name"] == greeting.split(b"\0")[0].decode()
+
+
+# DNS in trouble
+
+
+@pytest.fixture(scope="module")
+def default(server: NameServer) -> Iterator[Daemon]:
+    """The rules as they are shipped, and little patience."""
+    config = {"milter": {"deadline": 1.0}, "dns": {"timeout": 5.0}}
+    with Daemon(config, DEFAULT_RULES, server) as running:
+        yield running
+
+
+@pytest.mark.parametrize("client", [TROUBLED, SILENT], ids=lambda client: client.address)
+@pytest.mark.parametrize("word", ["trouble", "silent"])
+def test_trouble_is_never_answered_for_good(default: Daemon, client: Client, word: str) -> None:
+    outcome, (decision,) = default.judge(client=client, helo=f"mail.{word}.example", mailfrom=f"a@{word}.example")
+    assert outcome.accepted
+    facts = {key: decision[key] for key in ("iprev", "helo", "spf_helo", "spf_mailfrom")}
+    assert facts == dict.fromkeys(facts, "temperror")
+    (results,) = outcome.header(RESULTS)
+    assert "iprev=temperror" in results
+    assert results.count("spf=temperror") == 2
+
+
+def test_no_longer_than_the_deadline(default: Daemon) -> None:
+    outcome, (decision,) = default.judge(client=SILENT, helo="silent.example", mailfrom="x@silent.example")
+    assert outcome.seconds() < 3
+    assert decision["iprev_reason"] == "deadline"
+    assert 900 <= float(decision["waited_ms"]) < 3000
+
+
+def test_whoever_must_be_spared_does_not_wait(server: NameServer) -> None:
+    with Daemon({"milter": {"deadline": 3.0}, "dns": {"timeout": 10.0}}, STRICT, server) as daemon:
+        dialogue = Conversation(daemon.spec, macros={"client_addr": SILENT.address})
+        outcome = deliver(daemon.spec, client=SILENT, rcpts=["postmaster@rcpt.example", "b@rcpt.example"])
+        dialogue.close()
+    assert [reply.code for reply in outcome.rcpts] == [0, 451]
+    spared, deferred = (step.seconds for step in outcome.steps if step.stage == "rcpt")
+    assert spared < 1.5
+    assert deferred > 1.5
+
+
+def test_a_burst_of_waiting_sessions(server: NameServer) -> None:
+    """Debian's libmilter alone would serve them two at a time: the last after fifteen seconds."""
+    with Daemon({"milter": {"deadline": 1.0}, "dns": {"timeout": 10.0}}, STRICT, server) as daemon:
+        outcomes = burst([partial(deliver, daemon.spec, client=SILENT) for _ in range(30)])
+        assert [outcome.verdict.code for outcome in outcomes] == [451] * 30
+        assert max(outcome.seconds() for outcome in outcomes) < 7
+        daemon.wait_for_decisions(30)
+
+
+def test_the_name_server_is_away(default: Daemon) -> None:
+    with NameServer(Zone(ZONE)) as gone:
+        address = gone.hostport
+    with Daemon({}, DEFAULT_RULES, address) as daemon:
+        outcome, (decision,) = daemon.judge(client=GOOD, helo=GOOD_HELO)
+    assert outcome.accepted
+    assert (decision["iprev"], decision["helo"], decision["spf_mailfrom"]) == ("temperror",) * 3
+
+
+# What it costs
+
+
+def test_the_same_question_is_asked_once(server: NameServer) -> None:
+    message: dict[str, Any] = {"client": LATE, "helo": "mail.late.example", "mailfrom": "a@late.example"}
+    server.queries.reset()
+    with Daemon(rules=STRICT, nameserver=server) as daemon:
+        outcomes = burst([partial(deliver, daemon.spec, **message) for _ in range(5)])
+        decisions = daemon.wait_for_decisions(5)
+        assert all(outcome.accepted for outcome in outcomes)
+        assert set(server.queries.counter.values()) == {1}
+        assert {decision["queries"] for decision in decisions} == {"6"}
+        # One of them asked, the others joined or remembered.
+        asked = sum(int(decision["queries"]) - int(decision["cached"]) for decision in decisions)
+        assert asked == len(server.queries)
+        assert max(float(decision["dns_ms"]) for decision in decisions) >= 250
+        _, decisions = daemon.judge(**message)
+    assert (decisions[0]["queries"], decisions[0]["cached"], decisions[0]["dns_ms"]) == ("6", "6", "0")
+    assert len(server.queries) == asked
+
+
+def test_nothing_is_asked_for_a_client_that_only_connects(server: NameServer) -> None:
+    """Only the reverse name is begun ahead; what was begun for a client that leaves ends by itself."""
+    server.queries.reset()
+    with Daemon(rules=STRICT, nameserver=server) as daemon:
+        with Conversation(daemon.spec) as dialogue:
+            dialogue.connect(LATE.hostname, LATE.address)
+        assert server.queries.wait(1, LATE.address, "PTR")
+        until(lambda: server.queries.outstanding == 0)
+        assert daemon.judge(client=GOOD)[0].accepted
