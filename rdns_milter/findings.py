@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from .cache import Cache
@@ -134,6 +137,8 @@ class Finder:
         self._bug = bug
         self._memory = Memory(entries, loop.time)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._woken = False
 
     def forget(self) -> None:
         """Forget what was found: other limits may hold now."""
@@ -180,8 +185,18 @@ class Finder:
         if known is not None:
             return known
         pending: Pending[Fact] = Pending()
-        self._loop.call_soon_threadsafe(self._run, key, check, config.milter.deadline, pending, broken)
+        # First the job, then the question whether the loop knows; there the other way round: so none is overlooked.
+        self._inbox.append(partial(self._run, key, check, config.milter.deadline, pending, broken))
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._empty_inbox)
         return pending
+
+    def _empty_inbox(self) -> None:
+        self._woken = False
+        with suppress(IndexError):
+            while True:
+                self._inbox.popleft()()
 
     def _run(
         self, key: tuple[object, ...], check: Check[Fact], seconds: float, pending: Pending[Fact], broken: Fact

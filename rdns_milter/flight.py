@@ -3,19 +3,19 @@
 Knows neither cache nor check. Ends exactly once, with a Reading, whatever the network does, and then holds no socket and no
 timer. Lives on the event loop's thread.
 
-RFC 5452 (a fresh port and id for each try), RFC 7766 (TCP when the answer was cut), RFC 1035 4.2.
+RFC 7766 (TCP when the answer was cut), RFC 1035 4.2.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from .channel import Channel, Channels
 from .endpoints import Endpoint
 from .lookup import Answer, Question, Status
-from .message import BadName, Query, Reading, decode, encode
+from .message import BadName, Query, Reading, decode, encode, random_id
 
 GROWTH = 1.5  # how much longer each further round over the servers is than the one before
 _LARGE = 4096  # octets; larger answers are parsed in a thread, so that nobody waits for them
@@ -41,23 +41,22 @@ class Flight:
     CNAMEs led here."""
 
     __slots__ = (
-        "_closed", "_heard", "_landed", "_last", "_loop", "_sockets", "_task", "_timer", "_tries",
+        "_asked", "_channels", "_closed", "_heard", "_landed", "_last", "_loop", "_task", "_timer", "_tries",
         "chased", "question", "started", "until", "waiters",
     )  # fmt: skip
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, question: Question, tries: Tries, landed: Landed, heard: Heard
-    ) -> None:
+    def __init__(self, channels: Channels, question: Question, tries: Tries, landed: Landed, heard: Heard) -> None:
         self.question = question
         self.waiters: list[Callable[[Answer], None]] = []
-        self.started = loop.time()
+        self.started = channels.loop.time()
         self.until = self.started
         self.chased = 0
-        self._loop = loop
+        self._channels = channels
+        self._loop = channels.loop
         self._tries = tries
         self._landed = landed
         self._heard = heard
-        self._sockets: list[socket.socket] = []
+        self._asked: list[tuple[Channel, int]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._last: Status = "timeout"
@@ -68,56 +67,51 @@ class Flight:
         self._next()
 
     def _next(self) -> None:
-        """The next try, or the end if there is none left. Sockets of earlier tries stay open: a late answer is one."""
+        """The next try, or the end if there is none left. Earlier tries stay open: a late answer is one."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         for attempt in self._tries:
-            try:
-                query = encode(self.question, attempt.edns)
-            except BadName:
-                self._end(Reading("bad-name"))
-                return
-            if self._send(attempt, query):
+            if self._send(attempt):
                 self._timer = self._loop.call_later(attempt.seconds, self._silent, attempt.server)
+            if self._closed or self._timer is not None:
                 return
         self._end(Reading(self._last))
 
-    def _send(self, attempt: Try, query: Query) -> bool:
-        """Whether the question went out. A fresh socket, so a fresh port that the kernel chooses at random."""
+    def _send(self, attempt: Try) -> bool:
+        """Whether the question went out."""
+        query: Query
+
+        def heard(wire: bytes | None) -> None:
+            if wire is None:
+                self._unreachable(attempt.server)
+            else:
+                self._take(decode(wire, query, over_tcp=False), attempt)
+
         try:
-            sock = socket.socket(_family(attempt.server), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            channel = self._channels.to(attempt.server)
         except OSError:
-            self._last = "error"
+            self._last = "error"  # no descriptor left, or no route
             return False
+        ident = channel.reserve(heard)
+        self._asked.append((channel, ident))
         try:
-            sock.connect(attempt.server)
-            sock.send(query.wire)
+            query = encode(self.question, attempt.edns, ident)
+            channel.send(query.wire)
+        except BadName:
+            self._end(Reading("bad-name"))
+            return False
         except OSError:
-            sock.close()
             self._last = "timeout"
             self._heard(attempt.server, False)
             return False
-        self._sockets.append(sock)
-        self._loop.add_reader(sock, self._readable, sock, attempt, query)
         return True
 
-    def _readable(self, sock: socket.socket, attempt: Try, query: Query) -> None:
-        try:
-            wire = sock.recv(65535)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            # The port is closed (ICMP): this server will not answer, so there is no use in waiting.
-            self._heard(attempt.server, False)
-            self._loop.remove_reader(sock)
-            self._last = "timeout"
-            self._next()
-            return
-        if len(wire) > _LARGE:
-            self._take_large(wire, attempt, query)
-            return
-        self._take(decode(wire, query, over_tcp=False), attempt)
+    def _unreachable(self, server: Endpoint) -> None:
+        """There is no use in waiting for this server."""
+        self._heard(server, False)
+        self._last = "timeout"
+        self._next()
 
     def _take(self, reading: Reading | None, attempt: Try) -> None:
         """Make use of what one server said; what is no answer is as if it had not come (a forger's guess, say)."""
@@ -129,9 +123,8 @@ class Flight:
         elif reading.status in ("ok", "nxdomain", "nodata", "bogus"):
             self._end(reading)
         elif reading.without_edns and attempt.edns:
-            plain = replace(attempt, edns=False)
             self._last = reading.status
-            self._send(plain, encode(self.question, edns=False))
+            self._send(replace(attempt, edns=False))
         else:
             self._last = reading.status
             self._next()
@@ -146,15 +139,6 @@ class Flight:
             if self._timer is not None:
                 self._timer.cancel()
             self._task = self._loop.create_task(self._by_tcp(attempt))
-
-    def _take_large(self, wire: bytes, attempt: Try, query: Query) -> None:
-        if self._task is None:
-            self._task = self._loop.create_task(self._decode_apart(wire, attempt, query))
-
-    async def _decode_apart(self, wire: bytes, attempt: Try, query: Query) -> None:
-        reading = await self._loop.run_in_executor(None, decode, wire, query, False)
-        self._task = None
-        self._take(reading, attempt)
 
     async def _by_tcp(self, attempt: Try) -> None:
         """The whole answer over TCP; on any trouble on to the next try."""
@@ -174,7 +158,7 @@ class Flight:
             self._take(reading, attempt)
 
     async def _converse(self, attempt: Try) -> Reading | None:
-        query = encode(self.question, attempt.edns)
+        query = encode(self.question, attempt.edns, random_id())
         reader, writer = await asyncio.open_connection(*attempt.server)
         try:
             writer.write(len(query.wire).to_bytes(2, "big") + query.wire)
@@ -198,13 +182,8 @@ class Flight:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for sock in self._sockets:
-            self._loop.remove_reader(sock)
-            sock.close()
-        self._sockets.clear()
+        for channel, ident in self._asked:
+            channel.forget(ident)
+        self._asked.clear()
         if self._task is not None and self._task is not asyncio.current_task(self._loop):
             self._task.cancel()
-
-
-def _family(server: Endpoint) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in server.host else socket.AF_INET

@@ -24,8 +24,9 @@ class CannotListen(Exception):
     """The socket cannot be had; the text says why and what to do."""
 
 
-def open_listener(place: Listener, mode: int, group: str, open_socket: Callable[[Listener], None]) -> int:
-    """Let `open_socket` (libmilter's) open the socket; its file descriptor. Raises CannotListen."""
+def open_listener(place: Listener, mode: int, owner: int, group: str, open_socket: Callable[[Listener], None]) -> int:
+    """Let `open_socket` (libmilter's) open the socket; its file descriptor. `owner`: the user id that it is going to be used
+    by, who must be able to connect himself (see kicker), or -1. Raises CannotListen."""
     if place.path:
         _clear_stale(place)
     before = set(_listening())
@@ -36,8 +37,8 @@ def open_listener(place: Listener, mode: int, group: str, open_socket: Callable[
         raise CannotListen(f"{place}: cannot listen there: {_reason(place)}") from error
     finally:
         os.umask(mask)
-    if place.path and group:
-        _give_to(place.path, group)
+    if place.path:
+        _give_to(place.path, owner, group)
     (fd,) = set(_listening()) - before
     # Several processes accept: one that loses the race must not block while it holds libmilter's lock.
     os.set_blocking(fd, False)
@@ -86,9 +87,9 @@ def _clear_stale(place: Listener) -> None:
         raise CannotListen(f"{place.path}: another milter listens there; stop it first")
 
 
-def _give_to(path: str, group: str) -> None:
+def _give_to(path: str, owner: int, group: str) -> None:
     try:
-        os.chown(path, -1, grp.getgrnam(group).gr_gid)
+        os.chown(path, owner, grp.getgrnam(group).gr_gid if group else -1)
     except (KeyError, OSError) as error:
         os.unlink(path)
         raise CannotListen(f"{path}: cannot give it to the group {group}: {error}") from error

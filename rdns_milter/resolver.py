@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .cache import Cache
+from .channel import Channels
 from .endpoints import Endpoint
 from .flight import GROWTH, Flight, Try
 from .lookup import TEMPORARY, Answer, Question, Status, never_enough
@@ -62,6 +63,7 @@ class Resolver:
         self.tally = Tally()
         self._cache: Cache[Question, Answer] = Cache(limits.cache_entries, limits.cache_entries * _OCTETS)
         self._failures: Cache[Question, Answer] = Cache(_FAILURES, _FAILURES * _OCTETS)
+        self._channels = Channels(loop)
         self._flights: dict[Question, Flight] = {}
         self._chasing: set[Flight] = set()
         self._queue: deque[Flight] = deque()
@@ -114,9 +116,10 @@ class Resolver:
             flight.cancel()
         self._flights.clear()
         self._queue.clear()
+        self._channels.close()
 
     def _flight(self, question: Question) -> Flight:
-        return Flight(self.loop, question, self._tries(), self._landed, self._heard)
+        return Flight(self._channels, question, self._tries(), self._landed, self._heard)
 
     def _launch(self, flight: Flight) -> None:
         if self._under_way < self.limits.max_outstanding:
@@ -175,7 +178,7 @@ class Resolver:
             self._landed(flight, reading)
 
         flight.chased += 1
-        further = Flight(self.loop, question, self._tries(), landed, self._heard)
+        further = Flight(self._channels, question, self._tries(), landed, self._heard)
         further.chased = flight.chased
         self._chasing.add(further)
         further.start()

@@ -75,8 +75,10 @@ class Server:
             servers = nameservers(self._config.dns.nameservers)
             _raise_file_limit()
             self._callbacks.register()
-            self._listener = open_listener(milter.socket, milter.socket_mode, milter.socket_group, open_socket)
-            _become(milter.user)
+            user = _account(milter.user)
+            owner = user.pw_uid if user else -1
+            self._listener = open_listener(milter.socket, milter.socket_mode, owner, milter.socket_group, open_socket)
+            _become(user)
         except (NoNameservers, CannotListen) as error:
             raise CannotServe(str(error)) from error
         self._sink.write(
@@ -241,17 +243,23 @@ def _raise_file_limit() -> None:
         raise CannotServe(f"only {soft} file descriptors (ulimit -n): at least {MIN_FILES} are needed")
 
 
-def _become(user: str) -> None:
-    """Give up root, for good."""
+def _account(user: str) -> pwd.struct_passwd | None:
+    """Whom to become: None for nobody else."""
     if not user or os.geteuid() != 0:
-        return
+        return None
     try:
-        entry = pwd.getpwnam(user)
+        return pwd.getpwnam(user)
     except KeyError as error:
         raise CannotServe(f"milter.user: there is no user {user}") from error
-    os.initgroups(user, entry.pw_gid)
-    os.setgid(entry.pw_gid)
-    os.setuid(entry.pw_uid)
+
+
+def _become(user: pwd.struct_passwd | None) -> None:
+    """Give up root, for good."""
+    if user is None:
+        return
+    os.initgroups(user.pw_name, user.pw_gid)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
 
 
 def run(config: Config, config_path: str | None, only_check: bool, say: Callable[[str], None]) -> int:

@@ -10,7 +10,7 @@ RFC 5321 3.3 and 4.1.4 (the order of the commands; EHLO sent again begins anew),
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -187,7 +187,7 @@ class Session:
         message = self._message
         if message is None:
             return Ending()
-        evidence = self._collect(message, END, lambda evidence: False)
+        evidence = self._collect(message, END, None)
         verdicts = []
         for recipient in message.taken:
             theirs = replace(evidence, rcpt=recipient)
@@ -255,40 +255,33 @@ class Session:
             mailfrom_match=alignment(parse_mailbox(path).domain, names) if reverse else UNKNOWN,
         )
 
-    def _collect(self, message: Message, stage: str, settled: Callable[[Evidence], bool]) -> Evidence:
-        """Wait until the evidence is settled or complete, or the message's time is up."""
+    def _collect(self, message: Message, stage: str, settled: Callable[[Evidence], bool] | None) -> Evidence:
+        """The evidence once it is settled or complete, or the message's time is up."""
         evidence = self._evidence(message)
-        if message.exempt or settled(evidence):
+        if message.exempt or (settled and settled(evidence)):
             return evidence
-        pendings = self._pendings(message)
-        if all(pending.value is not None for pending in pendings.values()):
+        missing = {name: pending for name, pending in self._pendings(message).items() if pending.value is None}
+        if not missing:
             return evidence
-        return self._wait(message, stage, settled, pendings)
-
-    def _wait(
-        self, message: Message, stage: str, settled: Callable[[Evidence], bool], pendings: Mapping[str, PendingFact]
-    ) -> Evidence:
-        """The evidence once it is settled, complete, or the message's time is up; then what is missing is `temperror`."""
         service, news = self._service, threading.Event()
-        for pending in pendings.values():
-            pending.listen(news.set)
+
+        def progress() -> None:
+            # On the loop's thread: whoever waits is woken once, when it is of use.
+            if all(pending.value is not None for pending in missing.values()) or (
+                settled and settled(self._evidence(message))
+            ):
+                news.set()
+
         began = service.clock()
-        until = began + message.config.milter.deadline - message.waited_ms / 1000
-        while True:
-            missing = [name for name, pending in pendings.items() if pending.value is None]
-            evidence = self._evidence(message)
-            if not missing or settled(evidence):
-                break
-            left = until - service.clock()
-            if left <= 0 or not service.wait(news, left):
-                evidence = self._evidence(message, late=True)
-                break
-            news.clear()
-            for name in missing:
-                if pendings[name].value is not None:
-                    service.waited(stage, name, (service.clock() - began) * 1000)
+        for pending in missing.values():
+            pending.listen(progress)
+        left = message.config.milter.deadline - message.waited_ms / 1000
+        in_time = left > 0 and service.wait(news, left)
         message.waited_ms += (service.clock() - began) * 1000
-        return evidence
+        for name, pending in missing.items():
+            if pending.value is not None:
+                service.waited(stage, name, max(0.0, pending.ended - began) * 1000)
+        return self._evidence(message, late=not in_time)
 
     def _pendings(self, message: Message) -> dict[str, PendingFact]:
         """What the facts of a judged message hang on, by the name of the fact."""

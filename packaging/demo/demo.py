@@ -74,6 +74,7 @@ def keep() -> int:
         _ignore_signals()
         os.kill(keeper, signal.SIGTERM)
         os.waitpid(keeper, 0)
+        print("stopped all that the demo had started", file=sys.stderr)
         return ended.status
 
 
@@ -116,7 +117,7 @@ def _heed_signals() -> None:
 
 def _ignore_signals() -> None:
     for number in ENDINGS:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda number, frame: None)  # SIG_IGN would be handed down, and complain of signals under way
 
 
 def _show(stage: Stage, speech: Speech) -> int:

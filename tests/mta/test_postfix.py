@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -216,7 +217,7 @@ def test_replies_of_other_rules(server: NameServer) -> None:
 def test_observe_mode_refuses_nobody(server: NameServer) -> None:
     with attached(server, milter={"mode": "observe"}) as running:
         for kind in REFUSED:
-            dialogue = running.send(*kind[1:4])
+            dialogue = running.send(kind[1], kind[2], kind[3])
             assert dialogue.accepted
             (decision,) = running.heard()
             rule = re.search(r"rule=\S+", kind[5])
@@ -229,9 +230,8 @@ def test_a_burst_with_silent_dns_is_not_served_two_at_a_time(server: NameServer)
     with attached(server) as running:
         clients = [Client(f"198.18.100.{number}") for number in range(1, 51)]
         began = time.monotonic()
-        dialogues = burst(
-            [lambda c=client: running.send(c, "mail.asleep.example", "otto@asleep.example") for client in clients]  # type: ignore[misc]
-        )
+        jobs = [partial(running.send, client, "mail.asleep.example", "otto@asleep.example") for client in clients]
+        dialogues = burst(jobs)
         took = time.monotonic() - began
         assert all(dialogue.accepted for dialogue in dialogues), "DNS trouble never bounces mail"
         decisions = running.heard(50)

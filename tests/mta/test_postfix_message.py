@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.kit.client import Client
+from tests.kit.endpoint import postfix_style
 from tests.kit.nameserver import NameServer
+from tests.kit.probe import Probe
 from tests.mta.attached import (
     GOOD,
     GOOD_FROM,
@@ -93,3 +97,20 @@ def test_quarantine_holds_the_message(server: NameServer) -> None:
         said = f"action=quarantine rule=suspect qid={kept.queue_id} reply="
         assert (first["action"], facts(second, said)) == ("accept", said)
         running.postfix.await_log(rf"{kept.queue_id}: milter-hold: END-OF-MESSAGE")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_beside_another_milter_ours_must_be_the_first(server: NameServer, first: bool) -> None:
+    """Postfix shows each milter what those before it have added: a result under our authserv-id from one of them goes, too."""
+    theirs = ("Authentication-Results", f"{HOST}; dkim=pass header.d=good.example")
+    wish = ("X-Do", "insert 0 " + " ".join(theirs))
+    with Probe("unix") as probe, attached(server) as running:
+        ours = running.postfix.settings["smtpd_milters"]
+        order = [ours, postfix_style(probe.socket)] if first else [postfix_style(probe.socket), ours]
+        running.postfix.reload(smtpd_milters=", ".join(order))
+        dialogue = running.send(GOOD, GOOD_HELO, GOOD_FROM, headers=[FORGED[0], FORGED[1], wish])
+        running.heard()
+        results = [field for field in running.postfix.headers(dialogue.queue_id) if field[0] == theirs[0]]
+    assert (theirs in results) is first
+    assert FORGED[0] not in results
+    assert results[-1] == FORGED[1]

@@ -1,0 +1,124 @@
+"""UDP sockets to name servers: what is sent goes out, what comes back goes to whoever waits for its id.
+
+Reads nothing of an answer but its id. A socket carries one question, so that each has a port of its own that nobody can guess;
+only towards a server on this host, where nobody else can forge an answer, sockets are used again, for it saves a third of the
+cost. Lives on the event loop's thread.
+
+RFC 5452 4.5 and 9.2 (ids and ports that cannot be guessed), RFC 1035 4.1.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from .endpoints import Endpoint
+from .message import PAYLOAD, random_id
+
+REUSES = 10_000  # questions that one socket to a server on this host carries
+MAX_SHARED = 4_000  # questions that may be under way on one socket: enough ids must be free to choose from
+_BATCH = 64  # datagrams that are read at a time
+_OCTETS = max(4096, PAYLOAD)  # of a datagram that are read: more than we say we take
+_HEADER = 12
+
+Heard = Callable[[bytes | None], None]
+
+
+class Channel:
+    """A connected socket. `ask` sends; `heard` gets each datagram with the question's id, or None when the server's port is
+    closed; until `forget`."""
+
+    __slots__ = ("_left", "_loop", "_socket", "_waiting")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, server: Endpoint, questions: int) -> None:
+        """Raises OSError."""
+        family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            sock.connect(server)
+        except OSError:
+            sock.close()
+            raise
+        self._loop = loop
+        self._socket = sock
+        self._left = questions
+        self._waiting: dict[int, Heard] = {}
+        loop.add_reader(sock, self._readable)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes further questions."""
+        return self._left > 0 and len(self._waiting) < MAX_SHARED
+
+    def reserve(self, heard: Heard) -> int:
+        """An id that cannot be guessed and that no other question has here."""
+        ident = random_id()
+        while ident in self._waiting:
+            ident = random_id()
+        self._waiting[ident] = heard
+        self._left -= 1
+        return ident
+
+    def send(self, wire: bytes) -> None:
+        """Send a question. Raises OSError."""
+        self._socket.send(wire)
+
+    def forget(self, ident: int) -> None:
+        """Nobody waits for this id any more."""
+        self._waiting.pop(ident, None)
+        if self._left <= 0 and not self._waiting:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+        self._left = 0
+        self._waiting.clear()
+
+    def _readable(self) -> None:
+        for _ in range(_BATCH):
+            try:
+                wire = self._socket.recv(_OCTETS)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                self._refused()
+                return
+            heard = self._waiting.get(int.from_bytes(wire[:2], "big")) if len(wire) >= _HEADER else None
+            if heard is not None:
+                heard(wire)
+            if self._socket.fileno() < 0:
+                return
+
+    def _refused(self) -> None:
+        """The port is closed (ICMP): what has been asked here will not be answered."""
+        self._left = 0
+        for heard in tuple(self._waiting.values()):
+            heard(None)
+
+
+class Channels:
+    """The channels of a resolver."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._shared: dict[Endpoint, Channel] = {}
+
+    def to(self, server: Endpoint) -> Channel:
+        """A channel to a server. Raises OSError."""
+        if not ip_address(server.host).is_loopback:
+            return Channel(self.loop, server, 1)
+        channel = self._shared.get(server)
+        if channel is None or not channel.is_open:
+            channel = self._shared[server] = Channel(self.loop, server, REUSES)
+        return channel
+
+    def close(self) -> None:
+        """Let go of the shared sockets; the others belong to their questions."""
+        for channel in self._shared.values():
+            channel.close()
+        self._shared.clear()
