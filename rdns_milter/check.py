@@ -19,13 +19,14 @@ from rich.text import Text
 
 from .advice import advice
 from .config import Config
+from .ending import Ending
 from .endpoints import Endpoint
 from .engine import Engine
 from .log import Decision, line
 from .lookup import Answer
 from .names import Address
 from .policy import REFUSALS, TEMPFAIL, Verdict
-from .session import Ending, Service, Session
+from .session import Service, Session
 
 EX_FINE, EX_REFUSED, EX_TEMPFAIL = 0, 1, 75
 # How a word looks on a terminal.

@@ -21,9 +21,15 @@ MAIN_THREAD_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGU
 class Engine:
     """The loop, its thread, its resolver, and the finder by which other threads reach them. A context manager."""
 
-    def __init__(self, config: Config, servers: Sequence[Endpoint], bug: Callable[[str, BaseException], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        servers: Sequence[Endpoint],
+        bug: Callable[[str, BaseException], None],
+        changed: Callable[[Endpoint, bool], None] = lambda server, down: None,
+    ) -> None:
         self.loop = asyncio.new_event_loop()
-        self.resolver = Resolver(self.loop, servers, limits_of(config))
+        self.resolver = Resolver(self.loop, servers, limits_of(config), changed)
         self.finder = Finder(self.loop, self.resolver, config.dns.cache_entries, bug)
         self._thread = threading.Thread(target=self._run, name="dns", daemon=True)
 

@@ -25,9 +25,10 @@ from .checks.spf import Limits, spf
 from .config import Config
 from .evidence import TEMPERROR, Iprev, Spf
 from .evidence import Generic as GenericFact
+from .inquiry import Inquiry
 from .lookup import Answer
 from .names import Address, Mailbox
-from .resolver import Inquiry, Resolver
+from .resolver import Resolver
 
 Fact = TypeVar("Fact")
 
@@ -63,6 +64,9 @@ class Greeting:
     reason: str
 
 
+# What stands for a fact that has not come yet, and for one that did not come in time.
+UNKNOWN_REVERSE_NAME = ReverseName(Iprev(), GenericFact())
+UNKNOWN_SPF = Spf()
 NO_REVERSE_NAME_IN_TIME = ReverseName(Iprev(TEMPERROR, "deadline"), GenericFact("none"))
 NO_GREETING_IN_TIME = Greeting(TEMPERROR, "deadline")
 NO_SPF_IN_TIME = Spf(TEMPERROR, problem="no answer within the deadline")
@@ -176,7 +180,8 @@ class Finder:
         async def check(inquiry: Inquiry) -> Found[Spf]:
             limits = Limits(config.spf.lookup_limit, config.spf.void_limit)
             finding = await spf(inquiry, address, mailbox, helo, limits=limits)
-            return Found(finding.spf, 0.0 if finding.personal else finding.ttl, finding.vain)
+            sharable = not finding.personal and finding.spf.result != TEMPERROR
+            return Found(finding.spf, finding.ttl if sharable else 0.0, finding.vain)
 
         return self._begin((address, mailbox.domain, "spf"), check, config, Spf(TEMPERROR, problem="internal error"))
 
@@ -208,7 +213,7 @@ class Finder:
     async def _find(
         self, key: tuple[object, ...], check: Check[Fact], seconds: float, pending: Pending[Fact], broken: Fact
     ) -> None:
-        inquiry = self._resolver.inquiry(seconds)
+        inquiry = Inquiry(self._resolver, seconds)
         pending.began = self._loop.time()
         found = Found(broken, 0.0)
         try:

@@ -32,7 +32,7 @@ class Try:
 
 Tries = Iterator[Try]
 Landed = Callable[["Flight", Reading], None]
-Heard = Callable[[Endpoint, bool], None]
+Heard = Callable[[Endpoint, Question, bool], None]
 
 
 class Flight:
@@ -103,13 +103,13 @@ class Flight:
             return False
         except OSError:
             self._last = "timeout"
-            self._heard(attempt.server, False)
+            self._heard(attempt.server, self.question, False)
             return False
         return True
 
     def _unreachable(self, server: Endpoint) -> None:
         """There is no use in waiting for this server."""
-        self._heard(server, False)
+        self._heard(server, self.question, False)
         self._last = "timeout"
         self._next()
 
@@ -117,7 +117,7 @@ class Flight:
         """Make use of what one server said; what is no answer is as if it had not come (a forger's guess, say)."""
         if self._closed or reading is None:
             return
-        self._heard(attempt.server, True)
+        self._heard(attempt.server, self.question, True)
         if reading.truncated:
             self._fetch_by_tcp(attempt)
         elif reading.status in ("ok", "nxdomain", "nodata", "bogus"):
@@ -130,7 +130,7 @@ class Flight:
             self._next()
 
     def _silent(self, server: Endpoint) -> None:
-        self._heard(server, False)
+        self._heard(server, self.question, False)
         self._last = "timeout"
         self._next()
 
@@ -143,16 +143,19 @@ class Flight:
     async def _by_tcp(self, attempt: Try) -> None:
         """The whole answer over TCP; on any trouble on to the next try."""
         reading: Reading | None = None
+        trouble: Status = "error"
         try:
             async with asyncio.timeout(attempt.seconds):
                 reading = await self._converse(attempt)
-        except (OSError, EOFError):  # TimeoutError is an OSError; IncompleteReadError an EOFError
+        except TimeoutError:
+            trouble = "timeout"
+        except (OSError, EOFError):  # IncompleteReadError is an EOFError
             pass
         self._task = None
         if self._closed:
             return
         if reading is None:
-            self._last = "error"
+            self._last = trouble
             self._next()
         else:
             self._take(reading, attempt)
@@ -169,6 +172,10 @@ class Flight:
         if length > _LARGE:
             return await self._loop.run_in_executor(None, decode, wire, query, True)
         return decode(wire, query, over_tcp=True)
+
+    def give_up(self, status: Status) -> None:
+        """End it now, with such a status."""
+        self._end(Reading(status))
 
     def _end(self, reading: Reading) -> None:
         if self._closed:

@@ -30,6 +30,7 @@ _OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")  # which idna would take for ".
 _SPECIAL_USE = ("localhost", "local", "invalid")
 
 
+@functools.lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
     """The one spelling by which names are compared: lower case, A-labels (RFC 5891), no trailing dot; "" if there is none."""
     if name.endswith("."):
@@ -65,6 +66,7 @@ def is_special_use(name: str) -> bool:
     return name.rpartition(".")[2] in _SPECIAL_USE
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_address(text: str) -> Address | None:
     """The address that a text denotes, IPv4-mapped IPv6 as IPv4 (RFC 7208 5); None for anything else, scoped ones too."""
     if len(text) > 45 or "%" in text or not text.isascii():
@@ -110,6 +112,7 @@ def organizational_domain(name: str) -> str:
     return ".".join(labels[-2 - suffix.count(".") :]) if len(labels) > suffix.count(".") + 1 else ""
 
 
+@functools.lru_cache(maxsize=4096)
 def alignment(name: str, others: tuple[str, ...]) -> str:
     """`same`, `aligned` (same organizational domain) or `different`: the best that a canonical name reaches with any of
     the others; `none` if there are no others or no name."""

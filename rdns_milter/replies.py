@@ -130,6 +130,10 @@ def _detail(rule: Rule | None, evidence: Evidence) -> int:
     details = {_DETAILS[key] for key in keys if key in _DETAILS}
     if not details:
         return _REVERSE if any(condition.name == "ptr" for condition in rule.when) else _OTHER
+    if len(details) > 1:
+        details.discard(
+            _OTHER
+        )  # a greeting is no authentication: beside a check that RFC 7372 has a code for it does not count
     return details.pop() if len(details) == 1 else _SEVERAL
 
 

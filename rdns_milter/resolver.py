@@ -9,7 +9,6 @@ RFC 1035, 2308 (negative answers and failures are remembered, 7.1), 5452, 8767 5
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +17,11 @@ from .cache import Cache
 from .channel import Channels
 from .endpoints import Endpoint
 from .flight import GROWTH, Flight, Try
-from .lookup import TEMPORARY, Answer, Question, Status, never_enough
+from .health import Health
+from .lookup import TEMPORARY, Answer, Question, Status
 from .message import Reading
 
-GRACE = 0.1  # seconds that the others get once one answer is enough
+PROBE = 1.0  # seconds from one probe of a silent server to the next
 FAILURE_TTL = 30.0  # seconds for which a dead zone is not asked again
 MAX_CHASE = 8  # CNAMEs followed from answer to answer
 _QUEUE = 10  # questions that may wait for a place, for each that may be under way
@@ -54,11 +54,20 @@ class Tally:
 
 
 class Resolver:
-    """One engine of a worker: asks, remembers, and lets everyone with the same question wait for the same answer."""
+    """One engine of a worker: asks, remembers, and lets everyone with the same question wait for the same answer. `changed` is
+    told when a server goes down or comes back."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, servers: Sequence[Endpoint], limits: Limits) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        servers: Sequence[Endpoint],
+        limits: Limits,
+        changed: Callable[[Endpoint, bool], None] = lambda server, down: None,
+    ) -> None:
         self.loop = loop
-        self.servers = tuple(servers)
+        self._changed = changed
+        self._health = {server: Health() for server in servers}
+        self._probing: set[Endpoint] = set()
         self.limits = limits
         self.tally = Tally()
         self._cache: Cache[Question, Answer] = Cache(limits.cache_entries, limits.cache_entries * _OCTETS)
@@ -70,13 +79,14 @@ class Resolver:
         self._under_way = 0
 
     @property
+    def is_down(self) -> bool:
+        """Whether no server answers."""
+        return all(health.down for health in self._health.values())
+
+    @property
     def outstanding(self) -> int:
         """Questions that are under way or wait for a place."""
         return len(self._flights)
-
-    def inquiry(self, seconds: float) -> Inquiry:
-        """A door for one check, open for so many seconds."""
-        return Inquiry(self, self.loop.time() + seconds)
 
     def remembered(self, question: Question) -> Answer | None:
         """The answer out of memory, its `ttl` what is left of it; None if there is none."""
@@ -93,6 +103,10 @@ class Resolver:
         flight = self._flights.get(question)
         joined = flight is not None
         if flight is None:
+            if self.is_down:
+                if waiter is not None:
+                    waiter(Answer(question, "resolver-down"))
+                return False
             flight = self._flights[question] = self._flight(question)
         else:
             self.tally.coalesced += 1
@@ -105,7 +119,7 @@ class Resolver:
 
     def adopt(self, servers: Sequence[Endpoint], limits: Limits) -> None:
         """Ask other servers, within other bounds, from the next question on."""
-        self.servers = tuple(servers)
+        self._health = {server: self._health.get(server) or Health() for server in servers}
         self.limits = limits
         self._cache.max_entries = limits.cache_entries
         self._cache.max_octets = limits.cache_entries * _OCTETS
@@ -132,14 +146,62 @@ class Resolver:
             self._tell(flight, Answer(flight.question, "error"))
 
     def _tries(self) -> Iterator[Try]:
-        """Each server in turn, `tries` rounds, each longer than the one before. The last round goes without EDNS: some
-        path or server may swallow it."""
+        """Each server in turn, `tries` rounds, each longer than the one before; those that are down are passed over while
+        others are there. The last round goes without EDNS: some path or server may swallow it."""
         rounds = self.limits.tries
-        for turn, server in itertools.product(range(rounds), self.servers):
-            yield Try(server, self.limits.timeout * GROWTH**turn, edns=turn == 0 or turn < rounds - 1)
+        for turn in range(rounds):
+            for server, health in tuple(self._health.items()):
+                if not health.down or self.is_down:
+                    yield Try(server, self.limits.timeout * GROWTH**turn, edns=turn == 0 or turn < rounds - 1)
 
-    def _heard(self, server: Endpoint, answered: bool) -> None:
-        pass
+    def _heard(self, server: Endpoint, question: Question, answered: bool) -> None:
+        health = self._health.get(server)
+        if health is None:
+            return  # a reload has taken it out
+        if answered:
+            if health.answered(question):
+                self._failures.clear()  # they were the server's
+                self._changed(server, False)
+        elif health.unanswered(question):
+            self._probe(server)
+
+    def _probe(self, server: Endpoint) -> None:
+        """Ask a server whether it is there; again and again while that is in doubt."""
+        health = self._health.get(server)
+        if health is None or server in self._probing:
+            return
+        self._probing.add(server)
+        until = self.loop.time() + PROBE
+
+        def heard(server: Endpoint, question: Question, answered: bool) -> None:
+            if answered:
+                self._heard(server, question, True)
+
+        def landed(flight: Flight, reading: Reading) -> None:
+            self._chasing.discard(flight)
+            # An answer, even a bad one, has been heard by now.
+            if reading.status == "timeout" and health.missed():
+                self._changed(server, True)
+                if self.is_down:
+                    self._abandon()
+            self.loop.call_at(until, again)
+
+        def again() -> None:
+            self._probing.discard(server)
+            if health.in_doubt:
+                self._probe(server)
+
+        flight = Flight(self._channels, health.probe(), iter((Try(server, PROBE, True),)), landed, heard)
+        self._chasing.add(flight)
+        flight.start()
+
+    def _abandon(self) -> None:
+        """Nobody is there to answer: tell all who wait."""
+        queued, self._queue = self._queue, deque()
+        for flight in queued:
+            self._tell(flight, Answer(flight.question, "resolver-down"))
+        for flight in tuple(self._flights.values()):
+            flight.give_up("resolver-down")
 
     def _landed(self, flight: Flight, reading: Reading) -> None:
         key = (flight.question.type, reading.status)
@@ -197,112 +259,8 @@ class Resolver:
         return max(limits.cache_min_ttl, min(reading.ttl, longest))
 
     def _remember(self, answer: Answer) -> None:
-        if answer.status == "deadline":
+        if answer.status in ("deadline", "resolver-down"):
             return
         memory = self._failures if answer.temporary else self._cache
         size = _OVERHEAD + len(answer.question.name) + sum(len(value) + 60 for value in answer.values)
         memory.put(answer.question, answer, self.loop.time() + answer.ttl, size)
-
-
-class Inquiry:
-    """The door of one check (a Lookup): asks the resolver, waits no longer than its deadline, and keeps the trail.
-
-    Each question is asked once: asked again, it has the same answer. `trail`: every answer that was asked for, in the order
-    in which they came. `ends`: when the first of them ceases to hold (the loop's clock)."""
-
-    __slots__ = ("_answers", "_asked", "_deadline", "_expected", "_joined", "_news", "_resolver", "ends", "trail")
-
-    def __init__(self, resolver: Resolver, deadline: float) -> None:
-        self._resolver = resolver
-        self._deadline = deadline
-        self._answers: dict[Question, Answer] = {}
-        self._asked: dict[Question, float] = {}
-        self._joined: set[Question] = set()
-        self._expected: set[Question] = set()
-        self._news: asyncio.Future[bool] | None = None
-        self.trail: list[Answer] = []
-        self.ends = float("inf")
-
-    def holds(self) -> float:
-        """Seconds for which all answers so far hold."""
-        return self.ends - self._resolver.loop.time()
-
-    def expect(self, questions: Sequence[Question]) -> None:
-        """See Lookup.expect."""
-        for question in questions:
-            if question in self._asked or question in self._expected:
-                continue
-            self._expected.add(question)
-            if self._resolver.remembered(question) is None:
-                self._resolver.fly(question, self._deadline, None)
-
-    async def ask(
-        self, questions: Sequence[Question], enough: Callable[[Answer], bool] = never_enough
-    ) -> tuple[Answer, ...]:
-        """See Lookup.ask."""
-        self._begin(questions)
-        answers, until = self._answers, self._deadline
-        while any(question not in answers for question in questions):
-            if until == self._deadline and any(enough(answers[q]) for q in questions if q in answers):
-                until = min(until, self._resolver.loop.time() + GRACE)
-            if not await self._hear(until):
-                break
-        return tuple(answers.get(question) or self._late(question) for question in questions)
-
-    async def first(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
-        """See Lookup.first."""
-        self._begin(questions)
-        answers = self._answers
-        while not (known := [answers[question] for question in questions if question in answers]) and questions:
-            if not await self._hear(self._deadline):
-                return tuple(map(self._late, questions))
-        return tuple(known)
-
-    def _begin(self, questions: Sequence[Question]) -> None:
-        """Put what has not been asked yet under way, or take it out of memory."""
-        for question in questions:
-            if question in self._asked:
-                continue
-            self._asked[question] = self._resolver.loop.time()
-            answer = self._resolver.remembered(question)
-            if answer is not None:
-                self._keep(answer)
-            elif self._resolver.loop.time() < self._deadline and self._resolver.fly(
-                question, self._deadline, self._arrived
-            ):
-                self._joined.add(question)
-
-    def _arrived(self, answer: Answer) -> None:
-        question = answer.question
-        if question in self._answers:
-            return
-        ms = (self._resolver.loop.time() - self._asked[question]) * 1000
-        self._keep(Answer(question, answer.status, answer.values, answer.ttl, ms, question in self._joined))
-        self._wake(True)
-
-    def _keep(self, answer: Answer) -> None:
-        self._answers[answer.question] = answer
-        self.trail.append(answer)
-        self.ends = min(self.ends, self._resolver.loop.time() + answer.ttl)
-
-    def _late(self, question: Question) -> Answer:
-        """What is said of a question for which there is no more time."""
-        ms = (self._resolver.loop.time() - self._asked[question]) * 1000
-        answer = Answer(question, "deadline", ms=ms)
-        self._keep(answer)
-        return answer
-
-    async def _hear(self, until: float) -> bool:
-        """Wait for one more answer; False if it is not in by then."""
-        loop = self._resolver.loop
-        self._news = loop.create_future()
-        timer = loop.call_at(until, self._wake, False)
-        try:
-            return await self._news
-        finally:
-            timer.cancel()
-            self._news = None
-
-    def _wake(self, news: bool) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(news)

@@ -14,7 +14,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import milter as libmilter
@@ -45,13 +45,16 @@ class CannotServe(Exception):
 
 @dataclass(slots=True)
 class Child:
-    """A worker as the parent sees it; `number`: which of them it is, from 0."""
+    """A worker as the parent sees it. `number`: which of them it is, from 0; `beat`: the pipe by which it speaks; `down`: the name
+    servers that do not answer it."""
 
     pid: int
     number: int
     began: float
     beat: int
     alive_at: float
+    heard: bytes = b""
+    down: set[str] = field(default_factory=set)
 
 
 class Server:
@@ -66,6 +69,7 @@ class Server:
         self._delay = 0.0
         self._due: dict[int, float] = {}
         self._listener = -1
+        self._warned = date.min
         self._lifeline: tuple[int, int] = (-1, -1)
 
     def bind(self) -> None:
@@ -102,7 +106,8 @@ class Server:
             if received is not None and received.si_signo == signal.SIGHUP:
                 self._reload()
             self._bury()
-            self._listen_for_beats()
+            self._listen()
+            self._warn_daily()
 
     @property
     def _workers(self) -> int:
@@ -161,18 +166,43 @@ class Server:
             after = f"after {lasted:.1f} s; next in {self._delay:.1f} s" if self._delay else "replaced"
             self._sink.write(f"worker {pid} ended ({_how(status)}), {after}", "warning")
 
-    def _listen_for_beats(self) -> None:
+    def _listen(self) -> None:
+        """Hear what the workers have to say, and replace those that have said nothing for long."""
         now = time.monotonic()
         for child in self._children.values():
             try:
-                if os.read(child.beat, 4096):
-                    child.alive_at = now
+                octets = os.read(child.beat, 4096)
             except BlockingIOError:
-                pass
+                octets = b""
+            if octets:
+                child.alive_at = now
+                *words, child.heard = (child.heard + octets).split(b"\n")
+                for word in words:
+                    self._hear(child, word.decode())
             if now - child.alive_at > _SILENT:
                 self._sink.write(f"worker {child.pid} gives no sign of life: killed", "err")
                 child.alive_at = now
                 os.kill(child.pid, signal.SIGKILL)
+
+    def _hear(self, child: Child, word: str) -> None:
+        """A worker's word on a name server: said once, however many workers find out."""
+        sign, _, server = word.partition(" ")
+        before = self._down()
+        if sign == "down":
+            child.down.add(server)
+        elif sign == "up":
+            child.down.discard(server)
+        down = self._down()
+        for server in down - before:
+            others = "the others are asked instead"
+            alone = "clients are judged without DNS (temperror, resolver-down), and none is refused for it"
+            what = alone if len(down) >= len(nameservers(self._config.dns.nameservers)) else others
+            self._sink.write(f"name server {server} does not answer: until it does, {what}", "err")
+        for server in before - down:
+            self._sink.write(f"name server {server} answers again", "notice")
+
+    def _down(self) -> set[str]:
+        return {server for child in self._children.values() for server in child.down}
 
     def _reload(self) -> None:
         """Read the config again; only one that is whole is handed on to the workers."""
@@ -200,8 +230,14 @@ class Server:
         self._warn()
 
     def _warn(self) -> None:
-        for warning in warnings(self._config, date.today()):
+        self._warned = date.today()
+        for warning in warnings(self._config, self._warned):
             self._sink.write(warning, "warning")
+
+    def _warn_daily(self) -> None:
+        """A rule that is about to end is said each day (DESIGN section 4, `until`)."""
+        if date.today() != self._warned:
+            self._warn()
 
     def _stop(self) -> int:
         """Let the workers finish; kill those that will not."""

@@ -14,25 +14,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from . import headers
 from .checks import helo as greetings
 from .config import Config
-from .evidence import UNKNOWN, Cost, Evidence, Generic, Helo, Iprev, Spf, exempted
+from .ending import Ending, ending
+from .evidence import UNKNOWN, Cost, Evidence, Helo, Spf, exempted
 from .findings import (
     NO_GREETING_IN_TIME,
     NO_REVERSE_NAME_IN_TIME,
     NO_SPF_IN_TIME,
+    UNKNOWN_REVERSE_NAME,
+    UNKNOWN_SPF,
     Finder,
     Greeting,
     Pending,
     ReverseName,
 )
+from .forged import removals
 from .log import Decision
-from .lookup import Answer
+from .lookup import Answer, Question
 from .names import Address, Mailbox, alignment, canonical, parse_address, parse_mailbox, strip_path
-from .policy import QUARANTINE, TAG, Policy, Verdict, decide, reply_is_settled
+from .policy import Policy, Verdict, decide, reply_is_settled
 from .replies import Reply, compose
 
+MAX_GREETING = 1000  # characters that are looked at; RFC 5321 4.5.3.1.2 asks for 255 octets
 RCPT, END = "rcpt", "end"
 PendingFact = Pending[ReverseName] | Pending[Greeting] | Pending[Spf]
 
@@ -51,16 +55,6 @@ class Service:
     hostname: str
     wait: Callable[[threading.Event, float], bool] = threading.Event.wait
     waited: Callable[[str, str, float], None] = lambda stage, fact, ms: None
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """What is to be done to a message: Authentication-Results fields to remove (their numbers among the fields of that name,
-    from 1, descending), fields to insert at the top (the first one last), and why to quarantine, or ""."""
-
-    removals: tuple[int, ...] = ()
-    fields: tuple[tuple[str, str], ...] = ()
-    quarantine: str = ""
 
 
 @dataclass(slots=True)
@@ -119,6 +113,7 @@ class Session:
     def helo(self, greeting: str) -> None:
         """HELO or EHLO; a second one replaces the first. Begins what the greeting has to be asked for."""
         self.abort()
+        greeting = greeting[:MAX_GREETING]
         if self._client is None or self._exempt:
             self._greeting = greeting
             self._helo = Helo(greetings.kind(greeting), "no", "none", "none")
@@ -161,9 +156,9 @@ class Session:
         recipient = strip_path(path)
 
         def settled(evidence: Evidence) -> bool:
-            return reply_is_settled(replace(evidence, rcpt=recipient), message.policy)
+            return reply_is_settled(evidence, message.policy)
 
-        evidence = replace(self._collect(message, RCPT, settled), rcpt=recipient)
+        evidence = self._collect(message, RCPT, recipient, settled)
         if settled(evidence):
             message.taken.append(recipient)
             return None
@@ -179,7 +174,7 @@ class Session:
             return
         message.fields += 1
         # Each is judged as it comes: none is too far down to be a forgery, and none has to be kept.
-        if message.config.headers.remove_forged and headers.removals((value,), self._authserv_id):
+        if message.config.headers.remove_forged and removals((value,), self._authserv_id):
             message.forged.append(message.fields)
 
     def end(self, queue_id: str = "") -> Ending:
@@ -187,16 +182,17 @@ class Session:
         message = self._message
         if message is None:
             return Ending()
-        evidence = self._collect(message, END, None)
+        evidence = self._collect(message, END, message.taken[0] if message.taken else "")
         verdicts = []
         for recipient in message.taken:
-            theirs = replace(evidence, rcpt=recipient)
+            theirs = evidence if recipient == evidence.rcpt else replace(evidence, rcpt=recipient)
             verdict = decide(theirs, message.policy)
             verdicts.append(verdict)
             message.judged.append((theirs, verdict, ""))
         self._record(message, queue_id)
         self._message = None
-        return self._ending(message, evidence, verdicts)
+        options = message.config.headers
+        return ending(evidence, verdicts, message.forged, self._authserv_id, options)
 
     def abort(self) -> None:
         """The message ends here, if there is one: what was judged of it is recorded."""
@@ -209,9 +205,14 @@ class Session:
         self.abort()
 
     def trail(self) -> list[Answer]:
-        """Every answer that the facts of this message, or the last, rest on, in the order of the checks."""
-        pendings = {id(p): p for p in (self._reverse, self._resolved, self._spf_helo, self._spf_mailfrom)}
-        return [answer for pending in pendings.values() for answer in pending.trail]
+        """Every answer that the facts of this message, or the last, rest on, in the order of the checks. What several checks
+        asked stands once, as it was for the one that waited for it."""
+        found: dict[Question, Answer] = {}
+        for pending in (self._reverse, self._resolved, self._spf_helo, self._spf_mailfrom):
+            for answer in pending.trail:
+                if answer.question not in found or found[answer.question].cached:
+                    found[answer.question] = answer
+        return list(found.values())
 
     def _learn_own(self, own_name: str, own_address: str) -> None:
         exempt = self._config.exempt
@@ -227,48 +228,54 @@ class Session:
         self._helo = Helo("missing", "no", "none", "none")
         self._spf_helo = Pending(Spf("none"))
 
-    def _evidence(self, message: Message | None, late: bool = False) -> Evidence:
+    def _evidence(self, message: Message, recipient: str = "", late: bool = False) -> Evidence:
         """What is known by now; with `late` what is not becomes `temperror`."""
-        path = message.path if message else ""
-        evidence = Evidence(self._client, self._greeting, path, "", False, self._tls, helo=self._helo)
-        if message is None:
-            return evidence
-        if message.authenticated:
-            evidence = replace(evidence, authenticated=True)
-        if message.exempt:
-            return exempted(evidence, message.exempt)
-        reverse = self._reverse.value or (NO_REVERSE_NAME_IN_TIME if late else None)
-        greeting, helo = self._resolved.value or (NO_GREETING_IN_TIME if late else None), self._helo
-        if helo.result == UNKNOWN and greeting is not None:
-            helo = replace(helo, result=greeting.result, reason=greeting.reason)
-        names = reverse.iprev.names if reverse else ()
-        if reverse is not None:
-            helo = replace(helo, match=alignment(canonical(self._greeting), names))
-        late_spf = NO_SPF_IN_TIME if late else Spf()
-        return replace(
-            evidence,
-            iprev=reverse.iprev if reverse else Iprev(),
-            generic=reverse.generic if reverse else Generic(),
-            helo=helo,
+        reverse = self._reverse.value or (NO_REVERSE_NAME_IN_TIME if late else UNKNOWN_REVERSE_NAME)
+        late_spf = NO_SPF_IN_TIME if late else UNKNOWN_SPF
+        known = reverse is not UNKNOWN_REVERSE_NAME
+        names = reverse.iprev.names
+        evidence = Evidence(
+            client=self._client,
+            helo_name=self._greeting,
+            mailfrom=message.path,
+            rcpt=recipient,
+            authenticated=message.authenticated,
+            tls=self._tls,
+            iprev=reverse.iprev,
+            generic=reverse.generic,
+            helo=self._helo_fact(reverse, late),
             spf_helo=self._spf_helo.value or late_spf,
             spf_mailfrom=message.spf.value or late_spf,
-            mailfrom_match=alignment(parse_mailbox(path).domain, names) if reverse else UNKNOWN,
+            mailfrom_match=alignment(parse_mailbox(message.path).domain, names) if known else UNKNOWN,
         )
+        return exempted(evidence, message.exempt) if message.exempt else evidence
 
-    def _collect(self, message: Message, stage: str, settled: Callable[[Evidence], bool] | None) -> Evidence:
+    def _helo_fact(self, reverse: ReverseName, late: bool) -> Helo:
+        helo = self._helo
+        found = self._resolved.value or (NO_GREETING_IN_TIME if late else None)
+        result, reason = helo.result, ""
+        if result == UNKNOWN and found is not None:
+            result, reason = found.result, found.reason
+        match = UNKNOWN
+        if reverse is not UNKNOWN_REVERSE_NAME:
+            match = alignment(canonical(self._greeting), reverse.iprev.names)
+        return Helo(helo.kind, helo.own, result, match, reason)
+
+    def _collect(
+        self, message: Message, stage: str, recipient: str, settled: Callable[[Evidence], bool] | None = None
+    ) -> Evidence:
         """The evidence once it is settled or complete, or the message's time is up."""
-        evidence = self._evidence(message)
-        if message.exempt or (settled and settled(evidence)):
-            return evidence
+        # What is missing is noted before the evidence is read: a fact that comes in between must be in one of them.
         missing = {name: pending for name, pending in self._pendings(message).items() if pending.value is None}
-        if not missing:
+        evidence = self._evidence(message, recipient)
+        if not missing or message.exempt or (settled and settled(evidence)):
             return evidence
         service, news = self._service, threading.Event()
 
         def progress() -> None:
             # On the loop's thread: whoever waits is woken once, when it is of use.
             if all(pending.value is not None for pending in missing.values()) or (
-                settled and settled(self._evidence(message))
+                settled and settled(self._evidence(message, recipient))
             ):
                 news.set()
 
@@ -281,7 +288,7 @@ class Session:
         for name, pending in missing.items():
             if pending.value is not None:
                 service.waited(stage, name, max(0.0, pending.ended - began) * 1000)
-        return self._evidence(message, late=not in_time)
+        return self._evidence(message, recipient, late=not in_time)
 
     def _pendings(self, message: Message) -> dict[str, PendingFact]:
         """What the facts of a judged message hang on, by the name of the fact."""
@@ -329,24 +336,6 @@ class Session:
                     reply=reply,
                 )
             )
-
-    def _ending(self, message: Message, evidence: Evidence, verdicts: list[Verdict]) -> Ending:
-        options = message.config.headers
-        if message.exempt in ("network", "not-ip"):
-            return Ending()  # what a trusted host of ours says of a message stays (RFC 8601 5)
-        removals = tuple(reversed(message.forged))
-        if message.exempt:
-            return Ending(removals)
-        fields = []
-        tagged = next((verdict for verdict in verdicts if verdict.action == TAG), None)
-        if tagged is not None and options.tag:
-            fields.append((options.tag, headers.tag(tagged, evidence)))
-        if options.received_spf and (spf := headers.received_spf(evidence, self._authserv_id)):
-            fields.append(("Received-SPF", spf))
-        if options.authentication_results:
-            fields.append(("Authentication-Results", headers.authentication_results(self._authserv_id, evidence)))
-        held = next((verdict for verdict in verdicts if verdict.action == QUARANTINE), None)
-        return Ending(removals, tuple(fields), f"rdns-milter: rule {held.rule}" if held else "")
 
 
 def _span_ms(spans: list[tuple[float, float]]) -> float:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from .config import Config, ConfigError, load
+from .endpoints import Endpoint
 from .engine import Engine
 from .kicker import Kicker
 from .listener import connect
@@ -61,7 +62,7 @@ class Worker:
         self._callbacks = callbacks
         self._post = post
         self._sink = sink
-        self._engine = Engine(config, nameservers(config.dns.nameservers), self._bug)
+        self._engine = Engine(config, nameservers(config.dns.nameservers), self._bug, self._server_changed)
         place = config.milter.socket
         kicker = Kicker(
             tap=lambda: connect(place, _TAP_SECONDS).close(),
@@ -122,8 +123,14 @@ class Worker:
         """Tell the parent that we live, if the event loop does."""
         self._engine.loop.call_soon_threadsafe(self._loop_is_alive)
         if time.monotonic() - self._alive_at < 5 * BEAT:
-            with suppress(BlockingIOError):
-                os.write(self._post.beat, b".")
+            self._tell_parent("alive")
+
+    def _server_changed(self, server: Endpoint, down: bool) -> None:
+        self._tell_parent(f"{'down' if down else 'up'} {server}")
+
+    def _tell_parent(self, word: str) -> None:
+        with suppress(OSError):
+            os.write(self._post.beat, f"{word}\n".encode())
 
     def _loop_is_alive(self) -> None:
         self._alive_at = time.monotonic()

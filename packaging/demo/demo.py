@@ -117,7 +117,9 @@ def _heed_signals() -> None:
 
 def _ignore_signals() -> None:
     for number in ENDINGS:
-        signal.signal(number, lambda number, frame: None)  # SIG_IGN would be handed down, and complain of signals under way
+        signal.signal(
+            number, lambda number, frame: None
+        )  # SIG_IGN would be handed down, and complain of signals under way
 
 
 def _show(stage: Stage, speech: Speech) -> int:
@@ -144,8 +146,8 @@ def _say_where_next(speech: Speech) -> None:
     speech.line()
     for command, what in (
         ("sh packaging/demo.sh --keep", "the same, left running, to send mail to it by hand"),
-        ("less README.md", "install it, attach it to your MTA, and only observe at first"),
-        ("less etc/rdns-milter.toml", "the rules, each with its reason"),
+        ("README.md", "how to install it, attach it to your MTA, and only observe at first"),
+        ("etc/rdns-milter.toml", "all options and the default rules, each with its reason"),
         ("sh tests/run.sh", "the tests"),
     ):
         speech.line(f"    {speech.paint(f'{command:<30}', BOLD)}{what}")

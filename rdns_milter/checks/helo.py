@@ -8,6 +8,7 @@ RFC 5321 2.3.5 and 4.1.1.1 (the argument of HELO and EHLO), 4.1.3 (address liter
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 
 from ..lookup import Answer, Lookup, Question, Type, forward_type
@@ -19,6 +20,7 @@ _ADDRESSES = frozenset(("literal", "address"))
 _OTHER_FAMILY: dict[Type, Type] = {"A": "AAAA", "AAAA": "A"}
 
 
+@functools.lru_cache(maxsize=4096)
 def kind(greeting: str) -> str:
     """What the greeting is: `fqdn`, `unqualified`, `literal`, `address` (no brackets), `invalid`, or `missing`."""
     if not greeting:

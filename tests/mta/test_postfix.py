@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -31,7 +30,8 @@ from tests.mta.attached import (
 )
 
 # Title, client, HELO, MAIL FROM, the reply to RCPT TO (a regular expression), facts in the log.
-KINDS = [
+Kind = tuple[str, Client, str | None, str | bytes, str, str]
+KINDS: list[Kind] = [
     ("good", GOOD, GOOD_HELO, GOOD_FROM, "250 2.1.5 Ok",
      "action=accept rule=default client=192.0.2.10 helo_name=mail.good.example mailfrom=anna@good.example rcpt=user@rcpt.example"
      " nrcpt=1 iprev=pass iprev_reason=confirmed ptr=mail.good.example ptrs=1 generic=no helo_kind=fqdn helo=pass"
@@ -96,7 +96,7 @@ KINDS = [
 REFUSED = [kind for kind in KINDS if kind[4].startswith("550")]
 
 
-def said_once(running: Attached, kind: tuple[Any, ...]) -> tuple[Dialogue, dict[str, str]]:
+def said_once(running: Attached, kind: Kind) -> tuple[Dialogue, dict[str, str]]:
     """A client of that kind sends its message: what it was told must match, and stand in the one line of the log."""
     title, client, helo, mailfrom, reply, said = kind
     rcpt = POSTMASTER if title == "postmaster" else USER
@@ -113,7 +113,7 @@ def said_once(running: Attached, kind: tuple[Any, ...]) -> tuple[Dialogue, dict[
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind[0])
-def test_every_kind_of_client(default: Attached, kind: tuple[Any, ...]) -> None:
+def test_every_kind_of_client(default: Attached, kind: Kind) -> None:
     said_once(default, kind)
 
 

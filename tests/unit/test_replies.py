@@ -82,7 +82,7 @@ CODES: list[tuple[str, Evidence, Rule, str, str]] = [
         "550 5.7.25",
         "",
     ),
-    ("with HELO", evidence(iprev=NO_PTR, helo=DOWN), rule(iprev="permerror", helo="fail"), "550 5.7.26", "HELO name"),
+    ("with HELO", evidence(iprev=NO_PTR, helo=DOWN), rule(iprev="permerror", helo="fail"), "550 5.7.25", "HELO name"),
     (
         "HELO",
         evidence(helo=DOWN),

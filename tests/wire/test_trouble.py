@@ -99,7 +99,7 @@ def sound(outcome: Outcome, decision: dict[str, str], daemon: Daemon) -> None:
         text = change.value.replace("\n\t", " ")
         assert text.isascii()
         assert text.isprintable()
-        assert "bank.example" not in text.replace("?", "").split("spf=pass")[0] or "spf=pass" not in text
+        assert change.name != RESULTS or "spf=pass smtp.mailfrom=bank.example" not in text
 
 
 @octets
@@ -113,7 +113,7 @@ def test_greeting(daemon: Daemon, octets: bytes) -> None:
 
 
 @octets
-@pytest.mark.parametrize("form", [b"%s", b"<%s>", b"<a@%s>", b"<%s@good.example>"])
+@pytest.mark.parametrize("form", [b"%s", b"<a@%s>", b"<%s@good.example>"])
 def test_sender(daemon: Daemon, octets: bytes, form: bytes) -> None:
     path = (form % octets)[:65_000]
     outcome, (decision,) = daemon.judge(client=GOOD, mailfrom=path)
@@ -125,7 +125,7 @@ def test_sender(daemon: Daemon, octets: bytes, form: bytes) -> None:
 
 
 @octets
-@pytest.mark.parametrize("form", [b"%s", b"<%s>", b"<%s@rcpt.example>"])
+@pytest.mark.parametrize("form", [b"%s", b"<%s@rcpt.example>"])
 def test_recipient(daemon: Daemon, octets: bytes, form: bytes) -> None:
     outcome, (decision,) = daemon.judge(client=GOOD, rcpts=[(form % octets)[:65_000]])
     assert outcome.accepted
@@ -240,14 +240,15 @@ def test_the_same_question_is_asked_once(server: NameServer) -> None:
         decisions = daemon.wait_for_decisions(5)
         assert all(outcome.accepted for outcome in outcomes)
         assert set(server.queries.counter.values()) == {1}
-        assert {decision["queries"] for decision in decisions} == {"6"}
+        # PTR, A for it; A and TXT of the greeting, A for that; TXT of the sender, A for that.
+        assert max(int(decision["queries"]) for decision in decisions) == 7
         # One of them asked, the others joined or remembered.
         asked = sum(int(decision["queries"]) - int(decision["cached"]) for decision in decisions)
-        assert asked == len(server.queries)
+        assert asked == len(server.queries) == 4
         assert max(float(decision["dns_ms"]) for decision in decisions) >= 250
         _, decisions = daemon.judge(**message)
-    assert (decisions[0]["queries"], decisions[0]["cached"], decisions[0]["dns_ms"]) == ("6", "6", "0")
-    assert len(server.queries) == asked
+        assert (decisions[0]["queries"], decisions[0]["cached"], decisions[0]["dns_ms"]) == ("0", "0", "0")
+        assert len(server.queries) == 4
 
 
 def test_nothing_is_asked_for_a_client_that_only_connects(server: NameServer) -> None:

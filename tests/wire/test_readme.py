@@ -1,0 +1,26 @@
+"""What README.md shows of `rdns-milter check` is what it says, asked of the demo's name server."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from tests.kit import readme
+from tests.kit.daemon import command
+from tests.kit.nameserver import NameServer
+from tests.kit.zone import Zone
+
+ZONE = readme.README.parent / "packaging" / "demo" / "zone.txt"
+
+
+def settled(output: str) -> list[str]:
+    """The lines without what differs from run to run: times, who asked first, and the order of the answers."""
+    return sorted(" ".join(re.sub(r"\b(\d+ ms|cached)\b", "T", line).split()) for line in output.split("\n"))
+
+
+def test_check() -> None:
+    first, _, shown = readme.blocks("check")[0].partition("\n")
+    with NameServer(Zone.from_file(ZONE)) as server:
+        done = command(*shlex.split(first)[2:], "--dns", server.hostport)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert settled(done.stdout.decode()) == settled(shown)
