@@ -16,17 +16,22 @@ from contextlib import suppress
 
 MAX_KICKS = 4  # at a time
 FIRST = 0.01  # seconds of waiting before the first kick
-AGAIN = 0.1  # seconds between further ones
+AGAIN = 0.1  # seconds until the second; twice as long until each further one
+PAUSE = 0.001  # seconds between two kicks of a process: a thousand waiting threads must not keep it from its work
 
 
 class Kicker:
     """Waits for a thread's sake, and kicks meanwhile. `tap` connects and closes; `crowd`: the number of sessions that there
     are in this process."""
 
-    def __init__(self, tap: Callable[[], None], crowd: Callable[[], int], processes: int) -> None:
+    def __init__(
+        self, tap: Callable[[], None], crowd: Callable[[], int], processes: int, clock: Callable[[], float]
+    ) -> None:
         self._tap = tap
         self._crowd = crowd
         self._kicks = min(processes, MAX_KICKS)
+        self._clock = clock
+        self._next = 0.0
         self._waiting = 0
         self._lock = threading.Lock()
 
@@ -37,20 +42,23 @@ class Kicker:
         with self._lock:
             self._waiting += 1
         try:
-            left = seconds - FIRST
+            left, pause = seconds - FIRST, AGAIN
             while left > 0:
                 self._kick()
-                if news.wait(min(AGAIN, left)):
+                if news.wait(min(pause, left)):
                     return True
-                left -= AGAIN
+                left -= pause
+                pause *= 2
             return False
         finally:
             with self._lock:
                 self._waiting -= 1
 
     def _kick(self) -> None:
-        if self._crowd() <= self._waiting:
-            return  # there is nobody else to be served
+        now = self._clock()
+        if self._crowd() <= self._waiting or now < self._next:
+            return  # there is nobody else to be served, or somebody has just kicked
+        self._next = now + PAUSE
         for _ in range(self._kicks):
             with suppress(OSError):
                 self._tap()
