@@ -38,6 +38,7 @@ provide() {
 }
 
 # What the milter itself needs, as Debian packages it.
-RUNTIME="python3 python3-milter python3-dnspython python3-spf python3-publicsuffix2 python3-idna python3-rich"
+RUNTIME="python3 python3-milter python3-dnspython python3-spf python3-publicsuffix2 python3-idna python3-rich \
+    python3-prometheus-client"
 # Debian's own interpreter: the packages above are for no other.
 PYTHON=/usr/bin/python3

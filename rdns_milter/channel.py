@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_address
 
 from .endpoints import Endpoint
@@ -22,17 +24,45 @@ MAX_SHARED = 4_000  # questions that may be under way on one socket: enough ids 
 _BATCH = 64  # datagrams that are read at a time
 _OCTETS = max(4096, PAYLOAD)  # of a datagram that are read: more than we say we take
 _HEADER = 12
+_LIGHT = 512  # octets; what is longer may take a millisecond to parse
+_MAX_HEAVY = 1000  # of those that wait for their turn
 
 Heard = Callable[[bytes | None], None]
+
+
+class Turns:
+    """Work on the loop's thread, a piece at a time: between two of them the loop sees to all else. So a hundred large answers
+    to one client's questions keep nobody waiting who has a small one to come."""
+
+    __slots__ = ("_loop", "_work")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._work: deque[Callable[[], None]] = deque()
+
+    def take(self, work: Callable[[], None]) -> None:
+        """Do this when its turn comes; at once where too many wait."""
+        if len(self._work) >= _MAX_HEAVY:
+            work()
+            return
+        self._work.append(work)
+        if len(self._work) == 1:
+            self._loop.call_soon(self._next)
+
+    def _next(self) -> None:
+        work = self._work.popleft()
+        if self._work:
+            self._loop.call_soon(self._next)
+        work()
 
 
 class Channel:
     """A connected socket. `ask` sends; `heard` gets each datagram with the question's id, or None when the server's port is
     closed; until `forget`."""
 
-    __slots__ = ("_left", "_loop", "_socket", "_waiting")
+    __slots__ = ("_left", "_loop", "_socket", "_turns", "_waiting")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, server: Endpoint, questions: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, server: Endpoint, questions: int, turns: Turns) -> None:
         """Raises OSError."""
         family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -44,6 +74,7 @@ class Channel:
         self._loop = loop
         self._socket = sock
         self._left = questions
+        self._turns = turns
         self._waiting: dict[int, Heard] = {}
         loop.add_reader(sock, self._readable)
 
@@ -63,7 +94,10 @@ class Channel:
 
     def send(self, wire: bytes) -> None:
         """Send a question. Raises OSError."""
-        self._socket.send(wire)
+        try:
+            self._socket.send(wire)
+        except ConnectionRefusedError:  # what an earlier question met (ICMP), this one will meet, too
+            self._loop.call_soon(self._refused)
 
     def forget(self, ident: int) -> None:
         """Nobody waits for this id any more."""
@@ -88,11 +122,18 @@ class Channel:
             except OSError:
                 self._refused()
                 return
-            heard = self._waiting.get(int.from_bytes(wire[:2], "big")) if len(wire) >= _HEADER else None
-            if heard is not None:
-                heard(wire)
+            ident = int.from_bytes(wire[:2], "big")
+            if len(wire) > _LIGHT and ident in self._waiting:
+                self._turns.take(partial(self._hear, ident, wire))
+            elif len(wire) >= _HEADER:
+                self._hear(ident, wire)
             if self._socket.fileno() < 0:
                 return
+
+    def _hear(self, ident: int, wire: bytes) -> None:
+        heard = self._waiting.get(ident)
+        if heard is not None:
+            heard(wire)
 
     def _refused(self) -> None:
         """The port is closed (ICMP): what has been asked here will not be answered."""
@@ -107,14 +148,15 @@ class Channels:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._shared: dict[Endpoint, Channel] = {}
+        self._turns = Turns(loop)
 
     def to(self, server: Endpoint) -> Channel:
         """A channel to a server. Raises OSError."""
         if not ip_address(server.host).is_loopback:
-            return Channel(self.loop, server, 1)
+            return Channel(self.loop, server, 1, self._turns)
         channel = self._shared.get(server)
         if channel is None or not channel.is_open:
-            channel = self._shared[server] = Channel(self.loop, server, REUSES)
+            channel = self._shared[server] = Channel(self.loop, server, REUSES, self._turns)
         return channel
 
     def close(self) -> None:

@@ -1,4 +1,5 @@
-"""Rules that can never match, and why: conditions that exclude one another, and rules that no message ever comes to.
+"""Rules that can never match, and why: conditions that exclude one another, and rules that no message ever comes to or that
+an earlier one leaves nothing over for.
 
 Pure. Says so only where it is certain; a rule that merely matches seldom is nobody's business here.
 
@@ -83,6 +84,39 @@ def unreachable(rule: Rule, earlier: Sequence[Rule]) -> str:
         if condition.name == "min_score" and _number(condition) <= least:
             return f"every message has a score of {least:g} at least"
     return ""
+
+
+def eclipsing(rule: Rule, earlier: Sequence[Rule]) -> Rule | None:
+    """The earlier rule that decides all messages which the rule could match; None if none is certain to. A rule that ends one
+    day (`until`) is none, and neither is one that asks for a score which may have grown since."""
+    possible = _domains(rule)
+    for place, other in enumerate(earlier):
+        scored = any(not between.action for between in earlier[place + 1 :])
+        if other.action and not other.shadow and other.until is None and _includes(other, rule, possible, scored):
+            return other
+    return None
+
+
+def _includes(outer: Rule, inner: Rule, possible: Domains, scored: bool) -> bool:
+    """Whether the outer rule matches wherever the inner one does. `possible`: what the facts can be there."""
+    asked = {condition.name: condition.values for condition in inner.when}
+    excluded = {condition.name: condition.values for condition in inner.unless}
+
+    def implied(condition: Condition) -> bool:
+        if condition.name in FACTS:
+            return possible[condition.name] <= _words(condition)
+        if condition.name == "min_score" and scored:
+            return False
+        return condition.name in asked and _covers(condition.values, asked[condition.name])
+
+    def ruled_out(condition: Condition) -> bool:
+        if condition.name in FACTS:
+            return not possible[condition.name] & _words(condition)
+        if condition.name == "min_score" and scored:
+            return False
+        return condition.name in excluded and _covers(excluded[condition.name], condition.values)
+
+    return all(map(implied, outer.when)) and all(map(ruled_out, outer.unless))
 
 
 def _decides_all(rule: Rule) -> bool:

@@ -14,6 +14,7 @@ from .config import Config
 from .endpoints import Endpoint
 from .findings import Finder
 from .resolver import Limits, Resolver
+from .tally import Tally
 
 MAIN_THREAD_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
@@ -27,9 +28,10 @@ class Engine:
         servers: Sequence[Endpoint],
         bug: Callable[[str, BaseException], None],
         changed: Callable[[Endpoint, bool], None] = lambda server, down: None,
+        tally: Tally | None = None,
     ) -> None:
         self.loop = asyncio.new_event_loop()
-        self.resolver = Resolver(self.loop, servers, limits_of(config), changed)
+        self.resolver = Resolver(self.loop, servers, limits_of(config), changed, tally)
         self.finder = Finder(self.loop, self.resolver, config.dns.cache_entries, bug)
         self._thread = threading.Thread(target=self._run, name="dns", daemon=True)
 

@@ -192,7 +192,7 @@ def exempted(evidence: Evidence, why: str) -> Evidence:
         exempt=why,
         iprev=Iprev("none", "exempt"),
         generic=Generic("none"),
-        helo=replace(evidence.helo, result="none", match="none", own="no"),
+        helo=replace(evidence.helo, result="none", match="none", own="no", reason=""),
         spf_helo=Spf("none"),
         spf_mailfrom=Spf("none"),
         mailfrom_match="none",

@@ -83,10 +83,12 @@ class Flight:
         query: Query
 
         def heard(wire: bytes | None) -> None:
+            # What comes late of an earlier try, and is no answer, must not end the present one.
+            is_latest = self._asked[-1:] == [(channel, ident)]
             if wire is None:
-                self._unreachable(attempt.server)
+                self._unreachable(attempt.server, is_latest)
             else:
-                self._take(decode(wire, query, over_tcp=False), attempt)
+                self._take(decode(wire, query, over_tcp=False), attempt, is_latest)
 
         try:
             channel = self._channels.to(attempt.server)
@@ -107,13 +109,14 @@ class Flight:
             return False
         return True
 
-    def _unreachable(self, server: Endpoint) -> None:
+    def _unreachable(self, server: Endpoint, is_latest: bool) -> None:
         """There is no use in waiting for this server."""
         self._heard(server, self.question, False)
-        self._last = "timeout"
-        self._next()
+        if is_latest:
+            self._last = "timeout"
+            self._next()
 
-    def _take(self, reading: Reading | None, attempt: Try) -> None:
+    def _take(self, reading: Reading | None, attempt: Try, is_latest: bool = True) -> None:
         """Make use of what one server said; what is no answer is as if it had not come (a forger's guess, say)."""
         if self._closed or reading is None:
             return
@@ -122,6 +125,8 @@ class Flight:
             self._fetch_by_tcp(attempt)
         elif reading.status in ("ok", "nxdomain", "nodata", "bogus"):
             self._end(reading)
+        elif not is_latest:
+            return
         elif reading.without_edns and attempt.edns:
             self._last = reading.status
             self._send(replace(attempt, edns=False))

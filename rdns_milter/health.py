@@ -1,7 +1,8 @@
 """Is a name server there? Judged by its silence: towards different names, and towards questions that it has answered before.
 
 Pure: sends nothing, has no clock. A sender's dead zone must never look like a dead server, so silence alone only makes a
-server suspect; it is taken as down when it does not answer a probe either, which is a question it has answered before.
+server suspect; it is taken as down when it does not answer probes either: a question it has answered before, and one that
+hangs on nobody's zone, for the former may be the sender's, too.
 
 DESIGN section 1, promise 1.
 """
@@ -15,8 +16,8 @@ from .lookup import Question
 SUSPECT = 2  # names without an answer, and no answer to anything since: then a probe is due
 MISSES = 2  # probes in a row without an answer that make a server down
 _KNOWN = 4  # questions that are kept to probe with
-# What nearly every resolver answers by itself (RFC 6761 6.3); only until something else has been answered.
-_FIRST = Question("localhost", "A")
+# What every resolver answers by itself, whatever the answer is (RFC 6761 6.3).
+LOCAL = Question("localhost", "A")
 
 
 class Health:
@@ -60,8 +61,8 @@ class Health:
         return self.down or self._missed > 0
 
     def probe(self) -> Question:
-        """The question to probe with: another one each time."""
-        if not self._answered:
-            return _FIRST
+        """The question to probe with: another one each time, every second one such that no sender can make it fail."""
+        if not self._answered or self._missed % 2:
+            return LOCAL
         self._answered.rotate(1)
         return self._answered[0]

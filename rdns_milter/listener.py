@@ -14,6 +14,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 
 from .endpoints import Listener
 
@@ -45,6 +46,44 @@ def open_listener(place: Listener, mode: int, owner: int, group: str, open_socke
     if not place.path:
         _send_at_once(fd)
     return fd
+
+
+class Door:
+    """The way in for MTAs: shut while there is nobody to serve them. A unix socket is shut by its mode (whoever waits there
+    already goes on waiting), another by not listening (the port stays ours)."""
+
+    def __init__(self, fd: int, place: Listener, mode: int, backlog: int) -> None:
+        self._fd = fd
+        self._place = place
+        self._mode = mode
+        self._backlog = backlog
+        self._is_shut = False
+
+    def shut(self) -> bool:
+        """From now on whoever connects is refused at once. True if that is new."""
+        was_shut, self._is_shut = self._is_shut, True
+        if was_shut:
+            return False
+        with suppress(OSError), self._socket() as listener:
+            if self._place.path:
+                os.chmod(self._place.path, 0)
+            else:
+                listener.shutdown(socket.SHUT_RDWR)
+        return True
+
+    def open(self) -> None:
+        """As if it had never been shut."""
+        if not self._is_shut:
+            return
+        self._is_shut = False
+        with suppress(OSError), self._socket() as listener:
+            if self._place.path:
+                os.chmod(self._place.path, self._mode)
+            else:
+                listener.listen(self._backlog)
+
+    def _socket(self) -> socket.socket:
+        return socket.socket(fileno=os.dup(self._fd))
 
 
 def connect(place: Listener, seconds: float) -> socket.socket:
@@ -120,14 +159,13 @@ def _listening() -> list[int]:
     """The file descriptors of this process that listen."""
     found = []
     for entry in os.listdir("/proc/self/fd"):
+        fd = int(entry)
         try:
-            probe = socket.socket(fileno=os.dup(int(entry)))
+            if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(fd)) as probe:
+                if probe.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    found.append(fd)
         except OSError:
             continue
-        with probe:
-            try:
-                if probe.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                    found.append(int(entry))
-            except OSError:
-                continue
     return found

@@ -149,14 +149,14 @@ _DIVIDING = re.compile(r'["\\@<\s]')
 
 
 def _joined(rcpts: tuple[str, ...], limit: int, each: int) -> str | None:
-    """As many addresses as there is room for, one at least, commas between them; those of an address itself, and its
+    """As many addresses as there is room for, commas between them; those of an address itself, and its
     backslashes, stand behind a backslash."""
     taken: list[str] = []
     left = limit
     for rcpt in rcpts:
         text = _cut_address(rcpt, each).replace("\\", "\\\\").replace(",", "\\,")
         left -= len(text) + 1
-        if taken and left < 0:
+        if left < 0:
             break
         taken.append(text)
     return ",".join(taken) or None
@@ -209,8 +209,8 @@ def _token(key: str, value: Value) -> str:
 
 
 def _json(values: Mapping[str, Value]) -> str:
-    """Absent values are null, numbers are numbers. DEL is the one unprintable that JSON leaves as it is."""
-    return json.dumps(values, separators=(",", ":")).replace("\x7f", "\\u007f")
+    """Absent values are null, numbers are numbers."""
+    return json.dumps(values, separators=(",", ":"))
 
 
 _FORMATS: Mapping[str, Callable[[Mapping[str, Value]], str]] = MappingProxyType({"logfmt": _logfmt, "json": _json})
@@ -231,7 +231,7 @@ _PREFIX = (
 # Possessive: a hostile line costs no more than its length.
 _VALUE = rf'"[ !#-\[\]-~]*+(?:\\[ -~][ !#-\[\]-~]*+)*+"|{_BARE_CHARACTER}*+'
 _WHOLE = re.compile(_PREFIX + " ".join(f"{key}=({_VALUE})" for key in KEYS))
-_START = re.compile(_PREFIX + r"(?=action=|(\{))")
+_START = re.compile(_PREFIX + r'(?=action=|(\{"action":))')
 _PAIR = re.compile(rf"([a-z][a-z0-9_]*+)=({_VALUE})( |\Z)")
 # What is left of a pair where a log daemon has cut the line.
 _STUMP = re.compile(r'(?:[a-z][a-z0-9_]*+(?:="[ !#-\[\]-~]*+(?:\\[ -~][ !#-\[\]-~]*+)*+\\?)?)?\Z')
@@ -271,7 +271,7 @@ def _plain(fields: dict[str, str], text: str) -> dict[str, str]:
 def _piecemeal(text: str, at: int) -> dict[str, str] | None:
     """The pairs of a line that has not just our keys in our order; None if it is not made of pairs, or has a key twice."""
     fields: dict[str, str] = {}
-    key, ended = "", " "
+    key, value, ended = "", "", " "
     while (pair := _PAIR.match(text, at)) is not None:
         key, value, ended = pair.groups()
         if key in fields:
@@ -280,7 +280,7 @@ def _piecemeal(text: str, at: int) -> dict[str, str] | None:
         at = pair.end()
     if not _STUMP.match(text, at):
         return None
-    if not ended and "reply" not in fields:
+    if not ended and "reply" not in fields and value[:1] != '"':
         del fields[key]  # the last one may have been longer
     return _plain(fields, text)
 
@@ -346,5 +346,5 @@ _spf = functools.lru_cache(maxsize=64)(Spf)
 @functools.lru_cache(maxsize=16384)
 def _iprev(result: str, reason: str, ptr: str, count: str) -> Iprev:
     claimed = (ptr,) if ptr else ()
-    number = int(count) if len(count) < 10 and count.isdecimal() else 0
+    number = int(count) if len(count) < 10 and count.isascii() and count.isdecimal() else 0
     return Iprev(result, reason, claimed if result == "pass" else (), claimed, number)

@@ -21,6 +21,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
@@ -35,6 +36,9 @@ _EDNS = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, PAYLOAD, 0, 0)  # RFC 6891 6
 _RDTYPES: Mapping[Type, dns.rdatatype.RdataType] = MappingProxyType(
     {kind: dns.rdatatype.from_text(kind) for kind in get_args(Type)}
 )
+# dnspython imports the code of a type when it first meets one: better now than in a client's time.
+for _rdtype in (*_RDTYPES.values(), dns.rdatatype.CNAME, dns.rdatatype.SOA, dns.rdatatype.OPT):
+    dns.rdata.get_rdata_class(dns.rdataclass.IN, _rdtype)  # type: ignore[no-untyped-call, unused-ignore]
 _RCODES: Mapping[int, Status] = MappingProxyType({dns.rcode.SERVFAIL: "servfail", dns.rcode.REFUSED: "refused"})
 # A server that answers so may not know EDNS (RFC 6891 7).
 _NO_EDNS = frozenset((dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS))

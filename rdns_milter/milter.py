@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import milter
@@ -38,6 +39,7 @@ _NO_REPLY = int(milter.NOREPLY)
 _CODES = {4: milter.TEMPFAIL, 5: milter.REJECT}
 
 Bug = Callable[[str, BaseException], None]
+LibmilterError: type[Exception] = milter.error
 
 
 class Connection:
@@ -151,11 +153,11 @@ class Callbacks:
         finally:
             self.busy.discard(id(context))
         for number in ending.removals:
-            context.chgheader(RESULTS_FIELD, number, None)
+            _change(context.chgheader, RESULTS_FIELD, number, None)
         for name, value in ending.fields:
-            context.addheader(name, value, 0)
+            _change(context.addheader, name, value, 0)
         if ending.quarantine:
-            context.quarantine(ending.quarantine)
+            _change(context.quarantine, ending.quarantine)
         return int(milter.CONTINUE)
 
     @_guarded
@@ -224,6 +226,12 @@ def serve(ended: Callable[[], None]) -> threading.Thread:
 def _say(context: Any, reply: Reply) -> int:
     context.setreply(str(reply.code), reply.enhanced, reply.text.replace("%", "%%"))
     return int(_CODES[reply.code // 100])
+
+
+def _change(ask: Callable[..., None], *what: object) -> None:
+    """Ask the MTA for a change. It may be gone by now, or have said that it makes none of this kind: then nothing is changed."""
+    with suppress(milter.error):
+        ask(*what)
 
 
 def _macro(context: Any, name: str) -> str:

@@ -169,6 +169,14 @@ def parse_mailbox(path: str) -> Mailbox:
     text = strip_path(path)
     if not text:
         return NULL_SENDER
+    at = text.rfind("@") if '"' not in text and "\\" not in text else _last_at(text)
+    local, domain = text[: max(at, 0)], canonical(text[at + 1 :]) if at >= 0 else ""
+    # Only the empty path is the null one: "@" and its kin must not pass for a bounce.
+    return Mailbox(local, domain) if local or domain else Mailbox(text, "")
+
+
+def _last_at(text: str) -> int:
+    """Where the last "@" outside quotes is; -1 if there is none."""
     at, quoted, escaped = -1, False, False
     for index, letter in enumerate(text):
         if escaped:
@@ -179,6 +187,4 @@ def parse_mailbox(path: str) -> Mailbox:
             quoted = not quoted
         elif letter == "@" and not quoted:
             at = index
-    local, domain = text[: max(at, 0)], canonical(text[at + 1 :]) if at >= 0 else ""
-    # Only the empty path is the null one: "@" and its kin must not pass for a bounce.
-    return Mailbox(local, domain) if local or domain else Mailbox(text, "")
+    return at

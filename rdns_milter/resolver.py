@@ -11,15 +11,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .cache import Cache
 from .channel import Channels
 from .endpoints import Endpoint
 from .flight import GROWTH, Flight, Try
 from .health import Health
-from .lookup import TEMPORARY, Answer, Question, Status
+from .lookup import TEMPORARY, Answer, Question
 from .message import Reading
+from .tally import Tally
 
 PROBE = 1.0  # seconds from one probe of a silent server to the next
 FAILURE_TTL = 30.0  # seconds for which a dead zone is not asked again
@@ -43,16 +44,6 @@ class Limits:
     max_outstanding: int = 1000
 
 
-@dataclass(slots=True)
-class Tally:
-    """What a resolver has done since it began."""
-
-    queries: dict[tuple[str, Status], int] = field(default_factory=dict)  # by type and outcome
-    cached: int = 0
-    coalesced: int = 0
-    refused: int = 0  # questions that found no place
-
-
 class Resolver:
     """One engine of a worker: asks, remembers, and lets everyone with the same question wait for the same answer. `changed` is
     told when a server goes down or comes back."""
@@ -63,13 +54,14 @@ class Resolver:
         servers: Sequence[Endpoint],
         limits: Limits,
         changed: Callable[[Endpoint, bool], None] = lambda server, down: None,
+        tally: Tally | None = None,
     ) -> None:
         self.loop = loop
         self._changed = changed
         self._health = {server: Health() for server in servers}
         self._probing: set[Endpoint] = set()
         self.limits = limits
-        self.tally = Tally()
+        self._tally = tally or Tally()
         self._cache: Cache[Question, Answer] = Cache(limits.cache_entries, limits.cache_entries * _OCTETS)
         self._failures: Cache[Question, Answer] = Cache(_FAILURES, _FAILURES * _OCTETS)
         self._channels = Channels(loop)
@@ -94,7 +86,7 @@ class Resolver:
         kept = self._cache.get(question, now) or self._failures.get(question, now)
         if kept is None:
             return None
-        self.tally.cached += 1
+        self._tally.remembered()
         ends, answer = kept
         return Answer(question, answer.status, answer.values, ends - now, 0.0, True)
 
@@ -109,7 +101,7 @@ class Resolver:
                 return False
             flight = self._flights[question] = self._flight(question)
         else:
-            self.tally.coalesced += 1
+            self._tally.joined()
         flight.until = max(flight.until, until)
         if waiter is not None:
             flight.waiters.append(waiter)
@@ -142,7 +134,7 @@ class Resolver:
         elif len(self._queue) < _QUEUE * self.limits.max_outstanding:
             self._queue.append(flight)
         else:
-            self.tally.refused += 1
+            self._tally.crowded_out()
             self._tell(flight, Answer(flight.question, "error"))
 
     def _tries(self) -> Iterator[Try]:
@@ -204,8 +196,8 @@ class Resolver:
             flight.give_up("resolver-down")
 
     def _landed(self, flight: Flight, reading: Reading) -> None:
-        key = (flight.question.type, reading.status)
-        self.tally.queries[key] = self.tally.queries.get(key, 0) + 1
+        outcome = "cname" if reading.chase else reading.status
+        self._tally.landed(flight.question.type, outcome, self.loop.time() - flight.started)
         if reading.chase:
             self._chase(flight, reading.chase)
             return

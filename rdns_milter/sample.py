@@ -127,7 +127,7 @@ action = "tag"
 # [[rule]]
 # name   = "no-reverse-name-strict"
 # when   = { iprev = "permerror", spf_mailfrom = ["none", "neutral", "softfail", "permerror"] }
-# unless = { client = "@partners", mailfrom = ["example.com", ".example.org"] }
+# unless = { client = "@partners", rcpt = ["sales@", "support@example.com"] }
 # action = "reject"
 # shadow = true
 """

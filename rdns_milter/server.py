@@ -9,33 +9,38 @@ sysexits(3) (EX_CONFIG), PLATFORM 2.3 and 2.4.
 from __future__ import annotations
 
 import os
-import pwd
-import resource
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import date
 
-import milter as libmilter
-
 from . import __version__
+from .books import Books
 from .config import Config, ConfigError, load, warnings
-from .listener import CannotListen, open_listener
-from .milter import Callbacks, open_socket
+from .endpoints import Endpoint
+from .exporter import Exporter
+from .listener import CannotListen, Door, open_listener
+from .metrics import Meter
+from .milter import BACKLOG, Callbacks, LibmilterError, open_socket
 from .nameservers import NoNameservers, nameservers
+from .notify import Notifier
+from .privileges import NotPossible, account, become, raise_file_limit
+from .rehearsal import rehearse
 from .sink import Sink, choose
 from .worker import BEAT, Post, Worker
 
 NAME = "rdns-milter"
 EX_OK, EX_UNAVAILABLE, EX_CONFIG = 0, 69, 78
-MIN_FILES = 256  # descriptors, below which a burst of clients would use them up
-WANTED_FILES = 65_536
+_FOR_THE_START = ("socket", "socket_mode", "socket_group", "user", "workers")
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 _STOPPING = {signal.SIGTERM, signal.SIGINT}
-_SILENT = 10 * BEAT  # seconds without a sign of life after which a worker is replaced
+_SILENT = 5 * BEAT  # seconds without a sign of life after which a worker is replaced
 _SOON = 1.0  # seconds: a worker that ends sooner than this after its start is started anew with delay
 _MAX_DELAY = 10.0
+_LONG = 1.0  # seconds: when it takes longer until the next worker comes, and none is left, MTAs are not to wait for it
+_MAX_WORD = 4096  # octets of what a worker says at once
 _STOP_MARGIN = 5.0  # seconds beyond the deadline after which a worker that will not leave is killed
 
 
@@ -60,15 +65,22 @@ class Child:
 class Server:
     """The parent process. `serve` returns the exit status."""
 
-    def __init__(self, config: Config, config_path: str | None, sink: Sink) -> None:
+    def __init__(self, config: Config, config_path: str | None, sink: Sink, notifier: Notifier) -> None:
         self._config = config
         self._config_path = config_path
         self._sink = sink
+        self._notifier = notifier
+        self._is_ready = False
+        self._servers: tuple[Endpoint, ...] = ()
+        self._books = Books(self._workers)
+        self._exporter = Exporter(self._books.ledger, config.milter.socket, sink.write)
+        sink.lost = self._books.meter.dropped
         self._callbacks = Callbacks()
         self._children: dict[int, Child] = {}
         self._delay = 0.0
         self._due: dict[int, float] = {}
         self._listener = -1
+        self._listened = 0.0
         self._warned = date.min
         self._lifeline: tuple[int, int] = (-1, -1)
 
@@ -76,30 +88,35 @@ class Server:
         """Everything that needs root or may be refused. Raises CannotServe."""
         milter = self._config.milter
         try:
-            servers = nameservers(self._config.dns.nameservers)
-            _raise_file_limit()
+            self._servers = nameservers(self._config.dns.nameservers)
+            raise_file_limit()
             self._callbacks.register()
-            user = _account(milter.user)
+            user = account(milter.user)
             owner = user.pw_uid if user else -1
+            self._exporter.open(self._config.metrics.listen)
             self._listener = open_listener(milter.socket, milter.socket_mode, owner, milter.socket_group, open_socket)
-            _become(user)
-        except (NoNameservers, CannotListen) as error:
+            become(user)
+        except (NoNameservers, CannotListen, NotPossible) as error:
             raise CannotServe(str(error)) from error
+        rehearse(self._config)
+        self._write_board()
+        self._door = Door(self._listener, milter.socket, milter.socket_mode, BACKLOG)
         self._sink.write(
             f"{__version__}: listening at {milter.socket}, {self._workers} workers, mode {milter.mode}, policy"
             f" {self._config.policy.digest} with {len(self._config.policy.rules)} rules,"
-            f" name servers {', '.join(map(str, servers))}",
+            f" name servers {', '.join(map(str, self._servers))}",
             "notice",
         )
         self._warn()
 
     def serve(self) -> int:
         """Run the workers until TERM. Returns the exit status."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         self._lifeline = os.pipe()
         self._due = dict.fromkeys(range(self._workers), time.monotonic())
         while True:
+            self._notifier.alive()
             self._start_due()
+            self._exporter.start_due(self._lifeline[0], self._leave_the_mail)
             received = signal.sigtimedwait(_SIGNALS, self._pause())
             if received is not None and received.si_signo in _STOPPING:
                 return self._stop()
@@ -107,6 +124,7 @@ class Server:
                 self._reload()
             self._bury()
             self._listen()
+            self._mind_the_door()
             self._warn_daily()
 
     @property
@@ -123,10 +141,17 @@ class Server:
             self._fork(number)
 
     def _fork(self, number: int) -> None:
-        reading, writing = os.pipe()
-        os.set_blocking(reading, False)
-        os.set_blocking(writing, False)
-        pid = os.fork()
+        self._door.open()
+        ends: tuple[int, ...] = ()
+        try:
+            reading, writing = ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            pid = os.fork()
+        except OSError as error:
+            for fd in ends:
+                os.close(fd)
+            self._postpone(number, 0.0)
+            self._sink.write(f"cannot start a worker: {error.strerror}; next try in {self._delay:.1f} s", "err")
+            return
         if pid == 0:
             self._be_worker(number, reading, writing)
         os.close(writing)
@@ -138,47 +163,74 @@ class Server:
         status = 1
         try:
             os.close(reading)
-            os.close(self._lifeline[1])
-            for child in self._children.values():
-                os.close(child.beat)
+            self._exporter.close()
+            self._let_go()
             post = Post(self._listener, writing, self._lifeline[0], number, self._workers)
             sink = Sink(choose(self._config.log.target, NAME))
-            Worker(self._config, self._config_path, self._callbacks, post, sink).run()
+            meter = Meter(self._books.ledger, number)
+            Worker(self._config, self._config_path, self._servers, self._callbacks, post, sink, meter).run()
         except BaseException as error:  # noqa: BLE001 - the child must not go on as a second parent
             self._sink.write(f"worker cannot start: {ascii(error)[:300]}", "err")
         finally:
             os._exit(status)
 
+    def _let_go(self) -> None:
+        """In a child: close what is the parent's alone."""
+        os.close(self._lifeline[1])
+        for child in self._children.values():
+            os.close(child.beat)
+
+    def _leave_the_mail(self) -> None:
+        """In a child that has nothing to do with the mail."""
+        os.close(self._listener)
+        self._let_go()
+
     def _bury(self) -> None:
         """Take note of workers that have ended, and have them replaced: at once, or with delay if they do not last."""
-        while self._children:
+        while self._children or self._exporter.runs:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
             child = self._children.pop(pid, None)
             if child is None:
+                self._exporter.ended(pid, _how(status))
                 continue
             os.close(child.beat)
-            now = time.monotonic()
-            lasted = now - child.began
-            self._delay = 0.0 if lasted > _SOON else min(_MAX_DELAY, max(0.2, self._delay * 2))
-            self._due[child.number] = now + self._delay
+            lasted = time.monotonic() - child.began
+            self._postpone(child.number, lasted)
+            self._books.ended(child.number)
+            self._write_board()
             after = f"after {lasted:.1f} s; next in {self._delay:.1f} s" if self._delay else "replaced"
             self._sink.write(f"worker {pid} ended ({_how(status)}), {after}", "warning")
+
+    def _postpone(self, number: int, lasted: float) -> None:
+        """Say when the next worker is to come in the place of one that has lasted so many seconds."""
+        self._delay = 0.0 if lasted > _SOON else min(_MAX_DELAY, max(0.2, self._delay * 2))
+        self._due[number] = time.monotonic() + self._delay
+
+    def _mind_the_door(self) -> None:
+        """While nobody serves, and nobody will soon, an MTA is to learn that at once: it would wait for half a minute."""
+        if not self._children and min(self._due.values()) - time.monotonic() > _LONG and self._door.shut():
+            self._sink.write("no worker is left: until there is one, MTAs find nobody at the socket", "err")
 
     def _listen(self) -> None:
         """Hear what the workers have to say, and replace those that have said nothing for long."""
         now = time.monotonic()
+        we_were_away = now - self._listened > _SILENT / 2  # stopped, perhaps together with the workers
+        self._listened = now
         for child in self._children.values():
+            if we_were_away:
+                child.alive_at = now
             try:
-                octets = os.read(child.beat, 4096)
+                octets = os.read(child.beat, _MAX_WORD)
             except BlockingIOError:
                 octets = b""
             if octets:
                 child.alive_at = now
-                *words, child.heard = (child.heard + octets).split(b"\n")
+                *words, rest = (child.heard + octets).split(b"\n")
+                child.heard = rest[:_MAX_WORD]
                 for word in words:
-                    self._hear(child, word.decode())
+                    self._hear(child, word.decode("ascii", "replace"))
             if now - child.alive_at > _SILENT:
                 self._sink.write(f"worker {child.pid} gives no sign of life: killed", "err")
                 child.alive_at = now
@@ -186,9 +238,11 @@ class Server:
 
     def _hear(self, child: Child, word: str) -> None:
         """A worker's word on a name server: said once, however many workers find out."""
+        if not self._is_ready:
+            self._ready()
         sign, _, server = word.partition(" ")
         before = self._down()
-        if sign == "down":
+        if sign == "down" and server in map(str, self._servers):
             child.down.add(server)
         elif sign == "up":
             child.down.discard(server)
@@ -196,30 +250,53 @@ class Server:
         for server in down - before:
             others = "the others are asked instead"
             alone = "clients are judged without DNS (temperror, resolver-down), and none is refused for it"
-            what = alone if len(down) >= len(nameservers(self._config.dns.nameservers)) else others
+            what = alone if len(down) >= len(set(self._servers)) else others
             self._sink.write(f"name server {server} does not answer: until it does, {what}", "err")
         for server in before - down:
             self._sink.write(f"name server {server} answers again", "notice")
+        if down != before:
+            self._write_board()
 
     def _down(self) -> set[str]:
         return {server for child in self._children.values() for server in child.down}
 
+    def _write_board(self) -> None:
+        self._books.in_force(self._config.policy, self._servers, self._down())
+
+    def _ready(self) -> None:
+        self._is_ready = True
+        policy = self._config.policy.digest
+        self._notifier.ready(f"{self._workers} workers, mode {self._config.milter.mode}, policy {policy}")
+
     def _reload(self) -> None:
-        """Read the config again; only one that is whole is handed on to the workers."""
+        """Read the config again; whatever comes of it, the manager hears when that has ended."""
+        self._notifier.reloading()
+        self._books.meter.reloaded(self._adopt())
+        if self._is_ready:
+            self._ready()
+
+    def _adopt(self) -> bool:
+        """Read the config; only one that is whole is handed on to the workers. Whether it was."""
         try:
             config = load(self._config_path)
-            nameservers(config.dns.nameservers)
+            servers = nameservers(config.dns.nameservers)
         except ConfigError as error:
             for line in str(error).splitlines():
                 self._sink.write(f"config not reloaded, the old one stays in force: {line}", "err")
-            return
+            return False
         except NoNameservers as error:
             self._sink.write(f"config not reloaded, the old one stays in force: {error}", "err")
-            return
-        for name in ("socket", "socket_mode", "socket_group", "user", "workers"):
-            if getattr(config.milter, name) != getattr(self._config.milter, name):
+            return False
+        old = self._config.milter
+        for name in _FOR_THE_START:
+            if getattr(config.milter, name) != getattr(old, name):
                 self._sink.write(f"milter.{name} has changed: that takes a restart", "warning")
-        self._config = config
+        kept = {name: getattr(old, name) for name in _FOR_THE_START}
+        config = replace(config, milter=replace(config.milter, **kept))
+        self._config, self._servers = config, servers
+        for child in self._children.values():
+            child.down &= set(map(str, servers))
+        self._write_board()
         for pid in self._children:
             os.kill(pid, signal.SIGHUP)
         self._sink.write(
@@ -227,7 +304,9 @@ class Server:
             f" mode {config.milter.mode}",
             "notice",
         )
+        self._exporter.move(config.metrics.listen)
         self._warn()
+        return True
 
     def _warn(self) -> None:
         self._warned = date.today()
@@ -239,9 +318,17 @@ class Server:
         if date.today() != self._warned:
             self._warn()
 
+    def remove_socket(self) -> None:
+        """Take the path of a unix socket away, if we may: whoever took root from us may not have left us the directory."""
+        with suppress(OSError):
+            os.unlink(self._config.milter.socket.path)
+
     def _stop(self) -> int:
         """Let the workers finish; kill those that will not."""
+        self._notifier.stopping()
+        self._exporter.stop()
         os.close(self._listener)
+        os.close(self._lifeline[1])  # by this they know that it is not for one of them alone
         for pid in self._children:
             os.kill(pid, signal.SIGTERM)
         until = time.monotonic() + self._config.milter.deadline + _STOP_MARGIN
@@ -254,9 +341,7 @@ class Server:
         for pid in self._children:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-        path = self._config.milter.socket.path
-        if path and os.access(os.path.dirname(path), os.W_OK):
-            os.unlink(path)
+        self.remove_socket()
         self._sink.write("stopped", "notice")
         self._sink.flush(1.0)
         return EX_OK
@@ -268,45 +353,20 @@ def _how(status: int) -> str:
     return f"status {os.waitstatus_to_exitcode(status)}"
 
 
-def _raise_file_limit() -> None:
-    """As many file descriptors as we may have: one for each session and each question under way."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_FILES)
-    if soft != resource.RLIM_INFINITY and soft < limit:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-        soft = limit
-    if soft != resource.RLIM_INFINITY and soft < MIN_FILES:
-        raise CannotServe(f"only {soft} file descriptors (ulimit -n): at least {MIN_FILES} are needed")
-
-
-def _account(user: str) -> pwd.struct_passwd | None:
-    """Whom to become: None for nobody else."""
-    if not user or os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam(user)
-    except KeyError as error:
-        raise CannotServe(f"milter.user: there is no user {user}") from error
-
-
-def _become(user: pwd.struct_passwd | None) -> None:
-    """Give up root, for good."""
-    if user is None:
-        return
-    os.initgroups(user.pw_name, user.pw_gid)
-    os.setgid(user.pw_gid)
-    os.setuid(user.pw_uid)
-
-
 def run(config: Config, config_path: str | None, only_check: bool, say: Callable[[str], None]) -> int:
     """Serve (or, with `only_check`, bind and report). Returns the exit status."""
-    server = Server(config, config_path, Sink(choose(config.log.target, NAME)))
+    target = "stderr" if only_check else config.log.target  # who tries it looks at the terminal
+    server = Server(config, config_path, Sink(choose(target, NAME)), Notifier(os.environ))
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # from here on there is something to clear away
     try:
         server.bind()
     except CannotServe as error:
         say(str(error))
         return EX_UNAVAILABLE
-    except libmilter.error as error:
+    except LibmilterError as error:
         say(f"libmilter: {error}")
         return EX_UNAVAILABLE
-    return EX_OK if only_check else server.serve()
+    if only_check:
+        server.remove_socket()
+        return EX_OK
+    return server.serve()

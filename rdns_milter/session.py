@@ -44,8 +44,8 @@ PendingFact = Pending[ReverseName] | Pending[Greeting] | Pending[Spf]
 @dataclass(slots=True)
 class Service:
     """What the sessions of a process share. `config` may be exchanged at any time: a message keeps the one that it began with.
-    `wait` waits for news, at most so many seconds, and says whether there is; `waited` is told for which stage, which fact, how
-    many milliseconds."""
+    `wait` waits for news, at most so many seconds, and says whether there is. Who counts is told: `waited` for which stage, which
+    fact, how many milliseconds; `held` at which stage for how many seconds; `judged` what a message cost, once for each."""
 
     config: Config
     finder: Finder
@@ -55,6 +55,8 @@ class Service:
     hostname: str
     wait: Callable[[threading.Event, float], bool] = threading.Event.wait
     waited: Callable[[str, str, float], None] = lambda stage, fact, ms: None
+    held: Callable[[str, float], None] = lambda stage, seconds: None
+    judged: Callable[[Cost], None] = lambda cost: None
 
 
 @dataclass(slots=True)
@@ -134,6 +136,7 @@ class Session:
         if not self._greeting and not self._exempt:
             self._without_greeting()
         self._tls = tls
+        path = strip_path(path)  # before anybody remembers it
         mailbox = parse_mailbox(path)
         exempt = self._exempt
         if not exempt and authenticated and config.exempt.authenticated:
@@ -146,7 +149,7 @@ class Session:
             spf = self._service.finder.spf(self._client, mailbox, self._greeting, config)
         self._spf_mailfrom = spf
         policy = config.policy.in_force(self._service.today())
-        self._message = Message(config, policy, strip_path(path), spf, authenticated, exempt)
+        self._message = Message(config, policy, path, spf, authenticated, exempt)
 
     def rcpt(self, path: str) -> Reply | None:
         """RCPT TO: the reply that refuses or defers the recipient; None if it is taken."""
@@ -284,10 +287,13 @@ class Session:
             pending.listen(progress)
         left = message.config.milter.deadline - message.waited_ms / 1000
         in_time = left > 0 and service.wait(news, left)
-        message.waited_ms += (service.clock() - began) * 1000
+        ended = service.clock()
+        message.waited_ms += (ended - began) * 1000
+        service.held(stage, ended - began)
         for name, pending in missing.items():
-            if pending.value is not None:
-                service.waited(stage, name, max(0.0, pending.ended - began) * 1000)
+            if pending.value is not None or not in_time:
+                until = ended if pending.value is None else pending.ended
+                service.waited(stage, name, max(0.0, until - began) * 1000)
         return self._evidence(message, recipient, late=not in_time)
 
     def _pendings(self, message: Message) -> dict[str, PendingFact]:
@@ -320,6 +326,7 @@ class Session:
     def _record(self, message: Message, queue_id: str) -> None:
         """One decision for each group of recipients with the same verdict."""
         cost = self._cost(message)
+        self._service.judged(cost)
         groups: dict[tuple[Verdict, str], tuple[Evidence, list[str]]] = {}
         for evidence, verdict, reply in message.judged:
             groups.setdefault((verdict, reply), (evidence, []))[1].append(evidence.rcpt)

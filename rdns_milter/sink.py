@@ -9,8 +9,10 @@ RFC 3164 4.1 (priority and tag of a message for the local syslog daemon).
 from __future__ import annotations
 
 import os
+import re
 import select
 import socket
+import stat
 import sys
 import threading
 import time
@@ -19,8 +21,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 SYSLOG_PATH = "/dev/log"
+MAX_LINE = 4095  # octets; with its newline a line is what a pipe takes in one piece (PIPE_BUF)
 MAX_BACKLOG = 10_000  # lines
 RETRY = 1.0  # seconds until a log that is away is tried again
+_SLICE = 100  # lines of the backlog that are written before others get at it
+_MOMENT = 0.0005  # seconds that they get
+_PAUSE = 0.02  # seconds at most until a log that is full is tried again
+_UNFIT = re.compile(r"[^ -~]")
 _MAIL = 2 << 3
 LEVELS = {"err": 3, "warning": 4, "notice": 5, "info": 6}
 
@@ -35,6 +42,9 @@ class Outlet(Protocol):
     def send(self, text: str, level: str) -> bool:
         """True: written; False: full just now. Raises Away."""
 
+    def wait(self, seconds: float) -> None:
+        """Wait until there may be room again, at most so long."""
+
 
 class Syslog:
     """The local syslog daemon's datagram socket, facility mail."""
@@ -45,8 +55,9 @@ class Syslog:
         self._socket: socket.socket | None = None
 
     def send(self, text: str, level: str) -> bool:
-        """See Outlet."""
+        """See Outlet. A daemon that was restarted has a new socket: that is looked for at once."""
         datagram = f"<{_MAIL | LEVELS[level]}>{self._tag}[{os.getpid()}]: {text}".encode("utf-8", "replace")
+        is_new = self._socket is None
         try:
             if self._socket is None:
                 self._socket = _connected(self._path)
@@ -54,9 +65,18 @@ class Syslog:
         except BlockingIOError:
             return False
         except OSError as error:
-            self._socket = None
-            raise Away(str(error)) from error
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
+            if is_new:
+                raise Away(str(error)) from error
+            return self.send(text, level)
         return True
+
+    def wait(self, seconds: float) -> None:
+        """See Outlet."""
+        if self._socket is not None:
+            _until_writable(self._socket.fileno(), seconds)
 
 
 class Stderr:
@@ -64,29 +84,34 @@ class Stderr:
 
     def __init__(self, tag: str, fd: int = 2) -> None:
         self._tag = tag
-        self._fd = fd
+        self._fd = _opened_anew(fd)
         self._poll = select.poll()
-        self._poll.register(fd, select.POLLOUT)
+        self._poll.register(self._fd, select.POLLOUT)
 
     def send(self, text: str, level: str) -> bool:
-        """See Outlet. A pipe that polls as writable takes PIPE_BUF octets at once, more than a line has."""
+        """See Outlet. A pipe that polls as writable takes PIPE_BUF octets at once, unless another process is quicker."""
         if not self._poll.poll(0):
             return False
         line = text if level == "info" else f"{self._tag}: {text}"
         try:
-            os.write(self._fd, line.encode("utf-8", "replace") + b"\n")
+            os.write(self._fd, line.encode("utf-8", "replace")[:MAX_LINE] + b"\n")
         except BlockingIOError:
             return False
         except OSError as error:
             raise Away(str(error)) from error
         return True
 
+    def wait(self, seconds: float) -> None:
+        """See Outlet."""
+        _until_writable(self._fd, seconds)
+
 
 class Sink:
-    """Takes lines from any thread. `dropped`: how many have been lost since the start."""
+    """Takes lines from any thread. `dropped`: how many have been lost since the start; `lost` is called for each."""
 
     def __init__(self, outlet: Outlet, clock: Callable[[], float] = time.monotonic) -> None:
         self.dropped = 0
+        self.lost: Callable[[], None] = lambda: None
         self._outlet = outlet
         self._clock = clock
         self._lock = threading.Lock()
@@ -95,7 +120,9 @@ class Sink:
         self._away_until = 0.0
 
     def write(self, text: str, level: str = "info") -> None:
-        """Write a line, now or as soon as there is room; "info" for decisions, else one of LEVELS."""
+        """Write a line, now or as soon as there is room; "info" for decisions, else one of LEVELS. What could break the
+        line is escaped, what is too long for one is cut."""
+        text = _one_line(text)
         with self._lock:
             if self._backlog or not self._try(text, level):
                 self._keep(text, level)
@@ -107,37 +134,45 @@ class Sink:
             time.sleep(0.01)
 
     def _try(self, text: str, level: str) -> bool:
-        """Whether the line is dealt with: written, or dropped since nobody is there to take it."""
+        """Whether the line is written. A log that is away is left alone for a while."""
         now = self._clock()
         if now < self._away_until:
-            self.dropped += 1
-            return True
+            return False
         try:
             return self._outlet.send(text, level)
         except Away:
             self._away_until = now + RETRY
-            self.dropped += 1
-            return True
+            return False
 
     def _keep(self, text: str, level: str) -> None:
         if len(self._backlog) >= MAX_BACKLOG:
-            self.dropped += 1
+            self._drop()
             return
         self._backlog.append((text, level))
         if self._drainer is None:
             self._drainer = threading.Thread(target=self._drain, name="log", daemon=True)
             self._drainer.start()
 
+    def _drop(self) -> None:
+        self.dropped += 1
+        self.lost()
+
     def _drain(self) -> None:
-        """Write the backlog, as fast as it is taken."""
+        """Write the backlog, as fast as it is taken, and without keeping those waiting who have more to write."""
         while True:
             with self._lock:
-                while self._backlog and self._try(*self._backlog[0]):
+                left = _SLICE
+                while left and self._backlog and self._try(*self._backlog[0]):
                     self._backlog.popleft()
+                    left -= 1
                 if not self._backlog:
                     self._drainer = None
                     return
-            time.sleep(0.02)
+            time.sleep(_MOMENT)
+            if left and self._clock() < self._away_until:
+                time.sleep(_PAUSE)
+            elif left:
+                self._outlet.wait(_PAUSE)
 
 
 def choose(target: str, tag: str) -> Outlet:
@@ -145,6 +180,28 @@ def choose(target: str, tag: str) -> Outlet:
     if target == "auto":
         target = "stderr" if sys.stderr.isatty() or not os.path.exists(SYSLOG_PATH) else "syslog"
     return Syslog(tag) if target == "syslog" else Stderr(tag)
+
+
+def _one_line(text: str) -> str:
+    text = text[:MAX_LINE]
+    return text if text.isascii() and text.isprintable() else _UNFIT.sub(lambda it: ascii(it[0])[1:-1], text)[:MAX_LINE]
+
+
+def _until_writable(fd: int, seconds: float) -> None:
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    poll.poll(seconds * 1000)
+
+
+def _opened_anew(fd: int) -> int:
+    """The same pipe, in a way that never waits: what is set for a descriptor itself holds for all processes that share it.
+    The descriptor itself where that cannot be had, and for what is no pipe."""
+    try:
+        if stat.S_ISFIFO(os.fstat(fd).st_mode):
+            return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        pass
+    return fd
 
 
 def _connected(path: str) -> socket.socket:

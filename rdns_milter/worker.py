@@ -13,20 +13,26 @@ import os
 import select
 import signal
 import socket
+import sys
+import threading
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from types import TracebackType
 
+from .alarms import Alarm, Alarms
 from .config import Config, ConfigError, load
 from .endpoints import Endpoint
 from .engine import Engine
 from .kicker import Kicker
 from .listener import connect
 from .log import Decision, line
+from .metrics import Meter
 from .milter import Callbacks, serve
-from .nameservers import nameservers
+from .nameservers import NoNameservers, nameservers
 from .policy import REFUSALS, TAG, TEMPFAIL
 from .session import Service
 from .sink import Sink
@@ -34,6 +40,9 @@ from .sink import Sink
 BEAT = 1.0  # seconds between two signs of life to the parent
 _AFTER_BUSY = 1.0  # seconds that connections without a message get to end by themselves
 _TAP_SECONDS = 0.2
+_MOMENT = 0.02  # seconds
+# Seconds after which a thread that wants Python's lock gets it: a callback must not wait long for the loop's thread.
+_SWITCH = 0.001
 # Which actions (or would-be actions) each setting of log.decisions lets through.
 _LOGGED = {
     "all": None,
@@ -57,17 +66,31 @@ class Post:
 class Worker:
     """One process's service. `run` never returns."""
 
-    def __init__(self, config: Config, config_path: str | None, callbacks: Callbacks, post: Post, sink: Sink) -> None:
+    def __init__(
+        self,
+        config: Config,
+        config_path: str | None,
+        servers: Sequence[Endpoint],
+        callbacks: Callbacks,
+        post: Post,
+        sink: Sink,
+        meter: Meter,
+    ) -> None:
         self._config_path = config_path
         self._callbacks = callbacks
         self._post = post
         self._sink = sink
-        self._engine = Engine(config, nameservers(config.dns.nameservers), self._bug, self._server_changed)
+        self._meter = meter
+        sink.lost = meter.dropped
+        self._alarms = Alarms(time.time(), time.monotonic())
+        self._alarms_lock = threading.Lock()
+        self._engine = Engine(config, servers, self._bug, self._server_changed, meter)
         place = config.milter.socket
         kicker = Kicker(
             tap=lambda: connect(place, _TAP_SECONDS).close(),
             crowd=lambda: len(callbacks.open),
             processes=post.workers,
+            clock=time.monotonic,
         )
         self._service = Service(
             config=config,
@@ -77,18 +100,26 @@ class Worker:
             clock=time.monotonic,
             hostname=socket.gethostname(),
             wait=kicker.wait,
+            waited=meter.waited,
+            held=meter.held,
+            judged=meter.judged,
         )
         self._given_up = False
-        self._alive_at = time.monotonic()
+        # What leaving takes is had from the start: later no descriptor may be left.
+        self._listener = socket.socket(fileno=os.dup(post.listener))
+        self._nowhere = _dead_listener()
 
     def run(self) -> None:
         """Serve until TERM, or until the parent or libmilter is gone; then end the process."""
         _pin(self._post)
+        sys.setswitchinterval(_SWITCH)
         wake = self._take_signals()
+        sys.excepthook = self._untranslated
         self._callbacks.service = self._service
         self._callbacks.bug = self._bug
         with self._engine:
             serve(self._libmilter_ended)
+            self._engine.loop.call_soon_threadsafe(self._beat)
             while not self._given_up:
                 ready, _, _ = select.select([wake, self._post.parent], [], [], BEAT)
                 if self._post.parent in ready:
@@ -98,7 +129,6 @@ class Worker:
                     self._reload()
                 if signal.SIGTERM in received or signal.SIGINT in received:
                     break
-                self._beat()
             if not self._given_up:
                 self._drain()
         self._sink.flush(1.0)
@@ -116,14 +146,23 @@ class Worker:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (*taken, signal.SIGCHLD))
         return reading
 
+    def _untranslated(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """What pymilter prints of a callback that it could not make: for octets that are no UTF-8 not a word, or each client
+        could fill the log."""
+        if not isinstance(error, UnicodeDecodeError):
+            self._bug("pymilter", error)
+
     def _libmilter_ended(self) -> None:
         self._given_up = True
 
     def _beat(self) -> None:
-        """Tell the parent that we live, if the event loop does."""
-        self._engine.loop.call_soon_threadsafe(self._loop_is_alive)
-        if time.monotonic() - self._alive_at < 5 * BEAT:
-            self._tell_parent("alive")
+        """Tell the parent, again and again, that the event loop is alive: on the loop itself, for without it nothing else that
+        lives is of any use."""
+        self._tell_parent("alive")
+        self._meter.alive(self._engine.loop.time())
+        self._meter.holds(self._engine.resolver.outstanding, len(self._callbacks.open))
+        self._sound(self._alarms.looked(time.time(), time.monotonic()))
+        self._engine.loop.call_later(BEAT, self._beat)
 
     def _server_changed(self, server: Endpoint, down: bool) -> None:
         self._tell_parent(f"{'down' if down else 'up'} {server}")
@@ -132,45 +171,72 @@ class Worker:
         with suppress(OSError):
             os.write(self._post.beat, f"{word}\n".encode())
 
-    def _loop_is_alive(self) -> None:
-        self._alive_at = time.monotonic()
-
     def _reload(self) -> None:
         """Adopt the config as it is now; a broken one changes nothing (the parent has said why)."""
         try:
             config = load(self._config_path)
             servers = nameservers(config.dns.nameservers)
-        except (ConfigError, OSError) as error:
+        except (ConfigError, NoNameservers, OSError) as error:
             self._sink.write(f"config not reloaded: {error}", "err")
             return
+        self._meter.adopt()
         self._service.config = config
         self._engine.adopt(config, servers)
 
     def _drain(self) -> None:
         """Take no new connection, let messages under way come to their end, within the deadline."""
-        dead = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        dead.bind("")  # an abstract name that nobody knows
-        dead.listen(1)
-        os.dup2(dead.fileno(), self._post.listener)
+        os.dup2(self._nowhere.fileno(), self._post.listener)
         until = time.monotonic() + self._service.config.milter.deadline
         while self._callbacks.busy and time.monotonic() < until:
-            time.sleep(0.02)
+            self._leave_for_a_moment()
         until = min(until, time.monotonic() + _AFTER_BUSY)
         while self._callbacks.open and time.monotonic() < until:
-            time.sleep(0.02)
+            self._leave_for_a_moment()
+        self._leave_for_a_moment()
+
+    def _leave_for_a_moment(self) -> None:
+        """Wait; and if the whole service turns out to end (a signal to all of us reaches the parent as late as us), and not
+        this worker alone, leave nobody in the socket's queue."""
+        if self._listener.fileno() < 0:
+            time.sleep(_MOMENT)
+            return
+        ready, _, _ = select.select([self._post.parent], [], [], _MOMENT)
+        if ready:
+            # libmilter's poll would keep the socket for some seconds, and clients in its queue would wait for nothing.
+            with suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
 
     def _record(self, decision: Decision) -> None:
+        self._meter.decided(decision.verdict, decision.evidence)
+        with self._alarms_lock:
+            alarm = self._alarms.heard(decision.evidence, time.monotonic())
+        self._sound(alarm)
         log = self._service.config.log
         wanted = _LOGGED[log.decisions]
         verdict = decision.verdict
         if wanted is None or verdict.action in wanted or not wanted.isdisjoint(verdict.would.split(",")):
             self._sink.write(line(decision, log.format))
 
+    def _sound(self, alarm: Alarm | None) -> None:
+        """Tell the admin what seems to be wrong with the set-up: one worker, once."""
+        if alarm is not None and self._meter.alarmed(alarm.name):
+            self._sink.write(f"{alarm.name}: {alarm.text}", "warning")
+
     def _bug(self, where: str, error: BaseException) -> None:
         """Something of ours is broken: one line for the admin, with the place in the code."""
+        self._meter.failed()
         frames = traceback.extract_tb(error.__traceback__)
         place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
         self._sink.write(f"internal error in {where} at {place}: {ascii(error)[:300]}; please report it", "err")
+
+
+def _dead_listener() -> socket.socket:
+    """A listener to which nobody will ever connect: its abstract name is known to nobody (unix(7), autobind)."""
+    dead = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    dead.bind("")
+    dead.listen(1)
+    return dead
 
 
 def _pin(post: Post) -> None:

@@ -27,14 +27,15 @@ from typing import Any, Self, TypeVar
 
 from rdns_milter.log import parse
 from rdns_milter.toml import text
-from tests.kit.endpoint import free_port, milter_style
-from tests.kit.mta import Outcome, deliver
+from tests.kit.endpoint import connected, free_port, milter_style, parse_endpoint
+from tests.kit.mta import Conversation, Outcome, deliver
 from tests.kit.nameserver import NameServer
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = "127.0.0.1:1"  # a name server that is not there: the kernel says so at once
 PATIENCE = 20.0
 _POLL = 0.005
+_REST = 0.05
 
 Sections = Mapping[str, Mapping[str, Any]]
 Rules = str | Sequence[Mapping[str, Any]]
@@ -42,8 +43,8 @@ T = TypeVar("T")
 
 
 class Daemon:
-    """`rdns-milter run` with a config made of `config` (sections without rules, as a dict or as TOML text) and `rules` (a dict each,
-    or TOML text that is taken as it is).
+    """`rdns-milter run` with a config made of `config` (its sections, as a dict or as TOML text) and `rules` (a dict each, or TOML
+    text that is taken as it is).
 
     Socket ("inet": a free port, "unix": a path of its own), log target, name server and number of workers are put in where
     `config` has none. `.spec`: where it listens. A context manager: start and stop; `.status` is its exit status then.
@@ -78,20 +79,34 @@ class Daemon:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, Exception):
+            print(f"the last lines of the daemon's log:\n{self.log()[-4000:]}", file=sys.stderr)
         self.stop()
 
     def start(self) -> Self:
-        """Start it, and wait until it listens. Raises RuntimeError with its log if it does not."""
-        command = [sys.executable, "-m", "rdns_milter", "run", "-c", str(self.path)]
-        with self.output.open("ab") as output:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
-        process = self.process
-        until(lambda: ": listening at " in self.log() or process.poll() is not None)
-        if process.poll() is not None:
+        """Start it, and wait until it serves. Raises RuntimeError with its log if it does not."""
+        process = self.launch()
+        until(lambda: process.poll() is not None or "worker cannot start" in self.log() or self._serves())
+        if process.poll() is not None or "worker cannot start" in self.log():
             raise RuntimeError(f"rdns-milter did not start (status {process.returncode}): {self.log()}")
         return self
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start it, and wait until it listens, or has ended."""
+        command = [sys.executable, "-m", "rdns_milter", "run", "-c", str(self.path)]
+        with self.output.open("ab") as output:
+            process = self.process = subprocess.Popen(
+                command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        until(lambda: ": listening at " in self.log() or process.poll() is not None)
+        return process
+
+    def _serves(self) -> bool:
+        try:
+            Conversation(self.spec, timeout=1.0).quit()
+        except OSError:
+            return False
+        return True
 
     def stop(self) -> None:
         """TERM, and KILL if it does not leave; then its directory is removed, and the log with it."""
@@ -124,7 +139,7 @@ class Daemon:
         }
         names = dict.fromkeys((*ours, *given))
         sections = {name: {**ours.get(name, {}), **given.get(name, {})} for name in names}
-        tables = [*((f"[{name}]", each) for name, each in sections.items())]
+        tables: list[tuple[str, Mapping[str, Any]]] = [(f"[{name}]", each) for name, each in sections.items()]
         if not isinstance(rules, str):
             tables += (("[[rule]]", rule) for rule in rules)
             rules = ""
@@ -132,11 +147,14 @@ class Daemon:
         self.path.write_text("\n".join((*parts, rules)), "utf-8")
 
     def reload(self, config: str | Sections = "", rules: Rules = "") -> list[str]:
-        """Write the config anew, HUP, and wait for the notice; what the log says from then on. The workers follow."""
+        """Write the config anew, HUP, and wait for the notice; what the log says from then on, decisions aside. The workers
+        follow."""
         self.write(config, rules)
-        before = len(self.lines())
+        before = len(self.notices())
         os.kill(self.pid, signal.SIGHUP)
-        return until(lambda: [line for line in self.lines()[before:] if "reloaded" in line] and self.lines()[before:])
+        until(lambda: any("reloaded" in line for line in self.notices()[before:]))
+        time.sleep(_REST)  # each mistake of a broken file has a line of its own
+        return self.notices()[before:]
 
     @property
     def pid(self) -> int:
@@ -145,8 +163,26 @@ class Daemon:
         return self.process.pid
 
     def workers(self) -> list[int]:
-        """The worker processes, in no order."""
-        return children(self.pid)
+        """The worker processes, sorted."""
+        return sorted(children(self.pid))
+
+    def wait_for_workers(self, count: int = 1) -> list[int]:
+        """The worker processes, once there are so many. Raises TimeoutError."""
+        return until(lambda: found if len(found := self.workers()) == count else None)
+
+    @property
+    def socket_path(self) -> Path:
+        """Where its unix socket is."""
+        path = parse_endpoint(self.spec)
+        assert isinstance(path, str), "no unix socket"
+        return Path(path)
+
+    def is_listening(self) -> bool:
+        """Whether anybody takes connections where it should."""
+        with contextlib.suppress(OSError):
+            connected(self.spec, 2.0).close()
+            return True
+        return False
 
     def log(self) -> str:
         """All that it has written so far."""

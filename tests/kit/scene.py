@@ -1,9 +1,12 @@
-"""The clients that the wire tests know, one of each kind, and the zone that makes them what they are.
+"""The clients that the wire tests know, one of each kind, the zone that makes them what they are, and rules for them.
 
 `GOOD` has all in order; each of the others has one thing wrong, or one thing special. Data only.
 """
 
 from __future__ import annotations
+
+from datetime import date
+from typing import Any
 
 from tests.kit.client import Client
 
@@ -55,3 +58,33 @@ LATE = Client("192.0.2.55", name="mail.late.example")
 GOOD_HELO = "mail.good.example"
 GOOD_FROM = "a@good.example"
 OWN_NAME = "mx.test.example"  # what the kit's MTA calls itself ({j})
+
+# One rule a recipient, so that a test chooses what befalls it.
+RULES: list[dict[str, Any]] = [
+    {"name": "postmaster", "when": {"rcpt": "postmaster@"}, "action": "accept"},
+    {"name": "refuse", "when": {"rcpt": "reject@"}, "action": "reject"},
+    {"name": "defer", "when": {"rcpt": "tempfail@"}, "action": "tempfail"},
+    {"name": "mark", "when": {"rcpt": "tag@"}, "action": "tag"},
+    {"name": "hold", "when": {"rcpt": "quarantine@"}, "action": "quarantine"},
+    {"name": "lies", "when": {"rcpt": "judged@", "iprev": ["fail", "permerror"]}, "action": "reject"},
+    {"name": "spf", "when": {"rcpt": "judged@", "spf_mailfrom": "fail"}, "action": "reject"},
+    {"name": "strict", "when": {"rcpt": "strict@"}, "unless": {"iprev": "pass"}, "action": "reject"},
+    {"name": "tried", "when": {"rcpt": "shadow@"}, "action": "reject", "shadow": True},
+    {"name": "over", "when": {"rcpt": "over@"}, "action": "reject", "until": date(2020, 1, 1)},
+    {"name": "encrypted", "when": {"rcpt": "tls@", "tls": True}, "action": "reject"},
+    {"name": "plain", "when": {"rcpt": "tls@", "tls": False}, "action": "tag"},
+    {"name": "ours", "when": {"helo_own": "yes"}, "action": "reject"},
+    {"name": "unconfirmed", "when": {"rcpt": "score@", "iprev": "fail"}, "score": 2},
+    {"name": "soft", "when": {"rcpt": "score@", "spf_mailfrom": "softfail"}, "score": 1.5},
+    {"name": "enough", "when": {"min_score": 3}, "action": "reject"},
+    {
+        "name": "said",
+        "when": {"rcpt": "text@"},
+        "action": "reject",
+        "code": 554,
+        "enhanced": "5.7.0",
+        "text": "100% {rule}: {client} {helo} <{mailfrom}> {ptr}, {reason}",
+    },
+]
+REFUSE_ALL: list[dict[str, Any]] = [{"name": "all", "action": "reject"}]
+DEFER_ALL: list[dict[str, Any]] = [{"name": "all", "action": "tempfail"}]

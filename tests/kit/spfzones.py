@@ -14,7 +14,7 @@ SENDERS = ("alice", "bob", "al.ice+x", "")
 DOMAINS = tuple(f"d{number}.example" for number in range(5))
 HOSTS = tuple(f"h{number}.example" for number in range(4))
 GREETINGS = ("h0.example", "H1.example", "d1.example", "alice.example", "[192.0.2.1]", "nowhere.example", "")
-_MACROS = ("%{l}", "%{l1r-}", "%{L}", "%{s}", "%{h}", "%{i}", "%{ir}", "%{d}", "%{o}", "%{v}", "%{p}", "%{d1}", "%{x}")
+_MACROS = ("%{l}", "%{l1r-}", "%{L}", "%{s}", "%{h}", "%{i}", "%{ir}", "%{d}", "%{o}", "%{v}", "%{p}", "%{d1}")
 _PRESENT = ("alice", "bob", "h0", "d1", "192", "1", "mail", "in-addr")
 
 
@@ -31,7 +31,9 @@ def zone(seed: int) -> str:
     for part in _PRESENT:
         if dice.random() < 0.5:
             lines.append(f"*.{part}.x.example A 127.0.0.2\n{part}.x.example A 127.0.0.2")
-    lines.append("t.example TXT See %{l} at %{h} of %{d}\nu.example TXT You are %{c}\nv.example TXT %{p} is not one of us")
+    lines.append(
+        "t.example TXT See %{l} at %{h} of %{d}\nu.example TXT You are %{c}\nv.example TXT %{p} is not one of us"
+    )
     return "\n".join(lines)
 
 
@@ -89,6 +91,8 @@ def _record(dice: Random) -> str:
 
 
 def _term(dice: Random) -> str:
+    if dice.random() < 0.02:
+        return dice.choice(("all", "a:", "nonsense", "ip4:1", "redirect=d1.example", "exists:%{x}.example"))
     qualifier = dice.choice(("", "", "", "-", "~", "?"))
     macro, name, prefix = dice.choice(_MACROS), dice.choice((*DOMAINS, *HOSTS)), dice.choice(("", "", "/24", "//64"))
     return qualifier + dice.choice(
@@ -109,6 +113,6 @@ def _term(dice: Random) -> str:
             "ip4:192.0.2.0/24",
             "ip4:10.0.0.0/8",
             "ip6:2001:db8::/32",
-            dice.choice(("all", "a:", "nonsense", "ip4:1", "redirect=d1.example")),
+            "ip4:192.0.2.2",
         )
     )

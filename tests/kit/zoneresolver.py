@@ -120,9 +120,9 @@ class Stage:
 
     def facts(self, *messages: Message) -> list[Facts]:
         """What is found about the messages, all begun at the same moment."""
-        begun = [self._begin(message) for message in messages]
+        begun = [begin(self.finder, message, self._config) for message in messages]
         self.settle([pending for pendings in begun for pending in pendings])
-        return [Facts(*(pending.value for pending in pendings)) for pendings in begun]
+        return [found(pendings) for pendings in begun]
 
     def settle(self, pendings: Sequence[Pending[Any]]) -> None:
         """Let time pass until all are settled."""
@@ -136,21 +136,31 @@ class Stage:
 
             for pending in pendings:
                 pending.listen(check)
+            check()
             await future
 
         self.loop.run_until_complete(all_in())
 
-    def _begin(self, message: Message) -> tuple[Pending[Any], ...]:
-        """As a session does: the null sender is the greeting."""
-        client = parse_address(message.client)
-        assert client is not None
-        mailbox = parse_mailbox(message.mailfrom)
-        greeting = Mailbox("postmaster", canonical(message.helo))
-        finder, config = self.finder, self._config
-        spf_helo = finder.spf(client, greeting, message.helo, config)
-        return (
-            finder.reverse_name(client, config),
-            finder.greeting(client, message.helo, config),
-            spf_helo,
-            spf_helo if mailbox.is_null else finder.spf(client, mailbox, message.helo, config),
-        )
+
+def begin(finder: Finder, message: Message, config: Config) -> tuple[Pending[Any], ...]:
+    """All checks of a message begun, as a session begins them, in the order of Facts: the null sender is the greeting."""
+    client = parse_address(message.client)
+    assert client is not None
+    mailbox = parse_mailbox(message.mailfrom)
+    greeting = Mailbox("postmaster", canonical(message.helo))
+    spf_helo = finder.spf(client, greeting, message.helo, config)
+    return (
+        finder.reverse_name(client, config),
+        finder.greeting(client, message.helo, config),
+        spf_helo,
+        spf_helo if mailbox.is_null else finder.spf(client, mailbox, message.helo, config),
+    )
+
+
+def found(pendings: Sequence[Pending[Any]]) -> Facts:
+    """What settled checks have found."""
+    return Facts(*map(_value, pendings))
+
+
+def _value(pending: Pending[Any]) -> Any:
+    return pending.value

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from rdns_milter.evidence import LOOKED_UP, TEMPERROR, Evidence, facts_in_trouble, missing_facts
+from rdns_milter.evidence import FACTS, LOOKED_UP, TEMPERROR, Evidence, facts_in_trouble, missing_facts
 from rdns_milter.policy import (
     ACTIONS,
     ENFORCE,
@@ -26,6 +26,7 @@ from tests.kit.strategies import every_replacement, evidences, policies, replace
 
 ENFORCED = policies(modes=(ENFORCE,))
 CATCH_ALL = Rule("all", action="reject")
+MADE_OF_IPREV = {"iprev_reason", "generic", "helo_match", "mailfrom_match", "ptr"}
 NO_TROUBLE = frozenset((TEMPERROR,))
 
 # Much is drawn in vain where a property is about refusals or trouble only.
@@ -74,7 +75,10 @@ def test_no_refusal_where_the_deciding_rule_tests_a_fact_in_trouble(evidence: Ev
     verdict = decide(evidence, policy)
     if verdict.action in REFUSALS:
         assert verdict.because is not None
-        assert not verdict.because.facts() & facts_in_trouble(evidence)
+        tested = {condition.name for condition in verdict.because.when + verdict.because.unless}
+        in_trouble = {name for name in LOOKED_UP if FACTS[name].get(evidence) == TEMPERROR}
+        assert not tested & in_trouble
+        assert "iprev" not in in_trouble or not tested & MADE_OF_IPREV
 
 
 @given(st.data(), troubled(), ENFORCED)

@@ -1,48 +1,17 @@
-"""The dialogue through the running milter: each action at each place, and each order of commands that an MTA may bring about."""
+"""Verdicts through the running milter: each action, each way to judge, each kind of client and recipient."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
-from typing import Any
 
 import pytest
 
 from tests.kit.client import Client
 from tests.kit.daemon import Daemon
-from tests.kit.macros import of_client as macros_of
-from tests.kit.mta import Conversation, deliver
+from tests.kit.mta import deliver
 from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, OWN_NAME, POOL, TROUBLED, ZONE
+from tests.kit.scene import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, OWN_NAME, RULES, TROUBLED, ZONE
 from tests.kit.zone import Zone
-
-# One rule a recipient, so that a test chooses what befalls it.
-RULES: list[dict[str, Any]] = [
-    {"name": "postmaster", "when": {"rcpt": "postmaster@"}, "action": "accept"},
-    {"name": "refuse", "when": {"rcpt": "reject@"}, "action": "reject"},
-    {"name": "defer", "when": {"rcpt": "tempfail@"}, "action": "tempfail"},
-    {"name": "mark", "when": {"rcpt": "tag@"}, "action": "tag"},
-    {"name": "hold", "when": {"rcpt": "quarantine@"}, "action": "quarantine"},
-    {"name": "lies", "when": {"rcpt": "judged@", "iprev": ["fail", "permerror"]}, "action": "reject"},
-    {"name": "spf", "when": {"rcpt": "judged@", "spf_mailfrom": "fail"}, "action": "reject"},
-    {"name": "strict", "when": {"rcpt": "strict@"}, "unless": {"iprev": "pass"}, "action": "reject"},
-    {"name": "tried", "when": {"rcpt": "shadow@"}, "action": "reject", "shadow": True},
-    {"name": "over", "when": {"rcpt": "over@"}, "action": "reject", "until": date(2020, 1, 1)},
-    {"name": "encrypted", "when": {"rcpt": "tls@", "tls": True}, "action": "reject"},
-    {"name": "plain", "when": {"rcpt": "tls@", "tls": False}, "action": "tag"},
-    {"name": "ours", "when": {"helo_own": "yes"}, "action": "reject"},
-    {"name": "unconfirmed", "when": {"rcpt": "score@", "iprev": "fail"}, "score": 2},
-    {"name": "soft", "when": {"rcpt": "score@", "spf_mailfrom": "softfail"}, "score": 1.5},
-    {"name": "enough", "when": {"min_score": 3}, "action": "reject"},
-    {
-        "name": "said",
-        "when": {"rcpt": "text@"},
-        "action": "reject",
-        "code": 554,
-        "enhanced": "5.7.0",
-        "text": "100% {rule}: {client} {helo} <{mailfrom}> {ptr}, {reason}",
-    },
-]
 
 
 @pytest.fixture(scope="module")
@@ -261,186 +230,6 @@ def test_equal_verdicts_share_a_line(daemon: Daemon) -> None:
         ("reject", ",".join(refused), "2"),
         ("accept", ",".join(accepted), "3"),
     }
-
-
-def test_no_line_for_a_message_without_recipients(daemon: Daemon) -> None:
-    before = len(daemon.decisions())
-    with talk(daemon) as dialogue:
-        dialogue.mail(GOOD_FROM)
-        dialogue.abort()
-        dialogue.mail(GOOD_FROM)
-        dialogue.rcpt("b@rcpt.example")
-        dialogue.abort()  # taken, but never sent
-        dialogue.mail("last@good.example")
-        dialogue.rcpt("b@rcpt.example")
-        dialogue.end()
-    assert [line["mailfrom"] for line in daemon.wait_for_decisions(before + 1)[before:]] == ["last@good.example"]
-
-
-# The order of commands
-
-
-def talk(daemon: Daemon, client: Client = GOOD, helo: str | None = GOOD_HELO, **macros: str) -> Conversation:
-    """A connection on which the client has greeted."""
-    dialogue = Conversation(daemon.spec, macros={"client_addr": client.address, **macros})
-    dialogue.connect(client.hostname, client.address)
-    if helo is not None:
-        dialogue.helo(helo)
-    return dialogue
-
-
-def test_several_messages_on_a_connection(daemon: Daemon) -> None:
-    before = len(daemon.decisions())
-    senders = ["a@one.example", "a@two.example", "b@one.example"]
-    with talk(daemon, POOL, "greeting.example") as dialogue:
-        for number, sender in enumerate(senders):
-            assert dialogue.mail(sender).goes_on
-            assert dialogue.rcpt("b@rcpt.example", macros={"i": f"Q{number}"}).goes_on
-            end = dialogue.end(macros={"i": f"Q{number}"})
-            assert [change.name for change in end.changes] == ["Authentication-Results"]
-    decisions = daemon.wait_for_decisions(before + 3)[before:]
-    assert [(line["mailfrom"], line["qid"]) for line in decisions] == list(
-        zip(senders, ("Q0", "Q1", "Q2"), strict=True)
-    )
-    # What was found for the connection counts for its first message only: PTR and A, A and TXT of the greeting.
-    assert [int(line["queries"]) for line in decisions] == [5, 1, 0]
-
-
-def test_reset_between_messages(daemon: Daemon) -> None:
-    before = len(daemon.decisions())
-    with talk(daemon, LIAR, "mx.liar.example") as dialogue:
-        dialogue.mail("a@liar.example")
-        assert dialogue.rcpt("judged@rcpt.example").code == 550
-        dialogue.abort()
-        dialogue.mail(GOOD_FROM)
-        dialogue.rcpt("postmaster@rcpt.example")
-        dialogue.end(macros={"i": "Q2"})
-    decisions = daemon.wait_for_decisions(before + 2)[before:]
-    assert [part(line, "mailfrom", "action", "qid", "spf_mailfrom") for line in decisions] == [
-        {"mailfrom": "a@liar.example", "action": "reject", "qid": "NOQUEUE", "spf_mailfrom": "softfail"},
-        {"mailfrom": GOOD_FROM, "action": "accept", "qid": "Q2", "spf_mailfrom": "fail"},
-    ]
-
-
-@pytest.mark.parametrize("helo", ["mail.good.example", "nosuch.example"])
-def test_the_second_greeting_counts(daemon: Daemon, helo: str) -> None:
-    before = len(daemon.decisions())
-    with talk(daemon, helo="first.liar.example") as dialogue:
-        dialogue.helo(helo, macros={"tls_version": "TLSv1.3"})
-        dialogue.mail("<>")
-        dialogue.rcpt("tls@rcpt.example")
-    (decision,) = daemon.wait_for_decisions(before + 1)[before:]
-    expected = "pass" if helo == GOOD_HELO else "none"
-    assert part(decision, "helo_name", "rule", "spf_helo", "spf_mailfrom") == {
-        "helo_name": helo,
-        "rule": "encrypted",
-        "spf_helo": expected,
-        "spf_mailfrom": expected,
-    }
-
-
-def test_a_greeting_ends_the_message(daemon: Daemon) -> None:
-    before = len(daemon.decisions())
-    with talk(daemon, LIAR, "first.example") as dialogue:
-        dialogue.mail("a@liar.example")
-        dialogue.rcpt("judged@rcpt.example")
-        dialogue.helo("second.example")
-        dialogue.mail("a@liar.example")
-        dialogue.rcpt("judged@rcpt.example")
-    decisions = daemon.wait_for_decisions(before + 2)[before:]
-    assert [line["helo_name"] for line in decisions] == ["first.example", "second.example"]
-
-
-def test_mail_without_a_greeting(daemon: Daemon) -> None:
-    outcome, (decision,) = daemon.judge(client=GOOD, helo=None, mailfrom="<>")
-    assert outcome.accepted
-    assert part(decision, "helo_kind", "helo", "helo_match", "spf_helo", "spf_mailfrom", "helo_name", "iprev") == {
-        "helo_kind": "missing",
-        "helo": "none",
-        "helo_match": "none",
-        "spf_helo": "none",
-        "spf_mailfrom": "none",
-        "helo_name": "",
-        "iprev": "pass",
-    }
-
-
-def test_the_null_sender_stands_for_the_greeting(daemon: Daemon) -> None:
-    outcome, (decision,) = daemon.judge(client=GOOD, helo=GOOD_HELO, mailfrom="<>")
-    assert part(decision, "mailfrom", "spf_mailfrom", "mailfrom_match") == {
-        "mailfrom": "<>",
-        "spf_mailfrom": "pass",
-        "mailfrom_match": "none",
-    }
-    assert "spf=pass smtp.mailfrom=mail.good.example (null sender" in outcome.header("Authentication-Results")[0]
-
-
-@pytest.mark.parametrize("helo", [None, GOOD_HELO])
-@pytest.mark.parametrize("client", [GOOD, GOOD6])
-def test_mail_without_connect(daemon: Daemon, client: Client, helo: str | None) -> None:
-    before = len(daemon.decisions())
-    macros = macros_of(client)
-    with Conversation(daemon.spec) as dialogue:
-        dialogue.send_macros(b"C", {"client_addr": macros["client_addr"], "j": OWN_NAME})
-        if helo is not None:
-            dialogue.helo(helo)
-        assert dialogue.mail("a@strict.example").goes_on
-        assert dialogue.rcpt("judged@rcpt.example").code == 550
-    (decision,) = daemon.wait_for_decisions(before + 1)[before:]
-    assert part(decision, "client", "iprev", "helo_name", "helo_kind", "spf_helo", "spf_mailfrom") == {
-        "client": client.address,
-        "iprev": "pass",
-        "helo_name": helo or "",
-        "helo_kind": "fqdn" if helo else "missing",
-        "spf_helo": ("pass" if client is GOOD else "fail") if helo else "none",
-        "spf_mailfrom": "fail",
-    }
-
-
-def test_connect_with_a_name_that_pymilter_cannot_read(daemon: Daemon) -> None:
-    before = len(daemon.decisions())
-    with Conversation(daemon.spec, macros={"client_addr": "192.0.2.1"}) as dialogue:
-        assert dialogue.connect(b"m\xe4il.good.example", "192.0.2.1").goes_on
-        assert dialogue.helo(OWN_NAME).goes_on
-        assert dialogue.mail(GOOD_FROM).goes_on
-        assert dialogue.rcpt("b@rcpt.example").code == 550
-    (decision,) = daemon.wait_for_decisions(before + 1)[before:]
-    assert part(decision, "client", "iprev", "helo_own", "rule") == {
-        "client": "192.0.2.1",
-        "iprev": "pass",
-        "helo_own": "yes",
-        "rule": "ours",
-    }
-    assert float(decision["waited_ms"]) < 5000
-
-
-def test_one_connection_for_several_clients(daemon: Daemon) -> None:
-    before = len(daemon.decisions())
-    with talk(daemon, LIAR, "mx.liar.example") as dialogue:
-        dialogue.mail("a@liar.example")
-        dialogue.rcpt("judged@rcpt.example")
-        dialogue.abort()
-        dialogue.quit_nc()
-        assert dialogue.connect(GOOD.hostname, GOOD.address, macros={"client_addr": GOOD.address}).goes_on
-        assert dialogue.helo(GOOD_HELO).goes_on
-        assert dialogue.mail(GOOD_FROM).goes_on
-        assert dialogue.rcpt("judged@rcpt.example").goes_on
-        dialogue.end()
-    decisions = daemon.wait_for_decisions(before + 2)[before:]
-    assert [part(line, "client", "helo_name", "iprev", "action") for line in decisions] == [
-        {"client": "192.0.2.7", "helo_name": "mx.liar.example", "iprev": "fail", "action": "reject"},
-        {"client": "192.0.2.1", "helo_name": "mail.good.example", "iprev": "pass", "action": "accept"},
-    ]
-
-
-def test_a_client_that_hangs_up(daemon: Daemon) -> None:
-    before = len(daemon.decisions())
-    dialogue = talk(daemon, LIAR)
-    dialogue.mail("a@liar.example")
-    dialogue.rcpt("judged@rcpt.example")
-    dialogue.close()
-    (decision,) = daemon.wait_for_decisions(before + 1)[before:]
-    assert decision["action"] == "reject"
 
 
 # Who is judged, and who is not

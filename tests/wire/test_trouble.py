@@ -12,7 +12,7 @@ from rdns_milter.config import parse as parse_config
 from rdns_milter.log import MAX_LINE, evidence_of, parse
 from rdns_milter.sample import sample
 from tests.kit.client import Client
-from tests.kit.daemon import Daemon, until
+from tests.kit.daemon import Daemon
 from tests.kit.mta import Conversation, Outcome, burst, deliver
 from tests.kit.nameserver import NameServer
 from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, LATE, SILENT, TROUBLED, ZONE
@@ -40,7 +40,7 @@ def server() -> Iterator[NameServer]:
 @pytest.fixture(scope="module")
 def daemon(server: NameServer) -> Iterator[Daemon]:
     """Rules that ask for everything, so that all that a client sends comes into the reply and the fields."""
-    config = {"headers": {"received_spf": True}, "dns": {"timeout": 0.2, "tries": 1}}
+    config: dict[str, dict[str, Any]] = {"headers": {"received_spf": True}, "dns": {"timeout": 0.2, "tries": 1}}
     rules = [*STRICT, {"name": "mark", "when": {"spf_mailfrom": ["none", "fail", "softfail"]}, "action": "tag"}]
     with Daemon(config, rules, server) as running:
         yield running
@@ -176,7 +176,7 @@ def test_nul_in_the_greeting(daemon: Daemon, greeting: bytes) -> None:
 @pytest.fixture(scope="module")
 def default(server: NameServer) -> Iterator[Daemon]:
     """The rules as they are shipped, and little patience."""
-    config = {"milter": {"deadline": 1.0}, "dns": {"timeout": 5.0}}
+    config: dict[str, dict[str, Any]] = {"milter": {"deadline": 0.6}, "dns": {"timeout": 5.0}}
     with Daemon(config, DEFAULT_RULES, server) as running:
         yield running
 
@@ -197,18 +197,16 @@ def test_no_longer_than_the_deadline(default: Daemon) -> None:
     outcome, (decision,) = default.judge(client=SILENT, helo="silent.example", mailfrom="x@silent.example")
     assert outcome.seconds() < 3
     assert decision["iprev_reason"] == "deadline"
-    assert 900 <= float(decision["waited_ms"]) < 3000
+    assert 500 <= float(decision["waited_ms"]) < 3000
 
 
 def test_whoever_must_be_spared_does_not_wait(server: NameServer) -> None:
-    with Daemon({"milter": {"deadline": 3.0}, "dns": {"timeout": 10.0}}, STRICT, server) as daemon:
-        dialogue = Conversation(daemon.spec, macros={"client_addr": SILENT.address})
+    with Daemon({"milter": {"deadline": 2.0}, "dns": {"timeout": 10.0}}, STRICT, server) as daemon:
         outcome = deliver(daemon.spec, client=SILENT, rcpts=["postmaster@rcpt.example", "b@rcpt.example"])
-        dialogue.close()
     assert [reply.code for reply in outcome.rcpts] == [0, 451]
     spared, deferred = (step.seconds for step in outcome.steps if step.stage == "rcpt")
-    assert spared < 1.5
-    assert deferred > 1.5
+    assert spared < 1
+    assert deferred > 1
 
 
 def test_a_burst_of_waiting_sessions(server: NameServer) -> None:
@@ -232,31 +230,37 @@ def test_the_name_server_is_away(default: Daemon) -> None:
 # What it costs
 
 
-def test_the_same_question_is_asked_once(server: NameServer) -> None:
+@pytest.fixture
+def counting() -> Iterator[NameServer]:
+    """A name server that nobody else asks."""
+    with NameServer(Zone(ZONE)) as running:
+        yield running
+
+
+def test_the_same_question_is_asked_once(counting: NameServer) -> None:
     message: dict[str, Any] = {"client": LATE, "helo": "mail.late.example", "mailfrom": "a@late.example"}
-    server.queries.reset()
-    with Daemon(rules=STRICT, nameserver=server) as daemon:
+    with Daemon(rules=STRICT, nameserver=counting) as daemon:
         outcomes = burst([partial(deliver, daemon.spec, **message) for _ in range(5)])
         decisions = daemon.wait_for_decisions(5)
         assert all(outcome.accepted for outcome in outcomes)
-        assert set(server.queries.counter.values()) == {1}
+        assert set(counting.queries.counter.values()) == {1}
         # PTR, A for it; A and TXT of the greeting, A for that; TXT of the sender, A for that.
         assert max(int(decision["queries"]) for decision in decisions) == 7
         # One of them asked, the others joined or remembered.
         asked = sum(int(decision["queries"]) - int(decision["cached"]) for decision in decisions)
-        assert asked == len(server.queries) == 4
+        assert asked == len(counting.queries) == 4
         assert max(float(decision["dns_ms"]) for decision in decisions) >= 250
         _, decisions = daemon.judge(**message)
         assert (decisions[0]["queries"], decisions[0]["cached"], decisions[0]["dns_ms"]) == ("0", "0", "0")
-        assert len(server.queries) == 4
+        assert len(counting.queries) == 4
 
 
-def test_nothing_is_asked_for_a_client_that_only_connects(server: NameServer) -> None:
-    """Only the reverse name is begun ahead; what was begun for a client that leaves ends by itself."""
-    server.queries.reset()
-    with Daemon(rules=STRICT, nameserver=server) as daemon:
+def test_a_client_that_only_connects(counting: NameServer) -> None:
+    """Only the reverse name is begun; what was begun for a client that leaves comes to its end."""
+    with Daemon(rules=STRICT, nameserver=counting) as daemon:
         with Conversation(daemon.spec) as dialogue:
             dialogue.connect(LATE.hostname, LATE.address)
-        assert server.queries.wait(1, LATE.address, "PTR")
-        until(lambda: server.queries.outstanding == 0)
+        assert counting.queries.wait(1, LATE.address, "PTR")
+        assert counting.queries.wait(1, "mail.late.example", "A")
+        assert len(counting.queries) == 2
         assert daemon.judge(client=GOOD)[0].accepted

@@ -1,0 +1,35 @@
+"""The clients of the benchmark, as many as are wanted: what the load says of client number N, and what DNS knows of it.
+
+Each has an address in 10/8, a reverse name that leads back to it, and a sender domain whose SPF record has three includes of its
+own, the last of which lets it pass. Of numbers from HOLES on DNS says nothing at all.
+"""
+
+from __future__ import annotations
+
+HOLES = 1 << 23  # 10.0.0.0/9 answers, 10.128.0.0/9 does not
+CLIENTS = 1 << 24
+HOST, SENDER, PART, LAST = "host.test", "from.test", "part.test", "last.test"
+
+
+def address(number: int) -> str:
+    """Its IPv4 address."""
+    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+def host(number: int) -> str:
+    """Its reverse name, with which it greets as well."""
+    return f"m{number:x}.{HOST}"
+
+
+def sender(number: int) -> str:
+    """Its sender domain."""
+    return f"s{number:x}.{SENDER}"
+
+
+def record(number: int) -> str:
+    """The SPF record of its sender domain."""
+    return f"v=spf1 include:a{number:x}.{PART} include:b{number:x}.{PART} include:c{number:x}.{LAST} -all"
+
+
+PART_RECORD = "v=spf1 ip4:192.0.2.0/24 -all"
+LAST_RECORD = "v=spf1 ip4:10.0.0.0/8 -all"

@@ -1,0 +1,240 @@
+"""The MTA of the benchmark: whole milter conversations, many at once, out of one thread, with as little work for each as can be.
+
+Says what Postfix says: negotiation, macros, CONNECT, HELO, MAIL, RCPT, then 20 header fields (if the milter wants them) and the end
+of the message; one message for each connection. Waits for each reply; may think before the next command, as a client across a
+network makes an MTA do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import itertools
+import select
+import socket
+import struct
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.bench import clients
+from tests.kit.packets import ALL_ACTIONS, ALL_STEPS, VERSION, Steps, packet, strings
+
+TIMEOUT = 40.0  # seconds without a reply after which a conversation is given up
+RETRY = 0.002  # seconds until a connection is tried again that the kernel had no room for
+LARGEST = 1 << 16
+NEGOTIATE, CONNECT, HELO, MAIL, RCPT, END = range(6)
+THOUGHTS = (
+    0,
+    1,
+    1,
+    1,
+    2,
+    0,
+)  # thinking times behind the reply to each stage; DATA, which no milter here asks for, is behind RCPT
+
+_NEGOTIATION = packet(b"O", struct.pack(">III", VERSION, ALL_ACTIONS, ALL_STEPS))
+_MACROS = packet(b"D", b"C" + strings("j", "mx.bench.test", "{daemon_addr}", "127.0.0.1", "{client_addr}", "10.0.0.1"))
+_RCPT = packet(b"R", strings("<rcpt@bench.test>"))
+_END = packet(b"D", b"E" + strings("i", "4KitQ00001")) + packet(b"E")
+_QUIT = packet(b"Q")
+_FIELDS = b"".join(packet(b"L", strings(f"X-Field-{number}", " " + 40 * "x")) for number in range(20))
+_MUST_BE_LEFT_OUT = Steps.NO_BODY | Steps.NO_EOH | Steps.NO_DATA
+_FINAL = frozenset(b"acrtdy")  # what a packet begins with that ends a stage
+_TAKEN = frozenset(b"ac")
+
+
+@dataclass(slots=True)
+class Result:
+    """What a run came to. `seconds`: from the first connection to the last reply; `cpu`: seconds of CPU time that the load itself
+    took; `waits`: for each message the seconds that the milter made the MTA wait in all, sorted; `ended`: how the messages ended, by
+    what the milter said or what went wrong."""
+
+    seconds: float = 0.0
+    cpu: float = 0.0
+    waits: list[float] = field(default_factory=list)
+    ended: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def messages(self) -> int:
+        """How many messages came to an end that the milter gave them."""
+        return len(self.waits)
+
+    def wait(self, part: float) -> float:
+        """The wait that so large a part of the messages (0 to 1) did not exceed."""
+        return self.waits[min(len(self.waits) - 1, int(part * len(self.waits)))] if self.waits else 0.0
+
+
+class _Conversation:
+    """One connection. `wait`: seconds waited so far; `asked`: when the last command was sent."""
+
+    __slots__ = ("asked", "connected", "number", "socket", "stage", "unread", "wait")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self.connected = False
+        self.stage = NEGOTIATE
+        self.unread = b""
+        self.wait = 0.0
+        self.asked = 0.0
+
+
+class Load:
+    """A closed loop: `concurrency` conversations at once over the UNIX socket `path`, with clients of these numbers, until so many
+    messages have been sent or so many seconds are over. `think`: seconds before each further command."""
+
+    def __init__(
+        self,
+        path: str,
+        numbers: Iterator[int],
+        concurrency: int,
+        *,
+        messages: int = 1 << 40,
+        seconds: float = 1e9,
+        think: float = 0.0,
+    ) -> None:
+        self._path = path
+        self._numbers = numbers
+        self._concurrency = concurrency
+        self._left = messages
+        self._seconds = seconds
+        self._think = think
+        self._end = _END
+        self._result = Result()
+        self._epoll = select.epoll()
+        self._active: dict[int, _Conversation] = {}
+        self._due: list[tuple[float, int, _Conversation]] = []
+        self._order = itertools.count()
+
+    def run(self) -> Result:
+        """Run it to its end. Raises RuntimeError if the milter wants what this MTA does not do."""
+        result, began, cpu = self._result, time.monotonic(), time.process_time()
+        until, check = began + self._seconds, began
+        self._fill(until)
+        while self._active:
+            for fd, _ in self._epoll.poll(self._pause(), 256):
+                conversation = self._active.get(fd)
+                if conversation is not None:
+                    self._read(conversation)
+            now = time.monotonic()
+            while self._due and self._due[0][0] <= now:
+                self._resume(heapq.heappop(self._due)[2])
+            if now > check:
+                check = now + 1
+                self._give_up(now)
+            self._fill(until)
+        self._epoll.close()
+        result.seconds = time.monotonic() - began
+        result.cpu = time.process_time() - cpu
+        result.waits.sort()
+        return result
+
+    def _pause(self) -> float:
+        return min(1.0, max(0.0, self._due[0][0] - time.monotonic())) if self._due else 1.0
+
+    def _fill(self, until: float) -> None:
+        while len(self._active) < self._concurrency and self._left > 0 and time.monotonic() < until:
+            self._left -= 1
+            conversation = _Conversation(next(self._numbers))
+            self._active[conversation.socket.fileno()] = conversation
+            conversation.asked = time.monotonic()
+            self._connect(conversation)
+
+    def _connect(self, conversation: _Conversation) -> None:
+        try:
+            conversation.socket.connect(self._path)
+        except BlockingIOError:  # the queue of the socket is full
+            self._later(conversation, RETRY)
+            return
+        conversation.connected = True
+        self._epoll.register(conversation.socket, select.EPOLLIN)
+        conversation.socket.send(_NEGOTIATION)
+
+    def _later(self, conversation: _Conversation, seconds: float) -> None:
+        heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), conversation))
+
+    def _resume(self, conversation: _Conversation) -> None:
+        if conversation.socket.fileno() < 0:
+            return  # it was given up meanwhile
+        if conversation.connected:
+            self._send(conversation)
+        else:
+            self._connect(conversation)
+
+    def _read(self, conversation: _Conversation) -> None:
+        try:
+            data = conversation.unread + conversation.socket.recv(LARGEST)
+        except OSError:
+            data = b""
+        if len(data) == len(conversation.unread):
+            self._close(conversation, "closed")
+            return
+        place = 0
+        while place + 5 <= len(data):
+            length = int.from_bytes(data[place : place + 4], "big")
+            if place + 4 + length > len(data):
+                break
+            code, payload = data[place + 4], data[place + 5 : place + 4 + length]
+            place += 4 + length
+            if code in _FINAL or code == 79:  # "O": negotiated
+                self._take(conversation, code, payload)
+                return
+        conversation.unread = data[place:]
+
+    def _take(self, conversation: _Conversation, code: int, payload: bytes) -> None:
+        """The reply to a stage."""
+        conversation.unread = b""
+        conversation.wait += time.monotonic() - conversation.asked
+        stage = conversation.stage
+        if stage == NEGOTIATE:
+            self._negotiated(payload)
+        if stage == END or (code not in _TAKEN and stage != NEGOTIATE):
+            self._result.waits.append(conversation.wait)
+            self._close(conversation, "accepted" if code in _TAKEN else "refused")
+            return
+        conversation.stage = stage + 1
+        thought = self._think * THOUGHTS[stage]
+        if thought:
+            self._later(conversation, thought)
+        else:
+            self._send(conversation)
+
+    def _negotiated(self, payload: bytes) -> None:
+        _, _, steps = struct.unpack(">III", payload[:12])
+        if not steps & Steps.NO_HEADERS:
+            if not steps & Steps.NOREPLY_HEADERS:
+                raise RuntimeError("this MTA does not wait for replies to header fields")
+            self._end = _FIELDS + _END
+        if steps & _MUST_BE_LEFT_OUT != _MUST_BE_LEFT_OUT:
+            raise RuntimeError("this MTA sends no DATA, no end of header and no body")
+
+    def _send(self, conversation: _Conversation) -> None:
+        number, stage = conversation.number, conversation.stage
+        if stage == CONNECT:
+            ip, host = clients.address(number), clients.host(number)
+            data = _MACROS + packet(b"C", strings(host) + b"4\x82\x35" + strings(ip))
+        elif stage == HELO:
+            data = packet(b"H", strings(clients.host(number)))
+        elif stage == MAIL:
+            data = packet(b"M", strings(f"<user{number}@{clients.sender(number)}>"))
+        else:
+            data = _RCPT if stage == RCPT else self._end
+        conversation.asked = time.monotonic()
+        try:
+            conversation.socket.send(data)
+        except OSError:
+            self._close(conversation, "closed")
+
+    def _close(self, conversation: _Conversation, why: str) -> None:
+        self._result.ended[why] += 1
+        del self._active[conversation.socket.fileno()]
+        with conversation.socket as connection, contextlib.suppress(OSError):
+            if why in ("accepted", "refused"):
+                connection.send(_QUIT)
+
+    def _give_up(self, now: float) -> None:
+        for conversation in tuple(self._active.values()):
+            if now - conversation.asked > TIMEOUT:
+                self._close(conversation, "unanswered")

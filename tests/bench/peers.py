@@ -1,0 +1,93 @@
+"""What is measured: the floor, and the milter as it would be installed, both over a UNIX socket."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rdns_milter.config import BUILT_IN, parse
+from rdns_milter.sample import sample
+from tests.bench import process
+from tests.kit.daemon import PATIENCE, Daemon, environment, until
+
+FLOOR, MILTER = "floor", "rdns-milter"
+DEADLINE = 6.0
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A milter that runs. `path`: its socket; `pids`: all of its processes; `log`: where its log goes, if it has one."""
+
+    name: str
+    path: str
+    pids: tuple[int, ...]
+    log: Path | None = None
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of CPU time that it has used so far."""
+        return process.cpu_seconds(self.pids)
+
+    @property
+    def memory(self) -> float:
+        """Megabytes."""
+        return process.memory_mb(self.pids)
+
+    @property
+    def peak(self) -> float:
+        """Megabytes at the worst."""
+        return process.peak_mb(self.pids)
+
+    def forget_log(self) -> None:
+        """Keep the log from filling the disk; it is written to its end, wherever that is."""
+        if self.log is not None:
+            os.truncate(self.log, 0)
+
+
+@contextlib.contextmanager
+def floor() -> Iterator[Peer]:
+    """The no-op milter."""
+    with tempfile.TemporaryDirectory(prefix="rdns-floor-") as directory:
+        path = f"{directory}/socket"
+        command = [sys.executable, "-m", "tests.bench.floor", f"unix:{path}"]
+        child = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL)
+        try:
+            until(lambda: _listens(path) or child.poll() is not None)
+            if child.poll() is not None:
+                raise RuntimeError(f"the floor did not start (status {child.returncode})")
+            yield Peer(FLOOR, path, (child.pid,))
+        finally:
+            child.kill()  # libmilter would take five seconds to leave (PLATFORM 0.4)
+            child.wait(PATIENCE)
+
+
+@contextlib.contextmanager
+def milter(
+    nameserver: str, workers: int, deadline: float = DEADLINE, dns: Mapping[str, Any] | None = None
+) -> Iterator[Peer]:
+    """The milter with its default rules, so many workers (0: one for each core), and further options of the section [dns]."""
+    config = {
+        "milter": {"deadline": deadline},
+        "dns": dict(dns or {}),
+        "exempt": {"networks": []},  # the benchmark's clients are in 10/8
+    }
+    rules = "\n\n".join(parse(sample(), BUILT_IN).rules)
+    count = workers or os.cpu_count() or 1
+    with Daemon(config, rules, nameserver, workers=count, socket="unix") as daemon:
+        until(lambda: len(daemon.workers()) == count)
+        pids = (daemon.pid, *daemon.workers())
+        yield Peer(MILTER, daemon.spec.removeprefix("unix:"), pids, daemon.output)
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0

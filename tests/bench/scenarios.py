@@ -1,0 +1,147 @@
+"""The situations that a milter is measured in, and its figures in one of them."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+
+from tests.bench.clients import HOLES
+from tests.bench.load import Load, Result
+from tests.bench.peers import Peer
+from tests.bench.stub import StubProcess
+
+WARM_CLIENTS = 100
+WARM_UP = 8 * WARM_CLIENTS  # messages; enough for each worker to have met each client
+AT_ONCE = 10
+ANSWERED = frozenset(("accepted", "refused"))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`delay`: milliseconds until DNS answers; `think`: milliseconds before each SMTP command."""
+
+    name: str
+    what: str
+    warm: bool = False
+    delay: int = 0
+    think: int = 0
+
+
+SCENARIOS = (
+    Scenario("warm", f"{WARM_CLIENTS} clients again and again", warm=True),
+    Scenario("cold", "every message from a client that was never seen"),
+    Scenario("cold-20ms", "the same, and DNS takes 20 ms for each answer", delay=20),
+    Scenario("cold-20ms-think", "the same, and so does the client for each SMTP command", delay=20, think=20),
+)
+BURST = "burst-silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was measured of one peer: messages a second; milliseconds that it made the MTA wait for a message, at most, for half of
+    them and for 99 of 100; microseconds of CPU time for a message, of all its processes, and of the load itself; questions to DNS
+    for a message."""
+
+    messages: int
+    rate: float
+    wait_p50: float
+    wait_p99: float
+    cpu: float
+    queries: float
+    load_cpu: float
+    failed: int = 0
+
+    def ratios(self, floor: Figures) -> dict[str, float]:
+        """Beside the floor's."""
+        return {
+            name: getattr(self, name) / max(getattr(floor, name), 1e-9)
+            for name in ("rate", "wait_p50", "wait_p99", "cpu")
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """What came of many conversations at once whose DNS is dead: how many there were; how many were answered, and how many within
+    the deadline and a second; seconds that the last one waited; the milter's memory at the worst, in megabytes."""
+
+    conversations: int
+    answered: int
+    in_time: int
+    deadline: float
+    longest: float
+    cpu: float
+    peak_mb: float
+    ended: dict[str, int]
+
+
+class Bench:
+    """Measures peers against one DNS stub. Every client of a cold scenario is a new one, for all peers."""
+
+    def __init__(self, stub: StubProcess) -> None:
+        self._stub = stub
+        self._fresh = itertools.count(WARM_CLIENTS)
+
+    def warm_up(self, peer: Peer) -> None:
+        """Let it get to know the warm clients."""
+        Load(peer.path, _again(), AT_ONCE, messages=WARM_UP).run()
+
+    def measure(self, peer: Peer, scenario: Scenario, seconds: float) -> Figures:
+        """Its figures in a scenario, of one run of so many seconds."""
+        self._stub.delay(scenario.delay)
+        numbers = _again() if scenario.warm else self._fresh
+        queries, cpu = self._stub.queries, peer.cpu
+        result = Load(peer.path, numbers, AT_ONCE, seconds=seconds, think=scenario.think / 1000).run()
+        cpu, queries = peer.cpu - cpu, self._stub.queries - queries
+        self._stub.delay(0)
+        peer.forget_log()
+        return _figures(result, cpu, queries)
+
+    def burst(self, peer: Peer, conversations: int, deadline: float) -> Burst:
+        """What comes of so many conversations at once, with DNS that says nothing about any of them."""
+        cpu = peer.cpu
+        result = Load(peer.path, itertools.count(HOLES), conversations, messages=conversations).run()
+        cpu = peer.cpu - cpu
+        peer.forget_log()
+        return Burst(
+            conversations=conversations,
+            answered=result.messages,
+            in_time=sum(wait <= deadline + 1 for wait in result.waits),
+            deadline=deadline,
+            longest=result.wait(1.0),
+            cpu=cpu / conversations * 1e6,
+            peak_mb=peer.peak,
+            ended=dict(result.ended),
+        )
+
+
+def _again() -> Iterator[int]:
+    return itertools.cycle(range(WARM_CLIENTS))
+
+
+def _figures(result: Result, cpu: float, queries: int) -> Figures:
+    messages = max(result.messages, 1)
+    return Figures(
+        messages=result.messages,
+        rate=result.messages / result.seconds,
+        wait_p50=result.wait(0.5) * 1e3,
+        wait_p99=result.wait(0.99) * 1e3,
+        cpu=cpu / messages * 1e6,
+        queries=queries / messages,
+        load_cpu=result.cpu / messages * 1e6,
+        failed=sum(count for why, count in result.ended.items() if why not in ANSWERED),
+    )
+
+
+def median(runs: Sequence[Figures]) -> Figures:
+    """Of several runs, each figure by itself; messages and failures in all."""
+    chosen = {each.name: statistics.median([getattr(run, each.name) for run in runs]) for each in fields(Figures)}
+    chosen["messages"] = sum(run.messages for run in runs)
+    chosen["failed"] = sum(run.failed for run in runs)
+    return Figures(**chosen)
+
+
+def as_json(figures: Figures | Burst) -> dict[str, object]:
+    """For a file."""
+    return asdict(figures)

@@ -1,0 +1,269 @@
+"""Messages without end, good, bad and hostile ones mixed: `python -m tests.bench.soak --messages 200000`.
+
+Reports in ten rows what the workers take, and at the end how much it has grown since the first tenth, and what went wrong: an
+answer that is missing or wrong, a refusal that rests on trouble, a line that cannot be read, a worker that has ended. Exit
+status 1 if anything did, or if memory has grown by more than five percent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from rdns_milter.log import parse
+from tests.kit import packetfuzz
+from tests.kit.apart import NameServerApart
+from tests.kit.daemon import Daemon, until
+from tests.kit.packets import packet, strings
+from tests.kit.scene import GOOD_HELO, ZONE
+from tests.kit.watch import Figures, figures
+from tests.kit.zone import Zone
+
+AT_ONCE = 24
+ROWS = 10
+MOST_GROWTH = 5.0  # percent
+FAULTS_KEPT = 20
+CONFIG: dict[str, dict[str, Any]] = {
+    "milter": {"deadline": 3.0},
+    "dns": {"timeout": 0.4, "tries": 1, "cache_entries": 1000},
+    "headers": {"received_spf": True},
+}
+TEXT = "{client} {helo} {mailfrom} {ptr} {reason} {advice}"
+RULES: list[dict[str, Any]] = [
+    {"name": "postmaster", "when": {"rcpt": "postmaster@"}, "action": "accept"},
+    {"name": "iprev", "unless": {"iprev": "pass"}, "action": "reject", "text": TEXT},
+    {"name": "spf_mailfrom", "when": {"spf_mailfrom": ["fail", "permerror"]}, "action": "reject", "text": TEXT},
+    {"name": "marked", "unless": {"spf_mailfrom": "pass"}, "action": "tag"},
+]
+REFUSING = {"iprev": {"fail", "permerror"}, "spf_mailfrom": {"fail", "permerror"}}
+
+# Addresses 198.18.N.1 to .255 are answered for so.
+BEHAVIOURS = (
+    "servfail", "refused", "nxdomain", "silent", "wrong-id", "garbage", "comp-loop", "bad-counts", "mutate 1", "cname-loop",
+    "cname-chain 17", "cname-step 20", "truncate", "truncate-reset", "truncate-half", "target-bytes 0a", "target localhost",
+    "huge 60", "flap", "lost", "edns-drop", "wrong-class", "servfail-ede", "duplicate",
+)  # fmt: skip
+BOMBS: Mapping[str, list[Any]] = {
+    "*.loop.example": ["TXT v=spf1 include:x.loop.example -all"],
+    "*.long.example": [("TXT", "v=spf1 exists:%{d}" + ".a" * 15_000)],
+    "*.digits.example": [("TXT", "v=spf1 a:%{d" + "1" * 3900 + "}")],
+    "*.mx.example": [("TXT", "v=spf1 " + " ".join(f"mx:m{n}.hosts.example" for n in range(10)) + " -all")],
+    "*.hosts.example": [*(("MX", f"{k} h{k}.mxhosts.example.") for k in range(10))],
+    "*.mxhosts.example": ["A 10.9.8.7"],
+    "*.lines.example": [("TXT", "v=spf1 -all exp=why.lines.example")],
+    "why.lines.example": [("TXT", b"no\r\nX-Injected: yes\0\xff")],
+}
+NEGOTIATION = packet(b"O", bytes.fromhex("00000006 000001ff 001fffff"))
+
+Packets = list[bytes]
+# What a message is made of, and what RCPT must be answered with: a reply code, 0 for "goes on", None for anything.
+Made = tuple[Packets, int | None]
+
+
+def message(address: str, helo: str | bytes, sender: str | bytes, *fields: tuple[str | bytes, str | bytes]) -> Packets:
+    """What an MTA says of one message, its recipient somebody who is judged."""
+    return [
+        packet(b"D", b"C" + strings("j", "mx.test.example", "{client_addr}", address)),
+        packet(b"C", strings(f"[{address}]") + b"4\x82\x35" + strings(address)),
+        packet(b"H", strings(helo)),
+        *transaction(sender, *fields),
+    ]
+
+
+def transaction(sender: str | bytes, *fields: tuple[str | bytes, str | bytes]) -> Packets:
+    """MAIL to end."""
+    macros = packet(b"D", b"E" + strings("i", "4SoakQ0001"))
+    wires = [packet(b"L", strings(*each)) for each in fields]
+    return [packet(b"M", strings(sender)), packet(b"R", strings("<b@rcpt.example>")), *wires, macros, packet(b"E")]
+
+
+def good(dice: Random, number: int) -> Made:
+    """All in order, and another domain each time."""
+    fields = ("Subject", "soak"), ("Authentication-Results", "mx.test.example; spf=pass")
+    return message("192.0.2.1", GOOD_HELO, f"<a@n{number}.good.example>", *fields), 0
+
+
+def known(dice: Random, number: int) -> Made:
+    """The same client and domain again."""
+    return message("192.0.2.1", GOOD_HELO, "<a@good.example>"), 0
+
+
+def bad(dice: Random, number: int) -> Made:
+    """No reverse name, or one that leads elsewhere."""
+    return message(dice.choice(("192.0.2.7", "192.0.2.8")), "mx.liar.example", "<a@liar.example>"), 550
+
+
+def troubled(dice: Random, number: int) -> Made:
+    """DNS says SERVFAIL, or nothing."""
+    return message(dice.choice(("192.0.2.66", "192.0.2.77")), "mail.trouble.example", "<a@trouble.example>"), 451
+
+
+def misled(dice: Random, number: int) -> Made:
+    """DNS of the client is hostile, one way or another."""
+    address = f"198.18.{dice.randrange(len(BEHAVIOURS))}.{dice.randrange(1, 256)}"
+    return message(address, f"n{number}.example", f"<a@n{number}.good.example>"), None
+
+
+def bomb(dice: Random, number: int) -> Made:
+    """The sender's SPF record is one that does harm."""
+    word = dice.choice(("loop", "long", "digits", "mx", "lines"))
+    return message("192.0.2.1", GOOD_HELO, f"<a@n{number}.{word}.example>"), 550
+
+
+def odd(dice: Random, number: int) -> Made:
+    """Octets that nobody should send."""
+    one, other, *rest = (packetfuzz.octets(dice, 300).replace(b"\0", b"") for _ in range(4))
+    return message("192.0.2.1", one, other, ("Authentication-Results", rest[0]), (b"X" + rest[1], one)), None
+
+
+def many(dice: Random, number: int) -> Made:
+    """Ten messages over one connection."""
+    return [*message("192.0.2.1", GOOD_HELO, "<a@good.example>"), *transaction("<a@good.example>") * 9], 0
+
+
+def lost(dice: Random, number: int) -> Made:
+    """The MTA goes away somewhere."""
+    packets = message("192.0.2.1", GOOD_HELO, f"<a@n{number}.good.example>")
+    del packets[dice.randrange(len(packets)) :]
+    return packets, None
+
+
+def false(dice: Random, number: int) -> Made:
+    """Packets at random, and their own negotiation."""
+    return packetfuzz.session(dice), None
+
+
+KINDS: Mapping[Callable[[Random, int], Made], int] = {
+    good: 40, known: 20, bad: 10, troubled: 5, misled: 8, bomb: 4, odd: 5, many: 2, lost: 3, false: 3
+}  # fmt: skip
+
+
+@dataclass
+class Soak:
+    """A run, as far as it has come. `rows`: messages sent, seconds, what the workers take."""
+
+    daemon: Daemon
+    seed: int
+    sent: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    rows: list[tuple[int, float, Figures]] = field(default_factory=list)
+
+    def send(self, count: int) -> None:
+        """So many messages from several threads."""
+        numbers = itertools.count(self.sent.total())
+        until_ = self.sent.total() + count
+
+        def sender() -> None:
+            while (number := next(numbers)) < until_:
+                try:
+                    self._one(number)
+                except Exception as error:  # noqa: BLE001 - told at the end
+                    self.fault(f"message {number}: {error!r}")
+
+        threads = [threading.Thread(target=sender) for _ in range(AT_ONCE)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def fault(self, text: str) -> None:
+        """Note it."""
+        self.faults.append(text)
+
+    def _one(self, number: int) -> None:
+        dice = Random(f"{self.seed}/{number}")
+        (kind,) = dice.choices(list(KINDS), list(KINDS.values()))
+        packets, code = kind(dice, number)
+        said = packetfuzz.send(self.daemon.spec, packets if kind is false else [NEGOTIATION, *packets])
+        self.sent[kind.__name__] += 1
+        if code is None:
+            return
+        replies = [(command, data) for command, data in packetfuzz.frames(said) if command in b"cytra"]
+        messages = 10 if kind is many else 1
+        refused = [int(data[:3]) for command, data in replies if command == b"y"]
+        if len(replies) != 2 + 3 * messages:
+            self.fault(f"message {number} ({kind.__name__}): {len(replies)} replies")
+        elif refused != [code] * (messages if code else 0):
+            self.fault(f"message {number} ({kind.__name__}): {refused} instead of {code}")
+
+    def rest(self, pids: Sequence[int], began: float) -> None:
+        """Take note of what the workers take, once the last connections are closed."""
+        time.sleep(0.5)
+        self.rows.append((self.sent.total(), time.monotonic() - began, figures(pids)))
+
+    def read_log(self) -> int:
+        """The number of decisions; what is wrong with the log becomes a fault."""
+        decisions = 0
+        with self.daemon.output.open(encoding="utf-8", errors="surrogateescape") as lines:
+            for line in lines:
+                fields = parse(line)
+                if fields is None:
+                    if not line.startswith("rdns-milter: ") or "internal error" in line or " ended (" in line:
+                        self.fault(f"log: {line[:300]!r}")
+                    continue
+                decisions += 1
+                if fields["action"] == "reject" and fields[fields["rule"]] not in REFUSING[fields["rule"]]:
+                    self.fault(f"refused for trouble: {line[:300]!r}")
+        return decisions
+
+
+def run(messages: int, seed: int = 1, workers: int = 2, say: Callable[[str], None] = print) -> int:
+    """The exit status."""
+    zone = Zone(
+        ZONE,
+        "*.good.example TXT v=spf1 ip4:192.0.2.1 -all",
+        "\n".join(f"*.{n}.18.198.in-addr.arpa PTR!{behaviour}" for n, behaviour in enumerate(BEHAVIOURS)),
+        BOMBS,
+    )
+    with NameServerApart(zone) as server, Daemon(CONFIG, RULES, server.hostport, workers) as daemon:
+        pids = until(lambda: found if len(found := daemon.workers()) == workers else [])
+        soak, began = Soak(daemon, seed), time.monotonic()
+        say(
+            f"{'messages':>9} {'seconds':>8} {'a second':>8} {'memory KiB':>10} {'threads':>7} {'descriptors':>11} {'growth %':>8}"
+        )
+        for _ in range(ROWS):
+            soak.send(messages // ROWS)
+            soak.rest(pids, began)
+            sent, seconds, taken = soak.rows[-1]
+            growth = taken.growth(soak.rows[0][2])
+            say(
+                f"{sent:9} {seconds:8.1f} {sent / seconds:8.0f} {taken.memory:10} {taken.threads:7}"
+                f" {taken.descriptors:11} {growth:8.1f}"
+            )
+        if daemon.workers() != pids:
+            soak.fault(f"workers {pids} became {daemon.workers()}")
+        if daemon.terminate() != 0:
+            soak.fault(f"exit status {daemon.status}")
+        decisions = soak.read_log()
+    first, last = soak.rows[0][2], soak.rows[-1][2]
+    say(
+        f"{decisions} decisions logged; sent: "
+        + ", ".join(f"{count} {kind}" for kind, count in soak.sent.most_common())
+    )
+    say(f"memory after the first tenth: {last.growth(first):+.1f} %")
+    say(f"faults: {len(soak.faults)}")
+    for fault in soak.faults[:FAULTS_KEPT]:
+        say(f"  {fault}")
+    return 1 if soak.faults or last.growth(first) > MOST_GROWTH else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.soak", description=__doc__.split("\n")[0])
+    parser.add_argument("--messages", type=int, default=200_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    chosen = parser.parse_args(arguments)
+    return run(chosen.messages, chosen.seed, chosen.workers)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

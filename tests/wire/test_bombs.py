@@ -1,0 +1,287 @@
+"""SPF records made to freeze or fool whoever evaluates them (PLATFORM 0.7, 0.8), through the running milter, while another
+client is served: each is classed within the deadline, what is said of it is clean, and the other client hardly notices.
+
+The evaluation alone, and more records: tests.unit.test_spf_bombs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from rdns_milter.config import parse as parse_config
+from rdns_milter.endpoints import parse_nameserver
+from rdns_milter.engine import Engine
+from rdns_milter.names import parse_mailbox
+from tests.kit.apart import NameServerApart
+from tests.kit.client import Client
+from tests.kit.daemon import Daemon
+from tests.kit.mta import Outcome, deliver
+from tests.kit.zone import Zone
+
+Records = dict[str, list[Any]]
+DEADLINE = 4.0
+AT_ONCE = 6
+LONGEST = 1.0  # seconds that a message of another client may take: far more than it does
+STRETCH = 1.0  # seconds of CPU without a pause on the event loop: likewise
+LETTERS = b"%{s}%{l}%{o}%{d}%{i}%{p}%{v}%{h}"
+
+
+def policy(*terms: str | bytes) -> list[Any]:
+    """An SPF record as the only one of a name."""
+    return [("TXT", b" ".join((b"v=spf1", *(term.encode() if isinstance(term, str) else term for term in terms))))]
+
+
+def included(name: str, *terms: str) -> Records:
+    """A record that includes ten others, all alike; what stands for `@` is their number."""
+    return {name: policy(*(f"include:i{n}.{name}" for n in range(10)), "-all")} | {
+        f"i{n}.{name}": policy(*(term.replace("@", str(n)) for term in terms)) for n in range(10)
+    }
+
+
+def exchangers(name: str, hosts: str, count: int = 10) -> Records:
+    """Ten times `mx`, each of so many hosts; `hosts`: what their addresses are asked with."""
+    tree: Records = {name: policy(*(f"mx:m{n}.{name}" for n in range(10)), "-all")}
+    for n in range(10):
+        tree[f"m{n}.{name}"] = [("MX", f"{k} h{k}.m{n}.{name}.") for k in range(count)]
+        tree |= {f"h{k}.m{n}.{name}": [hosts] for k in range(count)}
+    return tree
+
+
+def explained(name: str, text: bytes) -> Records:
+    """A fail with that explanation."""
+    return {name: policy("-all", f"exp=why.{name}"), f"why.{name}": [("TXT", text)]}
+
+
+def chained(name: str, word: str, length: int) -> Records:
+    """Records each of which leads to the next."""
+    chain = {f"n{n}.{name}": policy(f"{word}n{n + 1}.{name}") for n in range(length)}
+    return {name: policy(f"{word}n0.{name}"), f"n{length}.{name}": policy("-all")} | chain
+
+
+SLOW = [f"exists:x{n}%{{d}}{'.a' * 230}.com" for n in range(7)]  # the slowest terms that are evaluated at all
+# The records of a sender's domain, and what SPF must say of them. "any": whatever comes first, trouble or error.
+BOMBS: Mapping[str, tuple[Callable[[str], Records], str]] = {
+    "term-20k": (lambda d: {d: policy("a:b." + "a" * 20_000 + "!")}, "permerror"),
+    "term-40k": (lambda d: {d: policy("exists:%{d}" + ".a" * 20_000)}, "permerror"),
+    "text-60k": (lambda d: {d: policy("ip4:10.0.0.1 " * 4600)}, "permerror"),
+    "text-60k-else": (lambda d: {d: [*policy("-all"), ("TXT", b"w" * 60_000)]}, "fail"),
+    "spaces-60k": (lambda d: {d: policy(" " * 60_000)}, "permerror"),
+    "slow-terms": (lambda d: included(d, *SLOW, "?all"), "permerror"),
+    "slow-modifiers": (lambda d: included(d, *(f"x{n}=%{{d}}{'.a' * 240}" for n in range(7))), "fail"),
+    "many-ip4": (lambda d: included(d, *(f"ip4:10.{n // 250}.{n % 250}.@" for n in range(280))), "fail"),
+    "many-texts": (lambda d: {d: [*policy("-all"), *(("TXT", f"x{n}") for n in range(3000))]}, "fail"),
+    "many-policies": (lambda d: {d: [("TXT", f"v=spf1 a{n}=x -all") for n in range(1500)]}, "permerror"),
+    "digits-macro-5000": (lambda d: {d: policy(f"a:%{{d{'1' * 5000}}}.example")}, "permerror"),
+    "digits-macro-3900": (lambda d: {d: policy(f"a:%{{d{'1' * 3900}}}.example")}, "permerror"),
+    "digits-macro-400": (lambda d: {d: policy(f"a:%{{d{'1' * 400}}}", "-all")}, "fail"),
+    "digits-prefix-5000": (lambda d: {d: policy("a/" + "1" * 5000, "-all")}, "permerror"),
+    "digits-prefix-490": (lambda d: {d: policy("a/" + "1" * 490, "-all")}, "permerror"),
+    "digits-prefix-6": (lambda d: {d: policy("ip6:::/" + "1" * 490, "-all")}, "permerror"),
+    "include-deep": (lambda d: chained(d, "include:", 30), "permerror"),
+    "include-loop": (lambda d: {d: policy(f"include:l.{d}"), f"l.{d}": policy(f"include:{d}")}, "permerror"),
+    "include-self": (lambda d: {d: policy(*[f"include:{d}"] * 20, "-all")}, "permerror"),
+    "include-dead": (lambda d: {d: policy(*(f"include:i{n}.{d}" for n in range(10)), "-all"), f"*.{d}": ["SILENT"]}, "temperror"),
+    "include-dead-exp": (lambda d: included(d, "-all", f"exp=e@.{d}") | {f"e{n}.{d}": ["SILENT"] for n in range(10)}, "fail"),
+    "redirect-deep": (lambda d: chained(d, "redirect=", 30), "permerror"),
+    "redirect-loop": (lambda d: {d: policy(f"redirect=l.{d}"), f"l.{d}": policy(f"redirect={d}")}, "permerror"),
+    "redirect-self": (lambda d: {d: policy(f"redirect={d}")}, "permerror"),
+    "mx-10-10": (lambda d: exchangers(d, "A 10.9.8.7"), "fail"),
+    "mx-10-10-dead": (lambda d: exchangers(d, "SILENT"), "temperror"),
+    "mx-10-10-huge": (lambda d: exchangers(d, "A!HUGE 60"), "permerror"),
+    "mx-11": (lambda d: exchangers(d, "A 10.9.8.7", 11), "permerror"),
+    "void": (lambda d: {d: policy(*(f"a:v{n}.{d}" for n in range(9)), "-all")}, "permerror"),
+    "names": (lambda d: {d: policy("ptr:x.example", "exists:%{p}.%{d}", "-all")}, "fail"),
+    "exp-dead": (lambda d: {d: policy("-all", f"exp=e.{d}"), f"e.{d}": ["SILENT"]}, "fail"),
+    "exp-60k": (lambda d: explained(d, b"x" * 60_000), "fail"),
+    "exp-lines": (lambda d: explained(d, b"no\r\nX-Injected: yes\r\n\r\n.\r\n"), "fail"),
+    "exp-octets": (lambda d: explained(d, bytes(range(256))), "fail"),
+    "exp-forged": (lambda d: explained(d, b'"; spf=pass smtp.mailfrom=bank.example (\\" action=accept %{c} %{r} %{t}'), "fail"),
+    "exp-macros": (lambda d: explained(d, LETTERS * 12), "fail"),
+    "nul": (lambda d: {d: policy(b"ip4:192.0.2.9\0", "-all")}, "permerror"),
+    "lines": (lambda d: {d: policy(b"a:x\r\nX-Injected:yes", "-all")}, "permerror"),
+    "high": (lambda d: {d: policy(b"a:\xff\xfe.example", "-all")}, "permerror"),
+    "forged": (lambda d: {d: policy('include:"(;spf=pass".bank.example', "-all")}, "permerror"),
+    "forged-mechanism": (lambda d: {d: policy("-exists:a);spf=pass(.l." + d), f"*.l.{d}": ["A 127.0.0.2"]}, "fail"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bomb:
+    """A client whose sender's domain has such records; all else is in order."""
+
+    number: int
+    name: str
+
+    @property
+    def address(self) -> str:
+        """Of the client."""
+        return str(ip_address("198.18.1.0") + self.number)
+
+    @property
+    def domain(self) -> str:
+        """The sender's."""
+        return f"b{self.number}.example"
+
+    def records(self) -> Records:
+        """All that there is of it."""
+        host = f"mail.{self.domain}"
+        in_order: Records = {self.address: [("PTR", host)], host: [("A", self.address), ("TXT", "v=spf1 a -all")]}
+        return in_order | BOMBS[self.name][0](self.domain)
+
+
+CASES = [Bomb(number, name) for number, name in enumerate(BOMBS)]
+HEALTHY = {
+    "192.0.2.1": [("PTR", "mail.healthy.example")],
+    "mail.healthy.example": [("A", "192.0.2.1"), ("TXT", "v=spf1 a -all")],
+    "*.healthy.example": [("TXT", "v=spf1 a:mail.healthy.example -all")],
+}
+RULES: list[dict[str, Any]] = [
+    {"name": "postmaster", "when": {"rcpt": "postmaster@"}, "action": "accept"},
+    {"name": "spf", "unless": {"spf_mailfrom": "pass"}, "action": "reject"},
+]
+CONFIG: dict[str, dict[str, Any]] = {
+    "milter": {"deadline": DEADLINE},
+    "dns": {"timeout": 0.8, "tries": 2},
+    "headers": {"received_spf": True},
+}
+
+
+class Neighbour(threading.Thread):
+    """A client in order that sends all the while, each time from another domain. `seconds`: what each message took."""
+
+    def __init__(self, daemon: Daemon, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self._spec = daemon.spec
+        self._over = threading.Event()
+        self.seconds: list[float] = []
+        self.refused = 0
+
+    def run(self) -> None:
+        while not self._over.is_set():
+            sender = f"a@n{len(self.seconds)}.{self.name}.healthy.example"
+            outcome = deliver(self._spec, client=Client("192.0.2.1"), helo="mail.healthy.example", mailfrom=sender)
+            self.seconds.append(outcome.seconds())
+            self.refused += not outcome.accepted
+
+    def end(self) -> None:
+        """Stop, and wait for the last message."""
+        self._over.set()
+        self.join(30)
+
+
+@dataclass(frozen=True)
+class Show:
+    """What came of the bombs, and of the neighbour, without and with them."""
+
+    outcomes: Mapping[Bomb, Outcome]
+    decisions: Mapping[str, dict[str, str]]
+    lines: list[str]
+    quiet: Neighbour
+    beside: Neighbour
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NameServerApart]:
+    with NameServerApart(Zone(HEALTHY, *(bomb.records() for bomb in CASES))) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def show(server: NameServerApart) -> Show:
+    with Daemon(CONFIG, RULES, server.hostport) as daemon:
+        quiet = Neighbour(daemon, "quiet")
+        quiet.start()
+        time.sleep(0.5)
+        quiet.end()
+        beside = Neighbour(daemon, "beside")
+        beside.start()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            outcomes = dict(zip(CASES, pool.map(lambda bomb: explode(daemon, bomb), CASES), strict=True))
+        beside.end()
+        count = 2 * len(CASES) + len(quiet.seconds) + len(beside.seconds)
+        decisions = {each["client"]: each for each in daemon.wait_for_decisions(count) if each["rcpt"].startswith("b@")}
+        assert daemon.terminate() == 0
+        return Show(outcomes, decisions, daemon.lines(), quiet, beside)
+
+
+def explode(daemon: Daemon, bomb: Bomb) -> Outcome:
+    """A message of this client: its first recipient is spared, so that the header is written."""
+    return deliver(
+        daemon.spec,
+        client=Client(bomb.address),
+        helo=f"mail.{bomb.domain}",
+        mailfrom=f"{'long.' * 12}x@{bomb.domain}",
+        rcpts=["postmaster@rcpt.example", "b@rcpt.example"],
+    )
+
+
+@pytest.mark.parametrize("bomb", CASES, ids=lambda bomb: bomb.name)
+def test_bomb(show: Show, bomb: Bomb) -> None:
+    outcome, decision = show.outcomes[bomb], show.decisions[bomb.address]
+    _, judged = outcome.rcpts
+    assert (decision["iprev"], decision["spf_helo"]) == ("pass", "pass")
+    assert decision["spf_mailfrom"] == BOMBS[bomb.name][1]
+    assert judged.code == (451 if decision["spf_mailfrom"] == "temperror" else 550)
+    assert outcome.seconds() < DEADLINE + 2
+    for text in (judged.line, *(change.value.replace("\n\t", " ") for change in outcome.changes)):
+        assert re.fullmatch("[ -~]+", text)
+    results = outcome.header("Authentication-Results")[0].replace("\n\t", " ")
+    assert re.sub(r"\([^()]*\)", "", results).count("spf=") == 2
+    assert "spf=pass smtp.mailfrom" not in results
+
+
+def test_log(show: Show) -> None:
+    assert all(re.fullmatch("[ -~]+", line) for line in show.lines)
+    assert [line for line in show.lines if "internal error" in line] == []
+
+
+def test_neighbour(show: Show, record_property: Callable[[str, object], None]) -> None:
+    """Who is in order is served all along."""
+    for who in (show.quiet, show.beside):
+        times = sorted(who.seconds)
+        figures = (
+            f"{len(times)} messages, median {times[len(times) // 2] * 1000:.1f} ms, longest {times[-1] * 1000:.1f} ms"
+        )
+        record_property(who.name, figures)
+        print(who.name, figures)
+        assert who.refused == 0
+    assert max(show.beside.seconds) < LONGEST
+
+
+def test_stretch(server: NameServerApart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long the event loop is busy without a pause, by its thread's own clock."""
+    config = parse_config(f"[dns]\nnameservers = ['{server.hostport}']\ntimeout = 0.5\ntries = 1\n", "")
+    run = asyncio.Handle._run
+    loops: set[asyncio.AbstractEventLoop] = set()
+    stretches: list[tuple[float, str]] = []
+
+    def timed(handle: asyncio.Handle) -> None:
+        began = time.thread_time()
+        run(handle)
+        if handle._loop in loops:  # type: ignore[attr-defined]
+            stretches.append((time.thread_time() - began, repr(handle)))
+
+    monkeypatch.setattr(asyncio.Handle, "_run", timed)
+    bugs: list[object] = []
+    endpoint = parse_nameserver(server.hostport)
+    with Engine(config, (endpoint,), lambda *bug: bugs.append(bug)) as engine:
+        loops.add(engine.loop)
+        for bomb in CASES:
+            sender, over = parse_mailbox(f"a@{bomb.domain}"), threading.Event()
+            pending = engine.finder.spf(ip_address(bomb.address), sender, f"mail.{bomb.domain}", config)
+            pending.listen(over.set)
+            assert over.wait(20)
+    assert bugs == []
+    longest, where = max(stretches)
+    print(f"the longest of {len(stretches)} stretches: {longest * 1000:.1f} ms in {where[:200]}")
+    assert longest < STRETCH

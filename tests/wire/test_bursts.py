@@ -1,0 +1,142 @@
+"""No wait of one client holds up another: bursts of clients that all wait, clients in good order among those whose DNS is dead, and
+connections on which nothing happens (PLATFORM 0.1).
+
+Debian's libmilter by itself serves sessions that wait two at a time, and in a burst may leave one out until a wait is over.
+The bounds here lie far above what it takes, and below two waits in a row.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+import pytest
+
+from rdns_milter.config import BUILT_IN, parse
+from rdns_milter.sample import sample
+from tests.kit.client import Client
+from tests.kit.daemon import Daemon, until
+from tests.kit.mta import Conversation, Outcome, burst, deliver
+from tests.kit.nameserver import NameServer
+from tests.kit.zone import Zone
+
+COUNT = 100
+LATE = 2.5  # seconds until DNS answers
+BOUND = 4.9  # seconds within which everyone who waits for that is answered
+PROMPT = 3.0  # seconds within which everyone is answered who waits for nothing
+STRICT = [{"name": "strict", "unless": {"iprev": "pass"}, "action": "reject"}]
+DEFAULT_RULES = "\n\n".join(parse(sample(), BUILT_IN).rules)
+
+
+def zone() -> Zone:
+    """COUNT clients of each kind: `late` ones with a late PTR record; `slow` ones with a late SPF record; `hole`s about which DNS
+    says nothing at all; `good` ones."""
+    lines = []
+    for number in range(COUNT):
+        for kind, net in NETS.items():
+            address, name = f"{net}.{number + 1}", f"m{number}.{kind}.example"
+            lines += [f"{address} PTR {name}", f"{name} A {address}", f"d{name} TXT v=spf1 ip4:{address} -all"]
+            lines.append(f"{name} TXT v=spf1 -all")
+            if kind == "late":
+                lines.append(f"{address} PTR!DELAY {LATE}")
+            elif kind == "slow":
+                lines.append(f"d{name} DELAY {LATE}")
+            elif kind == "hole":
+                lines += [f"{address} SILENT", f"{name} SILENT", f"d{name} SILENT"]
+    return Zone("\n".join(lines))
+
+
+NETS = {"late": "192.0.2", "slow": "198.51.100", "hole": "203.0.113", "good": "198.18.0"}
+
+
+def message(kind: str, number: int) -> dict[str, Any]:
+    """A message of a client of that kind."""
+    name = f"m{number}.{kind}.example"
+    return {"client": Client(f"{NETS[kind]}.{number + 1}"), "helo": name, "mailfrom": f"a@d{name}"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NameServer]:
+    with NameServer(zone()) as running:
+        yield running
+
+
+def sent(daemon: Daemon, kind: str, count: int = COUNT) -> list[Outcome]:
+    """What becomes of so many clients of a kind that all come at the same moment."""
+    return burst([partial(deliver, daemon.spec, **message(kind, number)) for number in range(count)])
+
+
+@pytest.mark.parametrize(("socket", "workers"), [("inet", 1), ("unix", 2)])
+def test_all_wait_for_a_recipient(server: NameServer, socket: str, workers: int) -> None:
+    with Daemon({}, STRICT, server, workers=workers, socket=socket) as daemon:
+        outcomes = sent(daemon, "late")
+        assert all(outcome.accepted for outcome in outcomes)
+        assert max(outcome.seconds() for outcome in outcomes) < BOUND
+        decisions = daemon.wait_for_decisions(COUNT)
+    assert {decision["iprev"] for decision in decisions} == {"pass"}
+    assert sum(float(decision["waited_ms"]) > 0 for decision in decisions) > COUNT / 2
+
+
+def test_all_wait_at_the_end(server: NameServer) -> None:
+    with Daemon({}, DEFAULT_RULES, server) as daemon:
+        outcomes = sent(daemon, "slow")
+        assert all(outcome.accepted for outcome in outcomes)
+        assert max(outcome.seconds() for outcome in outcomes) < BOUND
+        decisions = daemon.wait_for_decisions(COUNT)
+    assert {decision["spf_mailfrom"] for decision in decisions} == {"pass"}
+
+
+@pytest.mark.parametrize("count", [3, 8])
+def test_a_few_wait(server: NameServer, count: int) -> None:
+    """As many as libmilter has threads at first, and a few more: nobody is left over when all threads wait."""
+    with Daemon({}, STRICT, server) as daemon:
+        outcomes = sent(daemon, "late", count)
+        assert all(outcome.accepted for outcome in outcomes)
+        assert max(outcome.seconds() for outcome in outcomes) < BOUND
+
+
+def test_the_healthy_do_not_wait_for_the_others(server: NameServer) -> None:
+    """Clients in good order are answered, one by one and many at once, before the first of those is whose DNS is dead."""
+    answered: list[float] = []
+
+    def hole(number: int) -> None:
+        deliver(daemon.spec, timeout=30, **message("hole", number))
+        answered.append(time.monotonic())
+
+    with Daemon({"milter": {"deadline": 6.0}, "dns": {"timeout": 20.0}}, STRICT, server) as daemon:
+        holes = [threading.Thread(target=hole, args=[number], daemon=True) for number in range(COUNT)]
+        server.queries.reset()
+        for thread in holes:
+            thread.start()
+        until(lambda: server.queries.unanswered >= COUNT)
+        healthy = [deliver(daemon.spec, **message("good", number)) for number in range(20)]
+        healthy += sent(daemon, "good", 20)
+        ended = time.monotonic()
+        for thread in holes:
+            thread.join(30)
+        assert len(answered) == COUNT
+        assert all(outcome.accepted for outcome in healthy)
+        assert ended < min(answered)
+        assert max(outcome.seconds() for outcome in healthy) < PROMPT
+        assert max(answered) - min(answered) < BOUND
+
+
+def test_idle_connections_cost_nobody_anything(server: NameServer) -> None:
+    with Daemon({}, STRICT, server) as daemon, ExitStack() as idle:
+        dialogues = [idle.enter_context(Conversation(daemon.spec)) for _ in range(2 * COUNT)]
+        for number, dialogue in enumerate(dialogues):
+            about = message("good", number % COUNT)
+            dialogue.connect("x", about["client"].address)
+            dialogue.helo(about["helo"])
+        outcomes = [deliver(daemon.spec, **message("good", number)) for number in range(10)] + sent(daemon, "late", 20)
+        assert all(outcome.accepted for outcome in outcomes)
+        assert max(outcome.seconds() for outcome in outcomes) < BOUND
+        for dialogue in dialogues:
+            assert dialogue.mail("a@dm0.good.example").goes_on
+            assert dialogue.rcpt("b@rcpt.example").goes_on
+            assert dialogue.end().reply.goes_on
+        assert len(daemon.wait_for_decisions(2 * COUNT + 30)) == 2 * COUNT + 30

@@ -1,0 +1,131 @@
+"""The same facts by the network as without it, cold, warm, and with nothing remembered; and what the running milter makes of them.
+
+The rest of it, faster and in any order, is in tests/unit/test_differential.py.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from rdns_milter.config import BUILT_IN, Config, parse
+from rdns_milter.endpoints import Endpoint
+from rdns_milter.engine import Engine
+from rdns_milter.sample import sample
+from tests.kit import suite
+from tests.kit.client import Client
+from tests.kit.daemon import Daemon
+from tests.kit.mta import Outcome
+from tests.kit.nameserver import NameServer
+from tests.kit.scene import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LATE, LIAR, NAMELESS, POOL, TROUBLED, ZONE
+from tests.kit.suite import SuiteCase
+from tests.kit.zone import Zone
+from tests.kit.zoneresolver import Facts, Message, Stage, begin, found
+
+SCENARIOS = {name: list(cases) for name, cases in itertools.groupby(suite.cases(), lambda case: case.scenario)}
+CONFIG = Config()
+PATIENCE = 20.0
+COSTS = ("queries", "cached", "dns_ms", "waited_ms")
+DEFAULT_RULES = "\n\n".join(parse(sample(), BUILT_IN).rules)
+
+
+def facts(engine: Engine, config: Config, messages: Sequence[Message]) -> list[Facts]:
+    """What is found about the messages, one after the other."""
+    results = []
+    for message in messages:
+        pendings = begin(engine.finder, message, config)
+        for pending in pendings:
+            settled = threading.Event()
+            pending.listen(settled.set)
+            assert settled.wait(PATIENCE)
+        results.append(found(pendings))
+    return results
+
+
+def broken(where: str, error: BaseException) -> None:
+    """No check may break."""
+    raise AssertionError(where) from error
+
+
+def by_network(zone: Zone, entries: int, messages: Sequence[Message]) -> tuple[list[Facts], list[Facts], int]:
+    """What a worker's engine finds at first and then again, and how many questions the second time sends."""
+    config = replace(CONFIG, dns=replace(CONFIG.dns, cache_entries=entries))
+    with NameServer(zone) as server, Engine(config, [Endpoint(*server.address)], broken) as engine:
+        first = facts(engine, config, messages)
+        server.queries.reset()
+        return first, facts(engine, config, messages), len(server.queries)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_suite(scenario: str) -> None:
+    cases: list[SuiteCase] = SCENARIOS[scenario]
+    zone = Zone.from_suite(cases[0].zonedata)
+    messages = [Message(case.client, case.helo, case.mailfrom) for case in cases]
+    expected = []
+    for message in messages:
+        with Stage(zone, entries=0) as stage:
+            expected += stage.facts(message)
+    for entries in (0, CONFIG.dns.cache_entries):
+        cold, warm, asked = by_network(zone, entries, messages)
+        assert cold == expected
+        assert warm == expected
+        assert (asked == 0) == bool(entries)
+
+
+# The running milter
+
+MESSAGES = {
+    "good": (GOOD, GOOD_HELO, GOOD_FROM),
+    "good, IPv6": (GOOD6, "mail6.good.example", GOOD_FROM),
+    "null sender": (GOOD, GOOD_HELO, "<>"),
+    "liar": (LIAR, "mx.liar.example", "a@liar.example"),
+    "nobody": (NAMELESS, "nosuch.example", "a@nobody.example"),
+    "pool": (POOL, "pool", "a@broken.example"),
+    "strict": (POOL, "[192.0.2.9]", "a@strict.example"),
+    "trouble": (TROUBLED, "mail.trouble.example", "a@trouble.example"),
+    "late": (LATE, "mail.late.example", "a@late.example"),
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NameServer]:
+    with NameServer(Zone(ZONE)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def remembering(server: NameServer) -> Iterator[Daemon]:
+    with Daemon({"headers": {"received_spf": True}}, DEFAULT_RULES, server) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def forgetful(server: NameServer) -> Iterator[Daemon]:
+    config = {"headers": {"received_spf": True}, "dns": {"cache_entries": 0}}
+    with Daemon(config, DEFAULT_RULES, server) as running:
+        yield running
+
+
+def judged(daemon: Daemon, client: Client, helo: str, mailfrom: str) -> tuple[Outcome, dict[str, str], dict[str, str]]:
+    """What became of a message; the line in the log without its costs, and these."""
+    outcome, (decision,) = daemon.judge(client=client, helo=helo, mailfrom=mailfrom)
+    return outcome, decision, {cost: decision.pop(cost) for cost in COSTS}
+
+
+@pytest.mark.parametrize(("client", "helo", "mailfrom"), MESSAGES.values(), ids=MESSAGES)
+def test_the_milter_says_the_same_cold_and_warm(
+    remembering: Daemon, forgetful: Daemon, client: Client, helo: str, mailfrom: str
+) -> None:
+    expected, line, _ = judged(forgetful, client, helo, mailfrom)
+    for daemon in (forgetful, remembering, remembering):
+        outcome, decision, costs = judged(daemon, client, helo, mailfrom)
+        assert decision == line
+        assert [step.reply for step in outcome.steps] == [step.reply for step in expected.steps]
+        assert outcome.changes == expected.changes
+    if client is not TROUBLED:  # trouble is not a finding: it is looked up again, though DNS is not asked again
+        assert costs == dict.fromkeys(COSTS, "0")
+    assert int(costs["queries"]) == int(costs["cached"])

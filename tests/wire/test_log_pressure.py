@@ -1,0 +1,234 @@
+"""The log under pressure, with real sockets and pipes: missing, full, slow, closed and opened again. Nobody waits for it, the
+order is kept, and what is lost is counted. The sink alone: tests.unit.test_sink."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rdns_milter.log import MAX_LINE, parse
+from rdns_milter.sink import MAX_BACKLOG, Sink, Stderr, Syslog
+from tests.kit.daemon import ROOT, Daemon, environment, until
+from tests.kit.endpoint import connected
+from tests.kit.mta import deliver
+
+PATIENCE = 20.0
+LINES = [f"action=accept number={number} {'x' * 600}" for number in range(20_000)]
+
+
+class LogDaemon:
+    """What stands for syslogd: a datagram socket at a path; `read` what has come, `close` as a restart does."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.open()
+
+    def open(self) -> None:
+        """Bind anew."""
+        self.path.unlink(missing_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.path))
+        self.socket.settimeout(PATIENCE)
+
+    def read(self, count: int = 1) -> list[str]:
+        """So many datagrams, as texts without priority and tag."""
+        texts = [self.socket.recv(65536).decode() for _ in range(count)]
+        assert all(text.startswith(f"<22>rdns-milter[{os.getpid()}]: ") for text in texts)
+        return [text.partition(": ")[2] for text in texts]
+
+    def rest(self) -> list[str]:
+        """All that comes until it is quiet."""
+        found = []
+        while select.select([self.socket], [], [], 0.3)[0]:
+            found += self.read()
+        return found
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[LogDaemon]:
+    running = LogDaemon(tmp_path / "log")
+    yield running
+    running.socket.close()
+
+
+def write_all(sink: Sink, lines: list[str]) -> float:
+    """The seconds that it takes."""
+    began = time.monotonic()
+    for line in lines:
+        sink.write(line)
+    return time.monotonic() - began
+
+
+def test_missing(tmp_path: Path) -> None:
+    sink = Sink(Syslog("rdns-milter", str(tmp_path / "nothing")))
+    assert write_all(sink, LINES) < PATIENCE
+    assert sink.dropped == len(LINES) - MAX_BACKLOG
+    came_late = LogDaemon(tmp_path / "nothing")
+    assert came_late.read(MAX_BACKLOG) == LINES[:MAX_BACKLOG]
+    came_late.socket.close()
+
+
+def test_full(daemon: LogDaemon) -> None:
+    sink = Sink(Syslog("rdns-milter", str(daemon.path)))
+    assert write_all(sink, LINES) < PATIENCE
+    kept = len(LINES) - sink.dropped
+    assert kept >= MAX_BACKLOG
+    assert daemon.read(kept) == LINES[:kept]
+    assert daemon.rest() == []
+
+
+def test_slow(daemon: LogDaemon) -> None:
+    """Fewer lines than may wait: none is lost."""
+    sink = Sink(Syslog("rdns-milter", str(daemon.path)))
+    read: list[str] = []
+
+    def reader() -> None:
+        while len(read) < 8000:
+            read.extend(daemon.read())
+            if len(read) % 100 == 0:
+                time.sleep(0.005)
+
+    thread = threading.Thread(target=reader)
+    thread.start()
+    write_all(sink, LINES[:8000])
+    thread.join(PATIENCE)
+    assert read == LINES[:8000]
+    assert sink.dropped == 0
+
+
+def test_closed_and_opened_again(daemon: LogDaemon) -> None:
+    """As a log daemon does that is restarted: no line is lost but those that it had taken and not read."""
+    sink = Sink(Syslog("rdns-milter", str(daemon.path)))
+    write_all(sink, LINES[:5])
+    assert daemon.read(5) == LINES[:5]
+    daemon.socket.close()
+    write_all(sink, LINES[5:20])
+    daemon.open()
+    write_all(sink, LINES[20:25])
+    assert daemon.read(20) == LINES[5:25]
+    daemon.socket.close()
+    daemon.open()  # between two lines: the next one finds the new socket
+    write_all(sink, LINES[25:30])
+    assert daemon.read(5) == LINES[25:30]
+    assert sink.dropped == 0
+
+
+def test_notices_have_another_priority(daemon: LogDaemon) -> None:
+    sink = Sink(Syslog("rdns-milter", str(daemon.path)))
+    for level in ("err", "warning", "notice", "info"):
+        sink.write("text", level)
+    assert [daemon.socket.recv(100)[:4] for _ in range(4)] == [b"<19>", b"<20>", b"<21>", b"<22>"]
+
+
+def test_longer_than_a_datagram(daemon: LogDaemon) -> None:
+    sink = Sink(Syslog("rdns-milter", str(daemon.path)))
+    sink.write("x" * 1_000_000)
+    sink.write("next")
+    assert daemon.read(2)[1] == "next"
+
+
+# Standard error
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    reading, writing = os.pipe()
+    yield reading, writing
+    os.close(reading)
+    os.close(writing)
+
+
+def read_lines(reading: int, count: int) -> list[str]:
+    """So many lines of a pipe."""
+    data = b""
+    while data.count(b"\n") < count:
+        assert select.select([reading], [], [], PATIENCE)[0]
+        data += os.read(reading, 65536)
+    return data.decode().split("\n")[:-1]
+
+
+def test_full_pipe(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    sink = Sink(Stderr("rdns-milter", writing))
+    assert write_all(sink, LINES) < PATIENCE
+    kept = len(LINES) - sink.dropped
+    assert kept >= MAX_BACKLOG
+    assert read_lines(reading, kept) == LINES[:kept]
+
+
+def test_full_pipe_of_several_processes(pipe: tuple[int, int]) -> None:
+    """What is free for one may be taken by the other before he writes: still nobody waits."""
+    reading, writing = pipe
+    sinks = [Sink(Stderr("rdns-milter", writing)) for _ in range(8)]
+    threads = [threading.Thread(target=write_all, args=(sink, LINES[:2000]), daemon=True) for sink in sinks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert not any(thread.is_alive() for thread in threads)
+    lines = read_lines(reading, 8 * 2000)
+    assert sorted(lines) == sorted(LINES[:2000] * 8)
+    assert os.get_blocking(writing)  # others may share it
+
+
+def test_pipe_that_nobody_will_read(pipe: tuple[int, int]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    sink = Sink(Stderr("rdns-milter", writing))
+    assert write_all(sink, LINES) < PATIENCE
+    assert sink.dropped == len(LINES) - MAX_BACKLOG
+    os.close(writing)
+
+
+def test_lines_longer_than_a_pipe_takes_at_once(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    sink = Sink(Stderr("rdns-milter", writing))
+    for level in ("err", "info"):
+        sink.write("x" * 100_000, level)
+    sink.write("next")
+    lines = read_lines(reading, 3)
+    assert lines[2] == "next"
+    assert all(len(line) <= MAX_LINE for line in lines)
+
+
+def test_service_with_a_log_that_nobody_reads() -> None:
+    """Mail is answered while standard error is full, the service ends when told, and each line that came is whole."""
+    daemon = Daemon({"milter": {"deadline": 2.0}}, [])
+    command = [sys.executable, "-m", "rdns_milter", "run", "-c", str(daemon.path)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        daemon.process = process
+        assert process.stderr is not None
+        until(lambda: _listens(daemon.spec))
+        for _ in range(300):
+            assert deliver(daemon.spec, macros={"auth_authen": "joe"}, rcpts=["b" * 900 + "@rcpt.example"]).accepted
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        text = process.stderr.read().decode()
+        assert process.wait(PATIENCE) == 0
+    daemon.stop()
+    lines = text.split("\n")[:-1]
+    decisions = [line for line in lines if parse(line)]
+    assert len(decisions) == 300
+    assert all(re.fullmatch("[ -~]+", line) for line in lines)
+
+
+def _listens(spec: str) -> bool:
+    try:
+        connected(spec).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,145 @@
+"""What /healthz says of a milter that plays dead in one way or another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from rdns_milter.endpoints import Listener
+from rdns_milter.exposition import Exposition
+from rdns_milter.ledger import LATELY, Ledger
+from rdns_milter.metrics import Meter
+from rdns_milter.pulse import trouble
+from rdns_milter.scrape import Scrape
+from tests.kit.endpoint import free_port
+
+PATIENCE = 0.3
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+NEGOTIATION = b"\x00\x00\x00\x0dO"
+REST = 12  # octets of a negotiation behind that
+
+
+def ledger(*silent: float) -> Ledger:
+    """Of workers that gave their last sign of life so many seconds ago."""
+    made = Ledger(len(silent))
+    for number, seconds in enumerate(silent):
+        Meter(made, number).alive(time.monotonic() - seconds)
+    return made
+
+
+@contextlib.asynccontextmanager
+async def milter(handler: Handler, path: str = "") -> AsyncIterator[Listener]:
+    """A socket at which the handler plays the milter."""
+
+    async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, EOFError):
+            await handler(reader, writer)
+        writer.close()
+
+    if path:
+        server = await asyncio.start_unix_server(guarded, path)
+        place = Listener("unix", path=path)
+    else:
+        server = await asyncio.start_server(guarded, "127.0.0.1", 0)
+        place = Listener("inet", "127.0.0.1", server.sockets[0].getsockname()[1])
+    async with server:
+        yield place
+
+
+def asked(handler: Handler, path: str = "", memory: Ledger | None = None) -> str:
+    """What is wrong with that one."""
+
+    async def run() -> str:
+        async with milter(handler, path) as place:
+            return await trouble(place, memory or ledger(0.0), PATIENCE)
+
+    return asyncio.run(run())
+
+
+async def well(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers a negotiation as it should be; then waits for QUIT."""
+    assert await reader.readexactly(len(NEGOTIATION)) == NEGOTIATION
+    options = await reader.readexactly(REST)
+    writer.write(NEGOTIATION + options)
+    assert await reader.readexactly(5) == b"\x00\x00\x00\x01Q"
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Says nothing at all."""
+    await reader.read()
+
+
+async def curt(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Hangs up."""
+    await reader.readexactly(1)
+
+
+async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Is a mail server."""
+    writer.write(b"220 mx.example.com ESMTP\r\n")
+    await reader.read()
+
+
+async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Takes its time."""
+    for octet in NEGOTIATION:
+        writer.write(bytes((octet,)))
+        await asyncio.sleep(PATIENCE / 2)
+
+
+@pytest.mark.parametrize("family", ["inet", "unix"])
+def test_a_milter_that_answers(family: str, tmp_path: Path) -> None:
+    assert asked(well, str(tmp_path / "socket") if family == "unix" else "") == ""
+
+
+@pytest.mark.parametrize("handler", [silent, dripping])
+def test_a_milter_that_hangs(handler: Handler) -> None:
+    assert asked(handler).startswith("no answer to a negotiation at inet:")
+    assert asked(handler).endswith(f" within {PATIENCE} seconds")
+
+
+def test_a_milter_that_hangs_up() -> None:
+    assert asked(curt).startswith("no negotiation at inet:")
+
+
+def test_something_else_in_its_place() -> None:
+    assert asked(other).startswith("what answers at inet:")
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    for place in (Listener("inet", "127.0.0.1", free_port()), Listener("unix", path=str(tmp_path / "socket"))):
+        assert asyncio.run(trouble(place, ledger(0.0), PATIENCE)).startswith(f"no negotiation at {place}: ")
+
+
+def test_an_event_loop_that_hangs() -> None:
+    """Though the socket answers."""
+    assert asked(well, memory=ledger(0.0, LATELY - 1, 0.5)) == ""
+    wrong = asked(well, memory=ledger(0.0, LATELY + 1.5, 0.0))
+    assert wrong.startswith("the event loop of worker 1 has given no sign of life for ")
+    assert asked(well, memory=Ledger(2)) == "worker 0 has not begun yet"
+
+
+def test_however_many_ask_the_milter_is_asked_once() -> None:
+    negotiations = 0
+    bugs: list[Exception] = []
+
+    async def counted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal negotiations
+        negotiations += 1
+        await well(reader, writer)
+
+    async def run() -> None:
+        async with milter(counted) as place:
+            memory = ledger(0.0)
+            exposition = Exposition(memory, time.monotonic, 0.0)
+            scrape = Scrape(exposition, memory, place, bugs.append)
+            pages = await asyncio.gather(*(scrape._pages[b"/healthz"].get() for _ in range(100)))
+            assert {page.status for page in pages} == {200}
+
+    asyncio.run(run())
+    assert (negotiations, bugs) == (1, [])

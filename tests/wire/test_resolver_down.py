@@ -1,0 +1,239 @@
+"""The resolver falls silent, closes its port, comes back: noticed, said once, survived. Senders' dead zones are none of this."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.kit.client import Client
+from tests.kit.daemon import Daemon, until
+from tests.kit.mta import Outcome, burst, deliver
+from tests.kit.nameserver import NameServer
+from tests.kit.zone import Zone
+
+# 192.0.2.N is a proper host, known to DNS by its name; nobody answers for 198.51.100.0/24 and silent.example.
+PROPER = "".join(
+    f"192.0.2.{n} PTR h{n}.example\nh{n}.example A 192.0.2.{n}\nh{n}.example TXT v=spf1 a -all\n" for n in range(1, 255)
+)
+DEAD = "*.100.51.198.in-addr.arpa SILENT\n*.silent.example SILENT\n"
+QUICK: dict[str, dict[str, Any]] = {"milter": {"deadline": 1.0}, "dns": {"timeout": 0.3, "tries": 1}}
+# The strictest there can be: whatever is not known to be good is refused, for good if the code lets it.
+STRICT: list[dict[str, Any]] = [{"name": "strict", "unless": {"iprev": "pass"}, "action": "reject"}]
+FACTS = ("iprev", "helo", "spf_helo", "spf_mailfrom")
+SILENT, BACK = "does not answer", "answers again"
+
+
+@pytest.fixture
+def server() -> Iterator[NameServer]:
+    with NameServer(Zone(PROPER + DEAD)) as running:
+        yield running
+
+
+def proper(n: int) -> dict[str, Any]:
+    """A message from a proper host."""
+    return {"client": Client(f"192.0.2.{n}"), "helo": f"h{n}.example", "mailfrom": f"a@h{n}.example"}
+
+
+def dead(n: int) -> dict[str, Any]:
+    """A message of which nothing can be found out."""
+    name = f"h{n}.silent.example"
+    return {"client": Client(f"198.51.100.{n}"), "helo": name, "mailfrom": f"a@{name}"}
+
+
+def said(daemon: Daemon, what: str) -> list[str]:
+    """The lines of the log that say so."""
+    return [line for line in daemon.notices() if what in line]
+
+
+def outage(daemon: Daemon, numbers: Iterator[int], at_once: int = 3) -> list[Outcome]:
+    """Messages from other hosts each time, so many at once, until all of these were judged without DNS, and the log says why."""
+    outcomes: list[Outcome] = []
+
+    def judged_without() -> bool:
+        known = len(daemon.decisions())
+        new = burst([partial(deliver, daemon.spec, **proper(next(numbers))) for _ in range(at_once)])
+        outcomes.extend(new)
+        decisions = daemon.wait_for_decisions(known + at_once)[known:]
+        return all(line["iprev_reason"] == "resolver-down" for line in decisions)
+
+    until(judged_without)
+    until(lambda: said(daemon, SILENT))
+    return outcomes
+
+
+def test_the_resolver_falls_silent_and_comes_back(server: NameServer) -> None:
+    numbers = itertools.count(1)
+    with Daemon(QUICK, STRICT, server, workers=2) as daemon:
+        for _ in range(6):
+            assert daemon.judge(**proper(next(numbers)))[0].accepted
+        server.pause()
+        # Which worker is asked is the kernel's choice: so many in a row say that both have found out.
+        outcomes = outage(daemon, numbers, 12)
+        assert {outcome.verdict.code for outcome in outcomes} == {451}
+        outcome, (decision,) = daemon.judge(**proper(next(numbers)))
+        assert {decision[fact] for fact in FACTS} == {"temperror"}
+        # At once: whoever waits for nothing is told in less time than a single query would be given.
+        assert outcome.verdict.code == 451
+        assert outcome.seconds() < 0.3
+        assert float(decision["waited_ms"]) < 100
+        until(lambda: daemon.judge(**proper(1))[0].accepted)  # what a worker knows already stays known
+        server.queries.reset()
+        time.sleep(2.5)
+        assert 2 <= len(server.queries) <= 2 * 3  # one probe a second for each worker
+        server.resume()
+        resumed = time.monotonic()
+        until(lambda: daemon.judge(**proper(next(numbers)))[0].accepted)
+        until(lambda: said(daemon, BACK))
+        assert reasons(daemon, [proper(next(numbers)) for _ in range(12)]) == {"confirmed"}
+        assert time.monotonic() - resumed < 5
+        (silent,), (back,) = said(daemon, SILENT), said(daemon, BACK)
+        assert f"name server {server.hostport} {SILENT}" in silent
+        assert "temperror, resolver-down" in silent
+        assert f"name server {server.hostport} {BACK}" in back
+        server.queries.reset()
+        time.sleep(1.2)
+        assert len(server.queries) == 0  # nobody probes a server that is there
+
+
+def reasons(daemon: Daemon, messages: list[dict[str, Any]]) -> set[str]:
+    """What the log says of their reverse names, one message after the other."""
+    return {daemon.judge(**message)[1][0]["iprev_reason"] for message in messages}
+
+
+def test_the_port_is_closed_and_then_it_is_silent(server: NameServer) -> None:
+    """Two outages, one after the other: each is said, and each ends."""
+    numbers = itertools.count(1)
+    with Daemon(QUICK, STRICT, server) as daemon:
+        for times, (begin, end) in enumerate(((server.stop, server.start), (server.pause, server.resume)), 1):
+            assert daemon.judge(**proper(next(numbers)))[0].accepted
+            begin()
+            assert {outcome.verdict.code for outcome in outage(daemon, numbers)} == {451}
+            end()
+            until(lambda times=times: len(said(daemon, BACK)) == times)  # type: ignore[misc]
+            assert len(said(daemon, SILENT)) == times
+        assert daemon.judge(**proper(next(numbers)))[0].accepted
+
+
+def test_it_was_never_there(server: NameServer) -> None:
+    """Nothing has ever been answered, and a worker dies meanwhile: its successor finds out by itself."""
+    numbers = itertools.count(1)
+    server.pause()
+    with Daemon(QUICK, STRICT, server) as daemon:
+        outcomes = burst([partial(deliver, daemon.spec, **proper(next(numbers))) for _ in range(40)])
+        assert {outcome.verdict.code for outcome in (*outcomes, *outage(daemon, numbers))} == {451}
+        (worker,) = daemon.workers()
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: daemon.workers() not in ([], [worker]))
+        outage(daemon, numbers)
+        server.resume()
+        until(lambda: said(daemon, BACK))
+        until(lambda: daemon.judge(**proper(next(numbers)))[0].accepted)
+        assert len(said(daemon, BACK)) == 1
+
+
+# Dead zones of senders
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_dead_zones_are_no_outage(server: NameServer, warm: bool) -> None:
+    """Whether other names are asked for meanwhile, or are all in memory."""
+    numbers, dead_numbers = itertools.cycle(range(1, 5)) if warm else itertools.count(1), itertools.count(1)
+    with Daemon(QUICK, STRICT, server) as daemon:
+        for n in range(1, 5):
+            assert daemon.judge(**proper(n))[0].accepted
+        for _ in range(4):
+            outcomes = burst(
+                [partial(deliver, daemon.spec, **dead(next(dead_numbers))) for _ in range(15)]
+                + [partial(deliver, daemon.spec, **proper(next(numbers))) for _ in range(4)]
+            )
+            assert {outcome.verdict.code for outcome in outcomes[:15]} == {451}
+            assert all(outcome.accepted for outcome in outcomes[15:])
+        decisions = daemon.wait_for_decisions(4 * 19 + 4)
+        assert {line["iprev_reason"] for line in decisions} <= {"timeout", "deadline", "confirmed"}
+        assert said(daemon, SILENT) == []
+
+
+def test_a_zone_that_dies_after_it_has_answered(server: NameServer) -> None:
+    """The only names that were asked for are the sender's, so that the probes are his, too; he lets them die."""
+    evil = "".join(f"203.0.113.{n} PTR e{n}.evil.example\ne{n}.evil.example A 203.0.113.{n}\n" for n in range(1, 30))
+
+    def bad(n: int) -> dict[str, Any]:
+        return {"client": Client(f"203.0.113.{n}"), "helo": f"e{n}.evil.example", "mailfrom": f"a@e{n}.evil.example"}
+
+    server.zone = Zone(evil)
+    with Daemon(QUICK, STRICT, server) as daemon:
+        for n in range(1, 10):
+            assert daemon.judge(**bad(n))[0].accepted
+        server.zone = Zone(f"*.113.0.203.in-addr.arpa SILENT\n*.evil.example SILENT\n{PROPER}")
+        for start in (10, 16, 22):
+            outcomes = burst([partial(deliver, daemon.spec, **bad(n)) for n in range(start, start + 6)])
+            assert {outcome.verdict.code for outcome in outcomes} == {451}
+        assert said(daemon, SILENT) == []
+        assert daemon.judge(**proper(1))[0].accepted
+
+
+# Several name servers
+
+
+@pytest.mark.parametrize("how", ["silent", "closed"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_dead_one_is_passed_over(server: NameServer, how: str, first: bool) -> None:
+    numbers = itertools.count(1)
+    with NameServer(Zone(PROPER)) as other:
+        servers = [other.hostport, server.hostport] if first else [server.hostport, other.hostport]
+        config = QUICK | {"dns": QUICK["dns"] | {"nameservers": servers}, "milter": {"deadline": 6.0}}
+        with Daemon(config, STRICT) as daemon:
+            if how == "silent":
+                other.pause()
+            else:
+                other.stop()
+
+            def passed_over() -> bool:
+                # The living one may be asked first, and then nobody misses the other.
+                return bool(said(daemon, SILENT)) or (not first and next(numbers) > 20)
+
+            until(lambda: daemon.judge(**proper(next(numbers)))[0].accepted and passed_over())
+            decisions = daemon.decisions()
+            assert {line["iprev_reason"] for line in decisions} == {"confirmed"}
+            if not first:
+                assert said(daemon, SILENT) == []
+                return
+            (line,) = said(daemon, SILENT)
+            assert f"name server {other.hostport} {SILENT}" in line
+            assert line.endswith("the others are asked instead")
+            outcome, (decision,) = daemon.judge(**proper(next(numbers)))
+            assert outcome.accepted
+            assert outcome.seconds() < 0.4
+            if how == "silent":
+                other.resume()
+            else:
+                other.start()
+            until(lambda: said(daemon, BACK))
+            other.queries.reset()
+            assert daemon.judge(**proper(next(numbers)))[0].accepted
+            assert len(other.queries) >= 2  # it is asked again
+
+
+def test_all_of_them_are_dead(server: NameServer) -> None:
+    numbers = itertools.count(1)
+    with NameServer(Zone(PROPER)) as other:
+        config = QUICK | {"dns": QUICK["dns"] | {"nameservers": [other.hostport, server.hostport]}}
+        with Daemon(config, STRICT, workers=2) as daemon:
+            server.pause()
+            other.stop()
+            assert {outcome.verdict.code for outcome in outage(daemon, numbers, 12)} == {451}
+            lines = until(lambda: len(said(daemon, SILENT)) > 1 and said(daemon, SILENT))
+            assert len(lines) == 2
+            assert lines[0].endswith("the others are asked instead")
+            assert "temperror, resolver-down" in lines[1]
+            server.resume()
+            until(lambda: said(daemon, BACK))
+            until(lambda: daemon.judge(**proper(next(numbers)))[0].accepted)
+            assert reasons(daemon, [proper(next(numbers)) for _ in range(6)]) == {"confirmed"}
