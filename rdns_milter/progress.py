@@ -5,7 +5,8 @@ On standard error, so that what is printed can go elsewhere; gone when the work 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -13,6 +14,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from .logs import Logs
 
 _EVERY = 4096  # lines
+
+Thing = TypeVar("Thing")
 
 
 def reading(logs: Logs, console: Console) -> Iterator[str]:
@@ -27,3 +30,16 @@ def reading(logs: Logs, console: Console) -> Iterator[str]:
             if count % _EVERY == 0:
                 progress.update(task, completed=logs.position, lines=f"{count:,}")
             yield line
+
+
+def counting(things: Iterable[Thing], total: int, what: str, console: Console) -> Iterator[Thing]:
+    """The things one by one; meanwhile, on a terminal, how many of them are done, and what is done to them."""
+    if not console.is_terminal:
+        yield from things
+        return
+    columns = (TextColumn("[dim]{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        for thing in things:
+            progress.advance(task)
+            yield thing

@@ -39,6 +39,18 @@ class Movement:
         self.clients.add(fields.get("client", ""), 1, example)
         self.senders.add(sender_domain(fields.get("mailfrom", "")), 1, example)
 
+    def as_dict(self, most: int) -> dict[str, Any]:
+        """For programs, with so many clients and senders."""
+
+        def entries(top: list[Entry[str]]) -> list[dict[str, Any]]:
+            return [{"name": entry.name, "count": entry.count, "example": entry.example} for entry in top]
+
+        return {
+            "count": self.count,
+            "clients": entries(self.clients.top(most)),
+            "senders": entries(self.senders.top(most)),
+        }
+
 
 def sender_domain(path: str) -> str:
     """By what senders are counted: the domain of the address, `<>` for bounces, the whole of one without a domain."""
@@ -76,10 +88,11 @@ class Replay:
         self.cut += "reply" not in fields
         self.observed += fields.get("mode") == OBSERVE
         self.exempt += self.judge.was_exempt(fields)
-        recipients = rcpts_of(fields) or ("",)
+        recipients = rcpts_of(fields)
         self.unnamed += _unnamed(fields, len(recipients))
-        for recipient in recipients:
-            verdict = self.judge.verdict(fields, recipient)
+        nobody = not recipients and "rcpt" in self.judge.asks  # cut off, or there was no room for one
+        for recipient in recipients or ("",):
+            verdict = None if nobody else self.judge.verdict(fields, recipient)
             if verdict is None:
                 self.uncertain += 1
                 self.lacking.update(self.judge.asks - fields.keys())
@@ -195,19 +208,8 @@ def as_dict(replay: Replay, most: int, troubles: Sequence[str] = ()) -> dict[str
         ],
         "rules": [{"rule": rule, "action": action, "count": n} for (rule, action), n in replay.rules.most_common()],
         "shadow": [{"rule": rule, "would": action, "count": n} for (rule, action), n in replay.shadows.most_common()],
-        "newly_refused": _movement(replay.refused, most),
-        "newly_let_in": _movement(replay.admitted, most),
+        "newly_refused": replay.refused.as_dict(most),
+        "newly_let_in": replay.admitted.as_dict(most),
         "policies": [{"policy": entry.name, "lines": entry.count} for entry in replay.policies.top(most)],
         "warnings": [*warnings(replay), *troubles],
-    }
-
-
-def _movement(movement: Movement, most: int) -> dict[str, Any]:
-    def entries(top: list[Entry[str]]) -> list[dict[str, Any]]:
-        return [{"name": entry.name, "count": entry.count, "example": entry.example} for entry in top]
-
-    return {
-        "count": movement.count,
-        "clients": entries(movement.clients.top(most)),
-        "senders": entries(movement.senders.top(most)),
     }

@@ -6,8 +6,9 @@ Judges and counts nothing. What comes from the log is escaped: for the terminal,
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from typing import TextIO
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -29,16 +30,13 @@ def show(replay: Replay, title: str, most: int, troubles: Sequence[str], console
     lines, decisions, verdicts = map(number, (replay.lines, replay.decisions, replay.verdicts))
     console.print(f"  {lines} lines, {decisions} decisions, {verdicts} verdicts", soft_wrap=True)
     _show_summary(replay, console)
-    _show_matrix(replay, console)
+    show_matrix(replay.matrix, (ACTIONS, ACTIONS), console)
     _show_changes(replay, most, console)
-    _show_rules(replay, console)
+    show_rules(replay.rules, replay.verdicts, console)
+    _show_shadows(replay, console)
     for name, movement in (("refused or deferred", replay.refused), ("let in", replay.admitted)):
-        _show_movement(f"Newly {name}", movement, most, console)
-    notes = (*warnings(replay), *troubles)
-    if notes:
-        heading(console, "Warnings")
-        for note in notes:
-            console.print(Text(f"  - {plain(note)}", style="yellow"), soft_wrap=True)
+        show_movement(f"Newly {name}", movement, most, console)
+    show_warnings((*warnings(replay), *troubles), console)
 
 
 def _show_summary(replay: Replay, console: Console) -> None:
@@ -59,21 +57,24 @@ def _show_summary(replay: Replay, console: Console) -> None:
         )
 
 
-def _show_matrix(replay: Replay, console: Console) -> None:
-    was = [action for action in ACTIONS if any(replay.matrix[action, other] for other in ACTIONS)]
-    would = [action for action in ACTIONS if any(replay.matrix[other, action] for other in ACTIONS)]
+def show_matrix(
+    matrix: Mapping[tuple[str, str], int], words: tuple[Sequence[str], Sequence[str]], console: Console
+) -> None:
+    """What was, by line, and what would be, by column; `words`: those of both, of which only what occurs is shown."""
+    was = [each for each in words[0] if any(matrix.get((each, other)) for other in words[1])]
+    would = [each for each in words[1] if any(matrix.get((other, each)) for other in words[0])]
     if not was:
         return
     heading(console, "Verdicts", "as they were, by line; as they would be, by column")
-    rows = [[word(row), *(_count(replay, row, column) for column in would)] for row in was]
+    rows = [[word(row), *(_count(matrix, row, column) for column in would)] for row in was]
     table(console, rows, heads=("", *would))
 
 
-def _count(replay: Replay, was: str, would: str) -> Text:
-    count = replay.matrix[was, would]
+def _count(matrix: Mapping[tuple[str, str], int], was: str, would: str) -> Text:
+    count = matrix.get((was, would), 0)
     if not count:
         return Text("-", style="dim")
-    return Text(number(count), style="" if was == would else "bold yellow")
+    return Text(number(count), style="" if was == would else "bold")
 
 
 def _show_changes(replay: Replay, most: int, console: Console) -> None:
@@ -88,30 +89,43 @@ def _show_changes(replay: Replay, most: int, console: Console) -> None:
     table(console, rows, left=4, heads=("was", "by rule", "would be", "by rule", "verdicts"))
 
 
-def _show_rules(replay: Replay, console: Console) -> None:
-    if replay.rules:
+def show_rules(rules: Counter[tuple[str, str]], total: int, console: Console) -> None:
+    """Rules and their actions, as they would be."""
+    if rules:
         heading(console, "By rule", "as it would be")
         rows = [
-            (plain(rule), word(action), number(count), percent(count, replay.verdicts))
-            for (rule, action), count in replay.rules.most_common()
+            (plain(rule) or "(several)", word(action), number(count), percent(count, total))
+            for (rule, action), count in rules.most_common()
         ]
         table(console, rows, left=2)
+
+
+def _show_shadows(replay: Replay, console: Console) -> None:
     if replay.shadows:
         heading(console, "Shadow rules", "what they would do if they were none")
         shadows = replay.shadows.most_common()
         table(console, [(plain(rule), word(would), number(count)) for (rule, would), count in shadows], left=2)
 
 
-def _show_movement(title: str, movement: Movement, most: int, console: Console) -> None:
+def show_movement(title: str, movement: Movement, most: int, console: Console) -> None:
+    """The clients and sender domains that change sides most often, with a line for example."""
     for name, entries in (("clients", movement.clients.top(most)), ("sender domains", movement.senders.top(most))):
         if not entries:
             continue
         heading(
-            console, f"{title}: {name}", f"{number(len(entries))} most frequent of {number(movement.count)} verdicts"
+            console, f"{title}: {name}", f"{number(len(entries))} most frequent, of {number(movement.count)} verdicts"
         )
         for entry in entries:
             text = Text(f"  {number(entry.count):>8}  {plain(entry.name) or '(none)'}")
             console.print(text.append(f"  {_example(entry.example)}", style="dim"), soft_wrap=True)
+
+
+def show_warnings(notes: Sequence[str], console: Console) -> None:
+    """What one should know, under a heading of its own."""
+    if notes:
+        heading(console, "Warnings")
+        for note in notes:
+            console.print(Text(f"  - {plain(note)}", style="yellow"), soft_wrap=True)
 
 
 def _example(line: str) -> str:
@@ -120,14 +134,16 @@ def _example(line: str) -> str:
     return plain(" ".join(f"{key}={fields[key] or '-'}" for key in _EXAMPLE_KEYS if key in fields), 300)
 
 
-def write_csv(replay: Replay, most: int, file: TextIO) -> None:
+def as_csv(replay: Replay, most: int) -> str:
     """Clients and sender domains that change sides, a row each, under CSV_HEAD."""
+    file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(CSV_HEAD)
     for direction, movement in (("refused", replay.refused), ("let-in", replay.admitted)):
         for what, top in (("client", movement.clients), ("sender", movement.senders)):
             for entry in top.top(most):
                 writer.writerow((direction, what, _cell(entry.name), entry.count, _cell(entry.example)))
+    return file.getvalue()
 
 
 def _cell(text: str) -> str:

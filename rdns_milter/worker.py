@@ -41,6 +41,7 @@ BEAT = 1.0  # seconds between two signs of life to the parent
 _AFTER_BUSY = 1.0  # seconds that connections without a message get to end by themselves
 _TAP_SECONDS = 0.2
 _MOMENT = 0.02  # seconds
+_WAKE_UP = signal.SIGUSR2  # for a thread: interrupts the system call that it is in, and nothing else
 # Seconds after which a thread that wants Python's lock gets it: a callback must not wait long for the loop's thread.
 _SWITCH = 0.001
 # Which actions (or would-be actions) each setting of log.decisions lets through.
@@ -105,9 +106,7 @@ class Worker:
             judged=meter.judged,
         )
         self._given_up = False
-        # What leaving takes is had from the start: later no descriptor may be left.
-        self._listener = socket.socket(fileno=os.dup(post.listener))
-        self._nowhere = _dead_listener()
+        self._nowhere = _dead_listener()  # had from the start: later no descriptor may be left
 
     def run(self) -> None:
         """Serve until TERM, or until the parent or libmilter is gone; then end the process."""
@@ -118,7 +117,7 @@ class Worker:
         self._callbacks.service = self._service
         self._callbacks.bug = self._bug
         with self._engine:
-            serve(self._libmilter_ended)
+            libmilter = serve(self._libmilter_ended)
             self._engine.loop.call_soon_threadsafe(self._beat)
             while not self._given_up:
                 ready, _, _ = select.select([wake, self._post.parent], [], [], BEAT)
@@ -130,7 +129,7 @@ class Worker:
                 if signal.SIGTERM in received or signal.SIGINT in received:
                     break
             if not self._given_up:
-                self._drain()
+                self._drain(libmilter)
         self._sink.flush(1.0)
         os._exit(1 if self._given_up else 0)
 
@@ -141,7 +140,7 @@ class Worker:
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         taken = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
-        for number in taken:
+        for number in (*taken, _WAKE_UP):
             signal.signal(number, lambda *_: None)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (*taken, signal.SIGCHLD))
         return reading
@@ -183,29 +182,17 @@ class Worker:
         self._service.config = config
         self._engine.adopt(config, servers)
 
-    def _drain(self) -> None:
+    def _drain(self, libmilter: threading.Thread) -> None:
         """Take no new connection, let messages under way come to their end, within the deadline."""
         os.dup2(self._nowhere.fileno(), self._post.listener)
+        # Its poll would hold the old listener for some seconds, and clients in the queue there would wait for nothing.
+        signal.pthread_kill(libmilter.ident or 0, _WAKE_UP)
         until = time.monotonic() + self._service.config.milter.deadline
         while self._callbacks.busy and time.monotonic() < until:
-            self._leave_for_a_moment()
+            time.sleep(_MOMENT)
         until = min(until, time.monotonic() + _AFTER_BUSY)
         while self._callbacks.open and time.monotonic() < until:
-            self._leave_for_a_moment()
-        self._leave_for_a_moment()
-
-    def _leave_for_a_moment(self) -> None:
-        """Wait; and if the whole service turns out to end (a signal to all of us reaches the parent as late as us), and not
-        this worker alone, leave nobody in the socket's queue."""
-        if self._listener.fileno() < 0:
             time.sleep(_MOMENT)
-            return
-        ready, _, _ = select.select([self._post.parent], [], [], _MOMENT)
-        if ready:
-            # libmilter's poll would keep the socket for some seconds, and clients in its queue would wait for nothing.
-            with suppress(OSError):
-                self._listener.shutdown(socket.SHUT_RDWR)
-            self._listener.close()
 
     def _record(self, decision: Decision) -> None:
         self._meter.decided(decision.verdict, decision.evidence)

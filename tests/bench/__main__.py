@@ -23,7 +23,7 @@ from typing import Any
 
 from tests.bench import million
 from tests.bench.peers import DEADLINE, Peer, floor, milter
-from tests.bench.scenarios import BURST, SCENARIOS, Bench, Burst, Figures, as_json, median
+from tests.bench.scenarios import BURST, SCENARIOS, Bench, Figures, as_json, median
 from tests.bench.stub import StubProcess
 from tests.bench.table import of_burst, of_scenarios
 
@@ -53,7 +53,7 @@ def everything(chosen: argparse.Namespace) -> dict[str, Any]:
         bench = Bench(stub)
         found = scenarios(chosen.rounds, chosen.seconds, peers, bench)
         print(of_scenarios(found))
-        burst: Burst = bench.burst(peers[-1], chosen.burst, deadline)
+        burst = bench.burst(peers[-1], chosen.burst, deadline)
         print(f"\n{of_burst(burst)}")
     figures: dict[str, Any] = {
         name: {peer: as_json(each) for peer, each in peers.items()} for name, peers in found.items()

@@ -48,8 +48,8 @@ _TAKEN = frozenset(b"ac")
 @dataclass(slots=True)
 class Result:
     """What a run came to. `seconds`: from the first connection to the last reply; `cpu`: seconds of CPU time that the load itself
-    took; `waits`: for each message the seconds that the milter made the MTA wait in all, sorted; `ended`: how the messages ended, by
-    what the milter said or what went wrong."""
+    took; `waits`: for each message the seconds that the milter made the MTA wait, sorted; `ended`: how the messages ended, by what
+    the milter said or what went wrong."""
 
     seconds: float = 0.0
     cpu: float = 0.0

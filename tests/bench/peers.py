@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rdns_milter.config import BUILT_IN, parse
+from rdns_milter.log import parse as parse_line
 from rdns_milter.sample import sample
 from tests.bench import process
 from tests.kit.daemon import PATIENCE, Daemon, environment, until
@@ -21,6 +22,10 @@ from tests.kit.daemon import PATIENCE, Daemon, environment, until
 FLOOR, MILTER = "floor", "rdns-milter"
 DEADLINE = 6.0
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class Died(RuntimeError):
+    """A process that is measured has ended by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,16 @@ class Peer:
 
     @property
     def cpu(self) -> float:
-        """Seconds of CPU time that it has used so far."""
-        return process.cpu_seconds(self.pids)
+        """Seconds of CPU time that it has used so far. Raises Died."""
+        try:
+            return process.cpu_seconds(self.pids)
+        except OSError as error:
+            raise Died(f"{self.name}: a process has ended amid the run: {self.notices()}") from error
+
+    def notices(self) -> list[str]:
+        """What its log says beside decisions."""
+        lines = self.log.read_text("utf-8", "replace").splitlines() if self.log else []
+        return [line for line in lines if parse_line(line) is None]
 
     @property
     def memory(self) -> float:

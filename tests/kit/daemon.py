@@ -80,7 +80,7 @@ class Daemon:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, Exception):
-            print(f"the last lines of the daemon's log:\n{self.log()[-4000:]}", file=sys.stderr)
+            print("the daemon's last notices:", *self.notices()[-20:], sep="\n", file=sys.stderr)
         self.stop()
 
     def start(self) -> Self:

@@ -18,7 +18,7 @@ from tests.kit.daemon import until
 from tests.kit.nameserver import NameServer
 
 T = TypeVar("T")
-ONCE = Limits(timeout=0.2, tries=1)
+ONCE = Limits(timeout=0.4, tries=1)
 TWICE = Limits(timeout=0.2, tries=2)
 
 ZONE = """

@@ -51,6 +51,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("journal", "logdate", "logs"),
         ("alarms", "series", "ledger", "metrics", "books", "exposition", "pulse", "scrape"),
         ("figures", "terminal"),
+        ("maillog",),
         ("toplist",),
     ),
     # 6: a connection, or yesterday's
@@ -59,12 +60,12 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("judge", "replay", "replay_text", "chart", "report_style", "report", "report_text", "report_html"),
         ("progress",),
     ),
-    # 7: libmilter
-    (("milter",),),
+    # 7: libmilter; yesterday's messages as connections
+    (("milter",), ("forecast", "forecast_text")),
     # 8: processes
     (("kicker", "listener", "notify", "privileges", "exporter", "worker", "server"),),
     # 9: the command
-    (("check", "cli", "__main__"),),
+    (("check", "command", "tuning", "cli", "__main__"),),
 )
 
 FLOOR = {module: floor for floor, groups in enumerate(FLOORS) for group in groups for module in group}
@@ -89,7 +90,7 @@ OWNERS = {
     "Milter": {"milter"},
     "milter": {"milter"},
     "prometheus_client": {"exposition"},
-    "rich": {"terminal", "progress", "replay_text", "report_text", "check", "cli"},
+    "rich": {"terminal", "progress", "replay_text", "report_text", "forecast_text", "check", "cli", "tuning"},
 }
 
 

@@ -104,7 +104,13 @@ CASES: dict[str, tuple[str, dict[str, Entry], str, str, str]] = {
         "mail.test",
     ),
     "underscore": (V4, {f"{V4} PTR": ["my_host.test"], "my_host.test A": [V4]}, "pass", "confirmed", "my_host.test"),
-    "single label that confirms": (V4, {f"{V4} PTR": ["mailhost"], "mailhost A": [V4]}, "pass", "confirmed", "mailhost"),
+    "single label that confirms": (
+        V4,
+        {f"{V4} PTR": ["mailhost"], "mailhost A": [V4]},
+        "pass",
+        "confirmed",
+        "mailhost",
+    ),
 }
 
 

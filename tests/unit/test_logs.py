@@ -168,7 +168,7 @@ def test_never_raises_whatever_is_in_a_file(content: bytes, head: bytes) -> None
 @given(st.lists(st.binary(max_size=40).filter(lambda line: b"\n" not in line and not line.endswith(b"\r"))))
 def test_octets_survive(lines: list[bytes]) -> None:
     content = b"".join(line + b"\n" for line in lines)
-    if content[:3] in (b"BZh",) or content[:2] == b"\x1f\x8b":
-        return
+    if content.startswith((b"BZh", b"\x1f\x8b", b"\xfd7zXZ", b"__CURSOR=")):
+        return  # another format
     found = [line.encode("utf-8", "surrogateescape") for line in Logs(["-"], io.BytesIO(content))]
     assert found == lines

@@ -25,7 +25,7 @@ from rdns_milter.judge import Judge
 from rdns_milter.log import Decision, line
 from rdns_milter.policy import Policy
 from rdns_milter.replay import Replay
-from rdns_milter.replay_text import CSV_HEAD, show, write_csv
+from rdns_milter.replay_text import CSV_HEAD, as_csv, show
 from tests.kit import diary
 from tests.kit.daemon import ROOT, environment
 from tests.kit.strategies import decisions, hostile_text
@@ -97,9 +97,7 @@ def test_hostile_names_do_nothing_to_the_terminal(found: list[Decision], width: 
 
 
 def test_csv() -> None:
-    file = io.StringIO()
-    write_csv(replayed(LINES), 3, file)
-    head, *rows = csv.reader(io.StringIO(file.getvalue()))
+    head, *rows = csv.reader(io.StringIO(as_csv(replayed(LINES), 3)))
     assert tuple(head) == CSV_HEAD
     assert [(row[0], row[1]) for row in rows] == [
         (direction, what) for direction in ("refused", "let-in") for what in ("client", "sender") for _ in range(3)
@@ -111,9 +109,8 @@ def test_csv_holds_no_formula() -> None:
     (decision,) = diary.decisions(Policy(), 1)
     senders = ["x@=cmd|' /C calc'!A0", "x@+1", "x@-1", "@x@y", "=1\r\n@", "x@\t1"]
     lines = [line(replace(decision, evidence=replace(decision.evidence, mailfrom=sender))) for sender in senders]
-    file = io.StringIO()
-    write_csv(replayed(lines, '[[rule]]\nname = "all"\naction = "reject"\n'), 9, file)
-    cells = [cell for row in csv.reader(io.StringIO(file.getvalue())) for cell in row]
+    written = as_csv(replayed(lines, '[[rule]]\nname = "all"\naction = "reject"\n'), 9)
+    cells = [cell for row in csv.reader(io.StringIO(written)) for cell in row]
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
     assert "'=cmd|' /c calc'!a0" in cells
 

@@ -7,6 +7,7 @@ The bounds here lie far above what it takes, and below two waits in a row.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ import pytest
 
 from rdns_milter.config import BUILT_IN, parse
 from rdns_milter.sample import sample
+from tests.bench.clients import HOLES
+from tests.bench.load import Load
+from tests.bench.peers import milter
+from tests.bench.stub import StubProcess
 from tests.kit.client import Client
 from tests.kit.daemon import Daemon, until
 from tests.kit.mta import Conversation, Outcome, burst, deliver
@@ -97,6 +102,19 @@ def test_a_few_wait(server: NameServer, count: int) -> None:
         outcomes = sent(daemon, "late", count)
         assert all(outcome.accepted for outcome in outcomes)
         assert max(outcome.seconds() for outcome in outcomes) < BOUND
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nobody_is_left_out_of_a_burst(workers: int) -> None:
+    """Nor twice, when some of libmilter's threads are idle at first: it takes one that it has woken for idle until it runs."""
+    deadline = 2.5
+    holes = itertools.count(HOLES)
+    with StubProcess() as stub, milter(stub.hostport, workers, deadline) as peer:
+        for count in (5, 20, 50):
+            Load(peer.path, itertools.repeat(0), 10, messages=50).run()
+            result = Load(peer.path, holes, count, messages=count).run()
+            assert result.ended == {"accepted": count}
+            assert result.waits[-1] < 2 * deadline - 0.1
 
 
 def test_the_healthy_do_not_wait_for_the_others(server: NameServer) -> None:

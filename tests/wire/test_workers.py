@@ -1,0 +1,206 @@
+"""Workers that are killed, that die again and again, that hang, that lose their parent: what the others' clients notice of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import resource
+import signal
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.daemon import Daemon, until
+from tests.kit.endpoint import connected
+from tests.kit.holder import one_at_each
+from tests.kit.load import Load
+from tests.kit.mta import Conversation, MilterClosed, Reply, deliver
+from tests.kit.nameserver import NameServer
+from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, SILENT, ZONE
+from tests.kit.zone import Zone
+
+CLOSED = (MilterClosed, ConnectionResetError, BrokenPipeError)
+ACCEPT: list[dict[str, Any]] = [{"name": "all", "action": "accept"}]
+# The reply waits for the reverse name.
+WAIT: list[dict[str, Any]] = [{"name": "wait", "when": {"iprev": ["fail", "permerror"]}, "action": "reject"}]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NameServer]:
+    with NameServer(Zone(ZONE)) as running:
+        yield running
+
+
+def code(daemon: Daemon) -> int:
+    """What a message of a good client is answered; 0: it is accepted."""
+    return deliver(daemon.spec, client=GOOD, helo=GOOD_HELO, mailfrom=GOOD_FROM).verdict.code
+
+
+def begin(dialogue: Conversation) -> Conversation:
+    """A message is under way on that connection."""
+    dialogue.connect(GOOD.hostname, GOOD.address)
+    dialogue.helo(GOOD_HELO)
+    dialogue.mail(GOOD_FROM)
+    return dialogue
+
+
+def finishes(dialogue: Conversation) -> bool:
+    """Whether the message comes to its end, accepted; False: the connection is cut."""
+    try:
+        return dialogue.rcpt("b@rcpt.example").goes_on and dialogue.end().reply.goes_on
+    except CLOSED:
+        return False
+
+
+def ended(daemon: Daemon) -> list[str]:
+    """What the log says of workers that have ended."""
+    return [line for line in daemon.notices() if " ended (" in line]
+
+
+# Killed
+
+
+def test_kill_9_under_load(server: NameServer) -> None:
+    with Daemon(rules=ACCEPT, nameserver=server, workers=2) as daemon:
+        workers = daemon.wait_for_workers(2)
+        held = one_at_each(daemon, count=3)
+        dialogues = [(pid, begin(dialogue)) for pid in held for dialogue in held[pid]]
+        with Load(lambda _: code(daemon), clients=3) as load:
+            load.wait(10)
+            victim = workers[0]
+            os.kill(victim, signal.SIGKILL)
+            killed = time.monotonic()
+            until(lambda: victim not in daemon.workers() and len(daemon.workers()) == 2)
+            assert time.monotonic() - killed < 5
+            load.wait(10)
+        assert workers[1] in daemon.workers()
+        # Cut is only what the dead one had: each client of the load had at most one message there.
+        assert len(load.lost) <= 3
+        assert all(isinstance(error, CLOSED) for error in load.lost)
+        assert set(load.codes) == {0}
+        for pid, dialogue in dialogues:
+            assert finishes(dialogue) == (pid != victim)
+            dialogue.close()
+        (line,) = ended(daemon)
+        assert line.startswith(f"rdns-milter: worker {victim} ended (signal SIGKILL), ")
+        assert daemon.terminate() == 0
+
+
+@pytest.mark.parametrize("kind", ["inet", "unix"])
+def test_workers_that_die_at_once_again_and_again(server: NameServer, kind: str) -> None:
+    """Ever later replaced; while there is none for long, MTAs are refused and need not wait. It never ends for that."""
+    with Daemon(rules=ACCEPT, nameserver=server, socket=kind) as daemon:
+        mode = socket_mode(daemon)
+        until(lambda: refused_after_all_are_killed(daemon))
+        delays = [float(delay) for line in ended(daemon) for delay in re.findall(r"next in ([\d.]+) s", line)]
+        assert delays == sorted(delays)
+        assert delays[0] == 0.2
+        assert delays[-1] > 1
+        assert daemon.process is not None
+        assert daemon.process.poll() is None
+        (line,) = [line for line in daemon.notices() if "no worker is left" in line]
+        assert line == "rdns-milter: no worker is left: until there is one, MTAs find nobody at the socket"
+        until(lambda: daemon.workers() and not refused(daemon))
+        assert code(daemon) == 0
+        assert socket_mode(daemon) == mode
+        assert daemon.terminate() == 0
+
+
+def refused_after_all_are_killed(daemon: Daemon) -> bool:
+    for pid in daemon.workers():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return refused(daemon)
+
+
+def socket_mode(daemon: Daemon) -> int | None:
+    """None: it has no path."""
+    return stat.S_IMODE(daemon.socket_path.stat().st_mode) if daemon.spec.startswith("unix") else None
+
+
+def refused(daemon: Daemon) -> bool:
+    """Whether whoever connects is refused at once: anybody at a port, anybody but root at a path."""
+    if daemon.spec.startswith("unix"):
+        return socket_mode(daemon) == 0
+    try:
+        connected(daemon.spec, 2).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_no_descriptor_left_for_a_new_worker(server: NameServer) -> None:
+    with Daemon(rules=ACCEPT, nameserver=server) as daemon:
+        before = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        (worker,) = daemon.workers()
+        os.kill(worker, signal.SIGKILL)
+        until(
+            lambda: any("cannot start a worker: Too many open files; next try in" in line for line in daemon.notices())
+        )
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, before)
+        assert until(lambda: daemon.workers() and not refused(daemon) and code(daemon) == 0)
+        assert daemon.terminate() == 0
+
+
+# Hung
+
+
+def test_a_worker_that_hangs(server: NameServer) -> None:
+    """It is found and replaced; its neighbour goes on. Where all were stopped, parent and worker, nobody is to blame."""
+    with Daemon(rules=ACCEPT, nameserver=server, workers=2) as daemon, Daemon(rules=ACCEPT, nameserver=server) as other:
+        workers, sleepers = daemon.wait_for_workers(2), [other.pid, *other.wait_for_workers()]
+        victim = workers[0]
+        for pid in (victim, *sleepers):
+            os.kill(pid, signal.SIGSTOP)
+        until(lambda: ended(daemon))
+        for pid in reversed(sleepers):
+            os.kill(pid, signal.SIGCONT)
+        assert f"rdns-milter: worker {victim} gives no sign of life: killed" in daemon.notices()
+        (line,) = ended(daemon)
+        assert line == f"rdns-milter: worker {victim} ended (signal SIGKILL), replaced"
+        assert workers[1] in daemon.wait_for_workers(2)
+        assert [code(daemon) for _ in range(10)] == [0] * 10
+        assert code(other) == 0
+        time.sleep(1.5)  # the parent looks once a second
+        assert ended(other) == []
+        assert other.workers() == sleepers[1:]
+
+
+# Orphans
+
+
+@pytest.mark.parametrize("kind", ["inet", "unix"])
+def test_the_parent_is_killed(server: NameServer, kind: str) -> None:
+    """The workers finish what is under way, and leave; meanwhile the service can be started anew at the same socket."""
+    config = {"milter": {"deadline": 3.0}, "dns": {"timeout": 1.5, "tries": 1}}
+    with Daemon(config, WAIT, server, workers=2, socket=kind) as daemon:
+        workers = daemon.wait_for_workers(2)
+        replies: list[Reply] = []
+        busy, waiting = begin(Conversation(daemon.spec)), Conversation(daemon.spec)
+        waiting.connect(SILENT.hostname, SILENT.address)
+        waiting.helo("mail.silent.example")
+        waiting.mail("a@silent.example")
+        thread = threading.Thread(target=lambda: replies.append(waiting.rcpt("b@rcpt.example")))
+        thread.start()
+        time.sleep(0.1)
+        assert daemon.process is not None
+        daemon.process.kill()
+        daemon.process.wait()
+        daemon.start()
+        assert code(daemon) == 0
+        thread.join(20)
+        assert replies == [Reply("continue")]
+        assert finishes(waiting)
+        assert finishes(busy)
+        for dialogue in (waiting, busy):
+            dialogue.close()
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+        assert code(daemon) == 0
+        assert daemon.terminate() == 0
