@@ -31,8 +31,9 @@ fi
 "$venv/bin/ruff" check --no-cache --config tests/ruff.toml .
 "$venv/bin/ruff" format --no-cache --config tests/ruff.toml --check .
 "$venv/bin/mypy" --cache-dir "$venv/mypy"
-# Not in here, for they load the machine for minutes: sh tests/run.sh tests/wire/test_bursts.py tests/wire/test_workers.py
+# Not in here, for they load the machine for minutes: sh tests/run.sh tests/wire/test_{bursts,workers,hostile_smtp,bombs}.py
 "$venv/bin/python" -m pytest -q tests/unit tests/wire tests/mta \
+    --ignore tests/wire/test_hostile_smtp.py --ignore tests/wire/test_bombs.py \
     --ignore tests/wire/test_bench.py --ignore tests/wire/test_bursts.py --ignore tests/wire/test_workers.py
 echo "once more with Debian's versions of what we depend on:"
 "$PYTHON" -m pytest -q tests/unit/test_spf.py tests/unit/test_config.py tests/unit/test_headers.py tests/unit/test_policy.py \
