@@ -22,21 +22,15 @@ from .config import Config
 from .ending import Ending
 from .endpoints import Endpoint
 from .engine import Engine
+from .figures import plain
 from .log import Decision, line
 from .lookup import Answer
 from .names import Address
 from .policy import REFUSALS, TEMPFAIL, Verdict
 from .session import Service, Session
+from .terminal import heading, word
 
 EX_FINE, EX_REFUSED, EX_TEMPFAIL = 0, 1, 75
-# How a word looks on a terminal.
-_STYLES = {
-    **dict.fromkeys(("pass", "accept", "same", "aligned", "ok", "confirmed"), "green"),
-    **dict.fromkeys(("fail", "permerror", "reject", "quarantine", "invalid"), "bold red"),
-    **dict.fromkeys(("softfail", "temperror", "tempfail", "tag", "nxdomain", "nodata", "missing"), "yellow"),
-    **dict.fromkeys(("timeout", "servfail", "refused", "bogus", "resolver-down", "deadline", "error"), "yellow"),
-    **dict.fromkeys(("none", "neutral"), "dim"),
-}
 # The facts in the order in which they are shown: title, keys of the log line.
 _FACTS = (
     ("reverse name", ("iprev", "iprev_reason", "ptr", "ptrs", "generic")),
@@ -145,16 +139,16 @@ def _show_facts(outcome: Outcome, console: Console) -> None:
         "ptr": ", ".join(evidence.iprev.names[1:]),
     }
     for title, keys in _FACTS:
-        _heading(title, console)
+        heading(console, title)
         for key in keys:
-            text = Text(f"  {key:<15} ").append(_word(facts[key]))
+            text = Text(f"  {key:<15} ").append(word(facts[key]))
             if notes.get(key):
-                text.append(f"  ({_plain(notes[key])})", style="dim")
+                text.append(f"  ({plain(notes[key])})", style="dim")
             console.print(text, soft_wrap=True)
 
 
 def _show_trail(trail: tuple[Answer, ...], console: Console) -> None:
-    _heading("DNS", console)
+    heading(console, "DNS")
     if not trail:
         console.print("  nothing was asked")
         return
@@ -163,13 +157,13 @@ def _show_trail(trail: tuple[Answer, ...], console: Console) -> None:
         table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for answer in trail:
-        values = ", ".join(_plain(_value(value)) for value in answer.values[:10])
+        values = ", ".join(plain(_value(value)) for value in answer.values[:10])
         more = f" and {len(answer.values) - 10} more" if len(answer.values) > 10 else ""
         table.add_row(
             Text(f"  {answer.question.type}"),
-            Text(_plain(answer.question.name)),
+            Text(plain(answer.question.name)),
             Text("cached" if answer.cached else f"{answer.ms:.0f} ms", style="dim"),
-            _word(answer.status),
+            word(answer.status),
             Text(values + more),
         )
     console.print(table)
@@ -177,8 +171,8 @@ def _show_trail(trail: tuple[Answer, ...], console: Console) -> None:
 
 def _show_verdict(outcome: Outcome, console: Console) -> None:
     verdict, decision = outcome.verdict, outcome.decision
-    _heading("verdict", console)
-    text = Text("  ").append(_word(verdict.action)).append(f" by rule {verdict.rule}")
+    heading(console, "verdict")
+    text = Text("  ").append(word(verdict.action)).append(f" by rule {verdict.rule}")
     if verdict.would:
         by = f" (shadow rule {verdict.shadow_rule})" if verdict.shadow_rule else " (enforcement)"
         text.append(f"; would {verdict.would}{by}")
@@ -188,24 +182,14 @@ def _show_verdict(outcome: Outcome, console: Console) -> None:
     if decision.reply:
         console.print(Text(f"  reply: {decision.reply}"), soft_wrap=True)
     if outcome.ending.fields:
-        _heading("headers", console)
+        heading(console, "headers")
         for name, value in reversed(outcome.ending.fields):
             console.print(Text(f"  {name}: " + value.replace("\n", "\n  ").replace("\t", "    ")), soft_wrap=True)
     sentences = advice(decision.evidence)
     if sentences:
-        _heading("advice for the sender's postmaster", console)
+        heading(console, "advice for the sender's postmaster")
         for sentence in sentences:
             console.print(Text(f"  - {sentence}"), soft_wrap=True)
-
-
-def _heading(title: str, console: Console) -> None:
-    console.print()
-    console.print(Text(title, style="bold"))
-
-
-def _word(value: Any) -> Text:
-    text = _plain(str(value))
-    return Text(text, style=_STYLES.get(text, ""))
 
 
 def _value(value: object) -> str:
@@ -213,9 +197,3 @@ def _value(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("ascii", "backslashreplace")
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _plain(text: str) -> str:
-    """A text without anything that a terminal would obey, of bounded length."""
-    cut = text if len(text) <= 500 else text[:497] + "..."
-    return "".join(letter if letter.isascii() and letter.isprintable() else ascii(letter)[1:-1] for letter in cut)

@@ -165,7 +165,7 @@ class Forecast:
             return
         self.rules[verdict.rule if verdict.action == outlook.action else "", outlook.action] += count
         if delivery.outcome == ACCEPTED and outlook.action not in LET_IN:
-            example = line(Decision(verdict, outlook.evidence, (outlook.evidence.rcpt,), policy=self.policy.digest))
+            example = _example(outlook, self.policy)
             fields = {"client": delivery.client, "mailfrom": delivery.sender}
             for _ in range(count):
                 self.refused.add(fields, example)
@@ -179,6 +179,13 @@ class Forecast:
     def share_refused(self) -> float | None:
         """Of what the MTA took, the part that would certainly be kept out; None where it took nothing."""
         return self.refused.count / self.accepted if self.accepted else None
+
+
+def _example(outlook: Outlook, policy: Policy) -> str:
+    """The verdict as the milter would log it, without what is not known."""
+    whole = line(Decision(outlook.verdict, outlook.evidence, (outlook.evidence.rcpt,), policy=policy.digest))
+    unknown = missing_facts(outlook.evidence) | ({"helo_name"} if outlook.delivery.helo is None else set())
+    return " ".join(pair for pair in whole.split(" ") if pair not in {f"{key}=none" for key in unknown})
 
 
 UNTOLD = "helo_name, and so helo, helo_kind, helo_match, spf_helo, and spf_mailfrom of bounces (for helo_own stands no)"

@@ -9,7 +9,8 @@ RFC 1035, 2308 (negative answers and failures are remembered, 7.1), 5452, 8767 5
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import bisect
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -67,7 +68,9 @@ class Resolver:
         self._channels = Channels(loop)
         self._flights: dict[Question, Flight] = {}
         self._chasing: set[Flight] = set()
-        self._queue: deque[Flight] = deque()
+        self._queue: list[tuple[float, int, Flight]] = []
+        self._number = itertools.count()
+        self._fills = False
         self._under_way = 0
 
     @property
@@ -131,11 +134,13 @@ class Resolver:
         if self._under_way < self.limits.max_outstanding:
             self._under_way += 1
             flight.start()
-        elif len(self._queue) < _QUEUE * self.limits.max_outstanding:
-            self._queue.append(flight)
-        else:
+            return
+        # Whoever has begun first is helped first: what goes on with a check stands before what begins one.
+        bisect.insort(self._queue, (flight.until, next(self._number), flight))
+        if len(self._queue) > _QUEUE * self.limits.max_outstanding:
+            _, _, last = self._queue.pop()
             self._tally.crowded_out()
-            self._tell(flight, Answer(flight.question, "error"))
+            self._tell(last, Answer(last.question, "error"))
 
     def _tries(self) -> Iterator[Try]:
         """Each server in turn, `tries` rounds, each longer than the one before; those that are down are passed over while
@@ -189,8 +194,8 @@ class Resolver:
 
     def _abandon(self) -> None:
         """Nobody is there to answer: tell all who wait."""
-        queued, self._queue = self._queue, deque()
-        for flight in queued:
+        queued, self._queue = self._queue, []
+        for _, _, flight in queued:
             self._tell(flight, Answer(flight.question, "resolver-down"))
         for flight in tuple(self._flights.values()):
             flight.give_up("resolver-down")
@@ -209,14 +214,19 @@ class Resolver:
 
     def _make_room(self) -> None:
         self._under_way -= 1
-        now = self.loop.time()
-        while self._queue and self._under_way < self.limits.max_outstanding:
-            flight = self._queue.popleft()
-            if flight.until <= now:
-                self._tell(flight, Answer(flight.question, "deadline"))
-                continue
-            self._under_way += 1
-            flight.start()
+        if self._fills:
+            return  # a flight that could not even start: the loop below goes on with the next
+        self._fills, now = True, self.loop.time()
+        try:
+            while self._queue and self._under_way < self.limits.max_outstanding:
+                _, _, flight = self._queue.pop(0)
+                if flight.until <= now:
+                    self._tell(flight, Answer(flight.question, "deadline"))
+                    continue
+                self._under_way += 1
+                flight.start()
+        finally:
+            self._fills = False
 
     def _chase(self, flight: Flight, name: str) -> None:
         """Ask on for the name behind a CNAME, in the place of the flight that met it. Not coalesced: two CNAMEs that point

@@ -29,12 +29,13 @@ from .notify import Notifier
 from .privileges import NotPossible, account, become, raise_file_limit
 from .rehearsal import rehearse
 from .sink import Sink, choose
-from .worker import BEAT, Post, Worker
+from .worker import BEAT, RELOAD, Post, Worker
 
 NAME = "rdns-milter"
 EX_OK, EX_UNAVAILABLE, EX_CONFIG = 0, 69, 78
 _FOR_THE_START = ("socket", "socket_mode", "socket_group", "user", "workers")
-_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+# RELOAD, so that a worker is not ended by it before it knows what it means.
+_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, RELOAD}
 _STOPPING = {signal.SIGTERM, signal.SIGINT}
 _SILENT = 5 * BEAT  # seconds without a sign of life after which a worker is replaced
 _SOON = 1.0  # seconds: a worker that ends sooner than this after its start is started anew with delay
@@ -298,7 +299,7 @@ class Server:
             child.down &= set(map(str, servers))
         self._write_board()
         for pid in self._children:
-            os.kill(pid, signal.SIGHUP)
+            os.kill(pid, RELOAD)
         self._sink.write(
             f"config reloaded: policy {config.policy.digest} with {len(config.policy.rules)} rules,"
             f" mode {config.milter.mode}",
@@ -328,9 +329,9 @@ class Server:
         self._notifier.stopping()
         self._exporter.stop()
         os.close(self._listener)
-        os.close(self._lifeline[1])  # by this they know that it is not for one of them alone
-        for pid in self._children:
-            os.kill(pid, signal.SIGTERM)
+        os.close(
+            self._lifeline[1]
+        )  # by this the workers know; a TERM might reach libmilter's thread instead of their own
         until = time.monotonic() + self._config.milter.deadline + _STOP_MARGIN
         while self._children and time.monotonic() < until:
             pid, _ = os.waitpid(-1, os.WNOHANG)

@@ -20,10 +20,10 @@ _BLOCKS = " ▏▎▍▌▋▊▉█"
 STYLES: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("pass", "accept", "accepted", "same", "aligned", "ok", "confirmed"), "green"),
-        **dict.fromkeys(("fail", "permerror", "reject", "refused", "quarantine", "invalid"), "bold red"),
-        **dict.fromkeys(
-            ("softfail", "temperror", "tempfail", "deferred", "tag", "nxdomain", "nodata", "missing"), "yellow"
-        ),
+        **dict.fromkeys(("fail", "permerror", "reject", "quarantine", "invalid"), "bold red"),
+        **dict.fromkeys(("softfail", "tempfail", "deferred", "tag", "nxdomain", "nodata", "missing"), "yellow"),
+        **dict.fromkeys(("temperror", "timeout", "servfail", "bogus", "resolver-down", "deadline", "error"), "yellow"),
+        **dict.fromkeys(("refused", "open"), "yellow"),
         **dict.fromkeys(("none", "neutral"), "dim"),
     }
 )

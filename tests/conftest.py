@@ -1,6 +1,8 @@
-"""For all tests: a slow machine is no reason for hypothesis to fail a test."""
+"""What holds for all tests: no example of hypothesis fails by the clock, for the machine may have other things to do."""
+
+from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")

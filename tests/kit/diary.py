@@ -78,7 +78,7 @@ def decisions(policy: Policy, count: int, seed: int = 1) -> Iterator[Decision]:
 
 def lines(policy: Policy, count: int, seed: int = 1, form: str = "logfmt", different: int = 0) -> Iterator[str]:
     """The same as rsyslog has them, the lines a second apart. `different`: how many are diced; then they come again."""
-    found = (line(decision, form) for decision in decisions(policy, different or count, seed))
+    found: Iterator[str] = (line(decision, form) for decision in decisions(policy, different or count, seed))
     if different:
         found = itertools.islice(itertools.cycle(found), count)
     for number, each in enumerate(found):

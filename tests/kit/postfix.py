@@ -65,7 +65,7 @@ SETTINGS = {
 }
 
 SERVICES = """
-{host}:{port}  inet       n - n -    100 smtpd
+{host}:{port}  inet       n - n -    -   smtpd
 {host}:{bare}  inet       n - n -    2   smtpd -o smtpd_milters=
 postlog        unix-dgram n - n -    1   postlogd
 pickup         unix       n - n 60   1   pickup

@@ -18,7 +18,7 @@ from rdns_milter.contradictions import eclipsing
 from rdns_milter.evidence import FACTS, Evidence
 from rdns_milter.lint import Caution, lint
 from rdns_milter.options import Milter
-from rdns_milter.policy import Policy, decide
+from rdns_milter.policy import Policy, Rule, decide
 from rdns_milter.positions import Positions
 from rdns_milter.sample import sample
 from tests.kit import readme
@@ -267,7 +267,7 @@ def test_a_rule_that_another_eclipses_never_decides(policy: Policy, evidence: Ev
 
 def test_eclipsing_is_found_among_any_rules() -> None:
     """The property above is no empty one."""
-    seen = []
+    seen: list[Rule | None] = []
 
     @settings(max_examples=200, database=None)
     @seed(1)

@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -24,14 +23,15 @@ from rdns_milter.cli import main
 from rdns_milter.config import load
 from rdns_milter.config import parse as parse_config
 from rdns_milter.evidence import FACTS, LOOKED_UP
-from rdns_milter.log import Decision, line, parse
+from rdns_milter.log import line, parse
 from rdns_milter.logdate import Dates
-from rdns_milter.policy import ACTIONS, Policy
+from rdns_milter.policy import ACTIONS
 from rdns_milter.report import Report, as_dict, faults, percentiles
 from rdns_milter.report_html import page
 from rdns_milter.report_text import show
 from tests.kit import diary
-from tests.kit.strategies import FORGERIES, decisions, hostile_text
+from tests.kit.htmlpage import check_numbers
+from tests.kit.strategies import FORGERIES
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 SHADOW = """
@@ -196,141 +196,6 @@ def test_percentiles_are_nearest_ranks(values: list[int]) -> None:
     for rank in (50, 90, 95, 99):
         assert found[f"p{rank}"] == (ordered[-(-len(ordered) * rank // 100) - 1] if ordered else 0)
     assert found["max"] == max(values, default=0)
-
-
-class Page(HTMLParser):
-    """Tags, attributes, texts, and the numbers with where they come from."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.numbers: list[tuple[str, str]] = []
-        self.texts: list[str] = []
-        self._key = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-        self._key = dict(attrs).get("data-n") or ""
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-        self._key = ""
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-        if self._key:
-            self.numbers.append((self._key, data))
-
-
-def at(found: Any, key: str) -> Any:
-    """The value at a place of the document."""
-    for part in key.split("."):
-        found = found[int(part)] if isinstance(found, list) else found[part]
-    return found
-
-
-def check_numbers(html: str, found: dict[str, Any]) -> int:
-    """Every number in the page is that of the document; how many there are."""
-    numbers = Page(html).numbers
-    for key, text in numbers:
-        assert int(text.replace(",", "")) == at(found, key), key
-    return len(numbers)
-
-
-def test_numbers_of_the_page_are_those_for_programs() -> None:
-    found = as_dict(reported(LINES, rules=["never", "default"]), 10, "ffffff", ["x.gz: cannot be read to its end"])
-    html = page_of(found)
-    assert check_numbers(html, found) > 100
-    shown = {key for key, _ in Page(html).numbers}
-    expected = {f"facts.{name}.{result}" for name, words in found["facts"].items() for result in words}
-    expected |= {f"rules.{index}.count" for index in range(len(found["rules"]))}
-    expected |= {f"refused.{key}.{index}.count" for key in ("clients", "senders") for index in range(10)}
-    expected |= {f"actions.{action}" for action, count in found["actions"].items() if count}
-    expected |= {f"exempt.{why}" for why in found["exempt"]}
-    expected |= {f"{key}.{rank}" for key in ("waited_ms", "dns_ms") for rank in found[key]}
-    assert expected <= shown
-    texts = " ".join(Page(html).texts)
-    for entry in (*found["refused"]["clients"], *found["refused"]["senders"]):
-        assert entry["name"] in texts
-    assert "x.gz: cannot be read to its end" in texts
-    assert "no decision is by the policy that was asked for, ffffff" in texts
-    assert "never" in texts
-
-
-def test_the_page_is_all_in_one_file_and_has_no_script() -> None:
-    html = page_of(as_dict(reported(LINES), 10))
-    parsed = Page(html)
-    assert parsed.open == []
-    assert not {tag for tag, _ in parsed.tags} & {
-        "script",
-        "link",
-        "img",
-        "iframe",
-        "object",
-        "embed",
-        "form",
-        "a",
-        "base",
-        "use",
-    }
-    for _, attributes in parsed.tags:
-        assert not any(name.startswith("on") or name in ("src", "href", "style", "srcset") for name in attributes)
-    assert "url(" not in html
-    assert "@import" not in html
-    assert "http://" not in html.replace("http-equiv", "")
-    assert "https://" not in html
-    assert "default-src 'none'" in html
-    assert "prefers-color-scheme: dark" in html
-
-
-EVIL = [
-    '"><script>alert(1)</script>',
-    "<img src=x onerror=alert(1)>",
-    "</title><h1>",
-    "&lt;b&gt;",
-    "' onload='x",
-    "{body}",
-    "\u202e\x1b[31m",
-]
-
-
-def test_hostile_names_are_text_and_nothing_else() -> None:
-    (decision,) = diary.decisions(Policy(), 1)
-    lines = []
-    for evil in EVIL:
-        evidence = replace(decision.evidence, helo_name=evil, mailfrom=f"x@{evil}", rcpt=evil)
-        verdict = replace(decision.verdict, action="reject", rule=evil, shadow_rule=evil, would="reject")
-        lines.append(line(Decision(verdict, evidence, (evil,), policy=evil[:60], reply=f"550 {evil}")))
-    found = as_dict(reported(lines, rules=EVIL[:2]), 20, troubles=EVIL)
-    html = page_of(found)
-    parsed = Page(html)
-    harmless = {tag for tag, _ in Page(page_of(as_dict(reported(LINES, rules=["x"]), 20))).tags} | {"li", "ul"}
-    assert {tag for tag, _ in parsed.tags} <= harmless
-    assert html.isascii() or set(filter(lambda letter: not letter.isascii(), html)) <= {"\u00a0"}
-    assert any("<script>alert(1)</script>" in text for text in parsed.texts)
-    check_numbers(html, found)
-    shown = text_of(found)
-    assert all(letter.isprintable() or letter == "\n" for letter in shown)
-
-
-@settings(max_examples=40)
-@given(st.lists(decisions(hostile_text()), max_size=6), st.sampled_from((30, 80, 200)))
-def test_any_log_can_be_shown(found: list[Decision], width: int) -> None:
-    document = as_dict(reported([f"Nov 21 01:02:03 mail rdns-milter[1]: {line(decision)}" for decision in found]), 5)
-    assert document["decisions"] == len(found)
-    shown = text_of(document, width)
-    assert all(letter.isprintable() or letter == "\n" for letter in shown)
-    html = page_of(document)
-    assert Page(html).open == []
-    check_numbers(html, document)
 
 
 def test_on_the_terminal() -> None:

@@ -106,7 +106,7 @@ def test_a_few_wait(server: NameServer, count: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_nobody_is_left_out_of_a_burst(workers: int) -> None:
-    """Nor twice, when some of libmilter's threads are idle at first: it takes one that it has woken for idle until it runs."""
+    """Nor waits twice, when some of libmilter's threads are idle at first: one that was woken it takes for idle until it runs."""
     deadline = 2.5
     holes = itertools.count(HOLES)
     with StubProcess() as stub, milter(stub.hostport, workers, deadline) as peer:

@@ -21,6 +21,7 @@ from rdns_milter.logdate import Dates
 from rdns_milter.report import Report, as_dict
 from rdns_milter.report_html import page
 from tests.kit import diary
+from tests.kit.htmlpage import at
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine (apt-get install chromium)")
@@ -92,12 +93,6 @@ def seen(found: dict[str, Any], width: int, dark: bool, directory: Path) -> dict
     assert match, done.stderr.decode(errors="replace")[-2000:]
     answer: dict[str, Any] = json.loads(html.unescape(match[1]))
     return answer
-
-
-def at(found: Any, key: str) -> Any:
-    for part in key.split("."):
-        found = found[int(part)] if isinstance(found, list) else found[part]
-    return found
 
 
 def brightness(colour: str) -> float:

@@ -1,0 +1,194 @@
+"""What Postfix does when the milter crashes, hangs, or is restarted, under each milter_default_action: the table in README.
+
+Nothing is ever lost: what a client is told is true (accepted means queued, deferred means that it may come again), no failure of
+the milter's makes a 5xx, and as soon as it is back mail is judged as before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from tests.kit import readme
+from tests.kit.client import Client
+from tests.kit.daemon import Daemon
+from tests.kit.load import Load
+from tests.kit.mta import burst
+from tests.kit.nameserver import NameServer
+from tests.kit.postfix import Postfix
+from tests.kit.smtp import Dialogue, Smtp
+from tests.mta.attached import DEFAULT_RULES, GOOD, GOOD_FROM, GOOD_HELO, HOST, USER
+
+RESULTS = "Authentication-Results"
+FORGED = f"{HOST}; spf=pass smtp.mailfrom=bank.example"
+HEADERS = [("From", GOOD_FROM), ("To", USER), ("Subject", "test"), (RESULTS, FORGED)]
+SETTINGS = {"milter_command_timeout": "2s", "milter_connect_timeout": "2s", "defer_transports": "discard"}
+# milter_default_action, the reply to the client, whether the message is held.
+FATES = {
+    "tempfail": ("451 4.7.1", False),
+    "accept": ("250 2.0.0", False),
+    "quarantine": ("250 2.0.0", True),
+    "shutdown": ("451 4.3.5", False),
+}
+Sites = dict[str, Postfix]
+
+
+@pytest.fixture(scope="module")
+def daemon(server: NameServer) -> Iterator[Daemon]:
+    with Daemon({"milter": {"deadline": 2.0}}, DEFAULT_RULES, server, workers=2) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sites(daemon: Daemon) -> Iterator[Sites]:
+    """A Postfix for each milter_default_action. What they accept stays in the queue, to be looked at."""
+    with contextlib.ExitStack() as stack:
+        yield {
+            action: stack.enter_context(Postfix(daemon.spec, myhostname=HOST, milter_default_action=action, **SETTINGS))
+            for action in FATES
+        }
+
+
+def message(site: Postfix, client: Client | None = None, amid: Callable[[], object] = lambda: None) -> Dialogue:
+    """One message with forged results, after MAIL something happens; without a client it is from this host, which is exempt."""
+    with Smtp(site.address, timeout=60) as smtp:
+        if client is not None:
+            smtp.xclient(client)
+        smtp.helo(GOOD_HELO)
+        if smtp.mail(GOOD_FROM).ok:
+            amid()
+            if smtp.rcpt(USER).ok:
+                smtp.data(HEADERS, b"text\r\n")
+        smtp.command("QUIT", "quit")
+        return smtp.dialogue
+
+
+def at_all(sites: Sites, **how: object) -> dict[str, Dialogue]:
+    """The same message at each site, at once. No failure makes a reply that is for good."""
+    dialogues = dict(zip(sites, burst([partial(message, site, **how) for site in sites.values()]), strict=True))  # type: ignore[arg-type]
+    assert [str(reply) for dialogue in dialogues.values() for _, reply in dialogue.steps if reply.code >= 500] == []
+    return dialogues
+
+
+def check_fates(sites: Sites, dialogues: dict[str, Dialogue]) -> None:
+    """The milter has failed: what `FATES` says happens, and nothing that was accepted is gone."""
+    for action, (told, held) in FATES.items():
+        dialogue, site = dialogues[action], sites[action]
+        verdict = dialogue.verdict
+        assert f"{verdict.code} {verdict.enhanced}" == told, action
+        assert dialogue.accepted == told.startswith("250")
+        if dialogue.accepted:
+            assert (dialogue.queue_id in site.held()) == held
+            assert FORGED in dict_of(site, dialogue)[RESULTS]
+
+
+def check_judged(sites: Sites) -> None:
+    """The milter is at work: results are ours, forged ones are gone."""
+    for action, dialogue in at_all(sites, client=GOOD).items():
+        site = sites[action]
+        assert dialogue.accepted
+        assert dialogue.queue_id not in site.held()
+        (results,) = dict_of(site, dialogue)[RESULTS]
+        assert results.startswith(f"{HOST};\n\tiprev=pass policy.iprev={GOOD.address}")
+
+
+def dict_of(site: Postfix, dialogue: Dialogue) -> dict[str, list[str]]:
+    """The header of the message as it is queued."""
+    fields: dict[str, list[str]] = {}
+    for name, value in site.headers(dialogue.queue_id):
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
+def processes(daemon: Daemon) -> list[int]:
+    return [daemon.pid, *daemon.wait_for_workers(2)]
+
+
+def signal_all(pids: list[int], what: signal.Signals) -> None:
+    for pid in pids:
+        os.kill(pid, what)
+
+
+class Amid:
+    """Something that happens once, when all clients are amid their messages; they go on when it is done."""
+
+    def __init__(self, count: int, what: Callable[[], object]) -> None:
+        self._barrier = threading.Barrier(count, action=what)
+
+    def __call__(self) -> None:
+        self._barrier.wait(60)
+
+
+def test_crash(daemon: Daemon, sites: Sites) -> None:
+    """kill -9 of all its processes: amid a message, and then it is gone until somebody starts it."""
+    check_judged(sites)
+    pids = processes(daemon)
+    check_fates(sites, at_all(sites, amid=Amid(len(sites), lambda: signal_all(pids, signal.SIGKILL))))
+    check_fates(sites, at_all(sites))
+    assert daemon.process is not None
+    daemon.process.wait(20)
+    daemon.output.write_text("")
+    daemon.start()
+    check_judged(sites)
+
+
+def test_hang(daemon: Daemon, sites: Sites) -> None:
+    """All its processes are stopped: amid a message, and before the client has come. They are not replaced for having slept."""
+    check_judged(sites)
+    pids = processes(daemon)
+    try:
+        check_fates(sites, at_all(sites, amid=Amid(len(sites), lambda: signal_all(pids, signal.SIGSTOP))))
+        check_fates(sites, at_all(sites))
+    finally:
+        signal_all(pids[::-1], signal.SIGCONT)
+    check_judged(sites)
+    assert processes(daemon) == pids
+
+
+def test_restart(daemon: Daemon, sites: Sites) -> None:
+    """TERM and a new start, with clients at work all the time: each is answered, and whatever was accepted is in the queue."""
+    check_judged(sites)
+    dialogues: list[tuple[str, Dialogue]] = []
+
+    def send(number: int) -> int:
+        action = [*FATES][number % len(FATES)]
+        dialogue = message(sites[action], client=GOOD)
+        dialogues.append((action, dialogue))
+        return dialogue.verdict.code
+
+    with Load(send, clients=8) as load:
+        for _ in range(2):
+            load.wait(16)
+            assert daemon.terminate() == 0
+            load.wait(8)
+            daemon.output.write_text("")
+            daemon.start()
+        load.wait(16)
+    assert load.lost == []
+    assert set(load.codes) <= {250, 451}
+    queued = {action: {path.name for path in (site.base / "spool").rglob("*")} for action, site in sites.items()}
+    for action, dialogue in dialogues:
+        told, held = FATES[action]
+        assert f"{dialogue.verdict.code} {dialogue.verdict.enhanced}" in ("250 2.0.0", told)
+        assert not dialogue.accepted or dialogue.queue_id in queued[action]
+        assert held or dialogue.queue_id not in sites[action].held()
+    check_judged(sites)
+
+
+def test_readme_says_so() -> None:
+    rows = {readme.code(row[0])[0]: row for row in readme.table("`milter_default_action`")}
+    assert {action: readme.code(row[1])[0] for action, row in rows.items()} == {
+        action: told for action, (told, _) in FATES.items()
+    }
+    assert {action for action, row in rows.items() if "forged" in row[2]} == {
+        action for action, (told, _) in FATES.items() if told.startswith("250")
+    }
+    assert {action for action, row in rows.items() if "hold queue" in row[2]} == {
+        action for action, (_, held) in FATES.items() if held
+    }

@@ -1,0 +1,78 @@
+"""Three hundred clients at once behind a real Postfix while DNS says nothing: each is answered in time, none is refused."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import partial
+
+from tests.kit.client import Client
+from tests.kit.daemon import until
+from tests.kit.mta import burst
+from tests.kit.nameserver import NameServer
+from tests.kit.smtp import Dialogue, Smtp
+from tests.kit.zone import Zone
+from tests.mta.attached import USER, Attached, attached
+
+CLIENTS = 300
+DEADLINE = 3.0
+PATIENCE = 120.0
+ASLEEP = Zone("*.18.198.in-addr.arpa SILENT\n*.asleep.example SILENT")
+
+
+def test_three_hundred_clients_at_once(server: NameServer) -> None:
+    """First their own zones alone are dead, then the name server is, then that is known. Postfix by itself serves a hundred at
+    once: here all."""
+    with (
+        NameServer(ASLEEP) as asleep,
+        attached(
+            asleep,
+            hold=False,
+            postfix={"default_process_limit": str(CLIENTS + 50)},
+            milter={"deadline": DEADLINE, "workers": 2},
+        ) as running,
+    ):
+        # What the milter kept anybody waiting; and what the client saw, with the haste of six hundred processes in between.
+        waited, seen = crowd(running, 0)
+        assert DEADLINE / 2 < waited < DEADLINE + 1
+        assert seen < DEADLINE * 4
+        assert not down(running)
+        asleep.pause()
+        waited, seen = crowd(running, CLIENTS)
+        assert waited < DEADLINE + 1
+        assert seen < DEADLINE * 4
+        until(lambda: down(running))
+        waited, seen = crowd(running, 2 * CLIENTS)
+        assert waited < 1
+        assert seen < DEADLINE * 4
+        assert [line for line in running.daemon.notices() if "internal error" in line or " ended " in line] == []
+        assert running.daemon.terminate() == 0
+
+
+def down(running: Attached) -> bool:
+    """Whether the name server is known to be down."""
+    return any("does not answer" in line for line in running.daemon.notices())
+
+
+def crowd(running: Attached, first: int) -> tuple[float, float]:
+    """All at once, numbered from `first`, and all are accepted; the most seconds that any waited for DNS, says the log, and that
+    any waited from MAIL to the last reply, says the client."""
+    gate = threading.Barrier(CLIENTS)
+    results = burst([partial(talk, running.postfix.address, gate, first + n) for n in range(CLIENTS)])
+    assert [str(dialogue.verdict) for dialogue, _ in results if not dialogue.accepted] == []
+    decisions = running.heard(CLIENTS)
+    assert {(line["action"], line["iprev"]) for line in decisions} == {("accept", "temperror")}
+    return max(float(line["waited_ms"]) for line in decisions) / 1000, max(seconds for _, seconds in results)
+
+
+def talk(where: tuple[str, int], gate: threading.Barrier, n: int) -> tuple[Dialogue, float]:
+    """One client with one message; and the seconds from MAIL to the last reply. All greet before the first says MAIL."""
+    with Smtp(where, timeout=PATIENCE) as smtp:
+        smtp.xclient(Client(f"198.18.{n // 250}.{n % 250 + 1}"))
+        smtp.helo(f"h{n}.asleep.example")
+        gate.wait(PATIENCE)
+        began = time.monotonic()
+        smtp.message(f"a@h{n}.asleep.example", [USER])
+        seconds = time.monotonic() - began
+        smtp.command("QUIT", "quit")
+        return smtp.dialogue, seconds
