@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 
 from . import __version__
 from .books import Books
 from .config import Config, ConfigError, load, warnings
+from .crew import Child, Crew
 from .endpoints import Endpoint
 from .exporter import Exporter
 from .listener import CannotListen, Door, open_listener
@@ -29,7 +29,7 @@ from .notify import Notifier
 from .privileges import NotPossible, account, become, raise_file_limit
 from .rehearsal import rehearse
 from .sink import Sink, choose
-from .worker import BEAT, RELOAD, Post, Worker
+from .worker import RELOAD, Post, Worker
 
 NAME = "rdns-milter"
 EX_OK, EX_UNAVAILABLE, EX_CONFIG = 0, 69, 78
@@ -37,30 +37,11 @@ _FOR_THE_START = ("socket", "socket_mode", "socket_group", "user", "workers")
 # RELOAD, so that a worker is not ended by it before it knows what it means.
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, RELOAD}
 _STOPPING = {signal.SIGTERM, signal.SIGINT}
-_SILENT = 5 * BEAT  # seconds without a sign of life after which a worker is replaced
-_SOON = 1.0  # seconds: a worker that ends sooner than this after its start is started anew with delay
-_MAX_DELAY = 10.0
-_LONG = 1.0  # seconds: when it takes longer until the next worker comes, and none is left, MTAs are not to wait for it
-_MAX_WORD = 4096  # octets of what a worker says at once
 _STOP_MARGIN = 5.0  # seconds beyond the deadline after which a worker that will not leave is killed
 
 
 class CannotServe(Exception):
     """The service cannot start; the text says why."""
-
-
-@dataclass(slots=True)
-class Child:
-    """A worker as the parent sees it. `number`: which of them it is, from 0; `beat`: the pipe by which it speaks; `down`: the name
-    servers that do not answer it."""
-
-    pid: int
-    number: int
-    began: float
-    beat: int
-    alive_at: float
-    heard: bytes = b""
-    down: set[str] = field(default_factory=set)
 
 
 class Server:
@@ -77,11 +58,8 @@ class Server:
         self._exporter = Exporter(self._books.ledger, config.milter.socket, sink.write)
         sink.lost = self._books.meter.dropped
         self._callbacks = Callbacks()
-        self._children: dict[int, Child] = {}
-        self._delay = 0.0
-        self._due: dict[int, float] = {}
+        self._crew = Crew(self._workers, self._be_worker, self._worker_ended, sink.write)
         self._listener = -1
-        self._listened = 0.0
         self._warned = date.min
         self._lifeline: tuple[int, int] = (-1, -1)
 
@@ -96,10 +74,10 @@ class Server:
             owner = user.pw_uid if user else -1
             self._exporter.open(self._config.metrics.listen)
             self._listener = open_listener(milter.socket, milter.socket_mode, owner, milter.socket_group, open_socket)
+            rehearse(self._config)  # before the user changes, who may not be able to read what is loaded now
             become(user)
         except (NoNameservers, CannotListen, NotPossible) as error:
             raise CannotServe(str(error)) from error
-        rehearse(self._config)
         self._write_board()
         self._door = Door(self._listener, milter.socket, milter.socket_mode, BACKLOG)
         self._sink.write(
@@ -113,18 +91,19 @@ class Server:
     def serve(self) -> int:
         """Run the workers until TERM. Returns the exit status."""
         self._lifeline = os.pipe()
-        self._due = dict.fromkeys(range(self._workers), time.monotonic())
         while True:
             self._notifier.alive()
-            self._start_due()
+            for number in self._crew.due():
+                self._door.open()
+                self._crew.start(number)
             self._exporter.start_due(self._lifeline[0], self._leave_the_mail)
-            received = signal.sigtimedwait(_SIGNALS, self._pause())
+            received = signal.sigtimedwait(_SIGNALS, self._crew.pause())
             if received is not None and received.si_signo in _STOPPING:
                 return self._stop()
             if received is not None and received.si_signo == signal.SIGHUP:
                 self._reload()
             self._bury()
-            self._listen()
+            self._crew.listen(self._hear)
             self._mind_the_door()
             self._warn_daily()
 
@@ -132,38 +111,10 @@ class Server:
     def _workers(self) -> int:
         return self._config.milter.workers or os.cpu_count() or 1
 
-    def _pause(self) -> float:
-        return min([BEAT, *(max(0.0, due - time.monotonic()) for due in self._due.values())])
-
-    def _start_due(self) -> None:
-        now = time.monotonic()
-        for number in [number for number, due in self._due.items() if due <= now]:
-            del self._due[number]
-            self._fork(number)
-
-    def _fork(self, number: int) -> None:
-        self._door.open()
-        ends: tuple[int, ...] = ()
-        try:
-            reading, writing = ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-            pid = os.fork()
-        except OSError as error:
-            for fd in ends:
-                os.close(fd)
-            self._postpone(number, 0.0)
-            self._sink.write(f"cannot start a worker: {error.strerror}; next try in {self._delay:.1f} s", "err")
-            return
-        if pid == 0:
-            self._be_worker(number, reading, writing)
-        os.close(writing)
-        now = time.monotonic()
-        self._children[pid] = Child(pid, number, now, reading, now)
-
-    def _be_worker(self, number: int, reading: int, writing: int) -> None:
+    def _be_worker(self, number: int, writing: int) -> None:
         """In the child: never returns."""
         status = 1
         try:
-            os.close(reading)
             self._exporter.close()
             self._let_go()
             post = Post(self._listener, writing, self._lifeline[0], number, self._workers)
@@ -178,8 +129,7 @@ class Server:
     def _let_go(self) -> None:
         """In a child: close what is the parent's alone."""
         os.close(self._lifeline[1])
-        for child in self._children.values():
-            os.close(child.beat)
+        self._crew.let_go()
 
     def _leave_the_mail(self) -> None:
         """In a child that has nothing to do with the mail."""
@@ -187,55 +137,22 @@ class Server:
         self._let_go()
 
     def _bury(self) -> None:
-        """Take note of workers that have ended, and have them replaced: at once, or with delay if they do not last."""
-        while self._children or self._exporter.runs:
+        """Take note of children that have ended."""
+        while self._crew or self._exporter.runs:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            child = self._children.pop(pid, None)
-            if child is None:
+            if not self._crew.bury(pid, _how(status)):
                 self._exporter.ended(pid, _how(status))
-                continue
-            os.close(child.beat)
-            lasted = time.monotonic() - child.began
-            self._postpone(child.number, lasted)
-            self._books.ended(child.number)
-            self._write_board()
-            after = f"after {lasted:.1f} s; next in {self._delay:.1f} s" if self._delay else "replaced"
-            self._sink.write(f"worker {pid} ended ({_how(status)}), {after}", "warning")
 
-    def _postpone(self, number: int, lasted: float) -> None:
-        """Say when the next worker is to come in the place of one that has lasted so many seconds."""
-        self._delay = 0.0 if lasted > _SOON else min(_MAX_DELAY, max(0.2, self._delay * 2))
-        self._due[number] = time.monotonic() + self._delay
+    def _worker_ended(self, number: int) -> None:
+        self._books.ended(number)
+        self._write_board()
 
     def _mind_the_door(self) -> None:
         """While nobody serves, and nobody will soon, an MTA is to learn that at once: it would wait for half a minute."""
-        if not self._children and min(self._due.values()) - time.monotonic() > _LONG and self._door.shut():
+        if self._crew.is_gone_for_long() and self._door.shut():
             self._sink.write("no worker is left: until there is one, MTAs find nobody at the socket", "err")
-
-    def _listen(self) -> None:
-        """Hear what the workers have to say, and replace those that have said nothing for long."""
-        now = time.monotonic()
-        we_were_away = now - self._listened > _SILENT / 2  # stopped, perhaps together with the workers
-        self._listened = now
-        for child in self._children.values():
-            if we_were_away:
-                child.alive_at = now
-            try:
-                octets = os.read(child.beat, _MAX_WORD)
-            except BlockingIOError:
-                octets = b""
-            if octets:
-                child.alive_at = now
-                *words, rest = (child.heard + octets).split(b"\n")
-                child.heard = rest[:_MAX_WORD]
-                for word in words:
-                    self._hear(child, word.decode("ascii", "replace"))
-            if now - child.alive_at > _SILENT:
-                self._sink.write(f"worker {child.pid} gives no sign of life: killed", "err")
-                child.alive_at = now
-                os.kill(child.pid, signal.SIGKILL)
 
     def _hear(self, child: Child, word: str) -> None:
         """A worker's word on a name server: said once, however many workers find out."""
@@ -259,7 +176,7 @@ class Server:
             self._write_board()
 
     def _down(self) -> set[str]:
-        return {server for child in self._children.values() for server in child.down}
+        return {server for child in self._crew for server in child.down}
 
     def _write_board(self) -> None:
         self._books.in_force(self._config.policy, self._servers, self._down())
@@ -295,11 +212,10 @@ class Server:
         kept = {name: getattr(old, name) for name in _FOR_THE_START}
         config = replace(config, milter=replace(config.milter, **kept))
         self._config, self._servers = config, servers
-        for child in self._children.values():
+        for child in self._crew:
             child.down &= set(map(str, servers))
         self._write_board()
-        for pid in self._children:
-            os.kill(pid, RELOAD)
+        self._crew.signal(RELOAD)
         self._sink.write(
             f"config reloaded: policy {config.policy.digest} with {len(config.policy.rules)} rules,"
             f" mode {config.milter.mode}",
@@ -332,16 +248,7 @@ class Server:
         os.close(
             self._lifeline[1]
         )  # by this the workers know; a TERM might reach libmilter's thread instead of their own
-        until = time.monotonic() + self._config.milter.deadline + _STOP_MARGIN
-        while self._children and time.monotonic() < until:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            if pid:
-                self._children.pop(pid, None)
-            else:
-                signal.sigtimedwait({signal.SIGCHLD}, 0.1)
-        for pid in self._children:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        self._crew.end(self._config.milter.deadline + _STOP_MARGIN)
         self.remove_socket()
         self._sink.write("stopped", "notice")
         self._sink.flush(1.0)

@@ -16,6 +16,7 @@ from datetime import date
 
 from .checks import helo as greetings
 from .config import Config
+from .costs import cost_of
 from .ending import Ending, ending
 from .evidence import UNKNOWN, Cost, Evidence, Helo, Spf, exempted
 from .findings import (
@@ -314,14 +315,7 @@ class Session:
         pendings = dict.fromkeys(self._pendings(message).values())
         fresh = [pending for pending in pendings if pending not in self._counted]
         self._counted = frozenset(pendings)
-        trail = [answer for pending in fresh for answer in pending.trail]
-        return Cost(
-            queries=len(trail),
-            cached=sum(answer.cached for answer in trail),
-            vain=sum(pending.vain for pending in fresh),
-            dns_ms=_span_ms([(p.began, p.ended) for p in fresh if p.trail]),
-            waited_ms=message.waited_ms,
-        )
+        return cost_of(fresh, message.waited_ms)
 
     def _record(self, message: Message, queue_id: str) -> None:
         """One decision for each group of recipients with the same verdict."""
@@ -343,13 +337,3 @@ class Session:
                     reply=reply,
                 )
             )
-
-
-def _span_ms(spans: list[tuple[float, float]]) -> float:
-    """Milliseconds that lie within any of the spans."""
-    total, reached = 0.0, float("-inf")
-    for begin, end in sorted(spans):
-        if end > reached:
-            total += end - max(begin, reached)
-            reached = end
-    return total * 1000

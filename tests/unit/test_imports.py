@@ -56,14 +56,14 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     ),
     # 6: a connection, or yesterday's
     (
-        ("ending", "inquiry", "findings", "engine", "session", "rehearsal"),
+        ("ending", "inquiry", "findings", "engine", "costs", "session", "rehearsal"),
         ("judge", "replay", "replay_text", "chart", "report_style", "report", "report_text", "report_html"),
         ("progress",),
     ),
     # 7: libmilter; yesterday's messages as connections
     (("milter",), ("forecast", "forecast_text")),
     # 8: processes
-    (("kicker", "listener", "notify", "privileges", "exporter", "worker", "server"),),
+    (("kicker", "listener", "notify", "privileges", "exporter", "worker", "crew", "server"),),
     # 9: the command
     (("check", "command", "tuning", "cli", "__main__"),),
 )
