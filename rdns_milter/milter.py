@@ -68,7 +68,8 @@ def _guarded(callback: Callable[..., int]) -> Callable[..., int]:
 
 class Callbacks:
     """The callbacks of a process, for all of its connections. Registered before the fork; `service` and `bug` are the
-    worker's, set after it. `open`: connections that there are; `busy`: those that are amid a message."""
+    worker's, set after it. `open`: connections that there are; `busy`: those that are amid a message; `steps`: how many
+    steps all of them have made, about."""
 
     service: Service
     bug: Bug
@@ -76,6 +77,7 @@ class Callbacks:
     def __init__(self) -> None:
         self.open: set[int] = set()
         self.busy: set[int] = set()
+        self.steps = 0
 
     def register(self) -> None:
         """Tell libmilter about them. Once in a process, before the socket is opened."""
@@ -95,6 +97,7 @@ class Callbacks:
     def negotiate(self, context: Any, options: list[int]) -> int:
         """Ask the MTA for what is needed only: no body, headers only to find forged results, and those without replies.
         CONNECT and HELO keep their replies: without, Postfix holds them back until MAIL."""
+        self.steps += 1
         context.setpriv(Connection(self.service))
         offered, steps = options[0], options[1]
         headers = self.service.config.headers.remove_forged
@@ -179,6 +182,7 @@ class Callbacks:
         return int(milter.CONTINUE)
 
     def _connection(self, context: Any) -> Connection:
+        self.steps += 1
         connection = context.getpriv()
         if connection is None:  # no negotiation, or a second connection over the same socket
             connection = Connection(self.service)

@@ -1,8 +1,8 @@
-"""A worker process: three kinds of thread, and a main thread that keeps an eye on them.
+"""A worker process: four kinds of thread, and a main thread that keeps an eye on them.
 
-libmilter's threads serve the MTA, the engine's thread asks DNS, the main thread takes signals: HUP reads the config again, TERM
-finishes what is under way and leaves. Never stops libmilter, which would cut every session and might remove the socket: it
-takes the listener away, waits, and ends the process.
+libmilter's threads serve the MTA, the kicker's keeps them coming, the engine's asks DNS, the main thread takes signals: to read
+the config again, or to finish what is under way and leave. Never stops libmilter, which would cut every session and might
+remove the socket: it takes the listener away, waits, and ends the process.
 
 PLATFORM 0.2 to 0.4.
 """
@@ -93,9 +93,9 @@ class Worker:
         place = config.milter.socket
         self._kicker = Kicker(
             tap=lambda: connect(place, _TAP_SECONDS).close(),
+            steps=lambda: callbacks.steps,
             crowd=lambda: len(callbacks.open),
             processes=post.workers,
-            clock=time.monotonic,
         )
         self._service = Service(
             config=config,
@@ -122,9 +122,10 @@ class Worker:
         self._callbacks.service = self._service
         self._callbacks.bug = self._bug
         with self._engine:
+            own = _descriptors()  # before the first client's comes
             libmilter = serve(self._libmilter_ended)
             self._engine.loop.call_soon_threadsafe(self._beat)
-            own = _descriptors()
+            self._kicker.start()
             while not self._given_up:
                 ready, _, _ = select.select([wake, self._post.parent], [], [], BEAT)
                 if self._post.parent in ready:
