@@ -20,8 +20,7 @@ _PATIENCE = 20.0
 
 
 class Child:
-    """`ready`: whether it serves. RuntimeError with what it said if it ends before. `.directory`: its own, for its files, removed at
-    the end; anybody may look into it."""
+    """`.directory`: its own, for its files, removed at the end; anybody may look into it."""
 
     def __init__(self, name: str) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix=f"rdns-{name}-"))
@@ -37,7 +36,7 @@ class Child:
         self.stop()
 
     def start(self, command: Sequence[str], ready: Callable[[], bool]) -> Self:
-        """Start the command, and wait until it is ready."""
+        """Start the command, and wait until it is ready; RuntimeError with what it said if it ends before."""
         with self.output.open("ab") as output:
             process = self.process = subprocess.Popen(
                 command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=output, stderr=output
