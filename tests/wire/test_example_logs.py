@@ -125,11 +125,10 @@ def test_rsyslog_sorts_the_lines(rsyslog: Child, life: Life, tmp_path: Path) -> 
     socket = str(rsyslog.directory / "socket")
     ours, other = Syslog("rdns-milter", socket), Syslog("other", socket)
     sent = life.usual + life.unusual
-    for line in sent:
-        while not ours.send(line, "info"):
-            ours.wait(1.0)
-    assert other.send(OTHERS, "info")
-    until(lambda: len(written(rsyslog, "rest")) >= 1)
+    for outlet, line in [*((ours, line) for line in sent), (other, OTHERS)]:
+        while not outlet.send(line, "info"):
+            outlet.wait(1.0)
+    until(lambda: written(rsyslog, "rest") and len(written(rsyslog, "rdns-milter.log")) >= len(sent))
     lines = written(rsyslog, "rdns-milter.log")
     assert [line.partition("]: ")[2] for line in lines] == sent
     decisions = [fields for line in lines if (fields := parse(line))]
@@ -169,7 +168,7 @@ def journal(life: Life, tmp_path: Path) -> Path:
         micro = int(began) * 1_000_000 + number
         entries.append(
             f"__REALTIME_TIMESTAMP={micro}\n__MONOTONIC_TIMESTAMP={number + 1}\n_BOOT_ID={'0' * 31}1\n"
-            f"_TRANSPORT=syslog\nSYSLOG_FACILITY=2\nPRIORITY={priority}\nSYSLOG_IDENTIFIER={name}\nMESSAGE={text}\n\n"
+            f"_TRANSPORT=syslog\n_HOSTNAME=mx\nSYSLOG_FACILITY=2\nPRIORITY={priority}\nSYSLOG_IDENTIFIER={name}\nMESSAGE={text}\n\n"
         )
     (tmp_path / "export").write_text("".join(entries))
     made = subprocess.run(
