@@ -101,10 +101,15 @@ class Balancer:
             admin.sendall(command.encode() + b"\n")
             return b"".join(iter(lambda: admin.recv(65536), b"")).decode()
 
+    def table(self, command: str) -> list[list[str]]:
+        """The rows of what it answers, the head first."""
+        return [row for row in csv.reader(self.say(command).removeprefix("# ").splitlines()) if row]
+
     def servers(self) -> dict[str, dict[str, str]]:
         """What it knows of each server, by the names that `show stat` has."""
-        rows = csv.DictReader(self.say("show stat").removeprefix("# ").splitlines())
-        return {row["svname"]: row for row in rows if row["svname"] in NAMES}
+        head, *rows = self.table("show stat")
+        named = (dict(zip(head, row, strict=True)) for row in rows)
+        return {row["svname"]: row for row in named if row["svname"] in NAMES}
 
     def status(self, name: str) -> str:
         """UP, DOWN, DRAIN, or on its way there ("UP 1/2")."""

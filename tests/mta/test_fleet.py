@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import urllib.parse
 import urllib.request
@@ -131,13 +132,14 @@ def test_one_is_killed_and_another_restarted(running: Fleet) -> None:
         assert len(cut) <= CLIENTS, "more than were amid a message when it died"
 
         # As haproxy.cfg says how to: nobody notices.
-        running.balancer.say("set server rdns-milter/b state drain")
+        drain, look, ready = re.findall(r'^# +echo "(.*?)" \| socat', examples.text("fleet/haproxy.cfg"), re.MULTILINE)
+        running.balancer.say(drain)
         running.balancer.wait_for("b", "DRAIN")
-        until(lambda: running.balancer.servers()["b"]["scur"] == "0")
+        until(lambda: ("b", "0") in {(row[1], row[4]) for row in running.balancer.table(look)})
         assert b.terminate() == 0
         load.wait(SOME)
         b.start()
-        running.balancer.say("set server rdns-milter/b state ready")
+        running.balancer.say(ready)
         running.balancer.wait_for("b", "UP")
         work_of_all(running, load)
 
