@@ -9,9 +9,19 @@ cd "$(dirname "$0")/.."
 . packaging/provide.sh
 export PYTHONDONTWRITEBYTECODE=1
 
+all=
+if [ "${1:-}" = --all ]; then
+    all=yes
+    shift
+fi
+
 # shellcheck disable=SC2086
 provide $RUNTIME python3-venv python3-dev python3-pytest python3-pytest-xdist python3-hypothesis python3-yaml python3-authres python3-pip \
     gcc libc6-dev libmilter-dev postfix ca-certificates iproute2
+if [ -n "$all" ]; then
+    # What packaging/examples are for.
+    provide haproxy unbound rsyslog logrotate prometheus systemd-journal-remote
+fi
 
 venv=${RDNS_MILTER_VENV:-.venv}
 stamp=$(sha256sum setup.cfg | cut -c 1-16)
