@@ -20,7 +20,7 @@ provide $RUNTIME python3-venv python3-dev python3-pytest python3-pytest-xdist py
     gcc libc6-dev libmilter-dev postfix ca-certificates iproute2
 if [ -n "$all" ]; then
     # What packaging/examples are for.
-    provide haproxy unbound rsyslog logrotate prometheus systemd-journal-remote
+    provide haproxy unbound rsyslog logrotate prometheus
 fi
 
 venv=${RDNS_MILTER_VENV:-.venv}

@@ -22,6 +22,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from rdns_milter import message
 from rdns_milter.checks import helo, spf_macro
 from rdns_milter.checks.iprev import iprev
 from rdns_milter.checks.spf import Limits, spf
@@ -55,14 +56,14 @@ RECORDS = {
 
 def answer(question: Query, kind: Type, alias: bool = False) -> bytes:
     """A right answer to the question."""
-    message = dns.message.make_response(question.message, recursion_available=True)
+    response = dns.message.make_response(question.message, recursion_available=True)
     name = question.message.question[0].name
     if alias:
         other = dns.name.from_text("other.example.com.")
-        message.answer.append(dns.rrset.from_text(name, 60, "IN", "CNAME", other.to_text()))
+        response.answer.append(dns.rrset.from_text(name, 60, "IN", "CNAME", other.to_text()))
         name = other
-    message.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *RECORDS[kind]))
-    return message.to_wire()
+    response.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *RECORDS[kind]))
+    return response.to_wire()
 
 
 def sound(reading: Reading | None, kind: Type) -> None:
@@ -97,16 +98,8 @@ def test_any_octets(octets: bytes, kind: Type, over_tcp: bool) -> None:
     sound(decode(question.wire[:2] + b"\x81\x80" + question.wire[4:] + octets, question, over_tcp), kind)
 
 
-@many
-@given(SEEDS, st.sampled_from(TYPES), st.booleans())
-def test_octets_changed_on_the_way(seed: int, kind: Type, alias: bool) -> None:
-    question = encode(Question("mail.example.com", kind), True, 0x1234)
-    right = answer(question, kind, alias)
-    reading = decode(right, question, over_tcp=False)
-    assert reading is not None
-    assert reading.status == "ok"
-    sound(reading, kind)
-    dice = Random(seed)
+def changed(right: bytes, dice: Random) -> bytes:
+    """The octets, with some of them changed, gone, or added."""
     wire = bytearray(right)
     for _ in range(dice.choice((1, 2, 8))):
         match dice.randrange(4):
@@ -119,7 +112,38 @@ def test_octets_changed_on_the_way(seed: int, kind: Type, alias: bool) -> None:
             case _:
                 at = dice.randrange(len(wire))
                 wire[at:at] = dice.randbytes(dice.randrange(1, 9))
-    sound(decode(bytes(wire), question, over_tcp=dice.random() < 0.5), kind)
+    return bytes(wire)
+
+
+@many
+@given(SEEDS, st.sampled_from(TYPES), st.booleans())
+def test_octets_changed_on_the_way(seed: int, kind: Type, alias: bool) -> None:
+    question = encode(Question("mail.example.com", kind), True, 0x1234)
+    right = answer(question, kind, alias)
+    reading = decode(right, question, over_tcp=False)
+    assert reading is not None
+    assert reading.status == "ok"
+    sound(reading, kind)
+    dice = Random(seed)
+    sound(decode(changed(right, dice), question, over_tcp=dice.random() < 0.5), kind)
+
+
+@many
+@given(SEEDS, st.sampled_from(TYPES), st.booleans(), st.booleans())
+def test_a_message_says_the_same_without_an_opt_that_says_nothing(
+    seed: int, kind: Type, alias: bool, whole: bool
+) -> None:
+    """Reading it without that record is a short cut, and never another way."""
+    question = encode(Question("mail.example.com", kind), True, 0x1234)
+    right = answer(question, kind, alias)
+    dice = Random(seed)
+    wire = right[:10] + b"\0\1" + right[12:] + b"\0\0\x29\x04\xd0\0\0" + dice.randbytes(2) + b"\0\0"
+    wire = wire if whole else changed(wire, dice)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(message, "_OPT_THAT_SAYS_NOTHING", re.compile(b"(?!)"))
+        slowly = decode(wire, question, over_tcp=False)
+    assert decode(wire, question, over_tcp=False) == slowly
+    assert not whole or (slowly is not None and slowly.status == "ok")
 
 
 @some
