@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 MAX_TAPS = 4  # of one kick: that many processes
-MAX_KICKS = 32  # at a time
+MAX_KICKS = 8  # at a time
 TICK = 0.01  # seconds without a step after which somebody may have been left over
 LONGEST = 0.1  # seconds between two kicks that freed nobody
 
