@@ -1,0 +1,287 @@
+"""A private Sendmail: in a root and a network of its own, with its own configuration, queue and log; the machine's mail is not touched.
+
+    with Network(), Sendmail(milter="inet:8895@127.0.0.1") as sm:
+        dialogue = smtp.send(sm.address, Client("203.0.113.7"), rcpts=["b@rcpt.example"], arrive=sm.arrive)
+        assert sm.headers(dialogue.queue_id)[0][0] == "Authentication-Results"
+
+Its programs are what tests/sendmail.sh has unpacked; its configuration is packaging/examples/sendmail/sendmail.mc, with what a test
+needs on top. Sendmail knows no XCLIENT: clients come from their very addresses, and that takes a `tests.kit.netns.Network`. Whoever
+asks DNS (the server at 127.0.0.1:53 of that network, if there is one) is Sendmail. Mail for `rcpt.example` is accepted from
+everybody and stays in the queue until `run_queue` delivers it into a file. Needs root; ended as a whole, even when we were killed.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.kit.client import Client
+from tests.kit.endpoint import Endpoint, connected, free_port, milter_style, parse_endpoint
+from tests.kit.herd import Herd
+from tests.kit.netns import come
+from tests.kit.smtp import Smtp
+from tests.kit.syslogd import Syslog
+
+CLONE = Path(__file__).resolve().parents[2]
+EXAMPLE = CLONE / "packaging" / "examples" / "sendmail" / "sendmail.mc"
+ROOT = Path(os.environ.get("RDNS_MILTER_SENDMAIL", CLONE / ".venv-sendmail"))
+PROGRAM = "/usr/libexec/sendmail/sendmail"
+HOST = "127.0.0.1"
+START_TIMEOUT = 30.0
+LOGIN, PASSWORD = "joe", "secret"
+FILTER = re.compile(r"^INPUT_MAIL_FILTER\(`rdns-milter', `S=inet:8895@127\.0\.0\.1, (T=\S+)'\)dnl$", re.MULTILINE)
+
+# What the example has not: a name, a queue that waits, no wait for IDENT, no opinion of Sendmail's own on senders; mail for
+# rcpt.example is taken, and in the end appended to a file; who logs in may.
+SETTINGS = r"""
+define(`confDOMAIN_NAME', `{host}')dnl
+define(`confDELIVERY_MODE', `{delivery}')dnl
+define(`QUEUE_DIR', `/mnt/queue')dnl
+define(`confPID_FILE', `/mnt/pid')dnl
+define(`confCONTROL_SOCKET_NAME', `/mnt/control')dnl
+define(`STATUS_FILE', `/mnt/status')dnl
+define(`ALIAS_FILE', `/mnt/aliases')dnl
+undefine(`confHOST_STATUS_DIRECTORY')dnl
+define(`confTRUSTED_USER', `root')dnl
+define(`confTO_IDENT', `0')dnl
+define(`confLOG_LEVEL', `14')dnl
+define(`confMAX_DAEMON_CHILDREN', `0')dnl
+define(`confAUTH_MECHANISMS', `PLAIN')dnl
+define(`confAUTH_REALM', `{host}')dnl
+TRUST_AUTH_MECH(`PLAIN')dnl
+FEATURE(`accept_unresolvable_domains')dnl
+RELAY_DOMAIN(`rcpt.example')dnl
+{settings}
+LOCAL_RULE_0
+R$* < @ rcpt.example $* > $*	$#box $@ rcpt.example $: $1
+MAILER_DEFINITIONS
+Mbox, P=/usr/bin/tee, F=DFMl, U=root, A=tee -a /mnt/box
+"""
+
+# Mounts are seen by Sendmail alone, and are gone when it is.
+LAUNCH = """
+set -e
+root=$1 own=$2 milter=$3; shift 3
+mount --bind "$own" "$root/mnt"
+for device in null zero random urandom; do mount --bind "/dev/$device" "$root/dev/$device"; done
+[ -z "$milter" ] || mount --bind "$milter" "$root/media"
+exec chroot "$root" "$@"
+"""
+
+
+class SendmailFailed(RuntimeError):
+    """Sendmail did not start or did not do as told; the text holds its log."""
+
+
+def installed() -> bool:
+    """Has anybody unpacked a Sendmail?"""
+    return (ROOT / "unpacked").exists()
+
+
+class Sendmail:
+    """`milter`: where the filter listens, in any spelling (None: no filter); `flags`: what F= says ("": no F=); `timeouts`: what T=
+    says (None: what the example has). `delivery`: "q" (queue) or "b" (deliver before the reply). `settings`: lines of sendmail.mc.
+
+    `.address`: where it listens; `.base`: its directory, removed at the end.
+    """
+
+    def __init__(
+        self,
+        milter: Endpoint | None = None,
+        *,
+        flags: str = "",
+        timeouts: str | None = None,
+        host: str = "mx.test.example",
+        delivery: str = "q",
+        settings: Sequence[str] = (),
+    ) -> None:
+        self.milter, self.flags, self.timeouts = milter, flags, timeouts
+        self.host = host
+        self.delivery, self.settings = delivery, settings
+        self.base = Path()
+        self.port = 0
+        self._herd: Herd | None = None
+        self._syslog: Syslog | None = None
+
+    def __enter__(self) -> Self:
+        if os.geteuid() != 0:
+            raise SendmailFailed("a private Sendmail must be started by root")
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return HOST, self.port
+
+    # Starting and stopping
+
+    def _start(self) -> None:
+        self.base = Path(tempfile.mkdtemp(prefix="rdns-sendmail-"))
+        self.base.chmod(0o755)
+        (self.base / "queue").mkdir(mode=0o700)
+        for name in ("box", "aliases", "status"):
+            (self.base / name).touch(0o644)
+        self._syslog = Syslog(self.base / "log", self.base / "maillog")
+        self.port = free_port()
+        self._configure()
+        user = ["/usr/sbin/saslpasswd2", "-p", "-c", "-f", "/mnt/sasldb2", "-u", self.host, LOGIN]
+        self._inside(*user, said=PASSWORD)
+        self._inside(PROGRAM, "-C/mnt/sendmail.cf", "-bi")
+        self._herd = Herd(self._command(PROGRAM, "-Am", "-L", "sm-mta", "-C/mnt/sendmail.cf", "-bD"), self.base)
+        self._await_answer()
+
+    def _configure(self) -> None:
+        (self.base / "sendmail.mc").write_text(self._mc())
+        done = self._inside("/bin/sh", "-c", "cd /mnt && m4 sendmail.mc")
+        (self.base / "sendmail.cf").write_text(done.stdout)
+
+    def _mc(self) -> str:
+        """The example, its filter as wanted, other ports, and what we add before the mailers."""
+        text = EXAMPLE.read_text("utf-8")
+        found = FILTER.search(text)
+        assert found, "the example has no such filter any more"
+        line = ""
+        if self.milter is not None:
+            flags = f"F={self.flags}, " if self.flags else ""
+            times = f"T={self.timeouts}" if self.timeouts else found[1]
+            line = f"INPUT_MAIL_FILTER(`rdns-milter', `S={self._spec()}, {flags}{times}')dnl"
+        text = text.replace(found[0], line)
+        text = text.replace("Port=smtp'", f"Port={self.port}'").replace("Port=submission", f"Port={free_port()}")
+        settings = SETTINGS.format(host=self.host, delivery=self.delivery, settings="\n".join(self.settings))
+        assert text.count("\nMAILER_DEFINITIONS\n") == 1
+        return text.replace("\nMAILER_DEFINITIONS\n", settings)
+
+    def _spec(self) -> str:
+        """The filter's socket as Sendmail finds it in its root."""
+        assert self.milter is not None
+        where = parse_endpoint(self.milter)
+        return f"local:/media/{Path(where).name}" if isinstance(where, str) else milter_style(where)
+
+    def _command(self, *program: str) -> list[str]:
+        where = parse_endpoint(self.milter) if self.milter is not None else ""
+        directory = str(Path(where).parent) if isinstance(where, str) and where else ""
+        own = ["unshare", "--mount", "--propagation", "private", "sh", "-c", LAUNCH, "sh"]
+        return [*own, str(ROOT), str(self.base), directory, *program]
+
+    def _inside(self, *program: str, said: str = "") -> subprocess.CompletedProcess[str]:
+        """A program run to its end beside Sendmail."""
+        done = subprocess.run(
+            self._command(*program), input=said, capture_output=True, timeout=60, check=False, encoding="utf-8",
+            errors="surrogateescape",
+        )  # fmt: skip
+        if done.returncode:
+            raise SendmailFailed(f"{program}: {done.stderr}{done.stdout}\n{self.log()}")
+        return done
+
+    def _await_answer(self) -> None:
+        """Until it greets, so that it listens everywhere."""
+        until = time.monotonic() + START_TIMEOUT
+        assert self._herd
+        while time.monotonic() < until and self._herd.leader.poll() is None:
+            with contextlib.suppress(OSError), connected(self.address, 5) as probe:
+                if probe.recv(4)[:3] in (b"220", b"451", b"554", b"421"):
+                    probe.sendall(b"QUIT\r\n")
+                    return
+            time.sleep(0.02)
+        raise SendmailFailed(f"Sendmail did not start:\n{self.log()}")
+
+    def stop(self) -> None:
+        """End all of its processes, politely, then by force; remove its directory. May be called twice."""
+        herd, self._herd = self._herd, None
+        if herd:
+            herd.end()
+        syslog, self._syslog = self._syslog, None
+        if syslog:
+            syslog.stop()
+        if self.base != Path():
+            shutil.rmtree(self.base, ignore_errors=True)
+
+    # Its clients
+
+    def arrive(self, client: Client | None, timeout: float) -> Smtp:
+        """A connection from that client's address, by IPv6 to ::1; logged in if it has a login."""
+        address = client.address.removeprefix("::ffff:") if client else ""
+        where = ("::1" if ":" in address else HOST, self.port)
+        smtp = Smtp(where, timeout, come(where, address, timeout))
+        if client and client.login:
+            assert client.login == LOGIN
+            smtp.command("EHLO kit.invalid", "ehlo")
+            word = base64.b64encode(f"\0{LOGIN}\0{PASSWORD}".encode()).decode()
+            smtp.command(f"AUTH PLAIN {word}", "auth")
+        return smtp
+
+    # What it did
+
+    def log(self) -> str:
+        """The mail log so far."""
+        return self._syslog.text() if self._syslog else ""
+
+    def await_log(self, pattern: str, timeout: float = 15.0) -> re.Match[str]:
+        """The first match of a regular expression in the log, waited for; SendmailFailed if it does not come."""
+        until = time.monotonic() + timeout
+        while not (found := re.search(pattern, self.log(), re.MULTILINE)):
+            if time.monotonic() > until:
+                raise SendmailFailed(f"no {pattern!r} in the mail log:\n{self.log()}")
+            time.sleep(0.02)
+        return found
+
+    def held(self) -> list[str]:
+        """Queue ids of quarantined messages."""
+        return self._queue_ids("hf")
+
+    def queued(self) -> list[str]:
+        """Queue ids of messages that wait for delivery."""
+        return self._queue_ids("qf")
+
+    def _queue_ids(self, kind: str) -> list[str]:
+        return sorted(name.removeprefix(kind) for name in os.listdir(self.base / "queue") if name.startswith(kind))
+
+    def headers(self, queue_id: str) -> list[tuple[str, str]]:
+        """Name and value of each header of a queued message, from the top; folds stay in the value as newline and blank."""
+        fields: list[tuple[str, str]] = []
+        inside = False
+        for line in self.control(queue_id).split("\n"):
+            if line[:1] in (" ", "\t"):
+                if inside:
+                    fields[-1] = (fields[-1][0], f"{fields[-1][1]}\n{line}")
+                continue
+            inside = line.startswith("H?") and not line.startswith("H?P?")  # P: only for mailers that ask for a Return-Path
+            if inside:
+                name, _, value = line[2:].partition("?")[2].partition(":")
+                fields.append((name, value.removeprefix(" ")))
+        return fields
+
+    def control(self, queue_id: str) -> str:
+        """The queue file with envelope and header."""
+        for kind in ("qf", "hf"):
+            path = self.base / "queue" / f"{kind}{queue_id}"
+            if path.exists():
+                return path.read_text("utf-8", "surrogateescape")
+        raise SendmailFailed(f"{queue_id} is not in the queue:\n{self.log()}")
+
+    def run_queue(self, *options: str) -> str:
+        """`sendmail -q`, or with options of your own; what it says."""
+        return self._inside(PROGRAM, "-C/mnt/sendmail.cf", *(options or ("-q",))).stdout
+
+    def delivered(self) -> str:
+        """All messages that it has delivered, as the recipient gets them."""
+        return (self.base / "box").read_text("utf-8", "surrogateescape")
