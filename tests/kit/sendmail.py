@@ -36,12 +36,12 @@ CLONE = Path(__file__).resolve().parents[2]
 EXAMPLE = CLONE / "packaging" / "examples" / "sendmail" / "sendmail.mc"
 ROOT = Path(os.environ.get("RDNS_MILTER_SENDMAIL", CLONE / ".venv-sendmail"))
 PROGRAM = "/usr/libexec/sendmail/sendmail"
-HOST = "127.0.0.1"
+OWN_ADDRESS, OWN_ADDRESS_6 = "192.0.2.25", "2001:db8::25"  # where its clients find it: no loopback, as in real life
 START_TIMEOUT = 30.0
 LOGIN, PASSWORD = "joe", "secret"
 FILTER = re.compile(r"^INPUT_MAIL_FILTER\(`rdns-milter', `S=inet:8895@127\.0\.0\.1, (T=\S+)'\)dnl$", re.MULTILINE)
 
-# What the example has not: a name, a queue that waits, no wait for IDENT, no opinion of Sendmail's own on senders; mail for
+# What the example has not: a name, a queue that waits, no wait for IDENT and little for DNS, no opinion of Sendmail's own on senders; mail for
 # rcpt.example is taken, and in the end appended to a file; who logs in may.
 SETTINGS = r"""
 define(`confDOMAIN_NAME', `{host}')dnl
@@ -54,6 +54,8 @@ define(`ALIAS_FILE', `/mnt/aliases')dnl
 undefine(`confHOST_STATUS_DIRECTORY')dnl
 define(`confTRUSTED_USER', `root')dnl
 define(`confTO_IDENT', `0')dnl
+define(`confTO_RESOLVER_RETRANS', `1s')dnl
+define(`confTO_RESOLVER_RETRY', `1')dnl
 define(`confLOG_LEVEL', `14')dnl
 define(`confMAX_DAEMON_CHILDREN', `0')dnl
 define(`confAUTH_MECHANISMS', `PLAIN')dnl
@@ -65,7 +67,7 @@ RELAY_DOMAIN(`rcpt.example')dnl
 LOCAL_RULE_0
 R$* < @ rcpt.example $* > $*	$#box $@ rcpt.example $: $1
 MAILER_DEFINITIONS
-Mbox, P=/usr/bin/tee, F=DFMl, U=root, A=tee -a /mnt/box
+Mbox, P=/usr/bin/tee, F=DFMl, U=root, A=tee -a /mnt/box/$u
 """
 
 # Mounts are seen by Sendmail alone, and are gone when it is.
@@ -130,15 +132,16 @@ class Sendmail:
 
     @property
     def address(self) -> tuple[str, int]:
-        return HOST, self.port
+        return OWN_ADDRESS, self.port
 
     # Starting and stopping
 
     def _start(self) -> None:
         self.base = Path(tempfile.mkdtemp(prefix="rdns-sendmail-"))
         self.base.chmod(0o755)
-        (self.base / "queue").mkdir(mode=0o700)
-        for name in ("box", "aliases", "status"):
+        for name in ("queue", "box"):
+            (self.base / name).mkdir(mode=0o700)
+        for name in ("aliases", "status"):
             (self.base / name).touch(0o644)
         self._syslog = Syslog(self.base / "log", self.base / "maillog")
         self.port = free_port()
@@ -218,9 +221,9 @@ class Sendmail:
     # Its clients
 
     def arrive(self, client: Client | None, timeout: float) -> Smtp:
-        """A connection from that client's address, by IPv6 to ::1; logged in if it has a login."""
+        """A connection from that client's address, by IPv6 if that is one; logged in if it has a login."""
         address = client.address.removeprefix("::ffff:") if client else ""
-        where = ("::1" if ":" in address else HOST, self.port)
+        where = (OWN_ADDRESS_6 if ":" in address else OWN_ADDRESS, self.port)
         smtp = Smtp(where, timeout, come(where, address, timeout))
         if client and client.login:
             assert client.login == LOGIN
@@ -279,9 +282,10 @@ class Sendmail:
         raise SendmailFailed(f"{queue_id} is not in the queue:\n{self.log()}")
 
     def run_queue(self, *options: str) -> str:
-        """`sendmail -q`, or with options of your own; what it says."""
-        return self._inside(PROGRAM, "-C/mnt/sendmail.cf", *(options or ("-q",))).stdout
+        """`sendmail -qf`, or with options of your own; what it says."""
+        return self._inside(PROGRAM, "-C/mnt/sendmail.cf", *(options or ("-qf",))).stdout
 
-    def delivered(self) -> str:
-        """All messages that it has delivered, as the recipient gets them."""
-        return (self.base / "box").read_text("utf-8", "surrogateescape")
+    def delivered(self, local_part: str) -> str:
+        """All messages that it has delivered to that recipient, as he gets them; "" if none."""
+        box = self.base / "box" / local_part
+        return box.read_text("utf-8", "surrogateescape") if box.exists() else ""
