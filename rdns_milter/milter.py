@@ -36,7 +36,6 @@ _MACROS = (
 _ACTIONS = milter.ADDHDRS | milter.CHGHDRS | milter.QUARANTINE | milter.SETSYMLIST
 _NEVER_WANTED = milter.P_NOBODY | milter.P_NOEOH | milter.P_NODATA | milter.P_NOUNKNOWN
 _NO_REPLY = int(milter.NOREPLY)
-_ANY_ADDRESS = ("0.0.0.0", "::")
 _CODES = {4: milter.TEMPFAIL, 5: milter.REJECT}
 
 Bug = Callable[[str, BaseException], None]
@@ -264,9 +263,9 @@ def _own_address(context: Any) -> str:
     """Where the client connected to. Postfix says it as {daemon_addr}. With Sendmail that is what the daemon listens on, mostly
     any address, and the connection's is {if_addr}, which is absent on loopback."""
     for name in ("{if_addr}", "{daemon_addr}"):
-        address = _address_macro(context, name)
-        if address and address not in _ANY_ADDRESS:
-            return address
+        address = parse_address(_address_macro(context, name))
+        if address is not None and not address.is_unspecified:
+            return str(address)
     return ""
 
 

@@ -45,7 +45,7 @@ FILTER = re.compile(r"^INPUT_MAIL_FILTER\(`rdns-milter', `S=inet:8895@127\.0\.0\
 # rcpt.example is taken, and in the end appended to a file; who logs in may.
 SETTINGS = r"""
 define(`confDOMAIN_NAME', `{host}')dnl
-define(`confDELIVERY_MODE', `{delivery}')dnl
+define(`confDELIVERY_MODE', `q')dnl
 define(`QUEUE_DIR', `/mnt/queue')dnl
 define(`confPID_FILE', `/mnt/pid')dnl
 define(`confCONTROL_SOCKET_NAME', `/mnt/control')dnl
@@ -70,6 +70,13 @@ MAILER_DEFINITIONS
 Mbox, P=/usr/bin/tee, F=DFMl, U=root, A=tee -a /mnt/box/$u
 """
 
+CERTIFICATE = (
+    "define(`confCACERT', `/mnt/cert')dnl",
+    "define(`confCACERT_PATH', `/mnt')dnl",
+    "define(`confSERVER_CERT', `/mnt/cert')dnl",
+    "define(`confSERVER_KEY', `/mnt/key')dnl",
+)
+
 # Mounts are seen by Sendmail alone, and are gone when it is.
 LAUNCH = """
 set -e
@@ -92,7 +99,7 @@ def installed() -> bool:
 
 class Sendmail:
     """`milter`: where the filter listens, in any spelling (None: no filter); `flags`: what F= says ("": no F=); `timeouts`: what T=
-    says (None: what the example has). `delivery`: "q" (queue) or "b" (deliver before the reply). `settings`: lines of sendmail.mc.
+    says (None: what the example has). `tls`: has a certificate. `settings`: lines of sendmail.mc.
 
     `.address`: where it listens; `.base`: its directory, removed at the end.
     """
@@ -104,12 +111,12 @@ class Sendmail:
         flags: str = "",
         timeouts: str | None = None,
         host: str = "mx.test.example",
-        delivery: str = "q",
+        tls: bool = False,
         settings: Sequence[str] = (),
     ) -> None:
         self.milter, self.flags, self.timeouts = milter, flags, timeouts
         self.host = host
-        self.delivery, self.settings = delivery, settings
+        self.tls, self.settings = tls, settings
         self.base = Path()
         self.port = 0
         self._herd: Herd | None = None
@@ -153,6 +160,13 @@ class Sendmail:
         self._await_answer()
 
     def _configure(self) -> None:
+        if self.tls:
+            command = (
+                "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key -out cert"
+            )
+            subject = ["-subj", f"/CN={self.host}"]
+            subprocess.run([*command.split(), *subject], cwd=self.base, check=True, capture_output=True, timeout=60)
+            (self.base / "key").chmod(0o600)
         (self.base / "sendmail.mc").write_text(self._mc())
         done = self._inside("/bin/sh", "-c", "cd /mnt && m4 sendmail.mc")
         (self.base / "sendmail.cf").write_text(done.stdout)
@@ -168,8 +182,11 @@ class Sendmail:
             times = f"T={self.timeouts}" if self.timeouts else found[1]
             line = f"INPUT_MAIL_FILTER(`rdns-milter', `S={self._spec()}, {flags}{times}')dnl"
         text = text.replace(found[0], line)
-        text = text.replace("Port=smtp'", f"Port={self.port}'").replace("Port=submission", f"Port={free_port()}")
-        settings = SETTINGS.format(host=self.host, delivery=self.delivery, settings="\n".join(self.settings))
+        text = text.replace("Port=smtp'", f"Port={self.port}, Listen=500'").replace(
+            "Port=submission", f"Port={free_port()}"
+        )
+        more = [*(CERTIFICATE if self.tls else ()), *self.settings]
+        settings = SETTINGS.format(host=self.host, settings="\n".join(more))
         assert text.count("\nMAILER_DEFINITIONS\n") == 1
         return text.replace("\nMAILER_DEFINITIONS\n", settings)
 
@@ -267,7 +284,9 @@ class Sendmail:
                 if inside:
                     fields[-1] = (fields[-1][0], f"{fields[-1][1]}\n{line}")
                 continue
-            inside = line.startswith("H?") and not line.startswith("H?P?")  # P: only for mailers that ask for a Return-Path
+            inside = line.startswith("H?") and not line.startswith(
+                "H?P?"
+            )  # P: only for mailers that ask for a Return-Path
             if inside:
                 name, _, value = line[2:].partition("?")[2].partition(":")
                 fields.append((name, value.removeprefix(" ")))

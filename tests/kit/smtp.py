@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -166,6 +167,18 @@ class Smtp:
         """Be that client from now on (after an EHLO); the server greets anew, and wants EHLO again."""
         self.command("EHLO kit.invalid", "ehlo")
         return self.command(f"XCLIENT {client.xclient()}", "xclient")
+
+    def starttls(self) -> SmtpReply:
+        """STARTTLS, with whatever certificate the server has; it wants EHLO again."""
+        reply = self.command("STARTTLS", "starttls")
+        if reply.ok:
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            self._file.close()
+            self.socket = context.wrap_socket(self.socket)
+            self._file = self.socket.makefile("rb")
+        return reply
 
     def mail(self, sender: str | bytes, *arguments: str | bytes) -> SmtpReply:
         """MAIL FROM; a str gets its angle brackets if it has none, bytes go as they are."""
