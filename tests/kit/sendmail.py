@@ -1,4 +1,4 @@
-"""A private Sendmail: in a root and a network of its own, with its own configuration, queue and log; the machine's mail is not touched.
+"""A private Sendmail: in a root of its own, with its own configuration, queue and log; the machine's mail is not touched.
 
     with Network(), Sendmail(milter="inet:8895@127.0.0.1") as sm:
         dialogue = smtp.send(sm.address, Client("203.0.113.7"), rcpts=["b@rcpt.example"], arrive=sm.arrive)
@@ -41,8 +41,8 @@ START_TIMEOUT = 30.0
 LOGIN, PASSWORD = "joe", "secret"
 FILTER = re.compile(r"^INPUT_MAIL_FILTER\(`rdns-milter', `S=inet:8895@127\.0\.0\.1, (T=\S+)'\)dnl$", re.MULTILINE)
 
-# What the example has not: a name, a queue that waits, no wait for IDENT and little for DNS, no opinion of Sendmail's own on senders; mail for
-# rcpt.example is taken, and in the end appended to a file; who logs in may.
+# What the example has not: a name, a queue that waits, no wait for IDENT and little for DNS, no opinion of Sendmail's own on
+# senders; mail for rcpt.example is taken, and in the end appended to a file; who logs in may.
 SETTINGS = r"""
 define(`confDOMAIN_NAME', `{host}')dnl
 define(`confDELIVERY_MODE', `q')dnl
@@ -138,6 +138,12 @@ class Sendmail:
         self.stop()
 
     @property
+    def leader(self) -> subprocess.Popen[bytes]:
+        """The daemon itself."""
+        assert self._herd, "not running"
+        return self._herd.leader
+
+    @property
     def address(self) -> tuple[str, int]:
         return OWN_ADDRESS, self.port
 
@@ -154,8 +160,8 @@ class Sendmail:
         self.port = free_port()
         self._configure()
         user = ["/usr/sbin/saslpasswd2", "-p", "-c", "-f", "/mnt/sasldb2", "-u", self.host, LOGIN]
-        self._inside(*user, said=PASSWORD)
-        self._inside(PROGRAM, "-C/mnt/sendmail.cf", "-bi")
+        self.inside(*user, said=PASSWORD)
+        self.inside(PROGRAM, "-C/mnt/sendmail.cf", "-bi")
         self._herd = Herd(self._command(PROGRAM, "-Am", "-L", "sm-mta", "-C/mnt/sendmail.cf", "-bD"), self.base)
         self._await_answer()
 
@@ -168,7 +174,7 @@ class Sendmail:
             subprocess.run([*command.split(), *subject], cwd=self.base, check=True, capture_output=True, timeout=60)
             (self.base / "key").chmod(0o600)
         (self.base / "sendmail.mc").write_text(self._mc())
-        done = self._inside("/bin/sh", "-c", "cd /mnt && m4 sendmail.mc")
+        done = self.inside("/bin/sh", "-c", "cd /mnt && m4 sendmail.mc")
         (self.base / "sendmail.cf").write_text(done.stdout)
 
     def _mc(self) -> str:
@@ -202,7 +208,7 @@ class Sendmail:
         own = ["unshare", "--mount", "--propagation", "private", "sh", "-c", LAUNCH, "sh"]
         return [*own, str(ROOT), str(self.base), directory, *program]
 
-    def _inside(self, *program: str, said: str = "") -> subprocess.CompletedProcess[str]:
+    def inside(self, *program: str, said: str = "") -> subprocess.CompletedProcess[str]:
         """A program run to its end beside Sendmail."""
         done = subprocess.run(
             self._command(*program), input=said, capture_output=True, timeout=60, check=False, encoding="utf-8",
@@ -215,8 +221,7 @@ class Sendmail:
     def _await_answer(self) -> None:
         """Until it greets, so that it listens everywhere."""
         until = time.monotonic() + START_TIMEOUT
-        assert self._herd
-        while time.monotonic() < until and self._herd.leader.poll() is None:
+        while time.monotonic() < until and self.leader.poll() is None:
             with contextlib.suppress(OSError), connected(self.address, 5) as probe:
                 if probe.recv(4)[:3] in (b"220", b"451", b"554", b"421"):
                     probe.sendall(b"QUIT\r\n")
@@ -302,7 +307,7 @@ class Sendmail:
 
     def run_queue(self, *options: str) -> str:
         """`sendmail -qf`, or with options of your own; what it says."""
-        return self._inside(PROGRAM, "-C/mnt/sendmail.cf", *(options or ("-qf",))).stdout
+        return self.inside(PROGRAM, "-C/mnt/sendmail.cf", *(options or ("-qf",))).stdout
 
     def delivered(self, local_part: str) -> str:
         """All messages that it has delivered to that recipient, as he gets them; "" if none."""

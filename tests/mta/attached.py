@@ -1,7 +1,7 @@
 """The milter attached to a private Postfix or Sendmail, and the world in which their clients live.
 
-Clients come to Postfix by XCLIENT, so that they may be anybody, to Sendmail from their addresses in a network of its own; DNS is the
-kit's name server. Judges nothing: tests do.
+Clients come to Postfix by XCLIENT, so that they may be anybody, to Sendmail from their addresses in a network of its own; DNS is
+the kit's name server. Judges nothing: tests do.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def sites(daemon: Daemon) -> Iterator[Sites]:
 
 
 def message(site: Sendmail, moment: str = "", amid: Callable[[], object] = lambda: None) -> Dialogue:
-    """One message with forged results; after the command of that name something happens. A hang-up ends it: the last reply counts."""
+    """One message with forged results; after the command of that name something happens. A hang-up ends it as well."""
     with site.arrive(GOOD, 60) as smtp:
         steps: list[tuple[str, Callable[[], object]]] = [
             ("helo", lambda: smtp.helo(GOOD_HELO)),

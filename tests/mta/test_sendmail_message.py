@@ -1,11 +1,9 @@
-"""The milter behind a real Sendmail: what becomes of an accepted message, and what Sendmail tells a milter. RFC 8601, RFC 7208 9.1."""
+"""The milter behind a real Sendmail: what becomes of an accepted message, and what it tells a milter. RFC 8601, RFC 7208 9.1."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
-
-import pytest
 
 from tests.kit.client import Client
 from tests.kit.nameserver import NameServer
