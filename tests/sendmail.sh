@@ -4,30 +4,32 @@
 
 SENDMAIL_PACKAGES="sendmail-bin sendmail-cf m4 dash sed coreutils sasl2-bin libsasl2-modules libsasl2-modules-db"
 
-# sendmail_root DIRECTORY: make it, unless it is there
+# sendmail_root DIRECTORY: make it, unless it is there. The root itself is DIRECTORY/pristine; nobody runs anything in that, but in
+# copies beside it.
 sendmail_root() {
     [ ! -e "$1/unpacked" ] || return 0
     echo "unpacking Sendmail into $1"
     rm -rf "$1"
-    mkdir -p "$1/archives/partial"
-    root=$(cd "$1" && pwd)
-    : > "$root/status"
-    if ! sendmail_download "$root"; then
-        apt-get -q update >> "$root/log" 2>&1 || true
-        sendmail_download "$root" || { tail -n 30 "$root/log" >&2; echo "could not download Sendmail" >&2; exit 1; }
+    mkdir -p "$1/archives/partial" "$1/pristine"
+    place=$(cd "$1" && pwd)
+    : > "$place/status"
+    if ! sendmail_download "$place"; then
+        apt-get -q update >> "$place/log" 2>&1 || true
+        sendmail_download "$place" || { tail -n 30 "$place/log" >&2; echo "could not download Sendmail" >&2; exit 1; }
     fi
     # As on a Debian of today; the packages still say /bin and /lib.
     for directory in bin sbin lib lib64; do
-        mkdir -p "$root/usr/$directory"
-        ln -s "usr/$directory" "$root/$directory"
+        mkdir -p "$place/pristine/usr/$directory"
+        ln -s "usr/$directory" "$place/pristine/$directory"
     done
-    for package in "$root"/archives/*.deb; do
-        dpkg-deb --fsys-tarfile "$package" | tar -x -C "$root" --keep-directory-symlink \
-            --exclude './usr/share/doc' --exclude './usr/share/man' --exclude './usr/share/locale' --exclude '*/perl*' || exit 1
+    for package in "$place"/archives/*.deb; do
+        dpkg-deb --fsys-tarfile "$package" | tar -x -C "$place/pristine" --keep-directory-symlink \
+            --exclude './usr/share/doc' --exclude './usr/share/man' --exclude './usr/share/locale' --exclude '*/perl*' \
+            --exclude '*/gconv' || exit 1
     done
-    rm -r "$root/archives"
-    sendmail_furnish "$root"
-    : > "$root/unpacked"
+    rm -r "$place/archives"
+    sendmail_furnish "$place/pristine"
+    : > "$place/unpacked"
 }
 
 # All that the packages need, by an apt that believes nothing is installed.
@@ -37,11 +39,10 @@ sendmail_download() {
         -o Debug::NoLocking=1 -o APT::Sandbox::User=root install $SENDMAIL_PACKAGES > "$1/log" 2>&1
 }
 
-# What maintainer scripts would have left, and where tests/kit/sendmail.py mounts what is of one Sendmail only: its own files at
-# /mnt, the directory of the milter's socket at /media.
+# What maintainer scripts would have left. /mnt is for what is one Sendmail's own, /media for its milter's socket.
 sendmail_furnish() {
-    mkdir -p "$1/dev" "$1/mnt" "$1/media" "$1/proc" "$1/tmp" "$1/etc/sasl2"
-    for device in null zero random urandom; do : > "$1/dev/$device"; done
+    mkdir -p "$1/dev" "$1/mnt" "$1/media" "$1/tmp" "$1/etc/sasl2"
+    ln -s /mnt/null "$1/dev/null"
     ln -s /mnt/log "$1/dev/log"
     : > "$1/etc/mail/local-host-names"
     printf '%s\n' root:x:0:0::/root:/bin/sh daemon:x:1:1::/:/bin/sh mail:x:8:8::/var/mail:/bin/sh smmta:x:101:101::/:/bin/sh \

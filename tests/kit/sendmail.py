@@ -4,10 +4,11 @@
         dialogue = smtp.send(sm.address, Client("203.0.113.7"), rcpts=["b@rcpt.example"], arrive=sm.arrive)
         assert sm.headers(dialogue.queue_id)[0][0] == "Authentication-Results"
 
-Its programs are what tests/sendmail.sh has unpacked; its configuration is packaging/examples/sendmail/sendmail.mc, with what a test
-needs on top. Sendmail knows no XCLIENT: clients come from their very addresses, and that takes a `tests.kit.netns.Network`. Whoever
-asks DNS (the server at 127.0.0.1:53 of that network, if there is one) is Sendmail. Mail for `rcpt.example` is accepted from
-everybody and stays in the queue until `run_queue` delivers it into a file. Needs root; ended as a whole, even when we were killed.
+Its root is a copy, by hard links, of what tests/sendmail.sh has unpacked; its configuration is that of
+packaging/examples/sendmail/sendmail.mc, with what a test needs on top. Sendmail knows no XCLIENT: clients come from their very
+addresses, and that takes a `tests.kit.netns.Network`. Sendmail asks the name server at 127.0.0.1:53 of that network, if there is
+one. Mail for `rcpt.example` is accepted from everybody and stays in the queue until `run_queue` delivers it into a file. Needs root;
+ended as a whole, even when we were killed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from tests.kit.syslogd import Syslog
 
 CLONE = Path(__file__).resolve().parents[2]
 EXAMPLE = CLONE / "packaging" / "examples" / "sendmail" / "sendmail.mc"
-ROOT = Path(os.environ.get("RDNS_MILTER_SENDMAIL", CLONE / ".venv-sendmail"))
+UNPACKED = Path(os.environ.get("RDNS_MILTER_SENDMAIL", CLONE / ".venv-sendmail"))
 PROGRAM = "/usr/libexec/sendmail/sendmail"
 OWN_ADDRESS, OWN_ADDRESS_6 = "192.0.2.25", "2001:db8::25"  # where its clients find it: no loopback, as in real life
 START_TIMEOUT = 30.0
@@ -77,16 +78,6 @@ CERTIFICATE = (
     "define(`confSERVER_KEY', `/mnt/key')dnl",
 )
 
-# Mounts are seen by Sendmail alone, and are gone when it is.
-LAUNCH = """
-set -e
-root=$1 own=$2 milter=$3; shift 3
-mount --bind "$own" "$root/mnt"
-for device in null zero random urandom; do mount --bind "/dev/$device" "$root/dev/$device"; done
-[ -z "$milter" ] || mount --bind "$milter" "$root/media"
-exec chroot "$root" "$@"
-"""
-
 
 class SendmailFailed(RuntimeError):
     """Sendmail did not start or did not do as told; the text holds its log."""
@@ -94,14 +85,32 @@ class SendmailFailed(RuntimeError):
 
 def installed() -> bool:
     """Has anybody unpacked a Sendmail?"""
-    return (ROOT / "unpacked").exists()
+    return (UNPACKED / "unpacked").exists()
+
+
+class Root:
+    """The root directory of one Sendmail, `.path`; `.media`: where its milter must put a unix socket. Nothing is mounted there."""
+
+    def __enter__(self) -> Self:
+        self.path = Path(tempfile.mkdtemp(prefix="run-", dir=UNPACKED))
+        copy = ["cp", "-al", f"{UNPACKED}/pristine/.", str(self.path)]
+        subprocess.run(copy, check=True, capture_output=True, timeout=60)
+        self.path.chmod(0o755)
+        self.media = self.path / "media"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
 
 
 class Sendmail:
     """`milter`: where the filter listens, in any spelling (None: no filter); `flags`: what F= says ("": no F=); `timeouts`: what T=
     says (None: what the example has). `tls`: has a certificate. `settings`: lines of sendmail.mc.
 
-    `.address`: where it listens; `.base`: its directory, removed at the end.
+    `root`: where it is to run (None: a root of its own); a milter with a unix socket must be in there. `.address`: where it
+    listens; `.base`: the directory of its own files, removed at the end.
     """
 
     def __init__(
@@ -113,10 +122,13 @@ class Sendmail:
         host: str = "mx.test.example",
         tls: bool = False,
         settings: Sequence[str] = (),
+        root: Root | None = None,
     ) -> None:
         self.milter, self.flags, self.timeouts = milter, flags, timeouts
         self.host = host
         self.tls, self.settings = tls, settings
+        self.root = root
+        self._own_root = contextlib.ExitStack()
         self.base = Path()
         self.port = 0
         self._herd: Herd | None = None
@@ -150,11 +162,11 @@ class Sendmail:
     # Starting and stopping
 
     def _start(self) -> None:
-        self.base = Path(tempfile.mkdtemp(prefix="rdns-sendmail-"))
-        self.base.chmod(0o755)
+        self.root = self.root or self._own_root.enter_context(Root())
+        self.base = self.root.path / "mnt"
         for name in ("queue", "box"):
             (self.base / name).mkdir(mode=0o700)
-        for name in ("aliases", "status"):
+        for name in ("aliases", "status", "null"):
             (self.base / name).touch(0o644)
         self._syslog = Syslog(self.base / "log", self.base / "maillog")
         self.port = free_port()
@@ -162,7 +174,8 @@ class Sendmail:
         user = ["/usr/sbin/saslpasswd2", "-p", "-c", "-f", "/mnt/sasldb2", "-u", self.host, LOGIN]
         self.inside(*user, said=PASSWORD)
         self.inside(PROGRAM, "-C/mnt/sendmail.cf", "-bi")
-        self._herd = Herd(self._command(PROGRAM, "-Am", "-L", "sm-mta", "-C/mnt/sendmail.cf", "-bD"), self.base)
+        daemon = self._command(PROGRAM, "-Am", "-L", "sm-mta", "-C/mnt/sendmail.cf", "-bD")
+        self._herd = Herd(daemon, self.root.path)
         self._await_answer()
 
     def _configure(self) -> None:
@@ -200,13 +213,14 @@ class Sendmail:
         """The filter's socket as Sendmail finds it in its root."""
         assert self.milter is not None
         where = parse_endpoint(self.milter)
-        return f"local:/media/{Path(where).name}" if isinstance(where, str) else milter_style(where)
+        if isinstance(where, tuple):
+            return milter_style(where)
+        assert self.root, "a milter with a unix socket must be in the root"
+        return f"local:/{Path(where).relative_to(self.root.path)}"
 
     def _command(self, *program: str) -> list[str]:
-        where = parse_endpoint(self.milter) if self.milter is not None else ""
-        directory = str(Path(where).parent) if isinstance(where, str) and where else ""
-        own = ["unshare", "--mount", "--propagation", "private", "sh", "-c", LAUNCH, "sh"]
-        return [*own, str(ROOT), str(self.base), directory, *program]
+        assert self.root
+        return ["chroot", str(self.root.path), *program]
 
     def inside(self, *program: str, said: str = "") -> subprocess.CompletedProcess[str]:
         """A program run to its end beside Sendmail."""
@@ -239,6 +253,7 @@ class Sendmail:
             syslog.stop()
         if self.base != Path():
             shutil.rmtree(self.base, ignore_errors=True)
+        self._own_root.close()
 
     # Its clients
 

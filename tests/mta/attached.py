@@ -16,7 +16,7 @@ from tests.kit.client import Client
 from tests.kit.daemon import Daemon
 from tests.kit.nameserver import NameServer
 from tests.kit.postfix import Postfix
-from tests.kit.sendmail import Sendmail
+from tests.kit.sendmail import Root, Sendmail
 from tests.kit.smtp import Dialogue, send
 from tests.kit.zone import Zone
 
@@ -134,8 +134,9 @@ def attached_sendmail(
     """Both, for as long as the context lasts. `sections`: of the milter's configuration; `sendmail`: arguments of Sendmail."""
     sections["milter"] = {"deadline": DEADLINE} | sections.get("milter", {})
     with (
-        Daemon(sections, rules, server, socket=socket) as daemon,
-        Sendmail(daemon.spec, **({"host": HOST} | (sendmail or {}))) as running,
+        Root() as root,
+        Daemon(sections, rules, server, socket=socket, place=root.media) as daemon,
+        Sendmail(daemon.spec, root=root, **({"host": HOST} | (sendmail or {}))) as running,
     ):
         yield AttachedSendmail(daemon, running)
 

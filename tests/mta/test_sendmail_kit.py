@@ -20,7 +20,7 @@ from tests.kit.mta import RECEIVED, deliver
 from tests.kit.nameserver import NameServer
 from tests.kit.netns import Network
 from tests.kit.probe import Probe
-from tests.kit.sendmail import EXAMPLE, FILTER, ROOT, Sendmail, SendmailFailed
+from tests.kit.sendmail import EXAMPLE, FILTER, UNPACKED, Root, Sendmail, SendmailFailed
 from tests.kit.smtp import send
 from tests.mta.attached import GOOD, HOST, USER
 from tests.mta.test_postfix_kit import FIELDS, alive
@@ -36,7 +36,7 @@ WISHES = [
 
 @pytest.fixture(scope="module")
 def probe(network: Network) -> Iterator[Probe]:
-    with Probe("unix") as running:
+    with Probe() as running:
         yield running
 
 
@@ -56,9 +56,9 @@ def test_the_kit_applies_changes_as_sendmail_does(probed: Sendmail, probe: Probe
 
 
 def test_no_socket_below_a_directory_that_a_group_may_write_to(names: NameServer) -> None:
-    with Probe("unix") as probe:
+    with Root() as root, Probe("unix", place=root.media) as probe:
         probe.directory.chmod(0o775)
-        with pytest.raises(SendmailFailed, match="unsafe: Group writable directory"), Sendmail(probe.socket):
+        with pytest.raises(SendmailFailed, match="unsafe: Group writable directory"), Sendmail(probe.socket, root=root):
             pass
 
 
@@ -78,7 +78,7 @@ def test_the_example_and_readme_have_the_same_filter() -> None:
 def test_the_line_is_good_for_debians_own_sendmail_mc(network: Network, probe: Probe) -> None:
     """As whoever has one already puts it there."""
     (block,) = readme.blocks("sendmail.mc")
-    theirs = (ROOT / "usr/share/sendmail/cf/debian/sendmail.mc").read_text("utf-8")
+    theirs = (UNPACKED / "pristine/usr/share/sendmail/cf/debian/sendmail.mc").read_text("utf-8")
     text = re.sub(r"include\(`/etc/mail/m4/.*\n", "", theirs)  # files that sendmailconfig makes
     with Sendmail() as sendmail:
         (sendmail.base / "sendmail.mc").write_text(text.replace("MAILER_DEFINITIONS\n", f"{block}MAILER_DEFINITIONS\n"))
@@ -97,7 +97,7 @@ def test_two_side_by_side_leave_nothing_behind(names: NameServer) -> None:
     assert not any(list(members(session)) for session in sessions)
     assert not one.base.exists()
     assert not other.base.exists()
-    assert str(ROOT) not in Path("/proc/self/mountinfo").read_text(), "mounted for Sendmail alone"
+    assert not [path for sendmail in (one, other) for path in (sendmail.root,) if path and path.path.exists()]
 
 
 def test_the_network_is_left_as_it_was_entered() -> None:

@@ -170,7 +170,7 @@ def test_what_sendmail_says_by_itself_and_what_if_it_is_asked(names: NameServer)
         ((), {"j": HOST, "_": "mail.good.example [192.0.2.10]", "{daemon_name}": "MTA", "{if_addr}": OWN_ADDRESS}),
         (("symlist",), {"{client_addr}": "192.0.2.10", "{client_ptr}": "mail.good.example"}),
     ):
-        with Probe("unix", *options) as probe, Sendmail(probe.socket, host=HOST) as sendmail:
+        with Probe("inet", *options) as probe, Sendmail(probe.socket, host=HOST) as sendmail:
             connect, *_ = events(probe, sendmail, GOOD)
             macros = {name: value for name, value in connect["macros"].items() if name != "{if_name}"}
             assert macros == expected
