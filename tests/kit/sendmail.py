@@ -7,8 +7,8 @@
 Its root is a copy, by hard links, of what tests/sendmail.sh has unpacked; its configuration is that of
 packaging/examples/sendmail/sendmail.mc, with what a test needs on top. Sendmail knows no XCLIENT: clients come from their very
 addresses, and that takes a `tests.kit.netns.Network`. Sendmail asks the name server at 127.0.0.1:53 of that network, if there is
-one. Mail for `rcpt.example` is accepted from everybody and stays in the queue until `run_queue` delivers it into a file. Needs root;
-ended as a whole, even when we were killed.
+one. Mail for `rcpt.example` is accepted from everybody and stays in the queue until `run_queue` delivers it into a file. Needs
+root; ended as a whole, even when we were killed.
 """
 
 from __future__ import annotations
