@@ -241,6 +241,8 @@ class Sendmail:
                     probe.sendall(b"QUIT\r\n")
                     return
             time.sleep(0.02)
+        if self._syslog:
+            self._syslog.stop()  # its last words may still be on their way
         raise SendmailFailed(f"Sendmail did not start:\n{self.log()}")
 
     def stop(self) -> None:

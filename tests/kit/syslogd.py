@@ -38,9 +38,10 @@ class Syslog:
         self.stop()
 
     def stop(self) -> None:
-        """Write what has come, and close."""
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
+        """Write all that has come, and close. May be called twice."""
+        if self._thread.is_alive():
+            self._socket.shutdown(socket.SHUT_RDWR)
+            self._thread.join(10)
         self._socket.close()
 
     def text(self) -> str:

@@ -209,7 +209,8 @@ def test_forecast_of_its_log_says_what_the_milter_said(names: NameServer) -> Non
     kinds = [kind for kind in KINDS_OF_CLIENTS if kind[3] != "<>"]  # whose SPF is that of the greeting
     with attached_sendmail(names, milter={"mode": "observe"}) as running:
         for title, client, helo, mailfrom, _, _ in kinds:
-            running.send(client, helo, mailfrom, POSTMASTER if title == "postmaster" else USER)
+            sent = running.send(client, helo, mailfrom, POSTMASTER if title == "postmaster" else USER)
+            running.sendmail.await_log(rf"{sent.queue_id}: to=")
         decisions = running.heard(len(kinds))
         config = load(str(running.daemon.path))
         found = list(deliveries(running.sendmail.log().splitlines()))
