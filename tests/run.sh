@@ -2,8 +2,8 @@
 # The one test command: installs what is missing, then lints, checks types, and runs all tests, first with PyPI's newest
 # versions of what we depend on, then (without the MTA) with those that Debian packages.
 #
-#   sh tests/run.sh              all but those with Sendmail, unless there is one from before
-#   sh tests/run.sh --all        all; for them a Sendmail is unpacked into .venv-sendmail (30 MB to download), not installed
+#   sh tests/run.sh              without what needs Sendmail, or the programs that packaging/examples are for, unless they are there
+#   sh tests/run.sh --all        all; Sendmail is not installed for it, but unpacked into .venv-sendmail (30 MB to download)
 #   sh tests/run.sh tests/unit   these tests only, with PyPI's versions; --all may stand in front here, too
 set -eu
 cd "$(dirname "$0")/.."
