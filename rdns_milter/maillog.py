@@ -228,7 +228,8 @@ class MailLog:
 
 
 def _bare(path: str) -> str:
-    path = path.strip()
+    """An address as Sendmail logs it, without its brackets; a backslash is logged as two."""
+    path = path.strip().replace("\\\\", "\\")
     return path[1:-1] if path.startswith("<") and path.endswith(">") else path
 
 

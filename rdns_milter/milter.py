@@ -28,7 +28,7 @@ BACKLOG = 511  # connections that the kernel holds until a worker takes them
 _MAX_FIELD = 65_000  # octets of a header field that are looked at; a packet of the protocol has no more
 # What is asked of the MTA at each stage. libmilter keeps a macro until the end of its stage's scope.
 _MACROS = (
-    (milter.M_CONNECT, "j {daemon_addr} {client_addr}"),
+    (milter.M_CONNECT, "j {if_addr} {daemon_addr} {client_addr}"),
     (milter.M_HELO, "{tls_version}"),
     (milter.M_ENVFROM, "i {auth_authen} {tls_version}"),
     (milter.M_EOM, "i"),
@@ -128,7 +128,7 @@ class Callbacks:
         self.busy.add(id(context))
         authenticated = _has_macro(context, "{auth_authen}")
         tls = _has_macro(context, "{tls_version}")
-        session.mail(_text(path), authenticated, tls)
+        session.mail(_text(path), authenticated, tls, _macro(context, "i"))
         return int(milter.CONTINUE)
 
     @_guarded
@@ -200,7 +200,7 @@ class Callbacks:
     def _connect(self, context: Any, connection: Connection, address: Address | None) -> None:
         self.open.add(id(context))
         connection.connected = True
-        connection.session.connect(address, _macro(context, "j"), _address_macro(context, "{daemon_addr}"))
+        connection.session.connect(address, _macro(context, "j"), _own_address(context))
 
 
 def open_socket(place: Listener) -> None:
@@ -257,6 +257,16 @@ def _has_macro(context: Any, name: str) -> bool:
 def _address_macro(context: Any, name: str) -> str:
     """A macro's value without the tag that MTAs put before an IPv6 address."""
     return _macro(context, name).removeprefix("IPv6:")
+
+
+def _own_address(context: Any) -> str:
+    """Where the client connected to. Postfix says it as {daemon_addr}. With Sendmail that is what the daemon listens on, mostly
+    any address, and the connection's is {if_addr}, which is absent on loopback."""
+    for name in ("{if_addr}", "{daemon_addr}"):
+        address = parse_address(_address_macro(context, name))
+        if address is not None and not address.is_unspecified:
+            return str(address)
+    return ""
 
 
 def _text(octets: bytes) -> str:

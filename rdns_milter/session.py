@@ -63,7 +63,7 @@ class Service:
 @dataclass(slots=True)
 class Message:
     """What is known of the message under way. `taken`: recipients to be judged at its end; `judged`: those refused; `fields`:
-    how many Authentication-Results fields came; `forged`: the numbers of those to remove."""
+    how many Authentication-Results fields came; `forged`: the numbers of those to remove; `queue_id`: "" while it has none."""
 
     config: Config
     policy: Policy
@@ -71,6 +71,7 @@ class Message:
     spf: Pending[Spf]
     authenticated: bool = False
     exempt: str = ""
+    queue_id: str = ""
     taken: list[str] = field(default_factory=list)
     judged: list[tuple[Evidence, Verdict, str]] = field(default_factory=list)
     fields: int = 0
@@ -130,8 +131,9 @@ class Session:
         self._resolved = finder.greeting(self._client, greeting, config)
         self._spf_helo = finder.spf(self._client, Mailbox("postmaster", canonical(greeting)), greeting, config)
 
-    def mail(self, path: str, authenticated: bool = False, tls: bool = False) -> None:
-        """MAIL FROM. Begins SPF of the sender; for the null sender that is SPF of the greeting (RFC 7208 2.4)."""
+    def mail(self, path: str, authenticated: bool = False, tls: bool = False, queue_id: str = "") -> None:
+        """MAIL FROM. Begins SPF of the sender; for the null sender that is SPF of the greeting (RFC 7208 2.4). Sendmail gives a
+        message its queue id here, Postfix with the first recipient that it takes."""
         self.abort()
         config = self._service.config
         if not self._greeting and not self._exempt:
@@ -150,7 +152,7 @@ class Session:
             spf = self._service.finder.spf(self._client, mailbox, self._greeting, config)
         self._spf_mailfrom = spf
         policy = config.policy.in_force(self._service.today())
-        self._message = Message(config, policy, path, spf, authenticated, exempt)
+        self._message = Message(config, policy, path, spf, authenticated, exempt, queue_id)
 
     def rcpt(self, path: str) -> Reply | None:
         """RCPT TO: the reply that refuses or defers the recipient; None if it is taken."""
@@ -193,7 +195,7 @@ class Session:
             verdict = decide(theirs, message.policy)
             verdicts.append(verdict)
             message.judged.append((theirs, verdict, ""))
-        self._record(message, queue_id)
+        self._record(message, queue_id or message.queue_id)
         self._message = None
         options = message.config.headers
         return ending(evidence, verdicts, message.forged, self._authserv_id, options)
@@ -202,7 +204,7 @@ class Session:
         """The message ends here, if there is one: what was judged of it is recorded."""
         message, self._message = self._message, None
         if message is not None and message.judged:
-            self._record(message, "")
+            self._record(message, message.queue_id)
 
     def close(self) -> None:
         """The connection ends."""

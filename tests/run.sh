@@ -2,11 +2,13 @@
 # The one test command: installs what is missing, then lints, checks types, and runs all tests, first with PyPI's newest
 # versions of what we depend on, then (without the MTA) with those that Debian packages.
 #
-#   sh tests/run.sh              all
-#   sh tests/run.sh tests/unit   these tests only, with PyPI's versions
+#   sh tests/run.sh              without what needs Sendmail, or the programs that packaging/examples are for, unless they are there
+#   sh tests/run.sh --all        all; Sendmail is not installed for it, but unpacked into .venv-sendmail (30 MB to download)
+#   sh tests/run.sh tests/unit   these tests only, with PyPI's versions; --all may stand in front here, too
 set -eu
 cd "$(dirname "$0")/.."
 . packaging/provide.sh
+. tests/sendmail.sh
 export PYTHONDONTWRITEBYTECODE=1
 
 all=
@@ -17,7 +19,7 @@ fi
 
 # shellcheck disable=SC2086
 provide $RUNTIME python3-venv python3-dev python3-pytest python3-pytest-xdist python3-hypothesis python3-yaml python3-authres python3-pip \
-    gcc libc6-dev libmilter-dev postfix ca-certificates iproute2
+    gcc libc6-dev libmilter-dev postfix ca-certificates openssl iproute2
 if [ -n "$all" ]; then
     # What packaging/examples are for.
     provide haproxy unbound rsyslog logrotate prometheus
@@ -32,6 +34,11 @@ if [ "$(cat "$venv/stamp" 2>/dev/null)" != "$stamp" ]; then
     "$venv/bin/python" -m pip -q install --upgrade pip setuptools wheel
     "$venv/bin/python" -m pip -q install -e '.[test]'
     echo "$stamp" > "$venv/stamp"
+fi
+
+export RDNS_MILTER_SENDMAIL="${RDNS_MILTER_SENDMAIL:-$PWD/.venv-sendmail}"
+if [ -n "$all" ]; then
+    sendmail_root "$RDNS_MILTER_SENDMAIL"
 fi
 
 if [ $# -gt 0 ]; then

@@ -47,7 +47,8 @@ class Daemon:
     text that is taken as it is).
 
     Socket ("inet": a free port, "unix": a path of its own), log target, name server and number of workers are put in where
-    `config` has none. `.spec`: where it listens. A context manager: start and stop; `.status` is its exit status then.
+    `config` has none. `place`: in which directory its own is made (None: that of all temporary ones). `.spec`: where it listens.
+    A context manager: start and stop; `.status` is its exit status then.
     """
 
     def __init__(
@@ -57,8 +58,9 @@ class Daemon:
         nameserver: NameServer | str | None = None,
         workers: int = 1,
         socket: str = "inet",
+        place: Path | None = None,
     ) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="rdns-daemon-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="rdns-daemon-", dir=place))
         self.directory.chmod(0o755)
         self.path = self.directory / "rdns-milter.toml"
         self.output = self.directory / "log"

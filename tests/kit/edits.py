@@ -2,7 +2,8 @@
 
 Postfix and Sendmail differ: Postfix really removes a header that is deleted, so that those below it get new numbers; Sendmail
 keeps an empty place, and numbers stay. In both, CHANGE counts the headers of one name and passes over the MTA's own `Received`,
-INSERT counts all headers with that one included. Pure: bytes and sockets stay outside.
+INSERT counts all headers with that one included. Not as Sendmail does it: INSERT at 2 and more, and CHANGE of a header that is not
+there (it puts both elsewhere). Pure: bytes and sockets stay outside.
 """
 
 from __future__ import annotations

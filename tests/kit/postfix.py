@@ -16,16 +16,15 @@ import functools
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.kit.endpoint import Endpoint, connected, free_port, postfix_style, taken
+from tests.kit.herd import Herd
 
 SBIN = "/usr/sbin"
 HOST = "127.0.0.1"
@@ -91,10 +90,6 @@ tlsmgr         unix       - - n 1000 1   tlsmgr
 """
 
 
-# Ends Postfix when our end of its standard input closes without a word, that is, when we were killed.
-WATCHDOG = 'read -r word && exit; kill -TERM "$1"; sleep 1; rm -rf -- "$2"'
-
-
 class PostfixFailed(RuntimeError):
     """Postfix did not start or did not do as told; the text holds its log."""
 
@@ -127,8 +122,7 @@ class Postfix:
         self.settings |= {name: str(value) for name, value in settings.items()}
         self.base = Path()
         self.port = self.bare_port = 0
-        self.master: subprocess.Popen[bytes] | None = None
-        self.watchdog: subprocess.Popen[bytes] | None = None
+        self._herd: Herd | None = None
 
     def __enter__(self) -> Self:
         if os.geteuid() != 0:
@@ -150,6 +144,11 @@ class Postfix:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def master(self) -> subprocess.Popen[bytes] | None:
+        """The master process while it runs."""
+        return self._herd.leader if self._herd else None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -175,16 +174,8 @@ class Postfix:
 
     def _launch(self) -> None:
         command = [f"{_compiled('daemon_directory')}/master", "-c", str(self.config), "-d"]
-        quiet = subprocess.DEVNULL
-        self.master = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
-        # Postfix changes its credentials, and that undoes a parent-death signal: so somebody must watch.
-        self.watchdog = subprocess.Popen(
-            ["sh", "-c", WATCHDOG, "sh", str(self.master.pid), str(self.base)],
-            stdin=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        self._await_answer(self.master)
+        self._herd = Herd(command, self.base)
+        self._await_answer(self._herd.leader)
 
     def _lay_out(self) -> None:
         """The directories that `postfix check` would make, and that takes seconds."""
@@ -241,30 +232,9 @@ class Postfix:
             shutil.rmtree(self.base, ignore_errors=True)
 
     def _halt(self) -> None:
-        watchdog, self.watchdog = self.watchdog, None
-        master, self.master = self.master, None
-        if watchdog:
-            watchdog.communicate(b"done\n", timeout=10)
-        if master:
-            master.terminate()
-            try:
-                master.wait(10)
-            except subprocess.TimeoutExpired:
-                master.kill()
-                master.wait(10)
-            self._end_children(master.pid)
-
-    def _end_children(self, session: int) -> None:
-        """The master has told its children to go; one that it was just starting may not have heard."""
-        began = time.monotonic()
-        while left := list(_members(session)):
-            waited = time.monotonic() - began
-            if waited > 10:
-                raise PostfixFailed(f"Postfix processes that do not end: {left}")
-            for pid in left if waited > 0.2 else ():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.01)
+        herd, self._herd = self._herd, None
+        if herd:
+            herd.end()
 
     def reload(self, **settings: str | int) -> None:
         """Change main.cf settings: stopped and started anew, on the same port, with the same queue and log; sessions are cut.
@@ -327,19 +297,3 @@ class Postfix:
         subprocess.run(
             [f"{SBIN}/postsuper", "-c", str(self.config), "-d", queue_id], check=True, capture_output=True, timeout=30
         )
-
-
-def _stat(pid: int) -> list[str]:
-    """/proc/PID/stat after the name: state, parent, group, session ...; empty if the process is gone."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return []
-
-
-def _members(session: int) -> Iterator[int]:
-    """Living processes of that session; zombies do not count."""
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            state = _stat(int(entry))
-            if len(state) > 3 and state[0] != "Z" and int(state[3]) == session:
-                yield int(entry)

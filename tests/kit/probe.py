@@ -27,12 +27,12 @@ class Probe:
     """`kind`: "inet" (a free port on loopback) or "unix" (a path of its own); `.socket` is where it listens.
 
     `options` among "noreply" (no replies to headers), "nodata" (no DATA), "leading-space" and "symlist" (asks for {client_addr} and
-    {client_ptr} at CONNECT).
+    {client_ptr} at CONNECT). `place`: in which directory its own is made.
     """
 
-    def __init__(self, kind: str = "inet", *options: str) -> None:
+    def __init__(self, kind: str = "inet", *options: str, place: Path | None = None) -> None:
         self.options = options
-        self.directory = Path(tempfile.mkdtemp(prefix="rdns-probe-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="rdns-probe-", dir=place))
         self.directory.chmod(0o755)
         self.output = self.directory / "events"
         unix = kind == "unix"

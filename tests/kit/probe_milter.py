@@ -18,6 +18,7 @@ import Milter
 
 MACROS = (
     "i j v _ {daemon_name} {daemon_addr} {daemon_port} {client_addr} {client_name} {client_port} {client_ptr} {client_resolve} "
+    "{if_addr} {if_name} "
     "{auth_authen} {auth_type} {mail_addr} {rcpt_addr}"
 )
 ANSWERS = {"reject": Milter.REJECT, "tempfail": Milter.TEMPFAIL, "accept": Milter.ACCEPT, "discard": Milter.DISCARD}

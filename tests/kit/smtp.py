@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Sequence
+import ssl
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -86,21 +87,24 @@ class Dialogue:
 
     @property
     def queue_id(self) -> str:
-        """Postfix's queue id of the accepted message, "" if there is none."""
+        """The queue id of the accepted message as Postfix or Sendmail tell it, "" if there is none."""
         end = self.reply("end")
-        found = re.search(r"queued as (\w+)", end.text) if end and end.ok else None
-        return found[1] if found else ""
+        found = re.search(r"queued as (\w+)|(\w+) Message accepted", end.text) if end and end.ok else None
+        return (found[1] or found[2]) if found else ""
 
 
 class Smtp:
     """One connection to an SMTP server, opened and greeted (`banner`); every reply is kept in `dialogue`.
 
-    A hanging server raises TimeoutError, one that hangs up SmtpClosed or another ConnectionError.
+    `connection`: one that is open already. A hanging server raises TimeoutError, one that hangs up SmtpClosed or another
+    ConnectionError.
     """
 
-    def __init__(self, address: tuple[str, int], timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, address: tuple[str, int], timeout: float = TIMEOUT, connection: socket.socket | None = None
+    ) -> None:
         self.steps: list[tuple[str, SmtpReply]] = []
-        self.socket = socket.create_connection(address, timeout)
+        self.socket = connection or socket.create_connection(address, timeout)
         self._file = self.socket.makefile("rb")
         try:
             self.banner = self._keep("banner")
@@ -164,6 +168,18 @@ class Smtp:
         self.command("EHLO kit.invalid", "ehlo")
         return self.command(f"XCLIENT {client.xclient()}", "xclient")
 
+    def starttls(self) -> SmtpReply:
+        """STARTTLS, with whatever certificate the server has; it wants EHLO again."""
+        reply = self.command("STARTTLS", "starttls")
+        if reply.ok:
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            self._file.close()
+            self.socket = context.wrap_socket(self.socket)
+            self._file = self.socket.makefile("rb")
+        return reply
+
     def mail(self, sender: str | bytes, *arguments: str | bytes) -> SmtpReply:
         """MAIL FROM; a str gets its angle brackets if it has none, bytes go as they are."""
         return self.command(b" ".join([b"MAIL FROM:" + _path(sender), *map(octets, arguments)]), "mail")
@@ -199,6 +215,9 @@ class Smtp:
         return self.data(headers, body) if any(answer.ok for answer in answers) else answers[-1]
 
 
+Arrival = Callable[[Client | None, float], Smtp]
+
+
 def send(
     address: tuple[str, int],
     client: Client | None = None,
@@ -211,15 +230,19 @@ def send(
     body: bytes = b"text\r\n",
     esmtp: bool = True,
     timeout: float = TIMEOUT,
+    arrive: Arrival | None = None,
 ) -> Dialogue:
     """One session with one message, as far as the server lets it go.
 
-    `client=None`: no XCLIENT. `helo=None`: MAIL without a greeting. `esmtp=False`: HELO, not EHLO. A server that hangs up after a
-    refusal (421) ends the dialogue; one that hangs up without a word raises ConnectionError.
+    `client=None`: no XCLIENT. `helo=None`: MAIL without a greeting. `esmtp=False`: HELO, not EHLO. `arrive`: how to become that
+    client, where it is not by XCLIENT. A server that hangs up after a refusal (421) ends the dialogue; one that hangs up without
+    a word raises ConnectionError.
     """
-    with Smtp(address, timeout) as smtp:
+    with arrive(client, timeout) if arrive else Smtp(address, timeout) as smtp:
         try:
-            ready = smtp.banner.ok and (client is None or smtp.xclient(client).ok)
+            if client is not None and arrive is None and smtp.banner.ok:
+                smtp.xclient(client)
+            ready = smtp.steps[-1][1].ok
             if ready and (helo is None or smtp.helo(helo, esmtp=esmtp).ok):
                 smtp.message(mailfrom, rcpts, headers, body, mail_args)
             smtp.command("QUIT", "quit")

@@ -1,13 +1,14 @@
-"""The milter attached to a private Postfix, and the world in which their clients live.
+"""The milter attached to a private Postfix or Sendmail, and the world in which their clients live.
 
-Clients come by XCLIENT, so that they may be anybody; DNS is the kit's name server. Judges nothing: tests do.
+Clients come to Postfix by XCLIENT, so that they may be anybody, to Sendmail from their addresses in a network of its own; DNS is
+the kit's name server. Judges nothing: tests do.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rdns_milter.sample import sample
@@ -15,6 +16,7 @@ from tests.kit.client import Client
 from tests.kit.daemon import Daemon
 from tests.kit.nameserver import NameServer
 from tests.kit.postfix import Postfix
+from tests.kit.sendmail import Root, Sendmail
 from tests.kit.smtp import Dialogue, send
 from tests.kit.zone import Zone
 
@@ -57,17 +59,11 @@ BAD_HELO, BAD_FROM = "mail.nothing.example", "offer@nothing.example"
 
 
 @dataclass
-class Attached:
-    """A Postfix with the milter attached."""
+class Milter:
+    """A milter that is attached to something."""
 
-    postfix: Postfix
     daemon: Daemon
-
-    def send(
-        self, client: Client, helo: str | bytes | None, mailfrom: str | bytes, *rcpts: str, **more: Any
-    ) -> Dialogue:
-        """A message, to USER unless other recipients are named."""
-        return send(self.postfix.address, client, helo=helo, mailfrom=mailfrom, rcpts=rcpts or (USER,), **more)
+    _heard: int = field(default=0, init=False)
 
     def heard(self, count: int = 1) -> list[dict[str, str]]:
         """So many decisions that nobody has asked for yet; there must be no more."""
@@ -76,7 +72,34 @@ class Attached:
         assert len(decisions) == self._heard
         return decisions[before:]
 
-    _heard: int = 0
+
+@dataclass
+class Attached(Milter):
+    """A Postfix with the milter attached."""
+
+    postfix: Postfix
+
+    def send(
+        self, client: Client, helo: str | bytes | None, mailfrom: str | bytes, *rcpts: str, **more: Any
+    ) -> Dialogue:
+        """A message, to USER unless other recipients are named."""
+        return send(self.postfix.address, client, helo=helo, mailfrom=mailfrom, rcpts=rcpts or (USER,), **more)
+
+
+@dataclass
+class AttachedSendmail(Milter):
+    """A Sendmail with the milter attached."""
+
+    sendmail: Sendmail
+
+    def send(
+        self, client: Client, helo: str | bytes | None, mailfrom: str | bytes, *rcpts: str, **more: Any
+    ) -> Dialogue:
+        """A message, to USER unless other recipients are named."""
+        arrive = self.sendmail.arrive
+        return send(
+            self.sendmail.address, client, helo=helo, mailfrom=mailfrom, rcpts=rcpts or (USER,), arrive=arrive, **more
+        )
 
 
 @contextlib.contextmanager
@@ -96,7 +119,26 @@ def attached(
         Daemon(sections, rules, server, socket=socket) as daemon,
         Postfix(daemon.spec, hold=hold, myhostname=HOST, **(postfix or {})) as running,
     ):
-        yield Attached(running, daemon)
+        yield Attached(daemon, running)
+
+
+@contextlib.contextmanager
+def attached_sendmail(
+    server: NameServer,
+    rules: str = DEFAULT_RULES,
+    *,
+    socket: str = "unix",
+    sendmail: dict[str, Any] | None = None,
+    **sections: dict[str, Any],
+) -> Iterator[AttachedSendmail]:
+    """Both, for as long as the context lasts. `sections`: of the milter's configuration; `sendmail`: arguments of Sendmail."""
+    sections["milter"] = {"deadline": DEADLINE} | sections.get("milter", {})
+    with (
+        Root() as root,
+        Daemon(sections, rules, server, socket=socket, place=root.media) as daemon,
+        Sendmail(daemon.spec, root=root, **({"host": HOST} | (sendmail or {}))) as running,
+    ):
+        yield AttachedSendmail(daemon, running)
 
 
 def facts(decision: dict[str, str], said: str) -> str:

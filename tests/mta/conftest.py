@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.kit import sendmail
 from tests.kit.nameserver import NameServer
+from tests.kit.netns import Network
 from tests.kit.postfix import installed
-from tests.mta.attached import ZONE, Attached, attached
+from tests.mta.attached import ZONE, Attached, AttachedSendmail, attached, attached_sendmail
 
 
 @pytest.fixture(scope="module")
@@ -24,4 +26,27 @@ def server() -> Iterator[NameServer]:
 def default(server: NameServer) -> Iterator[Attached]:
     """The default rules, at a unix socket."""
     with attached(server) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    """Sendmail's own: all that a test of the module opens is in it."""
+    if not sendmail.installed():
+        pytest.skip("no Sendmail is unpacked (sh tests/run.sh --all does it)")
+    with Network() as inside:
+        yield inside
+
+
+@pytest.fixture(scope="module")
+def names(network: Network) -> Iterator[NameServer]:
+    """DNS in that network, for the milter and for Sendmail itself."""
+    with NameServer(ZONE, port=53) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def default_sendmail(names: NameServer) -> Iterator[AttachedSendmail]:
+    """The default rules, at a unix socket."""
+    with attached_sendmail(names) as running:
         yield running

@@ -178,6 +178,18 @@ def test_several_messages_on_one_connection(default: Attached) -> None:
     assert len({decision["qid"] for decision in decisions}) == 4
 
 
+def test_a_refused_message_has_no_queue_id_of_the_one_before(default: Attached) -> None:
+    with Smtp(default.postfix.address) as smtp:
+        smtp.xclient(BAD)
+        smtp.helo(BAD_HELO)
+        assert smtp.message(BAD_FROM, [POSTMASTER]).ok
+        assert smtp.message(BAD_FROM, [USER]).code == 550
+        smtp.command("QUIT")
+    first, second = default.heard(2)
+    assert (first["action"], second["action"], second["qid"]) == ("accept", "reject", "NOQUEUE")
+    assert first["qid"] != "NOQUEUE"
+
+
 TEMPFAIL = """
 [[rule]]
 name = "own-words"

@@ -227,6 +227,8 @@ def test_sendmail() -> None:
     assert sendmail(SENDMAIL[0].replace("mail.good.example [192.0.2.10]", "root@localhost"), SENDMAIL[1]) == []
     (bounce,) = sendmail(SENDMAIL[0].replace("<anna@good.example>", "<>"), SENDMAIL[1])
     assert bounce.sender == ""
+    (quoted,) = sendmail(SENDMAIL[0].replace("<anna@", r'<"a\\"b"@'), SENDMAIL[1])
+    assert quoted.sender == r'"a\"b"@good.example', "a backslash is logged as two"
 
 
 def replace_rcpts(delivery: Delivery, *rcpts: str) -> Delivery:

@@ -202,6 +202,30 @@ def test_our_own_name_in_a_stranger_s_mouth(daemon: Daemon, helo: str) -> None:
     assert part(decision, "rule", "helo_own", "helo_name") == {"rule": "ours", "helo_own": "yes", "helo_name": helo}
 
 
+@pytest.mark.parametrize(
+    ("macros", "helo", "own"),
+    [
+        ({"daemon_addr": "0.0.0.0", "if_addr": "198.51.100.25"}, "[198.51.100.25]", "yes"),
+        ({"daemon_addr": "0.0.0.0", "if_addr": "198.51.100.25"}, "[0.0.0.0]", "no"),
+        ({"daemon_addr": "IPv6:0:0:0:0:0:0:0:0", "if_addr": "IPv6:2001:db8::25"}, "[IPv6:2001:db8::25]", "yes"),
+        ({"daemon_addr": "198.51.100.25", "if_addr": ""}, "[198.51.100.25]", "yes"),
+        ({"daemon_addr": "IPv6:0:0:0:0:0:0:0:0", "if_addr": ""}, "[IPv6:::]", "no"),
+        ({"daemon_addr": "", "if_addr": ""}, "[198.51.100.25]", "no"),
+    ],
+)
+def test_our_own_address_as_sendmail_tells_it(daemon: Daemon, macros: dict[str, str], helo: str, own: str) -> None:
+    """{daemon_addr} is what the daemon listens on, {if_addr} what the client has reached, if that is not on loopback."""
+    _, (decision,) = daemon.judge(client=GOOD, helo=helo, macros=macros, mta="sendmail")
+    assert decision["helo_own"] == own
+
+
+@pytest.mark.parametrize(("mta", "queue_id"), [("postfix", "NOQUEUE"), ("sendmail", "4KitQ00001")])
+def test_queue_id_of_a_refused_message(daemon: Daemon, mta: str, queue_id: str) -> None:
+    """Sendmail has given one by MAIL, and logs the refusal under it."""
+    _, (decision,) = daemon.judge(client=GOOD, rcpts=["reject@rcpt.example"], mta=mta)
+    assert part(decision, "action", "qid") == {"action": "reject", "qid": queue_id}
+
+
 # Recipients
 
 

@@ -1,0 +1,227 @@
+"""The milter behind a real Sendmail: the clients of test_postfix.py, what they are told, and what the log says. RFC 5321, RFC 7372.
+
+Sendmail puts the recipient into most replies to RCPT, and gives a message its queue id at MAIL: else nothing may differ.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from datetime import date
+from functools import partial
+
+import pytest
+
+from rdns_milter.config import load
+from rdns_milter.evidence import Evidence
+from rdns_milter.forecast import Forecaster
+from rdns_milter.log import Decision, line, parse
+from rdns_milter.maillog import ACCEPTED, deliveries
+from rdns_milter.policy import Verdict
+from tests.kit.client import Client
+from tests.kit.mta import burst
+from tests.kit.nameserver import NameServer
+from tests.kit.sendmail import OWN_ADDRESS, OWN_ADDRESS_6
+from tests.kit.smtp import Dialogue
+from tests.mta.attached import (
+    ABUSE,
+    BAD,
+    BAD_FROM,
+    BAD_HELO,
+    DEADLINE,
+    GOOD,
+    GOOD_FROM,
+    GOOD_HELO,
+    HOST,
+    POSTMASTER,
+    USER,
+    AttachedSendmail,
+    attached_sendmail,
+    facts,
+)
+from tests.mta.test_forecast import FACTS
+from tests.mta.test_postfix import KINDS, TEMPFAIL, Kind
+
+TOLD_BY_SENDMAIL = {"hostile-helo": "501 5.0.0 Invalid domain name"}  # and the milter never hears of them
+NAMELESS = (451, 554)  # replies into which it does not put the recipient
+_RECIPIENT = re.compile(r"(\d{3} \d\.\d{1,3}\.\d{1,3}) <([^<>]*)>\.\.\. ")
+
+
+def on_sendmail(kind: Kind) -> Kind:
+    """The same kind of client, who greets with the address that he has reached, if it was ours."""
+    title, client, helo, mailfrom, reply, said = kind
+    if helo == "[127.0.0.1]":
+        helo = f"[{OWN_ADDRESS}]"
+    return title, client, helo, mailfrom, reply.replace("2.1.5 Ok", "2.1.5 Recipient ok"), said
+
+
+KINDS_OF_CLIENTS = [on_sendmail(kind) for kind in KINDS if kind[0] not in TOLD_BY_SENDMAIL]
+REFUSED_KINDS = [kind for kind in KINDS_OF_CLIENTS if kind[4].startswith("550")]
+
+
+def told(dialogue: Dialogue, rcpt: str = USER) -> str:
+    """The reply to the recipient without his name, that Sendmail has put into it."""
+    (reply,) = dialogue.rcpts
+    found = _RECIPIENT.match(str(reply))
+    assert (found is None) is (reply.code in NAMELESS)
+    if found is None:
+        return str(reply)
+    assert found[2] == rcpt
+    return f"{found[1]} {str(reply)[found.end() :]}"
+
+
+def said_once(running: AttachedSendmail, kind: Kind) -> None:
+    """A client of that kind sends its message: what it was told must match, and stand in the one line of the log."""
+    title, client, helo, mailfrom, expected, said = kind
+    rcpt = POSTMASTER if title == "postmaster" else USER
+    dialogue = running.send(client, helo, mailfrom, rcpt)
+    (decision,) = running.heard()
+    reply = told(dialogue, rcpt)
+    assert re.fullmatch(expected, reply), reply
+    refused = reply.startswith("5")
+    said = re.sub(r"\bqid=NOQUEUE ", "", said)
+    assert facts(decision, said) == said
+    assert decision["reply"] == (reply if refused else "")
+    assert dialogue.accepted is not refused
+    if refused:
+        logged = rf"{decision['qid']}: Milter: to=<{rcpt}>, reject={re.escape(reply)}$"
+        running.sendmail.await_log(logged)
+    else:
+        assert decision["qid"] == dialogue.queue_id
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_CLIENTS, ids=lambda kind: kind[0])
+def test_every_kind_of_client(default_sendmail: AttachedSendmail, kind: Kind) -> None:
+    said_once(default_sendmail, kind)
+
+
+@pytest.mark.parametrize("title", TOLD_BY_SENDMAIL)
+def test_clients_whom_sendmail_itself_refuses(default_sendmail: AttachedSendmail, title: str) -> None:
+    (client, helo, mailfrom) = next(kind[1:4] for kind in KINDS if kind[0] == title)
+    assert str(default_sendmail.send(client, helo, mailfrom).verdict) == TOLD_BY_SENDMAIL[title]
+    default_sendmail.heard(0)
+
+
+def test_our_ipv6_address_is_ours(default_sendmail: AttachedSendmail) -> None:
+    default_sendmail.send(Client("2001:db8::10"), f"[IPv6:{OWN_ADDRESS_6}]", GOOD_FROM)
+    said = "action=reject rule=forged-own-name helo_kind=literal helo_own=yes"
+    assert facts(default_sendmail.heard()[0], said) == said
+
+
+def test_tcp_socket_and_checks_delayed_until_rcpt(names: NameServer) -> None:
+    settings = ["FEATURE(`delay_checks')dnl", "FEATURE(`access_db', `hash -o /mnt/access')dnl"]
+    with attached_sendmail(names, socket="inet", sendmail={"settings": settings}) as running:
+        for kind in (KINDS_OF_CLIENTS[0], *REFUSED_KINDS):
+            said_once(running, kind)
+
+
+def test_each_recipient_is_judged_by_himself(default_sendmail: AttachedSendmail) -> None:
+    dialogue = default_sendmail.send(BAD, BAD_HELO, BAD_FROM, USER, POSTMASTER, "b@rcpt.example", ABUSE)
+    assert [reply.code for reply in dialogue.rcpts] == [550, 250, 550, 250]
+    assert dialogue.accepted
+    refused, taken = default_sendmail.heard(2)
+    said = "action=reject rule=nothing-confirmed rcpt=user@rcpt.example,b@rcpt.example nrcpt=2"
+    assert facts(refused, said) == said
+    said = f"action=accept rule=postmaster rcpt={POSTMASTER},{ABUSE} nrcpt=2 reply="
+    assert facts(taken, said) == said
+    assert refused["qid"] == taken["qid"] == dialogue.queue_id
+
+
+def test_a_client_that_hangs_up_after_a_refusal_is_logged(default_sendmail: AttachedSendmail) -> None:
+    with default_sendmail.sendmail.arrive(BAD, 20) as smtp:
+        smtp.helo(BAD_HELO)
+        smtp.mail(BAD_FROM)
+        assert smtp.rcpt(USER).code == 550
+    (decision,) = default_sendmail.heard()
+    said = "action=reject rule=nothing-confirmed"
+    assert facts(decision, said) == said
+    default_sendmail.sendmail.await_log(rf"{decision['qid']}: Milter: to=<{USER}>, reject=550")
+
+
+def test_several_messages_on_one_connection(default_sendmail: AttachedSendmail) -> None:
+    with default_sendmail.sendmail.arrive(GOOD, 20) as smtp:
+        smtp.helo("first.example")
+        assert smtp.message(GOOD_FROM, [USER]).ok
+        assert smtp.message("x@soft.example", [USER]).ok
+        smtp.mail(GOOD_FROM)
+        smtp.command("RSET")
+        smtp.helo(HOST)
+        assert smtp.message(GOOD_FROM, [USER]).code == 550
+        smtp.helo(GOOD_HELO)
+        assert smtp.message(GOOD_FROM, [USER]).ok
+        smtp.command("QUIT")
+    expected = [
+        "action=accept helo_name=first.example helo=permerror spf_mailfrom=pass",
+        "action=tag rule=spf-softfail helo_name=first.example mailfrom=x@soft.example",
+        f"action=reject rule=forged-own-name helo_name={HOST}",
+        "action=accept helo_name=mail.good.example helo=pass helo_match=same spf_mailfrom=pass",
+    ]
+    decisions = default_sendmail.heard(4)
+    assert [facts(decision, said) for decision, said in zip(decisions, expected, strict=True)] == expected
+    assert len({decision["qid"] for decision in decisions} - {"NOQUEUE"}) == 4
+
+
+def test_replies_of_other_rules(names: NameServer) -> None:
+    with attached_sendmail(names, TEMPFAIL) as running:
+        picky = "picky@rcpt.example"
+        own = told(running.send(GOOD, GOOD_HELO, GOOD_FROM, picky), picky)
+        assert own == "554 5.7.0 Go away, 192.0.2.10 (mail.good.example): 100% local policy of the receiving server"
+        assert told(running.send(BAD, BAD_HELO, BAD_FROM)).startswith("550 5.7.25 Client host")
+        trouble = told(running.send(Client("198.51.100.80"), "mail.unlucky.example", "c@unlucky.example"))
+        assert trouble.startswith("451 4.7.25 ")
+        assert "Temporary DNS trouble, please try again later" in trouble
+        said = "action=tempfail rule=dns-trouble iprev=temperror"
+        assert facts(running.heard(3)[2], said) == said
+
+
+def test_observe_mode_refuses_nobody(names: NameServer) -> None:
+    with attached_sendmail(names, milter={"mode": "observe"}) as running:
+        for kind in REFUSED_KINDS:
+            dialogue = running.send(kind[1], kind[2], kind[3])
+            assert dialogue.accepted
+            (decision,) = running.heard()
+            rule = re.search(r"rule=\S+", kind[5])
+            assert rule
+            said = f"action=accept {rule[0]} qid={dialogue.queue_id} mode=observe would=reject shadow_rule= reply="
+            assert facts(decision, said) == said
+
+
+def test_a_burst_with_silent_dns_is_not_served_two_at_a_time(names: NameServer) -> None:
+    with attached_sendmail(names) as running:
+        clients = [Client(f"198.18.100.{number}") for number in range(1, 51)]
+        began = time.monotonic()
+        jobs = [partial(running.send, client, "mail.asleep.example", "otto@asleep.example") for client in clients]
+        dialogues = burst(jobs)
+        took = time.monotonic() - began
+        assert all(dialogue.accepted for dialogue in dialogues), "DNS trouble never bounces mail"
+        decisions = running.heard(50)
+    assert {decision["client"] for decision in decisions} == {client.address for client in clients}
+    assert {decision["action"] for decision in decisions} == {"accept"}
+    assert max(float(decision["waited_ms"]) for decision in decisions) <= 1000 * (DEADLINE + 1)
+    # Two at a time it would be 25 times the deadline. Sendmail asks for their names, too, before it greets.
+    assert took < 8 * DEADLINE
+
+
+def test_forecast_of_its_log_says_what_the_milter_said(names: NameServer) -> None:
+    """But for the greeting, of which Sendmail logs nothing: only what does not hang on it can be compared."""
+    facts_known = ("client", "mailfrom", "rcpt", *(fact for fact in FACTS if "helo" not in fact))
+    kinds = [kind for kind in KINDS_OF_CLIENTS if kind[3] != "<>"]  # whose SPF is that of the greeting
+    with attached_sendmail(names, milter={"mode": "observe"}) as running:
+        for title, client, helo, mailfrom, _, _ in kinds:
+            sent = running.send(client, helo, mailfrom, POSTMASTER if title == "postmaster" else USER)
+            running.sendmail.await_log(rf"{sent.queue_id}: to=")
+        decisions = running.heard(len(kinds))
+        config = load(str(running.daemon.path))
+        found = list(deliveries(running.sendmail.log().splitlines()))
+    assert {(delivery.outcome, delivery.helo) for delivery in found} == {(ACCEPTED, None)}
+    with Forecaster(config, config.dns.nameservers, date.today()) as forecaster:
+        outlooks = [outlook for each in forecaster.judge_all(found) for outlook in each]
+    said = Counter(tuple(known(outlook.evidence)[fact] for fact in facts_known) for outlook in outlooks)
+    assert said == Counter(tuple(decision[fact] for fact in facts_known) for decision in decisions)
+
+
+def known(evidence: Evidence) -> dict[str, str]:
+    """The evidence as the milter would log it."""
+    decision = Decision(Verdict("accept", "x"), evidence, (evidence.rcpt,))
+    return parse(line(decision)) or {}

@@ -1,0 +1,160 @@
+"""What Sendmail does when the milter crashes, hangs, or is restarted, with each F= flag: the table in README and in sendmail.mc.
+
+What a client is told is true (accepted means queued), and as soon as the milter is back mail is judged as before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from tests.kit import readme
+from tests.kit.daemon import Daemon
+from tests.kit.load import Load
+from tests.kit.mta import burst
+from tests.kit.nameserver import NameServer
+from tests.kit.sendmail import EXAMPLE, Sendmail
+from tests.kit.smtp import Dialogue
+from tests.mta.attached import DEFAULT_RULES, GOOD, GOOD_FROM, GOOD_HELO, HOST, USER
+from tests.mta.test_failures import FORGED, HEADERS, RESULTS, Amid, processes, signal_all
+
+# The letter after F=, and the codes of the reply that decides.
+FATES = {"": (250,), "T": (451,), "4": (421,), "R": (550, 554)}
+TIMEOUTS = "C:2s;S:2s;R:2s;E:2s"
+MOMENTS = ("mail", "rcpt")  # after which of its commands the milter fails
+Sites = dict[str, Sendmail]
+
+
+@pytest.fixture(scope="module")
+def daemon(names: NameServer) -> Iterator[Daemon]:
+    with Daemon({"milter": {"deadline": 1.0}}, DEFAULT_RULES, names, workers=2) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sites(daemon: Daemon) -> Iterator[Sites]:
+    """A Sendmail for each flag."""
+    with contextlib.ExitStack() as stack:
+        yield {
+            flag: stack.enter_context(Sendmail(daemon.spec, host=HOST, flags=flag, timeouts=TIMEOUTS)) for flag in FATES
+        }
+
+
+def message(site: Sendmail, moment: str = "", amid: Callable[[], object] = lambda: None) -> Dialogue:
+    """One message with forged results; after the command of that name something happens. A hang-up ends it as well."""
+    with site.arrive(GOOD, 60) as smtp:
+        steps: list[tuple[str, Callable[[], object]]] = [
+            ("helo", lambda: smtp.helo(GOOD_HELO)),
+            ("mail", lambda: smtp.mail(GOOD_FROM)),
+            ("rcpt", lambda: smtp.rcpt(USER)),
+            ("data", lambda: smtp.data(HEADERS, b"text\r\n")),
+            ("quit", lambda: smtp.command("QUIT", "quit")),
+        ]
+        with contextlib.suppress(ConnectionError):
+            for name, step in steps:
+                if name == "quit" or smtp.steps[-1][1].ok:
+                    step()
+                if name == moment:
+                    amid()
+        return smtp.dialogue
+
+
+def at_all(sites: Sites, moment: str = "", amid: Callable[[], object] = lambda: None) -> dict[str, Dialogue]:
+    """The same message at each site, at once."""
+    dialogues = burst([partial(message, site, moment, amid) for site in sites.values()])
+    return dict(zip(sites, dialogues, strict=True))
+
+
+def results(site: Sendmail, dialogue: Dialogue) -> list[str]:
+    assert dialogue.queue_id in site.queued()
+    return [value for name, value in site.headers(dialogue.queue_id) if name == RESULTS]
+
+
+def check_fates(sites: Sites, dialogues: dict[str, Dialogue]) -> None:
+    """The milter has failed: what `FATES` says happens, and nothing that was accepted is gone."""
+    for flag, codes in FATES.items():
+        dialogue = dialogues[flag]
+        assert dialogue.verdict.code in codes, flag
+        assert dialogue.accepted == (codes == (250,))
+        if dialogue.accepted:
+            assert results(sites[flag], dialogue) == [FORGED]
+
+
+def check_judged(sites: Sites) -> None:
+    """The milter is at work: results are ours, forged ones are gone."""
+    for flag, dialogue in at_all(sites).items():
+        assert dialogue.accepted
+        (value,) = results(sites[flag], dialogue)
+        assert value.startswith(f"{HOST};\n\tiprev=pass policy.iprev={GOOD.address}")
+
+
+def start_again(daemon: Daemon) -> None:
+    assert daemon.process is not None
+    daemon.process.wait(20)
+    daemon.output.write_text("")
+    daemon.start()
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_crash(daemon: Daemon, sites: Sites, moment: str) -> None:
+    """kill -9 of all its processes: amid a message, and then it is gone until somebody starts it."""
+    check_judged(sites)
+    pids = processes(daemon)
+    check_fates(sites, at_all(sites, moment, Amid(len(sites), lambda: signal_all(pids, signal.SIGKILL))))
+    check_fates(sites, at_all(sites))
+    start_again(daemon)
+    check_judged(sites)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_hang(daemon: Daemon, sites: Sites, moment: str) -> None:
+    """All its processes are stopped: amid a message, and before the client has come."""
+    check_judged(sites)
+    pids = processes(daemon)
+    try:
+        check_fates(sites, at_all(sites, moment, Amid(len(sites), lambda: signal_all(pids, signal.SIGSTOP))))
+        check_fates(sites, at_all(sites))
+    finally:
+        signal_all(pids[::-1], signal.SIGCONT)
+    check_judged(sites)
+    assert processes(daemon) == pids
+
+
+def test_restart(daemon: Daemon, sites: Sites) -> None:
+    """TERM and a new start, with clients at work all the time: each is answered, and whatever was accepted is in the queue."""
+    check_judged(sites)
+    flags = [flag for flag in FATES if flag != "R"]
+    dialogues: list[tuple[str, Dialogue]] = []
+
+    def send(number: int) -> int:
+        flag = flags[number % len(flags)]
+        dialogue = message(sites[flag])
+        dialogues.append((flag, dialogue))
+        return dialogue.verdict.code
+
+    with Load(send, clients=6) as load:
+        load.wait(12)
+        assert daemon.terminate() == 0
+        load.wait(6)
+        daemon.output.write_text("")
+        daemon.start()
+        load.wait(12)
+    assert load.lost == []
+    for flag, dialogue in dialogues:
+        assert dialogue.verdict.code in (250, *FATES[flag])
+        assert not dialogue.accepted or dialogue.queue_id in sites[flag].queued()
+    check_judged(sites)
+
+
+def test_readme_and_the_example_say_so() -> None:
+    rows = {(readme.code(row[0]) or [""])[0].removeprefix("F="): row for row in readme.table("`F=`")}
+    said = {flag: tuple(int(reply[:3]) for reply in readme.code(row[1])) for flag, row in rows.items()}
+    assert said == FATES
+    assert {flag for flag, row in rows.items() if "forged" in row[2]} == {""}
+    assert all(f"F={flag}" in EXAMPLE.read_text() for flag in FATES)
+    assert os.path.relpath(EXAMPLE, readme.README.parent) in readme.text()
