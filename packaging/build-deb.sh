@@ -36,6 +36,9 @@ mkdir "$tree"
 tar -c --exclude=__pycache__ --exclude='*.egg-info' LICENSE NEWS.md README.md etc packaging pyproject.toml rdns_milter setup.cfg tests |
     tar -x -C "$tree" --no-same-owner
 cp -R packaging/debian "$tree/debian"
+# Whose clone it is, and since when, does not show in the source package.
+chmod -R u=rwX,go=rX "$tree"
+find "$tree" -exec touch -h -d "$(dpkg-parsechangelog -l "$tree/debian/changelog" -S Date)" {} +
 if ! (cd "$tree" && dpkg-buildpackage -us -uc) > "$scratch/log" 2>&1; then
     cat "$scratch/log" >&2
     exit 1

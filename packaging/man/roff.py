@@ -81,6 +81,7 @@ class Page:
 
     def example(self, text: str) -> None:
         """Lines as they are to be typed."""
+        self._apart()
         self._lines += [".RS 4", ".EX", *(_guarded(plain(line)) for line in text.splitlines()), ".EE", ".RE"]
 
     def __str__(self) -> str:
