@@ -15,7 +15,7 @@ quietly() {
 first_block() {
     awk -v heading="## $1" '
         $0 == heading { inside = 1; next }
-        inside && /^    / { sub(/^    /, ""); sub(/ {3,}.*/, ""); print; found = 1; next }
+        inside && /^    / { sub(/^    /, ""); sub(/   +.*/, ""); print; found = 1; next }
         found { exit }
     ' README.md
 }
