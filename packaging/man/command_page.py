@@ -49,7 +49,9 @@ ENVIRONMENT = {
 def page(day: str) -> str:
     """The whole page."""
     top = parser()
-    page = Page(NAME, SECTION, day, f"rdns-milter {__version__}", MANUAL, "judge SMTP clients by reverse DNS, HELO and SPF")
+    page = Page(
+        NAME, SECTION, day, f"rdns-milter {__version__}", MANUAL, "judge SMTP clients by reverse DNS, HELO and SPF"
+    )
     commands = subcommands(top)
     page.section("Synopsis")
     for name, (command, _) in commands.items():
@@ -173,13 +175,12 @@ def _the_rest(page: Page) -> None:
     page.item(italic("/run/rdns-milter/"), "The service may have its unix socket here.")
     page.section("Examples")
     page.paragraph("Is the config valid, and what would become of one client?")
-    page.example(
-        "rdns-milter config --check\n"
-        "rdns-milter check 192.0.2.7 --helo mx.example.com --from a@example.com"
-    )
+    page.example("rdns-milter config --check\nrdns-milter check 192.0.2.7 --helo mx.example.com --from a@example.com")
     page.paragraph("Postfix, in `/etc/postfix/main.cf`, then `postfix reload`:")
     page.example("smtpd_milters = inet:127.0.0.1:8895\nmilter_default_action = accept")
     page.paragraph("What would a new policy have changed last week?")
     page.example("rdns-milter replay -c new.toml /var/log/mail.log.1")
     page.section("See also")
-    page.paragraph("`rdns-milter.toml`(5), `postconf`(5), `sendmail`(8), `systemd.service`(5); RFC 7208, RFC 7372, RFC 8601")
+    page.paragraph(
+        "`rdns-milter.toml`(5), `postconf`(5), `sendmail`(8), `systemd.service`(5); RFC 7208, RFC 7372, RFC 8601"
+    )

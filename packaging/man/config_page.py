@@ -114,8 +114,8 @@ def _about(option: Option) -> str:
 def _lists(page: Page) -> None:
     page.subsection("[lists]")
     page.paragraph(
-        'Named lists in files: each key is a name, its value the path, one that begins without a slash is below this file. One entry'
-        ' a line; "#" begins a comment. Rules use a list as "@NAME" where the values of a condition are addresses, names, senders'
+        "Named lists in files: each key is a name, its value the path, one that begins without a slash is below this file. One"
+        ' entry a line; "#" begins a comment. Rules use a list as "@NAME" where the values of a condition are addresses, names, senders'
         " or recipients. They are read again at a reload."
     )
 
@@ -147,7 +147,7 @@ def _the_rest(page: Page) -> None:
     page.section("Examples")
     page.paragraph("Refuse clients without a reverse name for which SPF does not speak either, but try it out first:")
     page.example(
-        '[milter]\n'
+        "[milter]\n"
         'mode = "observe"\n'
         "\n"
         "[lists]\n"

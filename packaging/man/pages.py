@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     directory = Path(arguments[0])
     directory.mkdir(parents=True, exist_ok=True)
     seconds = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
-    day = datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d")
+    day = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
     for made in (command_page, config_page):
         path = directory / f"{made.NAME}.{made.SECTION}"
         path.write_text(made.page(day), "ascii")
