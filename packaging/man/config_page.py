@@ -114,9 +114,9 @@ def _about(option: Option) -> str:
 def _lists(page: Page) -> None:
     page.subsection("[lists]")
     page.paragraph(
-        "Named lists in files: each key is a name, its value the path, one that begins without a slash is below this file. One"
-        ' entry a line; "#" begins a comment. Rules use a list as "@NAME" where the values of a condition are addresses, names, senders'
-        " or recipients. They are read again at a reload."
+        "Named lists in files: each key is a name, its value the path; one that begins without a slash is below this file. One"
+        ' entry a line; "#" begins a comment. Rules use a list as "@NAME" where the values of a condition are addresses, names,'
+        " senders or recipients. They are read again at a reload."
     )
 
 
