@@ -42,6 +42,9 @@ DOWN = {
 }
 ENVIRONMENT = {
     "NOTIFY_SOCKET": "Where the service manager hears READY, RELOADING, STOPPING and STATUS (`sd_notify`(3)). systemd sets it.",
+    "LISTEN_FDS": "If it is 1 and `LISTEN_PID` our own, the milter takes the socket that the service manager has opened"
+    " (`sd_listen_fds`(3)), and neither changes nor removes it. It must listen where `milter.socket` says. See"
+    " `rdns-milter.socket`.",
     "WATCHDOG_USEC": "If it is set, and `WATCHDOG_PID` is unset or our own, the manager gets a sign of life each second.",
 }
 

@@ -12,8 +12,10 @@ import pytest
 
 from rdns_milter import server
 from rdns_milter.cli import parser
+from rdns_milter.milter import BACKLOG
 from rdns_milter.options import MAX_DEADLINE, Milter
 from rdns_milter.worker import BEAT
+from tests.kit.endpoint import parse_endpoint
 
 UNITS = Path(__file__).parents[2] / "packaging" / "systemd"
 SERVICE = "rdns-milter.service"
@@ -97,6 +99,19 @@ def test_the_unit_and_the_program_agree() -> None:
     assert float(service["TimeoutStopSec"]) > MAX_DEADLINE + server._STOP_MARGIN + 5
     assert Milter().deadline <= MAX_DEADLINE
     assert int(service["LimitNOFILE"]) == 65_536
+
+
+def test_the_socket_unit_opens_what_the_config_names() -> None:
+    text = (UNITS / "rdns-milter.socket").read_text("utf-8")
+    default, chrooted = re.findall(r"^#?ListenStream=(\S+)$", text, re.MULTILINE)
+    assert parse_endpoint(default if default.startswith("/") else f"inet:{default}") == parse_endpoint(
+        str(Milter().socket)
+    )
+    assert f"ReadWritePaths=-{Path(chrooted).parent}\n" in (UNITS / SERVICE).read_text("utf-8")
+    socket = unit("rdns-milter.socket")["Socket"]
+    assert socket["SocketUser"] == unit()["Service"]["User"]
+    assert int(socket["SocketMode"], 8) == Milter().socket_mode
+    assert int(socket["Backlog"]) == BACKLOG
 
 
 def test_the_sentences_on_what_stays_open_are_about_what_is_there() -> None:
