@@ -19,6 +19,11 @@ echo '# newer' >> "/tmp/next$config"
 dpkg-deb --root-owner-group -b /tmp/next /tmp/ > /dev/null
 next=/tmp/rdns-milter_$old+try1_all.deb
 
+step "the socket unit, enabled by hand, outlives an upgrade"
+quietly systemctl enable rdns-milter.socket
+link=/etc/systemd/system/sockets.target.wants/rdns-milter.socket
+[ -e "$link" ]
+
 step "upgrade: an edited config is kept"
 sed -i 's/^mode = "enforce"/mode = "observe"/' "$config"
 cp "$config" /tmp/edited.toml
@@ -26,6 +31,7 @@ quietly apt-get -q -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force
 [ "$(dpkg-query -W -f '${Version}' rdns-milter)" = "$old+try1" ]
 cmp "$config" /tmp/edited.toml
 grep -q '^# newer' "$config.dpkg-dist"
+[ -e "$link" ]
 rdns-milter config --check
 
 step "removal: the config is kept, the program is gone"
