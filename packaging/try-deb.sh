@@ -52,7 +52,40 @@ inside() {
     ' sh "$root" "$1" "$2"
 }
 
+# booted SCRIPT: starts the root as a machine of its own, with systemd as its first process and no network but loopback, and runs a
+# Python script of packaging/try there; it ends as the script ends. systemd wants a control group (cgroup2) for itself.
+booted() {
+    group=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+    [ -n "$group" ] || { echo "no cgroup2 here: $1 is not tried" >&2; return 0; }
+    group=$group/try-deb.$$
+    mkdir "$group"
+    rm -f "$root/usr/sbin/policy-rc.d"
+    sed "s,SCRIPT,$1," packaging/try/try.service > "$root/etc/systemd/system/try.service"
+    ln -sf ../try.service "$root/etc/systemd/system/multi-user.target.wants/"
+    for unit in getty.target systemd-logind.service; do ln -sf /dev/null "$root/etc/systemd/system/$unit"; done
+    status=0
+    # shellcheck disable=SC2016
+    sh -eu -c 'echo $$ > "$2/cgroup.procs"
+        exec timeout --kill-after=5 300 unshare --mount --pid --fork --kill-child --cgroup --uts --ipc --net sh -eu -c "$3" sh "$1"' \
+        sh "$root" "$group" '
+        mount --bind "$1" "$1"
+        mount -t proc proc "$1/proc"
+        mount -t sysfs -o ro sysfs "$1/sys"
+        mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
+        for directory in run tmp; do mount -t tmpfs -o mode=1777 tmpfs "$1/$directory"; done
+        chmod 755 "$1/run"
+        ip link set lo up
+        for address in 192.0.2.1 192.0.2.10 198.51.100.30; do ip address add "$address/32" dev lo; done
+        exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+            chroot "$1" /lib/systemd/systemd --show-status=no --log-target=null
+    ' || status=$?
+    cat "$root/root/try.log" || true
+    find "$group" -depth -type d -exec rmdir {} +
+    [ "$status" = 0 ] || { echo "failed: $1 (status $status)" >&2; return 1; }
+}
+
 inside ours install.sh
 inside none mail.sh
 inside ours upgrade.sh
+booted systemd.py
 echo "all of it works on $suite ($(cat "$root/etc/debian_version"))"

@@ -2,7 +2,7 @@
 . packaging/try/steps.sh
 
 # Not a machine that serves: whoever is installed here is started by hand, where the network is our own.
-printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
+printf '#!/bin/sh\n# packaging/try-deb.sh: nothing is started here\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 # Nobody sits here to say yes.
 echo 'APT::Get::Assume-Yes "true";' > /etc/apt/apt.conf.d/90try

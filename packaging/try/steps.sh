@@ -22,3 +22,14 @@ first_block() {
 
 # main_cf: the first block of README.md that is marked as lines of main.cf
 main_cf() { awk '/^```main\.cf$/ { inside = 1; next } inside && /^```$/ { exit } inside' README.md; }
+
+# newer_package: makes /root/next.deb of the one in dist/, a version higher and with another config as it ships
+newer_package() {
+    rm -rf /tmp/next
+    dpkg-deb -R dist/rdns-milter_*_all.deb /tmp/next
+    sed -i 's/^Version: .*/&+try1/' /tmp/next/DEBIAN/control
+    echo '# newer' >> /tmp/next/etc/rdns-milter/rdns-milter.toml
+    (cd /tmp/next && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | sort -z | xargs -0 md5sum > DEBIAN/md5sums)
+    dpkg-deb --root-owner-group -b /tmp/next /root/next.deb > /dev/null
+    rm -rf /tmp/next
+}

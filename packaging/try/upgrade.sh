@@ -10,14 +10,9 @@ files() {
 }
 
 step "a newer version, with another config"
-rm -rf /tmp/next
-dpkg-deb -R dist/rdns-milter_*_all.deb /tmp/next
 old=$(dpkg-query -W -f '${Version}' rdns-milter)
-sed -i "s/^Version: .*/Version: $old+try1/" /tmp/next/DEBIAN/control
-echo '# newer' >> "/tmp/next$config"
-(cd /tmp/next && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | sort -z | xargs -0 md5sum > DEBIAN/md5sums)
-dpkg-deb --root-owner-group -b /tmp/next /tmp/ > /dev/null
-next=/tmp/rdns-milter_$old+try1_all.deb
+newer_package
+next=/root/next.deb
 
 step "the socket unit, enabled by hand, outlives an upgrade"
 quietly systemctl enable rdns-milter.socket

@@ -17,6 +17,7 @@ from tests.kit.endpoint import free_port
 from tests.kit.mta import Conversation, deliver
 from tests.kit.nameserver import NameServer
 from tests.kit.scene import GOOD, GOOD_HELO, LATE, REFUSE_ALL, ZONE
+from tests.kit.visitors import Visitors
 from tests.kit.zone import Zone
 
 RESTARTS = 3
@@ -28,51 +29,10 @@ def server() -> Iterator[NameServer]:
         yield running
 
 
-class Visitors:
-    """Clients that connect all the time, each with a whole message. `served`: how many were answered as the rules say;
-    `failed`: what befell the others."""
-
-    def __init__(self, spec: str, count: int) -> None:
-        self.served = 0
-        self.failed: list[str] = []
-        self._spec = spec
-        self._over = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._visit) for _ in range(count)]
-
-    def __enter__(self) -> Visitors:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def more(self, count: int) -> None:
-        """Wait until so many more have been served."""
-        goal = self.served + count
-        until(lambda: self.served >= goal or self.failed)
-
-    def _visit(self) -> None:
-        while not self._over.is_set():
-            try:
-                reply = deliver(self._spec, client=GOOD, timeout=60.0).rcpts[0]
-                wrong = "" if reply.code == 550 else str(reply)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is counted
-                wrong = repr(error)
-            with self._lock:
-                if wrong:
-                    self.failed.append(wrong)
-                else:
-                    self.served += 1
-
-
 @pytest.mark.parametrize("kind", ["inet", "unix"])
 def test_a_restart_refuses_nobody(server: NameServer, kind: str) -> None:
     with Activated(rules=REFUSE_ALL, nameserver=server, workers=2, socket=kind) as daemon:
-        with Visitors(daemon.spec, 4) as visitors:
+        with Visitors(daemon.spec, 4, code=550, client=GOOD) as visitors:
             for _ in range(RESTARTS):
                 visitors.more(50)
                 assert daemon.terminate() == 0
@@ -84,7 +44,10 @@ def test_a_restart_refuses_nobody(server: NameServer, kind: str) -> None:
 
 def test_without_it_a_restart_does_refuse(server: NameServer) -> None:
     """The visitors would notice."""
-    with Daemon(rules=REFUSE_ALL, nameserver=server, workers=2) as daemon, Visitors(daemon.spec, 4) as visitors:
+    with (
+        Daemon(rules=REFUSE_ALL, nameserver=server, workers=2) as daemon,
+        Visitors(daemon.spec, 4, code=550, client=GOOD) as visitors,
+    ):
         until(lambda: visitors.served > 50)
         daemon.terminate()
         until(lambda: visitors.failed)
