@@ -23,7 +23,8 @@ provide debootstrap util-linux iproute2
 scratch=$(mktemp -d)
 root=$scratch/root
 # Mounts are made in a namespace of their own, which is gone by then: there is nothing left to be removed by mistake.
-trap 'rm -rf --one-file-system "$scratch"' EXIT
+group=
+trap 'rm -rf --one-file-system "$scratch"; [ -z "$group" ] || find "$group" -depth -type d -exec rmdir {} +' EXIT
 if [ -n "${BASE-}" ]; then
     cp -a "$BASE" "$root"
 else
@@ -55,9 +56,9 @@ inside() {
 # booted SCRIPT: starts the root as a machine of its own, with systemd as its first process and no network but loopback, and runs a
 # Python script of packaging/try there; it ends as the script ends. systemd wants a control group (cgroup2) for itself.
 booted() {
-    group=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-    [ -n "$group" ] || { echo "no cgroup2 here: $1 is not tried" >&2; return 0; }
-    group=$group/try-deb.$$
+    groups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+    [ -n "$groups" ] || { echo "no cgroup2 here: $1 is not tried" >&2; return 0; }
+    group=$groups/try-deb.$$
     mkdir "$group"
     rm -f "$root/usr/sbin/policy-rc.d"
     sed "s,SCRIPT,$1," packaging/try/try.service > "$root/etc/systemd/system/try.service"
@@ -80,7 +81,6 @@ booted() {
             chroot "$1" /lib/systemd/systemd --show-status=no --log-target=null
     ' || status=$?
     cat "$root/root/try.log" || true
-    find "$group" -depth -type d -exec rmdir {} +
     [ "$status" = 0 ] || { echo "failed: $1 (status $status)" >&2; return 1; }
 }
 
