@@ -13,7 +13,7 @@ import grp
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from .endpoints import Listener
@@ -41,18 +41,25 @@ def open_listener(place: Listener, mode: int, owner: int, group: str, open_socke
     if place.path:
         _give_to(place.path, owner, group)
     (fd,) = set(_listening()) - before
-    # Several processes accept: one that loses the race must not block while it holds libmilter's lock.
+    make_ready(fd, place)
+    return fd
+
+
+def make_ready(fd: int, place: Listener) -> None:
+    """Let several processes accept at the socket."""
+    # One that loses the race must not block while it holds libmilter's lock.
     os.set_blocking(fd, False)
     if not place.path:
         _send_at_once(fd)
-    return fd
 
 
 class Door:
     """The way in for MTAs: shut while there is nobody to serve them. A unix socket is shut by its mode (whoever waits there
-    already goes on waiting), another by not listening (the port stays ours)."""
+    already goes on waiting), another by not listening (the port stays ours). One that is not `ours` but the service manager's is
+    never shut and never removed: whoever comes waits until we are back."""
 
-    def __init__(self, fd: int, place: Listener, mode: int, backlog: int) -> None:
+    def __init__(self, fd: int, place: Listener, mode: int, backlog: int, ours: bool) -> None:
+        self._ours = ours
         self._fd = fd
         self._place = place
         self._mode = mode
@@ -61,6 +68,8 @@ class Door:
 
     def shut(self) -> bool:
         """From now on whoever connects is refused at once. True if that is new."""
+        if not self._ours:
+            return False
         was_shut, self._is_shut = self._is_shut, True
         if was_shut:
             return False
@@ -81,6 +90,12 @@ class Door:
                 os.chmod(self._place.path, self._mode)
             else:
                 listener.listen(self._backlog)
+
+    def remove(self) -> None:
+        """Take the path of a unix socket away, if we may: whoever took root from us may not have left us the directory."""
+        if self._ours:
+            with suppress(OSError):
+                os.unlink(self._place.path)
 
     def _socket(self) -> socket.socket:
         return socket.socket(fileno=os.dup(self._fd))
@@ -157,15 +172,28 @@ def _reason(place: Listener) -> str:
 
 def _listening() -> list[int]:
     """The file descriptors of this process that listen."""
-    found = []
-    for entry in os.listdir("/proc/self/fd"):
-        fd = int(entry)
-        try:
-            if not stat.S_ISSOCK(os.fstat(fd).st_mode):
-                continue
-            with socket.socket(fileno=os.dup(fd)) as probe:
-                if probe.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                    found.append(fd)
-        except OSError:
-            continue
-    return found
+    return [fd for fd, sock in _sockets() if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)]
+
+
+def accepted(place: Listener) -> int:
+    """How many connections this process has that came in at that place: those of MTAs, greeted or not."""
+    return sum(
+        sock.type == socket.SOCK_STREAM
+        and _is_local_end(sock.getsockname(), place)
+        and not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        for _, sock in _sockets()
+    )
+
+
+def _is_local_end(name: object, place: Listener) -> bool:
+    return name[1] == place.port if isinstance(name, tuple) else bool(name) and name == place.path
+
+
+def _sockets() -> Iterator[tuple[int, socket.socket]]:
+    """The sockets of this process with their descriptors, each to be looked at and not to be kept."""
+    with suppress(OSError):
+        for entry in os.listdir("/proc/self/fd"):
+            with suppress(OSError):
+                if stat.S_ISSOCK(os.fstat(int(entry)).st_mode):
+                    with socket.socket(fileno=os.dup(int(entry))) as sock:
+                        yield int(entry), sock

@@ -206,7 +206,16 @@ class Callbacks:
 def open_socket(place: Listener) -> None:
     """Open the socket for the processes that are to come. Raises milter.error."""
     host = f"[{place.host}]" if place.family == "inet6" else place.host
-    milter.setconn(str(place) if place.path else f"{place.family}:{place.port}@{host}")
+    _open(str(place) if place.path else f"{place.family}:{place.port}@{host}")
+
+
+def take_socket(fd: int) -> None:
+    """Take over a socket that listens. Raises milter.error, where libmilter knows no such thing."""
+    _open(f"fd:{fd}")
+
+
+def _open(name: str) -> None:
+    milter.setconn(name)
     milter.settimeout(IDLE_SECONDS)
     milter.setbacklog(BACKLOG)
     milter.opensocket(False)

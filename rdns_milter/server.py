@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 
 from . import __version__
+from .activation import inherited_listener
 from .books import Books
 from .config import Config, ConfigError, load, warnings
 from .crew import Child, Crew
@@ -23,7 +23,7 @@ from .endpoints import Endpoint
 from .exporter import Exporter
 from .listener import CannotListen, Door, open_listener
 from .metrics import Meter
-from .milter import BACKLOG, Callbacks, LibmilterError, open_socket
+from .milter import BACKLOG, Callbacks, LibmilterError, open_socket, take_socket
 from .nameservers import NoNameservers, nameservers
 from .notify import Notifier
 from .privileges import NotPossible, account, become, raise_file_limit
@@ -73,13 +73,16 @@ class Server:
             user = account(milter.user)
             owner = user.pw_uid if user else -1
             self._exporter.open(self._config.metrics.listen)
-            self._listener = open_listener(milter.socket, milter.socket_mode, owner, milter.socket_group, open_socket)
+            inherited = inherited_listener(milter.socket, os.environ, take_socket)
+            self._listener = inherited or open_listener(
+                milter.socket, milter.socket_mode, owner, milter.socket_group, open_socket
+            )
             rehearse(self._config)  # before the user changes, who may not be able to read what is loaded now
             become(user)
         except (NoNameservers, CannotListen, NotPossible) as error:
             raise CannotServe(str(error)) from error
         self._write_board()
-        self._door = Door(self._listener, milter.socket, milter.socket_mode, BACKLOG)
+        self._door = Door(self._listener, milter.socket, milter.socket_mode, BACKLOG, ours=not inherited)
         self._sink.write(
             f"{__version__}: listening at {milter.socket}, {self._workers} workers, mode {milter.mode}, policy"
             f" {self._config.policy.digest} with {len(self._config.policy.rules)} rules,"
@@ -235,10 +238,9 @@ class Server:
         if date.today() != self._warned:
             self._warn()
 
-    def remove_socket(self) -> None:
-        """Take the path of a unix socket away, if we may: whoever took root from us may not have left us the directory."""
-        with suppress(OSError):
-            os.unlink(self._config.milter.socket.path)
+    def leave_door(self) -> None:
+        """Leave nothing of the socket behind."""
+        self._door.remove()
 
     def _stop(self) -> int:
         """Let the workers finish; kill those that will not."""
@@ -249,7 +251,7 @@ class Server:
             self._lifeline[1]
         )  # by this the workers know; a TERM might reach libmilter's thread instead of their own
         self._crew.end(self._config.milter.deadline + _STOP_MARGIN)
-        self.remove_socket()
+        self.leave_door()
         self._sink.write("stopped", "notice")
         self._sink.flush(1.0)
         return EX_OK
@@ -275,6 +277,6 @@ def run(config: Config, config_path: str | None, only_check: bool, say: Callable
         say(f"libmilter: {error}")
         return EX_UNAVAILABLE
     if only_check:
-        server.remove_socket()
+        server.leave_door()
         return EX_OK
     return server.serve()

@@ -29,7 +29,7 @@ from .config import Config, ConfigError, load
 from .endpoints import Endpoint
 from .engine import Engine
 from .kicker import Kicker
-from .listener import connect
+from .listener import accepted, connect
 from .log import Decision, line
 from .metrics import Meter
 from .milter import Callbacks, serve
@@ -192,15 +192,19 @@ class Worker:
         self._engine.adopt(config, servers)
 
     def _drain(self, libmilter: threading.Thread) -> None:
-        """Take no new connection, let messages under way come to their end, within the deadline."""
+        """Take no new connection, let messages under way come to their end, within the deadline: those too that begin now, of
+        an MTA that has just been let in."""
         os.dup2(self._nowhere.fileno(), self._post.listener)
         # Its poll would hold the old listener for some seconds, and clients in the queue there would wait for nothing.
         signal.pthread_kill(libmilter.ident or 0, _WAKE_UP)
+        place = self._service.config.milter.socket
         until = time.monotonic() + self._service.config.milter.deadline
-        while self._callbacks.busy and time.monotonic() < until:
-            time.sleep(_MOMENT)
-        until = min(until, time.monotonic() + _AFTER_BUSY)
-        while self._callbacks.open and time.monotonic() < until:
+        idle_until = 0.0
+        while (now := time.monotonic()) < until:
+            if self._callbacks.busy or not idle_until:
+                idle_until = now + _AFTER_BUSY
+            elif now > idle_until or not accepted(place):
+                break
             time.sleep(_MOMENT)
 
     def _record(self, decision: Decision) -> None:

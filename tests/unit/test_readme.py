@@ -94,7 +94,13 @@ def test_main_cf_names_the_sockets_of_the_milter() -> None:
 
 def test_commands_are_real() -> None:
     commands = re.findall(r"^ {4}(?:sh|cp) +((?:packaging|tests|etc)/[\w./-]+)", readme.text(), re.MULTILINE)
-    assert {"packaging/demo.sh", "tests/run.sh", "etc/rdns-milter.toml"} == set(commands)
+    assert {
+        "packaging/demo.sh",
+        "tests/run.sh",
+        "packaging/build-deb.sh",
+        "etc/rdns-milter.toml",
+        "packaging/systemd/rdns-milter.service",
+    } == set(commands)
     assert all((ROOT / path).is_file() for path in commands)
     usage = re.findall(r"^ {4}rdns-milter (.*?)(?: {2,}.*)?$", readme.text(), re.MULTILINE)
     assert len(usage) >= 4

@@ -1,0 +1,126 @@
+"""The package under a systemd that really runs, in the Debian that packaging/try-deb.sh has made and booted.
+
+The unit with all that it forbids, reload, a broken config, a killed and a hanging milter, the unix socket in Postfix's chroot, mail
+through Postfix, and restarts and an upgrade while clients come all the time.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import mail
+from mail import CLONE, CONFIG, INET, MAIN_CF, SPOOL, eventually, judges, run, step
+
+from tests.kit import readme
+from tests.kit.client import Client
+from tests.kit.nameserver import NameServer
+from tests.kit.visitors import Visitors
+from tests.kit.zone import Zone
+
+SERVICE = "rdns-milter.service"
+LIAR = {"client": Client("198.51.100.30"), "helo": "mail.bank.example", "mailfrom": "offer@nothing.example"}
+
+
+def main() -> None:
+    """All of it, in order."""
+    Path("/etc/resolv.conf").write_text("nameserver 127.0.0.1\n")
+    # What is imported is the installed package: the clone's is out of the way.
+    (CLONE / "rdns_milter").rename("/root/rdns_milter.clone")
+    (package,) = (CLONE / "dist").glob("rdns-milter_*_all.deb")
+    with NameServer(Zone.from_file(CLONE / "packaging" / "demo" / "zone.txt"), port=53):
+        step(f"systemd {run('systemctl', '--version').split()[1]} at work: dpkg -i starts the service")
+        run("dpkg", "-i", str(package))
+        status = eventually(lambda: show("StatusText") if show("ActiveState") == "active" else "")
+        print(status)
+        judges(INET)
+        through_postfix()
+        lifecycle()
+        unix_socket()
+        restarts()
+        step("removal stops it")
+        run("dpkg", "-r", "rdns-milter")
+        assert show("ActiveState") == "inactive"
+        assert show("ActiveState", "rdns-milter.socket") == "inactive"
+
+
+def show(what: str, unit: str = SERVICE) -> str:
+    """A property of a unit."""
+    return run("systemctl", "show", "--value", "-p", what, unit).strip()
+
+
+def through_postfix() -> None:
+    """Mail, with Postfix as systemd runs it; the journal has the decisions."""
+    step("two lines in main.cf, mail, the journal")
+    MAIN_CF.write_text(MAIN_CF.read_text().partition("smtpd_milters")[0] + readme.blocks("main.cf")[0])
+    run("postfix", "reload")
+    mail.mail("inet, under systemd")
+    journal = run("journalctl", "--no-pager", "-o", "cat", "-t", "rdns-milter")
+    assert "action=reject rule=nothing-confirmed" in journal
+
+
+def lifecycle() -> None:
+    """Reload; a config with an error is no reason to try again and again; who is killed, and who hangs, is back soon."""
+    step("reload")
+    run("systemctl", "reload", SERVICE)
+    eventually(lambda: "config reloaded" in run("journalctl", "--no-pager", "-t", "rdns-milter"))
+    judges(INET)
+    step("a broken config: status 78, and no further start")
+    good = CONFIG.read_text()
+    CONFIG.write_text("nonsense\n")
+    assert subprocess.run(["systemctl", "restart", SERVICE], capture_output=True, timeout=60, check=False).returncode
+    time.sleep(3)  # longer than RestartSec
+    assert (show("ActiveState"), show("ExecMainStatus"), show("NRestarts")) == ("failed", "78", "0")
+    CONFIG.write_text(good)
+    run("systemctl", "restart", SERVICE)
+    for signal, cause in (("KILL", "signal"), ("STOP", "watchdog")):
+        step(f"kill -{signal} of the parent: back because of {cause}")
+        override = Path("/run/systemd/system/rdns-milter.service.d/try.conf")
+        override.parent.mkdir(parents=True, exist_ok=True)
+        override.write_text("[Service]\nWatchdogSec=4\nTimeoutAbortSec=2\n")  # 30 are long to wait for
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", SERVICE)
+        before = show("MainPID")
+        run("kill", f"-{signal}", before)
+        eventually(lambda old=before: show("MainPID") not in (old, "0") and show("ActiveState") == "active")
+        judges(INET)
+        shutil.rmtree(override.parent)
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", SERVICE)
+
+
+def unix_socket() -> None:
+    """In Postfix's chroot, as README.md says, with all that the unit forbids."""
+    step("a unix socket in Postfix's chroot")
+    good = CONFIG.read_text()
+    shutil.move(mail.unix_socket(), CONFIG)
+    run("systemctl", "restart", SERVICE)
+    assert (SPOOL / "rdns-milter" / "rdns-milter.sock").group() == "postfix"
+    judges(f"unix:{SPOOL}/rdns-milter/rdns-milter.sock")
+    CONFIG.write_text(good)
+    run("systemctl", "restart", SERVICE)
+
+
+def restarts() -> None:
+    """With the socket unit nobody is refused, neither by a restart nor by an upgrade."""
+    step("rdns-milter.socket: clients come all the time, and the milter is restarted three times, and upgraded")
+    run("systemctl", "stop", SERVICE)
+    run("systemctl", "enable", "--now", "rdns-milter.socket")
+    run("systemctl", "start", SERVICE)
+    with Visitors(INET, 4, code=550, **LIAR) as visitors:
+        for _ in range(3):
+            visitors.more(50)
+            run("systemctl", "restart", SERVICE)
+        visitors.more(50)
+        before = show("MainPID")
+        run("dpkg", "--force-confold", "-i", "/root/next.deb")
+        assert show("MainPID") != before
+        visitors.more(50)
+    print(f"served {visitors.served}, not served {len(visitors.failed)}")
+    assert not visitors.failed, visitors.failed
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""A socket that the service manager hands over (sd_listen_fds(3)): a restart refuses no connection, and loses none."""
+
+from __future__ import annotations
+
+import socket
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rdns_milter.server import EX_UNAVAILABLE
+from tests.kit.activated import Activated
+from tests.kit.daemon import Daemon, until
+from tests.kit.endpoint import free_port
+from tests.kit.mta import Conversation, deliver
+from tests.kit.nameserver import NameServer
+from tests.kit.scene import GOOD, GOOD_HELO, LATE, REFUSE_ALL, ZONE
+from tests.kit.visitors import Visitors
+from tests.kit.zone import Zone
+
+RESTARTS = 3
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NameServer]:
+    with NameServer(Zone(ZONE)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("kind", ["inet", "unix"])
+def test_a_restart_refuses_nobody(server: NameServer, kind: str) -> None:
+    with Activated(rules=REFUSE_ALL, nameserver=server, workers=2, socket=kind) as daemon:
+        with Visitors(daemon.spec, 4, code=550, client=GOOD) as visitors:
+            for _ in range(RESTARTS):
+                visitors.more(50)
+                assert daemon.terminate() == 0
+                daemon.start()
+            visitors.more(50)
+        assert visitors.failed == []
+        assert len([line for line in daemon.notices() if line.endswith(": stopped")]) == RESTARTS
+
+
+def test_without_it_a_restart_does_refuse(server: NameServer) -> None:
+    """The visitors would notice."""
+    with (
+        Daemon(rules=REFUSE_ALL, nameserver=server, workers=2) as daemon,
+        Visitors(daemon.spec, 4, code=550, client=GOOD) as visitors,
+    ):
+        until(lambda: visitors.served > 50)
+        daemon.terminate()
+        until(lambda: visitors.failed)
+        daemon.start()
+    assert any("refused" in what or "reset" in what for what in visitors.failed)
+
+
+def test_who_comes_between_two_instances_waits(server: NameServer) -> None:
+    """The connection that is made while nobody serves is served by the next instance."""
+    with Activated(rules=REFUSE_ALL, nameserver=server) as daemon:
+        assert daemon.terminate() == 0
+        replies: list[int] = []
+        waiting = threading.Thread(target=lambda: replies.append(deliver(daemon.spec, client=GOOD).verdict.code))
+        waiting.start()
+        daemon.start()
+        waiting.join(30)
+        assert replies == [550]
+
+
+def test_a_message_that_begins_while_we_are_leaving(server: NameServer) -> None:
+    """Who was let in before TERM may still send his message, and is not cut off amid it."""
+    rules = [{"name": "late", "when": {"iprev": "fail"}, "action": "reject"}]
+    with Activated(rules=rules, nameserver=server) as daemon, Conversation(daemon.spec) as dialogue:
+        dialogue.connect(LATE.hostname, LATE.address)
+        assert daemon.process is not None
+        daemon.process.terminate()
+        dialogue.helo(GOOD_HELO)
+        dialogue.mail("a@late.example")
+        assert dialogue.rcpt("b@rcpt.example").goes_on
+        assert dialogue.end(macros={"i": "Q1"}).reply.goes_on
+        dialogue.quit()
+        assert daemon.process.wait(20) == 0
+        assert [line["iprev"] for line in daemon.decisions()] == ["pass"]
+
+
+def test_the_socket_is_not_ours_to_change(server: NameServer) -> None:
+    with Activated(rules=REFUSE_ALL, nameserver=server, socket="unix") as daemon:
+        daemon.socket_path.chmod(0o640)
+        assert deliver(daemon.spec, client=GOOD).verdict.code == 550
+        assert daemon.terminate() == 0
+        assert stat.S_IMODE(daemon.socket_path.stat().st_mode) == 0o640
+        assert daemon.is_listening()
+
+
+# What is not taken
+
+
+def start(daemon: Activated) -> str:
+    """What it says, and ends with."""
+    try:
+        process = daemon.launch()
+        assert process.wait(20) == EX_UNAVAILABLE
+        return daemon.log()
+    finally:
+        daemon.stop()
+
+
+def test_a_socket_elsewhere(server: NameServer) -> None:
+    daemon = Activated(rules=REFUSE_ALL, nameserver=server)
+    there = daemon.spec
+    daemon.spec = f"inet:{free_port()}@127.0.0.1"
+    daemon.write()
+    assert (
+        start(daemon)
+        == f"rdns-milter: {daemon.spec}: the socket that the service manager hands over listens at {there}; they must agree\n"
+    )
+
+
+def test_two_sockets(server: NameServer) -> None:
+    assert "hands over 2 sockets; one is wanted" in start(Activated(nameserver=server, handed=2))
+
+
+def test_a_socket_that_does_not_listen(server: NameServer) -> None:
+    daemon = Activated(nameserver=server)
+    daemon.listener.close()
+    daemon.listener = socket.socket()
+    assert "is no socket that listens" in start(daemon)
+
+
+def test_what_is_meant_for_another_process(server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inherited from a parent that was handed a socket: no concern of ours."""
+    monkeypatch.setenv("LISTEN_PID", "1")
+    monkeypatch.setenv("LISTEN_FDS", "1")
+    with Daemon(rules=REFUSE_ALL, nameserver=server, socket="unix") as daemon:
+        assert deliver(daemon.spec, client=GOOD).verdict.code == 550
+        assert daemon.terminate() == 0
+        assert not Path(daemon.socket_path).exists()
