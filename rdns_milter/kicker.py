@@ -19,7 +19,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 MAX_TAPS = 4  # of one kick: that many processes
-MAX_KICKS = 8  # at a time
+MAX_KICKS = 32  # at a time
+EACH, MOST = 0.002, 1.0  # seconds that it takes to answer one of a crowd, about, and all
 TICK = 0.01  # seconds without a step after which somebody may have been left over
 LONGEST = 0.1  # seconds between two kicks that freed nobody
 
@@ -44,8 +45,10 @@ class Kicker:
         threading.Thread(target=self._watch, name="kicker", daemon=True).start()
 
     def wait(self, news: threading.Event, seconds: float) -> bool:
-        """Wait until there is news, at most so long: whether there is. Others are served meanwhile."""
+        """Wait until there is news, at most so long: whether there is. Others are served meanwhile. Whoever waits behind many
+        gives up the sooner, for to answer all of them takes its time, too."""
         with self._lock:
+            seconds -= min(self._waiting * EACH, MOST, seconds / 2)
             self._waiting += 1
             if self._waiting == 1:
                 self._somebody.set()
@@ -66,21 +69,22 @@ class Kicker:
             self._watch_over()
 
     def _watch_over(self) -> None:
-        """Kick while somebody waits and nothing moves: twice as much each time that it was of use, twice as rarely each time
-        that it was not."""
-        seen, kicks, pause, kicked = self._steps(), 1, TICK, False
+        """Kick while somebody waits and nothing moves. Where those who were freed by it wait, too, there may be more of them: at
+        once twice as much. Twice as rarely each time that nothing came of it."""
+        seen, kicks, pause, kicked, waiting = self._steps(), 1, TICK, False, 0
         while self._goes_on():
             time.sleep(pause)
-            steps, before = self._steps(), seen
-            seen = steps
-            if steps != before:
-                kicks = min(2 * kicks, MAX_KICKS) if kicked else kicks
-                pause, kicked = TICK, False
+            moved, seen = self._steps() != seen, self._steps()
+            freed = kicked and self._waiting - waiting >= (kicks + 1) // 2
+            if freed:
+                kicks, pause = min(2 * kicks, MAX_KICKS), TICK
+            elif moved:
+                kicks, pause, kicked = 1, TICK, False
                 continue
-            if kicked:
+            elif kicked:
                 kicks, pause = 1, min(2 * pause, LONGEST)
+            waiting, kicked = self._waiting, True
             self._kick(kicks)
-            kicked = True
 
     def _goes_on(self) -> bool:
         with self._lock:

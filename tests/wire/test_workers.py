@@ -104,7 +104,7 @@ def test_workers_that_die_at_once_again_and_again(server: NameServer, kind: str)
         assert delays[-1] > 1
         assert daemon.process is not None
         assert daemon.process.poll() is None
-        (line,) = [line for line in daemon.notices() if "no worker is left" in line]
+        (line,) = until(lambda: [line for line in daemon.notices() if "no worker is left" in line])
         assert line == "rdns-milter: no worker is left: until there is one, MTAs find nobody at the socket"
         until(lambda: daemon.workers() and not refused(daemon))
         assert code(daemon) == 0
