@@ -27,14 +27,11 @@ LONGEST = 0.1  # seconds between two kicks that freed nobody
 
 class Kicker:
     """Waits for a thread's sake, and kicks meanwhile, from a thread of its own. `tap` connects and closes; `steps`: how many
-    steps the sessions of this process have made; `crowd`: how many sessions there are."""
+    steps the sessions of this process have made."""
 
-    def __init__(
-        self, tap: Callable[[], None], steps: Callable[[], int], crowd: Callable[[], int], processes: int
-    ) -> None:
+    def __init__(self, tap: Callable[[], None], steps: Callable[[], int], processes: int) -> None:
         self._tap = tap
         self._steps = steps
-        self._crowd = crowd
         self._taps = min(processes, MAX_TAPS)
         self._waiting = 0
         self._lock = threading.Lock()
@@ -58,10 +55,9 @@ class Kicker:
             with self._lock:
                 self._waiting -= 1
 
-    def look_after(self, descriptors: int) -> None:
-        """Kick for all who have come and have not been greeted. `descriptors`: how many are open that are not our own; those
-        that are no session's are theirs, or questions' to a name server."""
-        self._kick(min(max(1, descriptors - self._crowd()), MAX_KICKS))
+    def look_after(self, ungreeted: int) -> None:
+        """Kick for so many who have come and have not been greeted, for one at least: more are not known of."""
+        self._kick(min(max(1, ungreeted), MAX_KICKS))
 
     def _watch(self) -> None:
         while True:
@@ -74,11 +70,11 @@ class Kicker:
         seen, kicks, pause, kicked, waiting = self._steps(), 1, TICK, False, 0
         while self._goes_on():
             time.sleep(pause)
-            moved, seen = self._steps() != seen, self._steps()
+            before, seen = seen, self._steps()
             freed = kicked and self._waiting - waiting >= (kicks + 1) // 2
             if freed:
                 kicks, pause = min(2 * kicks, MAX_KICKS), TICK
-            elif moved:
+            elif seen != before:
                 kicks, pause, kicked = 1, TICK, False
                 continue
             elif kicked:

@@ -249,9 +249,8 @@ class Server:
         self._notifier.stopping()
         self._exporter.stop()
         os.close(self._listener)
-        os.close(
-            self._lifeline[1]
-        )  # by this the workers know; a TERM might reach libmilter's thread instead of their own
+        # By this the workers know. A TERM might reach libmilter's thread instead of their own.
+        os.close(self._lifeline[1])
         self._crew.end(self._config.milter.deadline + _STOP_MARGIN)
         self.leave_door()
         self._sink.write("stopped", "notice")

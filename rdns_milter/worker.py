@@ -94,7 +94,6 @@ class Worker:
         self._kicker = Kicker(
             tap=lambda: connect(place, _TAP_SECONDS).close(),
             steps=lambda: callbacks.steps,
-            crowd=lambda: len(callbacks.open),
             processes=post.workers,
         )
         self._service = Service(
@@ -121,8 +120,8 @@ class Worker:
         sys.excepthook = self._untranslated
         self._callbacks.service = self._service
         self._callbacks.bug = self._bug
+        place = self._service.config.milter.socket
         with self._engine:
-            own = _descriptors()  # before the first client's comes
             libmilter = serve(self._libmilter_ended)
             self._engine.loop.call_soon_threadsafe(self._beat)
             self._kicker.start()
@@ -130,7 +129,7 @@ class Worker:
                 ready, _, _ = select.select([wake, self._post.parent], [], [], BEAT)
                 if self._post.parent in ready:
                     break
-                self._kicker.look_after(_descriptors() - own)
+                self._kicker.look_after(accepted(place) - len(self._callbacks.open))
                 received = os.read(wake, 64) if wake in ready else b""
                 if RELOAD in received:
                     self._reload()
@@ -237,14 +236,6 @@ def _dead_listener() -> socket.socket:
     dead.bind("")
     dead.listen(1)
     return dead
-
-
-def _descriptors() -> int:
-    """How many are open; 0 if that cannot be known, as when none is left to look with."""
-    try:
-        return len(os.listdir("/proc/self/fd"))
-    except OSError:
-        return 0
 
 
 def _share_memory() -> None:
