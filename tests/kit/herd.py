@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 # credentials, and that undoes a parent-death signal: so somebody must watch.
 WATCHDOG = 'read -r word && exit; kill -TERM "$1"; sleep 1; rm -rf -- "$2"'
 PATIENCE = 10.0
+CLONE = Path(__file__).resolve().parents[2]
 _LENIENCE = 0.2
 
 
@@ -71,3 +73,31 @@ def _stat(pid: int) -> list[str]:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return []
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process; a zombie is none."""
+    return _stat(pid)[:1] not in ([], ["Z"])
+
+
+def stopped(pid: int) -> bool:
+    """Whether all threads of that process have been stopped by a signal."""
+    threads = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(thread.rpartition(")")[2].split()[0] == "T" for thread in threads)
+
+
+def dies_with_us(opening: str, daemon: str) -> bool:
+    """Whether a daemon ends when the process that has started it is killed. `opening`: the statement that starts it, up to its
+    colon; `daemon`: an expression for its pid and its directory. Leaves neither behind."""
+    script = f"import time; {opening}\n    print({daemon}, flush=True); time.sleep(60)\n"
+    with subprocess.Popen([sys.executable, "-c", script], cwd=CLONE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        pid, base = child.stdout.readline().split()
+        child.kill()
+    until = time.monotonic() + 2 * PATIENCE
+    while (lives := alive(int(pid))) and time.monotonic() < until:
+        time.sleep(0.02)
+    if lives:
+        os.kill(int(pid), signal.SIGTERM)
+    subprocess.run(["rm", "-rf", "--", base], check=True)
+    return not lives

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -18,6 +19,7 @@ import pytest
 from tests.kit import readme
 from tests.kit.client import Client
 from tests.kit.daemon import Daemon
+from tests.kit.herd import stopped
 from tests.kit.load import Load
 from tests.kit.mta import burst
 from tests.kit.nameserver import NameServer
@@ -28,7 +30,9 @@ from tests.mta.attached import DEFAULT_RULES, GOOD, GOOD_FROM, GOOD_HELO, HOST, 
 RESULTS = "Authentication-Results"
 FORGED = f"{HOST}; spf=pass smtp.mailfrom=bank.example"
 HEADERS = [("From", GOOD_FROM), ("To", USER), ("Subject", "test"), (RESULTS, FORGED)]
-SETTINGS = {"milter_command_timeout": "2s", "milter_connect_timeout": "2s", "defer_transports": "discard"}
+SETTINGS = {f"milter_{what}_timeout": "2s" for what in ("connect", "command", "content")} | {
+    "defer_transports": "discard"
+}
 # milter_default_action, the reply to the client, whether the message is held.
 FATES = {
     "tempfail": ("451 4.7.1", False),
@@ -115,6 +119,15 @@ def signal_all(pids: list[int], what: signal.Signals) -> None:
         os.kill(pid, what)
 
 
+def stop_all(pids: list[int]) -> None:
+    """Returns when all have stopped: until one of its threads has taken the signal, a busy process goes on answering."""
+    signal_all(pids, signal.SIGSTOP)
+    until = time.monotonic() + 20
+    while not all(stopped(pid) for pid in pids):
+        assert time.monotonic() < until, pids
+        time.sleep(0.01)
+
+
 class Amid:
     """Something that happens once, when all clients are amid their messages; they go on when it is done."""
 
@@ -143,7 +156,7 @@ def test_hang(daemon: Daemon, sites: Sites) -> None:
     check_judged(sites)
     pids = processes(daemon)
     try:
-        check_fates(sites, at_all(sites, amid=Amid(len(sites), lambda: signal_all(pids, signal.SIGSTOP))))
+        check_fates(sites, at_all(sites, amid=Amid(len(sites), lambda: stop_all(pids))))
         check_fates(sites, at_all(sites))
     finally:
         signal_all(pids[::-1], signal.SIGCONT)
