@@ -5,18 +5,9 @@
 #   sh packaging/build-deb.sh              into dist/: rdns-milter_VERSION_all.deb, and the source package
 #   sh packaging/build-deb.sh DIRECTORY    into that directory
 set -eu
-target=${1-}
-case $target in
-    -*)
-        sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
-        case $target in -h | --help) exit 0 ;; *) exit 2 ;; esac
-        ;;
-    '') ;;
-    *)
-        mkdir -p "$target"
-        target=$(cd "$target" && pwd)
-        ;;
-esac
+. "$(dirname "$0")/sources.sh"
+options "${1-}"
+target=$(directory "${1-}")
 cd "$(dirname "$0")/.."
 . packaging/provide.sh
 # shellcheck disable=SC2086
@@ -33,8 +24,7 @@ trap 'rm -rf "$scratch"' EXIT
 tree=$scratch/rdns-milter
 mkdir "$tree"
 # dpkg wants debian/ at the top, where we keep none: so in a copy, without what is no source.
-tar -c --exclude=__pycache__ --exclude='*.egg-info' LICENSE NEWS.md README.md etc packaging pyproject.toml rdns_milter setup.cfg tests |
-    tar -x -C "$tree" --no-same-owner
+sources_into "$tree"
 cp -R packaging/debian "$tree/debian"
 # Whose clone it is, and since when, does not show in the source package.
 chmod -R u=rwX,go=rX "$tree"

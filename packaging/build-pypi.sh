@@ -7,12 +7,8 @@
 #
 # Uploading is left to you: twine upload dist/rdns_milter-*
 set -eu
-case ${1-} in
-    -*)
-        sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
-        case $1 in -h | --help) exit 0 ;; *) exit 2 ;; esac
-        ;;
-esac
+. "$(dirname "$0")/sources.sh"
+options "${1-}"
 cd "$(dirname "$0")/.."
 . packaging/provide.sh
 # pymilter comes as source.
@@ -24,8 +20,7 @@ trap 'rm -rf "$scratch"' EXIT
 mkdir -p dist "$scratch/tree"
 umask 022
 # Built in a copy: setuptools leaves its notes where it works.
-tar -c --exclude=__pycache__ --exclude='*.egg-info' LICENSE NEWS.md README.md etc packaging pyproject.toml rdns_milter setup.cfg tests |
-    tar -x -C "$scratch/tree" --no-same-owner
+sources_into "$scratch/tree"
 "$1" -m venv "$scratch/tools"
 "$scratch/tools/bin/python" -m pip -q install --upgrade pip build twine
 if ! "$scratch/tools/bin/python" -m build --outdir "$scratch/dist" "$scratch/tree" > "$scratch/log" 2>&1; then

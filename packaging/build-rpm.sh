@@ -7,18 +7,9 @@
 #
 # On Fedora: rpmbuild -ba packaging/rpm/rdns-milter.spec, with the source distribution in ~/rpmbuild/SOURCES.
 set -eu
-target=${1-}
-case $target in
-    -*)
-        sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
-        case $target in -h | --help) exit 0 ;; *) exit 2 ;; esac
-        ;;
-    '') ;;
-    *)
-        mkdir -p "$target"
-        target=$(cd "$target" && pwd)
-        ;;
-esac
+. "$(dirname "$0")/sources.sh"
+options "${1-}"
+target=$(directory "${1-}")
 cd "$(dirname "$0")/.."
 . packaging/provide.sh
 # shellcheck disable=SC2086
@@ -30,8 +21,7 @@ umask 022
 version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' rdns_milter/__init__.py)
 name=rdns_milter-$version
 mkdir -p "$scratch/$name" "$scratch/SOURCES"
-tar -c --exclude=__pycache__ --exclude='*.egg-info' LICENSE NEWS.md README.md etc packaging pyproject.toml rdns_milter setup.cfg tests |
-    tar -x -C "$scratch/$name" --no-same-owner
+sources_into "$scratch/$name"
 tar -czf "$scratch/SOURCES/$name.tar.gz" -C "$scratch" --owner=0 --group=0 "$name"
 
 # --nodeps: what is needed is there, but as Debian's packages, of which rpm knows nothing. Bytecode is made where it is installed.

@@ -14,7 +14,7 @@ from .figures import number, percent
 from .forecast import OPEN, Forecast
 from .maillog import ACCEPTED, OUTCOMES
 from .policy import ACTIONS
-from .replay_text import show_matrix, show_movement, show_rules, show_warnings
+from .replay_text import show_loss, show_matrix, show_movement, show_rules, show_warnings
 from .terminal import heading, table
 
 
@@ -26,16 +26,11 @@ def show(forecast: Forecast, title: str, most: int, notes: Sequence[str], consol
         soft_wrap=True,
     )
     if forecast.accepted:
-        refused, of = forecast.refused.count, forecast.accepted
-        console.print(
-            f"  Of the mail that the MTA took, {percent(refused, of)} would be refused or deferred"
-            f" ({number(refused)} of {number(of)}).",
-            style="bold",
-            soft_wrap=True,
-        )
+        show_loss("the MTA took", forecast.refused.count, forecast.accepted, console)
         if unsure := forecast.matrix[ACCEPTED, OPEN]:
             console.print(
-                f"  Of another {percent(unsure, of)} ({number(unsure)}) it is open: see below.", soft_wrap=True
+                f"  Of another {percent(unsure, forecast.accepted)} ({number(unsure)}) it is open: see below.",
+                soft_wrap=True,
             )
     show_matrix(forecast.matrix, (OUTCOMES, (*ACTIONS, OPEN)), console)
     if forecast.doubts:

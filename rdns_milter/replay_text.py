@@ -48,13 +48,17 @@ def _show_summary(replay: Replay, console: Console) -> None:
     share = percent(replay.changed, replay.verdicts)
     console.print(f"  {number(replay.changed)} verdicts would change ({share}).", style="bold", soft_wrap=True)
     if replay.let_in:
-        refused, of = replay.refused.count, replay.let_in
-        console.print(
-            f"  Of the mail that was let in, {percent(refused, of)} would be refused or deferred"
-            f" ({number(refused)} of {number(of)}).",
-            style="bold",
-            soft_wrap=True,
-        )
+        show_loss("was let in", replay.refused.count, replay.let_in, console)
+
+
+def show_loss(which: str, refused: int, of: int, console: Console) -> None:
+    """What it would cost: how much of the mail that `which` says would not come in."""
+    console.print(
+        f"  Of the mail that {which}, {percent(refused, of)} would be refused or deferred"
+        f" ({number(refused)} of {number(of)}).",
+        style="bold",
+        soft_wrap=True,
+    )
 
 
 def show_matrix(

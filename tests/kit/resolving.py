@@ -109,3 +109,10 @@ async def ask(resolver: Resolver, *texts: str, seconds: float = 10.0) -> tuple[A
 def asked(*texts: str, seconds: float = 10.0) -> Callable[[Resolver], Awaitable[tuple[Answer, ...]]]:
     """A job for `resolved`."""
     return lambda resolver: ask(resolver, *texts, seconds=seconds)
+
+
+def fresh(server: NameServer) -> NameServer:
+    """The same, with nothing under way and its counters at zero."""
+    until(lambda: server.queries.outstanding == 0)
+    server.queries.reset()
+    return server

@@ -9,6 +9,8 @@ from datetime import date
 from typing import Any
 
 from tests.kit.client import Client
+from tests.kit.daemon import Daemon
+from tests.kit.mta import deliver
 
 ZONE = """
 ; everything in order, IPv4 and IPv6
@@ -88,3 +90,13 @@ RULES: list[dict[str, Any]] = [
 ]
 REFUSE_ALL: list[dict[str, Any]] = [{"name": "all", "action": "reject"}]
 DEFER_ALL: list[dict[str, Any]] = [{"name": "all", "action": "tempfail"}]
+
+
+def code(daemon: Daemon) -> int:
+    """What a message of a good client is answered; 0: it is accepted."""
+    return deliver(daemon.spec, client=GOOD, helo=GOOD_HELO, mailfrom=GOOD_FROM).verdict.code
+
+
+def part(decision: dict[str, str], *keys: str) -> dict[str, str]:
+    """These keys of a decision."""
+    return {key: decision[key] for key in keys}

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
-from functools import partial
 
 import pytest
 
 from tests.kit.client import Client
-from tests.kit.mta import burst
 from tests.kit.nameserver import NameServer
 from tests.kit.smtp import Dialogue, Smtp
 from tests.mta.attached import (
@@ -17,7 +14,6 @@ from tests.mta.attached import (
     BAD,
     BAD_FROM,
     BAD_HELO,
-    DEADLINE,
     GOOD,
     GOOD_FROM,
     GOOD_HELO,
@@ -28,9 +24,8 @@ from tests.mta.attached import (
     attached,
     facts,
 )
+from tests.mta.either import Kind, check_burst, check_observed
 
-# Title, client, HELO, MAIL FROM, the reply to RCPT TO (a regular expression), facts in the log.
-Kind = tuple[str, Client, str | None, str | bytes, str, str]
 KINDS: list[Kind] = [
     ("good", GOOD, GOOD_HELO, GOOD_FROM, "250 2.1.5 Ok",
      "action=accept rule=default client=192.0.2.10 helo_name=mail.good.example mailfrom=anna@good.example rcpt=user@rcpt.example"
@@ -228,27 +223,9 @@ def test_replies_of_other_rules(server: NameServer) -> None:
 
 def test_observe_mode_refuses_nobody(server: NameServer) -> None:
     with attached(server, milter={"mode": "observe"}) as running:
-        for kind in REFUSED:
-            dialogue = running.send(kind[1], kind[2], kind[3])
-            assert dialogue.accepted
-            (decision,) = running.heard()
-            rule = re.search(r"rule=\S+", kind[5])
-            assert rule
-            said = f"action=accept {rule[0]} qid={dialogue.queue_id} mode=observe would=reject shadow_rule= reply="
-            assert facts(decision, said) == said
+        check_observed(running, REFUSED)
 
 
 def test_a_burst_with_silent_dns_is_not_served_two_at_a_time(server: NameServer) -> None:
     with attached(server) as running:
-        clients = [Client(f"198.18.100.{number}") for number in range(1, 51)]
-        began = time.monotonic()
-        jobs = [partial(running.send, client, "mail.asleep.example", "otto@asleep.example") for client in clients]
-        dialogues = burst(jobs)
-        took = time.monotonic() - began
-        assert all(dialogue.accepted for dialogue in dialogues), "DNS trouble never bounces mail"
-        decisions = running.heard(50)
-    assert {decision["client"] for decision in decisions} == {client.address for client in clients}
-    assert {decision["action"] for decision in decisions} == {"accept"}
-    assert max(float(decision["waited_ms"]) for decision in decisions) <= 1000 * (DEADLINE + 1)
-    # Two at a time it would be 25 times the deadline.
-    assert took < 8 * DEADLINE
+        check_burst(running)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.kit.client import Client
+from tests.kit.herd import alive, dies_with_us
 from tests.kit.mta import RECEIVED, deliver
 from tests.kit.postfix import Postfix, PostfixFailed, installed
 from tests.kit.probe import Probe
@@ -46,13 +42,6 @@ def bare() -> Iterator[Postfix]:
 def attached(probe: Probe) -> Iterator[Postfix]:
     with Postfix(probe.socket, hold=True) as running:
         yield running
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_a_message_by_xclient_is_held(bare: Postfix) -> None:
@@ -248,21 +237,4 @@ def test_a_failed_start_says_why_and_leaves_nothing() -> None:
 
 
 def test_it_dies_with_us() -> None:
-    script = (
-        "import sys, time; from tests.kit.postfix import Postfix\n"
-        "with Postfix() as p:\n"
-        "    print(p.master.pid, p.base, flush=True); time.sleep(60)\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout
-        pid, base = child.stdout.readline().split()
-        child.kill()
-    until = time.monotonic() + 20
-    while alive(int(pid)) and time.monotonic() < until:
-        time.sleep(0.02)
-    try:
-        assert not alive(int(pid))
-    finally:
-        if alive(int(pid)):
-            os.kill(int(pid), signal.SIGTERM)
-        subprocess.run(["rm", "-rf", "--", base], check=True)
+    assert dies_with_us("from tests.kit.postfix import Postfix\nwith Postfix() as p:", "p.master.pid, p.base")

@@ -6,10 +6,8 @@ Sendmail puts the recipient into most replies to RCPT, and gives a message its q
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from datetime import date
-from functools import partial
 
 import pytest
 
@@ -20,7 +18,6 @@ from rdns_milter.log import Decision, line, parse
 from rdns_milter.maillog import ACCEPTED, deliveries
 from rdns_milter.policy import Verdict
 from tests.kit.client import Client
-from tests.kit.mta import burst
 from tests.kit.nameserver import NameServer
 from tests.kit.sendmail import OWN_ADDRESS, OWN_ADDRESS_6
 from tests.kit.smtp import Dialogue
@@ -29,7 +26,6 @@ from tests.mta.attached import (
     BAD,
     BAD_FROM,
     BAD_HELO,
-    DEADLINE,
     GOOD,
     GOOD_FROM,
     GOOD_HELO,
@@ -40,8 +36,9 @@ from tests.mta.attached import (
     attached_sendmail,
     facts,
 )
+from tests.mta.either import Kind, check_burst, check_observed
 from tests.mta.test_forecast import FACTS
-from tests.mta.test_postfix import KINDS, TEMPFAIL, Kind
+from tests.mta.test_postfix import KINDS, TEMPFAIL
 
 TOLD_BY_SENDMAIL = {"hostile-helo": "501 5.0.0 Invalid domain name"}  # and the milter never hears of them
 NAMELESS = (451, 554)  # replies into which it does not put the recipient
@@ -177,30 +174,12 @@ def test_replies_of_other_rules(names: NameServer) -> None:
 
 def test_observe_mode_refuses_nobody(names: NameServer) -> None:
     with attached_sendmail(names, milter={"mode": "observe"}) as running:
-        for kind in REFUSED_KINDS:
-            dialogue = running.send(kind[1], kind[2], kind[3])
-            assert dialogue.accepted
-            (decision,) = running.heard()
-            rule = re.search(r"rule=\S+", kind[5])
-            assert rule
-            said = f"action=accept {rule[0]} qid={dialogue.queue_id} mode=observe would=reject shadow_rule= reply="
-            assert facts(decision, said) == said
+        check_observed(running, REFUSED_KINDS)
 
 
 def test_a_burst_with_silent_dns_is_not_served_two_at_a_time(names: NameServer) -> None:
     with attached_sendmail(names) as running:
-        clients = [Client(f"198.18.100.{number}") for number in range(1, 51)]
-        began = time.monotonic()
-        jobs = [partial(running.send, client, "mail.asleep.example", "otto@asleep.example") for client in clients]
-        dialogues = burst(jobs)
-        took = time.monotonic() - began
-        assert all(dialogue.accepted for dialogue in dialogues), "DNS trouble never bounces mail"
-        decisions = running.heard(50)
-    assert {decision["client"] for decision in decisions} == {client.address for client in clients}
-    assert {decision["action"] for decision in decisions} == {"accept"}
-    assert max(float(decision["waited_ms"]) for decision in decisions) <= 1000 * (DEADLINE + 1)
-    # Two at a time it would be 25 times the deadline. Sendmail asks for their names, too, before it greets.
-    assert took < 8 * DEADLINE
+        check_burst(running)
 
 
 def test_forecast_of_its_log_says_what_the_milter_said(names: NameServer) -> None:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +11,7 @@ import pytest
 
 from rdns_milter.options import SECTIONS, options_of
 from tests.kit import readme
-from tests.kit.herd import members
+from tests.kit.herd import dies_with_us, members
 from tests.kit.mta import RECEIVED, deliver
 from tests.kit.nameserver import NameServer
 from tests.kit.netns import Network
@@ -23,7 +19,7 @@ from tests.kit.probe import Probe
 from tests.kit.sendmail import EXAMPLE, FILTER, UNPACKED, Root, Sendmail, SendmailFailed
 from tests.kit.smtp import send
 from tests.mta.attached import GOOD, HOST, USER
-from tests.mta.test_postfix_kit import FIELDS, alive
+from tests.mta.test_postfix_kit import FIELDS
 
 CLONE = Path(__file__).resolve().parents[2]
 WISHES = [
@@ -111,21 +107,4 @@ def test_the_network_is_left_as_it_was_entered() -> None:
 
 
 def test_it_dies_with_us(network: Network) -> None:
-    script = (
-        "import time; from tests.kit.sendmail import Sendmail\n"
-        "with Sendmail() as s:\n"
-        "    print(s.leader.pid, s.base, flush=True); time.sleep(60)\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", script], cwd=CLONE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout
-        pid, base = child.stdout.readline().split()
-        child.kill()
-    until = time.monotonic() + 20
-    while alive(int(pid)) and time.monotonic() < until:
-        time.sleep(0.02)
-    try:
-        assert not alive(int(pid))
-    finally:
-        if alive(int(pid)):
-            os.kill(int(pid), signal.SIGTERM)
-        subprocess.run(["rm", "-rf", "--", base], check=True)
+    assert dies_with_us("from tests.kit.sendmail import Sendmail\nwith Sendmail() as s:", "s.leader.pid, s.base")

@@ -29,7 +29,8 @@ NAMES = {
     "rich": ("python3-rich", "python3-rich"),
     "prometheus-client": ("python3-prometheus-client", "python3-prometheus_client"),
 }
-SCRIPTS = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGING.glob("*.sh") if path.name != "provide.sh")
+SOURCED = {"provide.sh", "sources.sh"}
+SCRIPTS = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGING.glob("*.sh") if path.name not in SOURCED)
 
 
 def text(path: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import stat
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,45 +13,39 @@ from rdns_milter.server import EX_UNAVAILABLE
 from tests.kit.activated import Activated
 from tests.kit.daemon import Daemon, until
 from tests.kit.endpoint import free_port
+from tests.kit.load import Load
 from tests.kit.mta import Conversation, deliver
 from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD_HELO, LATE, REFUSE_ALL, ZONE
-from tests.kit.visitors import Visitors
-from tests.kit.zone import Zone
+from tests.kit.scene import GOOD, GOOD_HELO, LATE, REFUSE_ALL, code
 
 RESTARTS = 3
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[NameServer]:
-    with NameServer(Zone(ZONE)) as running:
-        yield running
 
 
 @pytest.mark.parametrize("kind", ["inet", "unix"])
 def test_a_restart_refuses_nobody(server: NameServer, kind: str) -> None:
     with Activated(rules=REFUSE_ALL, nameserver=server, workers=2, socket=kind) as daemon:
-        with Visitors(daemon.spec, 4, code=550, client=GOOD) as visitors:
+        with Load(lambda _: code(daemon)) as load:
             for _ in range(RESTARTS):
-                visitors.more(50)
+                load.wait(50)
                 assert daemon.terminate() == 0
                 daemon.start()
-            visitors.more(50)
-        assert visitors.failed == []
+            load.wait(50)
+        assert load.lost == []
+        assert set(load.codes) == {550}
         assert len([line for line in daemon.notices() if line.endswith(": stopped")]) == RESTARTS
 
 
 def test_without_it_a_restart_does_refuse(server: NameServer) -> None:
-    """The visitors would notice."""
+    """The clients would notice."""
     with (
         Daemon(rules=REFUSE_ALL, nameserver=server, workers=2) as daemon,
-        Visitors(daemon.spec, 4, code=550, client=GOOD) as visitors,
+        Load(lambda _: code(daemon)) as load,
     ):
-        until(lambda: visitors.served > 50)
+        load.wait(50)
         daemon.terminate()
-        until(lambda: visitors.failed)
+        until(lambda: load.lost)
         daemon.start()
-    assert any("refused" in what or "reset" in what for what in visitors.failed)
+    assert any(isinstance(error, ConnectionRefusedError | ConnectionResetError) for error in load.lost)
 
 
 def test_who_comes_between_two_instances_waits(server: NameServer) -> None:

@@ -21,7 +21,7 @@ from tests.kit.client import Client
 from tests.kit.daemon import Daemon
 from tests.kit.mta import Outcome
 from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LATE, LIAR, NAMELESS, POOL, TROUBLED, ZONE
+from tests.kit.scene import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LATE, LIAR, NAMELESS, POOL, TROUBLED
 from tests.kit.suite import SuiteCase
 from tests.kit.zone import Zone
 from tests.kit.zoneresolver import Facts, Message, Stage, begin, found
@@ -89,12 +89,6 @@ MESSAGES = {
     "trouble": (TROUBLED, "mail.trouble.example", "a@trouble.example"),
     "late": (LATE, "mail.late.example", "a@late.example"),
 }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[NameServer]:
-    with NameServer(Zone(ZONE)) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

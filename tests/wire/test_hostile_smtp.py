@@ -23,19 +23,12 @@ from tests.kit.daemon import Daemon, until
 from tests.kit.mta import Conversation, Outcome, deliver
 from tests.kit.nameserver import NameServer
 from tests.kit.packets import packet, strings
-from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, SILENT, TROUBLED, ZONE
+from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, SILENT, TROUBLED
 from tests.kit.watch import figures
-from tests.kit.zone import Zone
 
 CLIENTS = (GOOD, LIAR, NAMELESS, TROUBLED)
 CODES = {GOOD: 0, LIAR: 550, NAMELESS: 550, TROUBLED: 451}
 NEGOTIATION = packet(b"O", bytes.fromhex("00000006 000001ff 001fffff"))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[NameServer]:
-    with NameServer(Zone(ZONE)) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from tests.kit.daemon import ROOT, Daemon, children, command, until
 from tests.kit.endpoint import free_port, taken
 from tests.kit.mta import Conversation, burst, deliver
 from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, LATE, LIAR, NAMELESS, POOL, TROUBLED, ZONE
+from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, LATE, LIAR, NAMELESS, POOL, TROUBLED
 from tests.kit.scraped import Page, exporter, fetch, healthy, page, scraped, workers
 from tests.kit.zone import Zone
 
@@ -33,12 +33,6 @@ RULES: list[dict[str, Any]] = [
 ]
 CLIENTS = (GOOD, LIAR, NAMELESS, POOL, TROUBLED, LATE, Client("127.0.0.1"))
 EX_UNAVAILABLE = 69
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[NameServer]:
-    with NameServer(Zone(ZONE)) as running:
-        yield running
 
 
 class Measured(Daemon):

@@ -11,14 +11,7 @@ from tests.kit.daemon import Daemon
 from tests.kit.macros import of_client as macros_of
 from tests.kit.mta import Conversation
 from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LIAR, OWN_NAME, POOL, RULES, ZONE
-from tests.kit.zone import Zone
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[NameServer]:
-    with NameServer(Zone(ZONE)) as running:
-        yield running
+from tests.kit.scene import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LIAR, OWN_NAME, POOL, RULES, part
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +19,6 @@ def daemon(server: NameServer) -> Iterator[Daemon]:
     with Daemon(rules=RULES, nameserver=server) as running:
         yield running
         assert [line for line in running.log().split("\n") if "internal error" in line] == []
-
-
-def part(decision: dict[str, str], *keys: str) -> dict[str, str]:
-    """These keys of a decision."""
-    return {key: decision[key] for key in keys}
 
 
 def talk(daemon: Daemon, client: Client = GOOD, helo: str | None = GOOD_HELO, **macros: str) -> Conversation:

@@ -9,7 +9,7 @@ import signal
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,9 @@ import pytest
 from tests.kit.daemon import Daemon, until
 from tests.kit.holder import one_at_each
 from tests.kit.load import Load
-from tests.kit.mta import Conversation, deliver
+from tests.kit.mta import Conversation
 from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, SILENT, ZONE
-from tests.kit.zone import Zone
+from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, SILENT, code
 
 REJECT: list[dict[str, Any]] = [{"name": "all", "action": "reject"}]
 DEFER: list[dict[str, Any]] = [{"name": "all", "action": "tempfail"}]
@@ -31,17 +30,6 @@ LISTED: list[dict[str, Any]] = [
     {"name": "all", "action": "tempfail"},
 ]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a socket away")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[NameServer]:
-    with NameServer(Zone(ZONE)) as running:
-        yield running
-
-
-def code(daemon: Daemon) -> int:
-    """What a message of a good client is answered; 0: it is accepted."""
-    return deliver(daemon.spec, client=GOOD, helo=GOOD_HELO, mailfrom=GOOD_FROM).verdict.code
 
 
 # HUP

@@ -12,9 +12,8 @@ from rdns_milter.inquiry import Inquiry
 from rdns_milter.lookup import Answer, Question
 from rdns_milter.message import MAX_VALUES
 from rdns_milter.resolver import FAILURE_TTL, MAX_CHASE, Limits
-from tests.kit.daemon import until
 from tests.kit.nameserver import NameServer
-from tests.kit.resolving import ONCE, TWICE, ZONE, asked, question, resolved
+from tests.kit.resolving import ONCE, TWICE, ZONE, asked, fresh, question, resolved
 from tests.kit.zone import Zone
 
 RIGHT = {"A": ("192.0.2.1",), "PTR": ("host.hx.example",), "TXT": (b"v=spf1 ip4:192.0.2.1 -all",)}
@@ -100,10 +99,7 @@ def everything() -> Iterator[NameServer]:
 
 @pytest.fixture
 def server(everything: NameServer) -> NameServer:
-    """The same, with fresh counters."""
-    until(lambda: everything.queries.outstanding == 0)
-    everything.queries.reset()
-    return everything
+    return fresh(everything)
 
 
 @pytest.mark.parametrize("kind", ["A", "PTR", "TXT"])

@@ -12,10 +12,9 @@ from rdns_milter.endpoints import Endpoint
 from rdns_milter.inquiry import Inquiry
 from rdns_milter.lookup import Answer
 from rdns_milter.resolver import FAILURE_TTL, Resolver
-from tests.kit.daemon import until
 from tests.kit.endpoint import free_port
 from tests.kit.nameserver import NameServer
-from tests.kit.resolving import ONCE, TWICE, ZONE, ask, asked, endpoint, question, resolved
+from tests.kit.resolving import ONCE, TWICE, ZONE, ask, asked, endpoint, fresh, question, resolved
 from tests.kit.zone import Zone
 
 
@@ -28,10 +27,7 @@ def everything() -> Iterator[NameServer]:
 
 @pytest.fixture
 def server(everything: NameServer) -> NameServer:
-    """The same, with fresh counters."""
-    until(lambda: everything.queries.outstanding == 0)
-    everything.queries.reset()
-    return everything
+    return fresh(everything)
 
 
 def test_the_same_question_is_asked_once(server: NameServer) -> None:

@@ -10,14 +10,7 @@ from tests.kit.client import Client
 from tests.kit.daemon import Daemon
 from tests.kit.mta import deliver
 from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, OWN_NAME, RULES, TROUBLED, ZONE
-from tests.kit.zone import Zone
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[NameServer]:
-    with NameServer(Zone(ZONE)) as running:
-        yield running
+from tests.kit.scene import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, OWN_NAME, RULES, TROUBLED, part
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +18,6 @@ def daemon(server: NameServer) -> Iterator[Daemon]:
     with Daemon(rules=RULES, nameserver=server) as running:
         yield running
         assert [line for line in running.log().split("\n") if "internal error" in line] == []
-
-
-def part(decision: dict[str, str], *keys: str) -> dict[str, str]:
-    """These keys of a decision."""
-    return {key: decision[key] for key in keys}
 
 
 # Actions

@@ -12,29 +12,17 @@ from typing import Any
 import pytest
 
 from tests.kit.daemon import Daemon, until
-from tests.kit.mta import Conversation, MilterClosed, Reply, deliver
+from tests.kit.mta import Conversation, MilterClosed, Reply
 from tests.kit.nameserver import NameServer
-from tests.kit.scene import DEFER_ALL, GOOD, GOOD_HELO, REFUSE_ALL, SILENT, ZONE
-from tests.kit.zone import Zone
+from tests.kit.scene import DEFER_ALL, GOOD, GOOD_HELO, REFUSE_ALL, SILENT, code
 
 WAIT: list[dict[str, Any]] = [{"name": "wait", "when": {"iprev": "fail"}, "action": "reject"}]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[NameServer]:
-    with NameServer(Zone(ZONE)) as running:
-        yield running
 
 
 @pytest.fixture
 def daemon(server: NameServer) -> Iterator[Daemon]:
     with Daemon(rules=REFUSE_ALL, nameserver=server, socket="unix") as running:
         yield running
-
-
-def code(daemon: Daemon) -> int:
-    """What a message of a good client is answered."""
-    return deliver(daemon.spec, client=GOOD).verdict.code
 
 
 def greeted(daemon: Daemon) -> Conversation:

@@ -13,8 +13,7 @@ from tests.kit.client import Client
 from tests.kit.daemon import Daemon
 from tests.kit.mta import deliver
 from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, OWN_NAME, ZONE
-from tests.kit.zone import Zone
+from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, OWN_NAME
 
 RESULTS = "Authentication-Results"
 RULES: list[dict[str, Any]] = [
@@ -36,12 +35,6 @@ FORGED = [
     "elsewhere.example 2; spf=pass",  # a version that nobody knows
 ]
 FOREIGN = ["elsewhere.example; spf=pass", f"x.{OWN_NAME}; spf=pass", f"{OWN_NAME}.example; none", "; none", ""]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[NameServer]:
-    with NameServer(Zone(ZONE)) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -17,30 +17,17 @@ import pytest
 
 from tests.kit.daemon import ROOT, Daemon, command, environment, until
 from tests.kit.endpoint import free_port
-from tests.kit.mta import deliver
 from tests.kit.nameserver import NameServer
-from tests.kit.scene import DEFER_ALL, GOOD, REFUSE_ALL, ZONE
-from tests.kit.zone import Zone
+from tests.kit.scene import DEFER_ALL, REFUSE_ALL, code
 
 EX_UNAVAILABLE, EX_CONFIG = 69, 78
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[NameServer]:
-    with NameServer(Zone(ZONE)) as running:
-        yield running
 
 
 @pytest.fixture
 def daemon(server: NameServer) -> Iterator[Daemon]:
     with Daemon(rules=REFUSE_ALL, nameserver=server, socket="unix") as running:
         yield running
-
-
-def code(daemon: Daemon) -> int:
-    """What a message of a good client is answered."""
-    return deliver(daemon.spec, client=GOOD).verdict.code
 
 
 def test_second_start_at_a_live_unix_socket(daemon: Daemon) -> None:

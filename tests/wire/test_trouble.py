@@ -32,12 +32,6 @@ STRICT: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[NameServer]:
-    with NameServer(Zone(ZONE)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def daemon(server: NameServer) -> Iterator[Daemon]:
     """Rules that ask for everything, so that all that a client sends comes into the reply and the fields."""
     config: dict[str, dict[str, Any]] = {"headers": {"received_spf": True}, "dns": {"timeout": 0.2, "tries": 1}}

@@ -10,7 +10,6 @@ import signal
 import stat
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +19,14 @@ from tests.kit.daemon import Daemon, until
 from tests.kit.endpoint import connected
 from tests.kit.holder import one_at_each
 from tests.kit.load import Load
-from tests.kit.mta import Conversation, MilterClosed, Reply, deliver
+from tests.kit.mta import Conversation, MilterClosed, Reply
 from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, SILENT, ZONE
-from tests.kit.zone import Zone
+from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, SILENT, code
 
 CLOSED = (MilterClosed, ConnectionResetError, BrokenPipeError)
 ACCEPT: list[dict[str, Any]] = [{"name": "all", "action": "accept"}]
 # The reply waits for the reverse name.
 WAIT: list[dict[str, Any]] = [{"name": "wait", "when": {"iprev": ["fail", "permerror"]}, "action": "reject"}]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[NameServer]:
-    with NameServer(Zone(ZONE)) as running:
-        yield running
-
-
-def code(daemon: Daemon) -> int:
-    """What a message of a good client is answered; 0: it is accepted."""
-    return deliver(daemon.spec, client=GOOD, helo=GOOD_HELO, mailfrom=GOOD_FROM).verdict.code
 
 
 def begin(dialogue: Conversation) -> Conversation:
