@@ -1,18 +1,19 @@
 """Keeps libmilter's threads coming while callbacks wait.
 
 Debian's libmilter serves its sessions with a pool of threads that grows only when an event arrives and no thread is idle: in a
-burst of sessions that wait, the others are served two at a time. A connection to our own socket, closed at once, is such an
-event: it frees one session that was left over. It may reach any of the processes that share the socket, so there is one for
-each of them.
+burst of sessions that wait, the others are served two at a time, and once all threads wait, not at all. A connection to our own
+socket, closed at once, is such an event: it brings a thread, which takes the sessions that were left over until it waits itself.
+It may reach any of the processes that share the socket, so there is one for each of them.
 
-Never kicks while sessions make steps: then a thread is free, and takes whoever is left over. Threads that libmilter itself holds
-up, with half a packet, wait for nothing of ours: so each process kicks now and then anyway.
+Never kicks where a thread is left that can serve: it takes whoever was left over. libmilter itself may hold up threads, with
+half a packet, and that is not seen: so where nothing moves each process kicks now and then anyway.
 
 PLATFORM 0.1 (measured).
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -21,17 +22,27 @@ from contextlib import suppress
 MAX_TAPS = 4  # of one kick: that many processes
 MAX_KICKS = 32  # at a time
 EACH, MOST = 0.002, 1.0  # seconds that it takes to answer one of a crowd, about, and all
-TICK = 0.01  # seconds without a step after which somebody may have been left over
-LONGEST = 0.1  # seconds between two kicks that freed nobody
+TICK = 0.01  # seconds between two looks
+LONGEST = 0.1  # seconds between two kicks for threads that may be held up by libmilter
+_OTHERS = 2  # threads of libmilter that serve nobody: one takes signals, one polls
+
+
+def pool() -> int:
+    """How many threads libmilter has to serve sessions, about: all that nobody here has started."""
+    ours = sum(not thread.name.startswith("Dummy-") for thread in threading.enumerate())
+    return os.stat("/proc/self/task").st_nlink - 2 - ours - _OTHERS
 
 
 class Kicker:
     """Waits for a thread's sake, and kicks meanwhile, from a thread of its own. `tap` connects and closes; `steps`: how many
-    steps the sessions of this process have made."""
+    steps the sessions of this process have made; `threads`: how many there are to make them."""
 
-    def __init__(self, tap: Callable[[], None], steps: Callable[[], int], processes: int) -> None:
+    def __init__(
+        self, tap: Callable[[], None], steps: Callable[[], int], processes: int, threads: Callable[[], int] = pool
+    ) -> None:
         self._tap = tap
         self._steps = steps
+        self._threads = threads
         self._taps = min(processes, MAX_TAPS)
         self._waiting = 0
         self._lock = threading.Lock()
@@ -65,22 +76,19 @@ class Kicker:
             self._watch_over()
 
     def _watch_over(self) -> None:
-        """Kick while somebody waits and nothing moves. Where those who were freed by it wait, too, there may be more of them: at
-        once twice as much. Twice as rarely each time that nothing came of it."""
-        seen, kicks, pause, kicked, waiting = self._steps(), 1, TICK, False, 0
+        """Kick while somebody waits and nobody is left to serve the others: each time twice as much, until somebody is."""
+        seen, kicks, pause = self._steps(), 1, TICK
         while self._goes_on():
             time.sleep(pause)
             before, seen = seen, self._steps()
-            freed = kicked and self._waiting - waiting >= (kicks + 1) // 2
-            if freed:
+            if self._threads() <= self._waiting:
+                self._kick(kicks)
                 kicks, pause = min(2 * kicks, MAX_KICKS), TICK
             elif seen != before:
-                kicks, pause, kicked = 1, TICK, False
-                continue
-            elif kicked:
+                kicks, pause = 1, TICK
+            else:
                 kicks, pause = 1, min(2 * pause, LONGEST)
-            waiting, kicked = self._waiting, True
-            self._kick(kicks)
+                self._kick(1)
 
     def _goes_on(self) -> bool:
         with self._lock:

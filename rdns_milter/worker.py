@@ -45,8 +45,6 @@ _MOMENT = 0.02  # seconds
 # From the parent: read the config again. Not HUP: a thread of libmilter's waits for that, too, and takes it for the end.
 RELOAD = signal.SIGUSR1
 _WAKE_UP = signal.SIGUSR2  # for a thread: interrupts the system call that it is in, and nothing else
-# Seconds after which a thread that wants Python's lock gets it: a callback must not wait long for the loop's thread.
-_SWITCH = 0.001
 _M_ARENA_MAX = -8  # mallopt(3)
 # Which actions (or would-be actions) each setting of log.decisions lets through.
 _LOGGED = {
@@ -115,7 +113,6 @@ class Worker:
         """Serve until TERM, or until the parent or libmilter is gone; then end the process."""
         _pin(self._post)
         _share_memory()
-        sys.setswitchinterval(_SWITCH)
         wake = self._take_signals()
         sys.excepthook = self._untranslated
         self._callbacks.service = self._service

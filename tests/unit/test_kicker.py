@@ -1,0 +1,72 @@
+"""When the kicker kicks: where nobody is left to serve, and not where somebody is. `threads` and `steps` are its looks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from rdns_milter.kicker import MAX_KICKS, Kicker, pool
+
+ENOUGH = 20.0  # seconds; reached only if something is broken
+
+
+class Looks:
+    """Answers each look, and counts it; `done` after so many."""
+
+    def __init__(self, until: int, answer: Callable[[int], int]) -> None:
+        self._until = until
+        self._answer = answer
+        self.made = 0
+        self.done = threading.Event()
+
+    def __call__(self) -> int:
+        self.made += 1
+        if self.made >= self._until:
+            self.done.set()
+        return self._answer(self.made)
+
+
+def watched(threads: Looks, steps: Callable[[], int], processes: int = 1) -> int:
+    """How many taps came of it while one session waited, until all looks at the threads were made."""
+    taps: list[int] = []
+    kicker = Kicker(lambda: taps.append(threads.made), steps, processes, threads)
+    kicker.start()
+    news = threading.Event()
+    waiting = threading.Thread(target=kicker.wait, args=(news, ENOUGH))
+    waiting.start()
+    assert threads.done.wait(ENOUGH)
+    news.set()
+    waiting.join(ENOUGH)
+    return sum(look < threads._until for look in taps)
+
+
+def test_a_thread_that_is_left_serves_all_while_steps_are_made() -> None:
+    assert watched(Looks(5, lambda _: 2), iter(range(1000)).__next__) == 0
+
+
+def test_where_all_threads_wait_it_kicks_twice_as_much_each_time() -> None:
+    assert watched(Looks(4, lambda _: 1), iter(range(1000)).__next__) == 1 + 2 + 4
+    assert watched(Looks(4, lambda _: 1), iter(range(1000)).__next__, processes=2) == 2 * (1 + 2 + 4)
+
+
+def test_never_more_than_so_much() -> None:
+    assert watched(Looks(9, lambda _: 1), iter(range(1000)).__next__) == 1 + 2 + 4 + 8 + 16 + 3 * MAX_KICKS
+
+
+def test_where_nobody_moves_it_kicks_now_and_then() -> None:
+    """libmilter may hold threads up, unseen."""
+    assert watched(Looks(4, lambda _: 2), lambda: 7) == 3
+
+
+def test_threads_of_ours_serve_nobody() -> None:
+    before = pool()
+    stop = threading.Event()
+    others = [threading.Thread(target=stop.wait) for _ in range(5)]
+    for other in others:
+        other.start()
+    try:
+        assert pool() == before
+    finally:
+        stop.set()
+        for other in others:
+            other.join()
