@@ -29,8 +29,8 @@ class Inquiry:
         self._deadline = resolver.loop.time() + seconds
         self._answers: dict[Question, Answer] = {}
         self._asked: dict[Question, float] = {}
-        self._joined: set[Question] = set()
-        self._expected: set[Question] = set()
+        self._joined: frozenset[Question] = frozenset()
+        self._expected: frozenset[Question] = frozenset()
         self._news: asyncio.Future[bool] | None = None
         self.trail: list[Answer] = []
         self.ends = float("inf")
@@ -46,7 +46,7 @@ class Inquiry:
         for question in questions:
             if question in self._asked or question in self._expected:
                 continue
-            self._expected.add(question)
+            self._expected |= {question}
             if self._resolver.remembered(question) is None:
                 self._resolver.fly(question, self._deadline, None)
 
@@ -84,7 +84,7 @@ class Inquiry:
             elif self._resolver.loop.time() < self._deadline and self._resolver.fly(
                 question, self._deadline, self._arrived
             ):
-                self._joined.add(question)
+                self._joined |= {question}
 
     def _arrived(self, answer: Answer) -> None:
         question = answer.question

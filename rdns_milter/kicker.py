@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from .news import News
+
 MAX_TAPS = 4  # of one kick: that many processes
 MAX_KICKS = 32  # at a time
 EACH, MOST = 0.002, 1.0  # seconds that it takes to answer one of a crowd, about, and all
@@ -52,7 +54,7 @@ class Kicker:
         """From now on those who wait are watched."""
         threading.Thread(target=self._watch, name="kicker", daemon=True).start()
 
-    def wait(self, news: threading.Event, seconds: float) -> bool:
+    def wait(self, news: News, seconds: float) -> bool:
         """Wait until there is news, at most so long: whether there is. Others are served meanwhile. Whoever waits behind many
         gives up the sooner, for to answer all of them takes its time, too."""
         with self._lock:

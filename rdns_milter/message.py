@@ -34,6 +34,7 @@ PAYLOAD = 1232  # octets that an answer by UDP may have: fits any path without f
 MAX_VALUES = 1024  # of one answer; more are not kept
 # Extended errors that say: a validator found the signatures wrong (RFC 8914 4.2 to 4.13).
 _BOGUS = frozenset((1, 2, 5, 6, 7, 8, 9, 10, 11, 12))
+_RD = int(dns.flags.RD)
 _EDNS = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, PAYLOAD, 0, 0)  # RFC 6891 6.1.2
 _OPT_LENGTH = len(_EDNS)
 # The root's name, any payload, no extended code, version 0, any flags, no options (RFC 6891 6.1.2, 6.1.3).
@@ -55,10 +56,21 @@ class BadName(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question as it goes out: dnspython's message, to compare the answer with, and its octets."""
+    """A question as it goes out: its name, type and id, and its octets. `message`: the same as dnspython's message, to compare
+    an answer with; made when there is one, for a silent server leaves thousands of questions open."""
 
-    message: dns.message.Message
+    name: dns.name.Name
+    rdtype: dns.rdatatype.RdataType
+    ident: int
     wire: bytes
+
+    @property
+    def message(self) -> dns.message.QueryMessage:
+        """Without EDNS, which an answer need not repeat."""
+        message = dns.message.QueryMessage(self.ident)
+        message.flags = _RD
+        message.question.append(dns.rrset.RRset(self.name, dns.rdataclass.IN, self.rdtype))
+        return message
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +100,11 @@ def encode(question: Question, edns: bool, ident: int) -> Query:
         raise BadName(question.name) from error
     if not all(labels):
         raise BadName(question.name)
-    message = dns.message.QueryMessage(ident)
-    message.flags = int(dns.flags.RD)
-    message.question.append(dns.rrset.RRset(name, dns.rdataclass.IN, _RDTYPES[question.type]))
+    rdtype = _RDTYPES[question.type]
     # Written by hand: nothing hostile is read here, and dnspython's renderer takes ten times as long.
-    head = struct.pack("!6H", message.id, message.flags, 1, 0, 0, 1 if edns else 0)
-    asked = struct.pack("!HH", _RDTYPES[question.type], dns.rdataclass.IN)
-    return Query(message, b"".join((head, name.to_wire() or b"", asked, _EDNS if edns else b"")))
+    head = struct.pack("!6H", ident, _RD, 1, 0, 0, 1 if edns else 0)
+    asked = struct.pack("!HH", rdtype, dns.rdataclass.IN)
+    return Query(name, rdtype, ident, b"".join((head, name.to_wire() or b"", asked, _EDNS if edns else b"")))
 
 
 def decode(wire: bytes, query: Query, over_tcp: bool) -> Reading | None:

@@ -9,7 +9,6 @@ RFC 5321 3.3 and 4.1.4 (the order of the commands; EHLO sent again begins anew),
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -34,6 +33,7 @@ from .forged import removals
 from .log import Decision
 from .lookup import Answer, Question
 from .names import Address, Mailbox, alignment, canonical, parse_address, parse_mailbox, strip_path
+from .news import News
 from .policy import Policy, Verdict, decide, reply_is_settled
 from .replies import Reply, compose
 
@@ -54,7 +54,7 @@ class Service:
     today: Callable[[], date]
     clock: Callable[[], float]
     hostname: str
-    wait: Callable[[threading.Event, float], bool] = threading.Event.wait
+    wait: Callable[[News, float], bool] = News.wait
     waited: Callable[[str, str, float], None] = lambda stage, fact, ms: None
     held: Callable[[str, float], None] = lambda stage, seconds: None
     judged: Callable[[Cost], None] = lambda cost: None
@@ -276,14 +276,14 @@ class Session:
         evidence = self._evidence(message, recipient)
         if not missing or message.exempt or (settled and settled(evidence)):
             return evidence
-        service, news = self._service, threading.Event()
+        service, news = self._service, News()
 
         def progress() -> None:
             # On the loop's thread: whoever waits is woken once, when it is of use.
             if all(pending.value is not None for pending in missing.values()) or (
                 settled and settled(self._evidence(message, recipient))
             ):
-                news.set()
+                news.tell()
 
         began = service.clock()
         for pending in missing.values():

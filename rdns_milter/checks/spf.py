@@ -62,11 +62,10 @@ async def spf(lookup: Lookup, address: Address, mailbox: Mailbox, helo: str, *, 
         return Finding(Spf(NONE))
     client = parse_address(str(address).partition("%")[0]) or address
     knowledge = Knowledge(client, mailbox, helo, limits)
+    learned = await knowledge.learn(lookup)
     query = _Query(knowledge)
-    run = None
-    while run is None:
+    while (run := query.run() if learned else _Run(TEMPERROR, problem="too many questions")) is None:
         learned = await knowledge.learn(lookup)
-        run = query.run() if learned else _Run(TEMPERROR, problem="too many questions")
     text = ""
     if run.explanation is not None:
         text = await _explained(lookup, knowledge, query, run.explanation)

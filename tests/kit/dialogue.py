@@ -4,7 +4,6 @@ one while the session waits. No thread, no clock, no DNS: a run is the same each
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -17,6 +16,7 @@ from rdns_milter.evidence import UNKNOWN, Evidence, Generic, Iprev, Spf
 from rdns_milter.findings import Greeting, Pending, ReverseName
 from rdns_milter.log import Decision
 from rdns_milter.names import Address, Mailbox, parse_address, parse_mailbox, strip_path
+from rdns_milter.news import News
 from rdns_milter.policy import reply_is_settled
 from rdns_milter.replies import Reply
 from rdns_milter.session import Service, Session
@@ -189,20 +189,20 @@ class Player:
         self._facts.settle(self._early[self._commands % len(self._early)])
         self._commands += 1
 
-    def _wait(self, news: threading.Event, seconds: float) -> bool:
+    def _wait(self, news: News, seconds: float) -> bool:
         """Facts come in one by one until there is news, or patience is at its end."""
         assert 0 < seconds <= self._service.config.milter.deadline
         assert self._facts.coming
         self.run.waits.append("rcpt" if self._about else "end")
         left = self._patience
-        while not news.is_set() and left > 0:
+        while not news.told and left > 0:
             self._hold_unsettled()
             self._facts.settle(1)
             self._now += MOMENT
             left -= 1
-        if not news.is_set():
+        if not news.told:
             self._now += seconds
-        return news.is_set()
+        return news.told
 
     def _hold_unsettled(self) -> None:
         """What is known does not settle the reply that somebody waits for."""

@@ -108,7 +108,7 @@ def test_a_fact_may_come_in_at_any_moment(late: str, looks: int) -> None:
         lambda: TODAY,
         lambda: 0.0,
         "mx.test.example",
-        wait=lambda news, seconds: news.is_set(),
+        wait=lambda news, seconds: news.told,
     )
     session = Session(service)
     session.connect(CLIENT)
