@@ -17,7 +17,7 @@ from functools import partial
 from ipaddress import ip_address
 
 from .endpoints import Endpoint
-from .message import PAYLOAD, random_id
+from .message import PAYLOAD, Ids
 
 REUSES = 10_000  # questions that one socket to a server on this host carries
 MAX_SHARED = 4_000  # questions that may be under way on one socket: enough ids must be free to choose from
@@ -60,9 +60,11 @@ class Channel:
     """A connected socket. `ask` sends; `heard` gets each datagram with the question's id, or None when the server's port is
     closed; until `forget`."""
 
-    __slots__ = ("_left", "_loop", "_socket", "_turns", "_waiting")
+    __slots__ = ("_ids", "_left", "_loop", "_socket", "_turns", "_waiting")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, server: Endpoint, questions: int, turns: Turns) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, server: Endpoint, questions: int, turns: Turns, ids: Ids
+    ) -> None:
         """Raises OSError."""
         family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -75,6 +77,7 @@ class Channel:
         self._socket = sock
         self._left = questions
         self._turns = turns
+        self._ids = ids
         self._waiting: dict[int, Heard] = {}
         loop.add_reader(sock, self._readable)
 
@@ -85,9 +88,9 @@ class Channel:
 
     def reserve(self, heard: Heard) -> int:
         """An id that cannot be guessed and that no other question has here."""
-        ident = random_id()
+        ident = self._ids.next()
         while ident in self._waiting:
-            ident = random_id()
+            ident = self._ids.next()
         self._waiting[ident] = heard
         self._left -= 1
         return ident
@@ -143,20 +146,21 @@ class Channel:
 
 
 class Channels:
-    """The channels of a resolver."""
+    """The channels of a resolver; `ids`: for questions that go another way."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._shared: dict[Endpoint, Channel] = {}
+        self.ids = Ids()
         self._turns = Turns(loop)
 
     def to(self, server: Endpoint) -> Channel:
         """A channel to a server. Raises OSError."""
         if not ip_address(server.host).is_loopback:
-            return Channel(self.loop, server, 1, self._turns)
+            return Channel(self.loop, server, 1, self._turns, self.ids)
         channel = self._shared.get(server)
         if channel is None or not channel.is_open:
-            channel = self._shared[server] = Channel(self.loop, server, REUSES, self._turns)
+            channel = self._shared[server] = Channel(self.loop, server, REUSES, self._turns, self.ids)
         return channel
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from .channel import Channel, Channels
 from .endpoints import Endpoint
 from .lookup import Answer, Question, Status
-from .message import BadName, Query, Reading, decode, encode, random_id
+from .message import BadName, Query, Reading, decode, encode
 
 GROWTH = 1.5  # how much longer each further round over the servers is than the one before
 _LARGE = 4096  # octets; larger answers are parsed in a thread, so that nobody waits for them
@@ -166,7 +166,7 @@ class Flight:
             self._take(reading, attempt)
 
     async def _converse(self, attempt: Try) -> Reading | None:
-        query = encode(self.question, attempt.edns, random_id())
+        query = encode(self.question, attempt.edns, self._channels.ids.next())
         reader, writer = await asyncio.open_connection(*attempt.server)
         try:
             writer.write(len(query.wire).to_bytes(2, "big") + query.wire)

@@ -34,6 +34,7 @@ PAYLOAD = 1232  # octets that an answer by UDP may have: fits any path without f
 MAX_VALUES = 1024  # of one answer; more are not kept
 # Extended errors that say: a validator found the signatures wrong (RFC 8914 4.2 to 4.13).
 _BOGUS = frozenset((1, 2, 5, 6, 7, 8, 9, 10, 11, 12))
+_DRAWN = 512  # ids at a time
 _RD = int(dns.flags.RD)
 _EDNS = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, PAYLOAD, 0, 0)  # RFC 6891 6.1.2
 _OPT_LENGTH = len(_EDNS)
@@ -86,9 +87,20 @@ class Reading:
     chase: str = ""
 
 
-def random_id() -> int:
-    """An id that cannot be guessed (RFC 5452 4.3)."""
-    return int.from_bytes(os.urandom(2), "big")
+class Ids:
+    """Ids that cannot be guessed (RFC 5452 4.3). Drawn from the system many at a time: for each draw Python's lock is let go, and
+    to have it back takes longer than all the rest. Not to be kept over a fork."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left: list[int] = []
+
+    def next(self) -> int:
+        """The next one."""
+        if not self._left:
+            self._left = list(struct.unpack(f"{_DRAWN}H", os.urandom(2 * _DRAWN)))
+        return self._left.pop()
 
 
 def encode(question: Question, edns: bool, ident: int) -> Query:
@@ -136,7 +148,7 @@ def _read(answer: dns.message.QueryMessage, over_tcp: bool) -> Reading:
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return Reading(_trouble(answer, rcode), without_edns=rcode in _NO_EDNS)
     try:
-        chain = answer.resolve_chaining()
+        chain = _plain(answer) or answer.resolve_chaining()
     except dns.exception.DNSException:
         return Reading("error")  # a loop of CNAMEs, or an answer that contradicts itself
     ttl = float(chain.minimum_ttl)
@@ -149,6 +161,16 @@ def _read(answer: dns.message.QueryMessage, over_tcp: bool) -> Reading:
     if chain.cnames and not answer.authority:
         return Reading("nodata", ttl=ttl, chase=_text(chain.canonical_name))
     return Reading("nodata", ttl=ttl)
+
+
+def _plain(answer: dns.message.QueryMessage) -> dns.message.ChainingResult | None:
+    """What `resolve_chaining` finds where there is nothing but what was asked for, which is mostly so, at a tenth of its cost."""
+    if len(answer.answer) != 1 or len(answer.question) != 1:
+        return None
+    (asked,), (found,) = answer.question, answer.answer
+    if (found.rdclass, found.rdtype, found.name) != (asked.rdclass, asked.rdtype, asked.name):
+        return None
+    return dns.message.ChainingResult(asked.name, found, found.ttl, [])
 
 
 def _trouble(answer: dns.message.Message, rcode: int) -> Status:

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from rdns_milter.kicker import MAX_KICKS, Kicker, pool
+from rdns_milter.kicker import MAX_KICKS, Kicker
 from rdns_milter.news import News
 from tests.kit.herd import CLONE
 
