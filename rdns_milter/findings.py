@@ -97,7 +97,9 @@ class Pending(Generic[Fact]):
     def settle(self, value: Fact) -> None:
         """The value is there. On the loop's thread only."""
         self.value = value
-        for listener in self._listeners:
+        # Whoever listens has the fact at hand: kept any longer, each would keep the other in memory.
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
             listener()
 
 

@@ -141,6 +141,7 @@ class _Query(pyspf.query):  # type: ignore[misc]  # pyspf has no types
             run = _Run(PERMERROR, problem=str(error))
         except Exception as error:  # noqa: BLE001 - pyspf lets out more than it means to, and mail must go on
             run = _Run(TEMPERROR, problem=f"pyspf: {type(error).__name__}")
+        self.perm_error = None  # its traceback holds this very object in memory
         return None if self._knowledge.missing else run
 
     def _evaluate(self) -> _Run:

@@ -5,6 +5,9 @@ Each dialogue (tests.kit.dialogue) is held against the same one with all facts t
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -16,6 +19,7 @@ from rdns_milter.config import BUILT_IN, Config, parse
 from rdns_milter.evidence import FACTS, LOOKED_UP, UNKNOWN, Cost, Evidence, Iprev
 from rdns_milter.findings import Pending
 from rdns_milter.log import Decision
+from rdns_milter.news import News
 from rdns_milter.policy import Policy, decide
 from rdns_milter.replies import compose
 from rdns_milter.sample import sample
@@ -73,6 +77,47 @@ def test_a_refusal_for_good_does_not_come_of_hurry(facts: Evidence, policy: Poli
         assert UNKNOWN not in {fact.get(decision.evidence) for fact in FACTS.values()}
 
 
+def begun(finder: Facts, decisions: list[Decision], wait: Callable[[News, float], bool]) -> Session:
+    """A session amid a message, up to its end."""
+    service = Service(
+        DEFAULT,
+        finder,  # type: ignore[arg-type]
+        decisions.append,
+        lambda: TODAY,
+        lambda: 0.0,
+        "mx.test.example",
+        wait=wait,
+    )
+    session = Session(service)
+    session.connect(CLIENT)
+    session.helo(ONE.helo)
+    session.mail("a@example.com")
+    assert session.rcpt("b@example.net") is None
+    return session
+
+
+def test_who_has_waited_is_forgotten_at_once() -> None:
+    """Sessions and facts that kept each other in memory would wait for Python's garbage collector, thousands of them."""
+    finder = Facts(GOOD, Random(0), at_once=("iprev", "helo", "spf_helo"))
+
+    def wait(news: News, seconds: float) -> bool:
+        finder.settle(1)
+        return news.told
+
+    decisions: list[Decision] = []
+    session = begun(finder, decisions, wait)
+    session.end()
+    assert [decision.evidence.spf_mailfrom.result for decision in decisions] == ["pass"]
+    memory = weakref.ref(session)
+    finder.latest.clear()
+    gc.disable()
+    try:
+        del session
+        assert memory() is None
+    finally:
+        gc.enable()
+
+
 class Sudden(Pending[Any]):
     """A fact that another thread brings in just after it was looked at so many times."""
 
@@ -101,20 +146,7 @@ def test_a_fact_may_come_in_at_any_moment(late: str, looks: int) -> None:
     begin = finder._begin
     finder._begin = lambda name, value: Sudden(value, looks) if name == late else begin(name, value)  # type: ignore[method-assign]
     decisions: list[Decision] = []
-    service = Service(
-        DEFAULT,
-        finder,  # type: ignore[arg-type]
-        decisions.append,
-        lambda: TODAY,
-        lambda: 0.0,
-        "mx.test.example",
-        wait=lambda news, seconds: news.told,
-    )
-    session = Session(service)
-    session.connect(CLIENT)
-    session.helo(ONE.helo)
-    session.mail("a@example.com")
-    assert session.rcpt("b@example.net") is None
+    session = begun(finder, decisions, lambda news, seconds: news.told)
     ending = session.end()
     words = {name: fact.get(decisions[0].evidence) for name, fact in FACTS.items()}
     assert UNKNOWN not in words.values()
