@@ -45,7 +45,8 @@ _MOMENT = 0.02  # seconds
 # From the parent: read the config again. Not HUP: a thread of libmilter's waits for that, too, and takes it for the end.
 RELOAD = signal.SIGUSR1
 _WAKE_UP = signal.SIGUSR2  # for a thread: interrupts the system call that it is in, and nothing else
-_M_ARENA_MAX = -8  # mallopt(3)
+_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # mallopt(3)
+_LARGE = 65_536  # octets
 # Which actions (or would-be actions) each setting of log.decisions lets through.
 _LOGGED = {
     "all": None,
@@ -237,9 +238,12 @@ def _dead_listener() -> socket.socket:
 
 def _share_memory() -> None:
     """One heap for all threads. glibc gives each its own, and libmilter's come and go: so the process grew by a fifth within
-    150,000 messages. Python's lock lets one thread at a time allocate anyway."""
+    150,000 messages. Python's lock lets one thread at a time allocate anyway. What is large, a bomb's record, goes back to the
+    system when it is let go, always: left to itself glibc would from the second one on take it from the heap, which then grows."""
     with suppress(AttributeError, OSError):  # another libc
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_ARENA_MAX, 1)
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
 def _pin(post: Post) -> None:
