@@ -1,4 +1,4 @@
-"""UDP sockets to name servers: what is sent goes out, what comes back goes to whoever waits for its id.
+"""Sockets to name servers: what is sent goes out, what comes back goes to whoever waits for its id.
 
 Reads nothing of an answer but its id. A socket carries one question, so that each has a port of its own that nobody can guess;
 only towards a server on this host, where nobody else can forge an answer, sockets are used again, for it saves a third of the
@@ -143,6 +143,28 @@ class Channel:
         self._left = 0
         for heard in tuple(self._waiting.values()):
             heard(None)
+
+
+async def exchange(loop: asyncio.AbstractEventLoop, server: Endpoint, wire: bytes) -> bytes:
+    """What a server answers by TCP. Raises OSError, and EOFError if it ends the connection early. Plain sockets: asyncio's
+    streams keep themselves in memory when they are done."""
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
+        await loop.sock_connect(sock, server)
+        await loop.sock_sendall(sock, len(wire).to_bytes(2, "big") + wire)
+        length = int.from_bytes(await _read(loop, sock, 2), "big")
+        return await _read(loop, sock, length)
+
+
+async def _read(loop: asyncio.AbstractEventLoop, sock: socket.socket, octets: int) -> bytes:
+    """So many octets. Raises EOFError if they do not come."""
+    pieces = bytearray()
+    while len(pieces) < octets:
+        piece = await loop.sock_recv(sock, octets - len(pieces))
+        if not piece:
+            raise EOFError
+        pieces += piece
+    return bytes(pieces)
 
 
 class Channels:

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from .channel import Channel, Channels
+from .channel import Channel, Channels, exchange
 from .endpoints import Endpoint
 from .lookup import Answer, Question, Status
 from .message import BadName, Query, Reading, decode, encode
@@ -154,7 +154,7 @@ class Flight:
                 reading = await self._converse(attempt)
         except TimeoutError:
             trouble = "timeout"
-        except (OSError, EOFError):  # IncompleteReadError is an EOFError
+        except (OSError, EOFError):
             pass
         self._task = None
         if self._closed:
@@ -167,14 +167,8 @@ class Flight:
 
     async def _converse(self, attempt: Try) -> Reading | None:
         query = encode(self.question, attempt.edns, self._channels.ids.next())
-        reader, writer = await asyncio.open_connection(*attempt.server)
-        try:
-            writer.write(len(query.wire).to_bytes(2, "big") + query.wire)
-            length = int.from_bytes(await reader.readexactly(2), "big")
-            wire = await reader.readexactly(length)
-        finally:
-            writer.transport.abort()
-        if length > _LARGE:
+        wire = await exchange(self._loop, attempt.server, query.wire)
+        if len(wire) > _LARGE:
             return await self._loop.run_in_executor(None, decode, wire, query, True)
         return decode(wire, query, over_tcp=True)
 

@@ -10,6 +10,7 @@ PLATFORM 0.2 to 0.4.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import select
 import signal
@@ -114,6 +115,7 @@ class Worker:
         """Serve until TERM, or until the parent or libmilter is gone; then end the process."""
         _pin(self._post)
         _share_memory()
+        gc.disable()
         wake = self._take_signals()
         sys.excepthook = self._untranslated
         self._callbacks.service = self._service
@@ -164,6 +166,7 @@ class Worker:
         """Tell the parent, again and again, that the event loop is alive: on the loop itself, for without it nothing else that
         lives is of any use."""
         self._tell_parent("alive")
+        _collect_garbage()
         self._meter.alive(self._engine.loop.time())
         self._meter.holds(self._engine.resolver.outstanding, len(self._callbacks.open))
         self._sound(self._alarms.looked(time.time(), time.monotonic()))
@@ -234,6 +237,13 @@ def _dead_listener() -> socket.socket:
     dead.bind("")
     dead.listen(1)
     return dead
+
+
+def _collect_garbage() -> None:
+    """Free what keeps itself in memory, of what has come since the last time; what is in use now is not looked at again. Python
+    left to itself looks at all there is, again and again: with a full cache that takes half a second, and nobody is served."""
+    gc.collect()
+    gc.freeze()
 
 
 def _share_memory() -> None:
