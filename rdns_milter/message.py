@@ -165,7 +165,7 @@ def _read(answer: dns.message.QueryMessage, over_tcp: bool) -> Reading:
 
 def _plain(answer: dns.message.QueryMessage) -> dns.message.ChainingResult | None:
     """What `resolve_chaining` finds where there is nothing but what was asked for, which is mostly so, at a tenth of its cost."""
-    if len(answer.answer) != 1 or len(answer.question) != 1:
+    if answer.rcode() != dns.rcode.NOERROR or len(answer.answer) != 1 or len(answer.question) != 1:
         return None
     (asked,), (found,) = answer.question, answer.answer
     if (found.rdclass, found.rdtype, found.name) != (asked.rdclass, asked.rdtype, asked.name):
