@@ -88,7 +88,8 @@ class Pending(Generic[Fact]):
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call the listener once the value is there: at once if it is. It may be called twice, from the loop's thread."""
+        """Call the listener once the value is there: at once if it is. It may be called twice, and from two
+        threads at once: the loop's, and the caller's own."""
         if self.value is None:
             self._listeners.append(listener)
         if self.value is not None:

@@ -1,4 +1,4 @@
-"""Word from one thread to another that waits for it: told once, heard once.
+"""Word to a thread that waits for it: heard once.
 
 What threading.Event is to any number of threads, at a quarter of the cost: a lock that whoever waits cannot have before it is
 told. Thousands of them may be waited for at a time.
@@ -7,6 +7,7 @@ told. Thousands of them may be waited for at a time.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 
 class News:
@@ -20,9 +21,9 @@ class News:
         self._lock.acquire()
 
     def tell(self) -> None:
-        """Now there is. From one thread only, as often as it likes."""
-        if not self.told:
-            self.told = True
+        """Now there is. From any thread, as often as they like."""
+        self.told = True
+        with suppress(RuntimeError):  # another has told it
             self._lock.release()
 
     def wait(self, seconds: float) -> bool:

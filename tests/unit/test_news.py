@@ -26,6 +26,26 @@ def test_told_while_somebody_waits() -> None:
         teller.join()
 
 
+def test_told_by_two_at_once() -> None:
+    for _ in range(200):
+        news, gate, broken = News(), threading.Barrier(2), []
+
+        def tell(news: News = news, gate: threading.Barrier = gate, broken: list[Exception] = broken) -> None:
+            gate.wait(ENOUGH)
+            try:
+                news.tell()
+            except Exception as error:  # noqa: BLE001 - whatever it is
+                broken.append(error)
+
+        tellers = [threading.Thread(target=tell) for _ in range(2)]
+        for teller in tellers:
+            teller.start()
+        assert news.wait(ENOUGH)
+        for teller in tellers:
+            teller.join()
+        assert broken == []
+
+
 def test_never_told() -> None:
     assert not News().wait(0.001)
 
