@@ -6,10 +6,7 @@
 #   sh packaging/build-deb.sh DIRECTORY    into that directory
 set -eu
 . "$(dirname "$0")/sources.sh"
-options "${1-}"
 target=$(directory "${1-}")
-cd "$(dirname "$0")/.."
-. packaging/provide.sh
 # shellcheck disable=SC2086
 provide $RUNTIME build-essential debhelper dh-python pybuild-plugin-pyproject python3-setuptools lintian
 if [ -z "$target" ]; then

@@ -8,9 +8,6 @@
 # Uploading is left to you: twine upload dist/rdns_milter-*
 set -eu
 . "$(dirname "$0")/sources.sh"
-options "${1-}"
-cd "$(dirname "$0")/.."
-. packaging/provide.sh
 # pymilter comes as source.
 provide python3 python3-venv python3-dev gcc libc6-dev libmilter-dev ca-certificates
 [ $# -gt 0 ] || set -- "$PYTHON"

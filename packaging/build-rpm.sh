@@ -8,10 +8,7 @@
 # On Fedora: rpmbuild -ba packaging/rpm/rdns-milter.spec, with the source distribution in ~/rpmbuild/SOURCES.
 set -eu
 . "$(dirname "$0")/sources.sh"
-options "${1-}"
 target=$(directory "${1-}")
-cd "$(dirname "$0")/.."
-. packaging/provide.sh
 # shellcheck disable=SC2086
 provide $RUNTIME rpm rpmlint cpio python3-pip python3-setuptools python3-wheel
 

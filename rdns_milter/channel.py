@@ -66,8 +66,7 @@ class Channel:
         self, loop: asyncio.AbstractEventLoop, server: Endpoint, questions: int, turns: Turns, ids: Ids
     ) -> None:
         """Raises OSError."""
-        family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        sock = _socket(server, socket.SOCK_DGRAM)
         try:
             sock.connect(server)
         except OSError:
@@ -145,11 +144,15 @@ class Channel:
             heard(None)
 
 
+def _socket(server: Endpoint, kind: int) -> socket.socket:
+    """One towards that server that never blocks. Raises OSError."""
+    return socket.socket(socket.AF_INET6 if ":" in server.host else socket.AF_INET, kind | socket.SOCK_NONBLOCK)
+
+
 async def exchange(loop: asyncio.AbstractEventLoop, server: Endpoint, wire: bytes) -> bytes:
     """What a server answers by TCP. Raises OSError, and EOFError if it ends the connection early. Plain sockets: asyncio's
     streams keep themselves in memory when they are done."""
-    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
+    with _socket(server, socket.SOCK_STREAM) as sock:
         await loop.sock_connect(sock, server)
         await loop.sock_sendall(sock, len(wire).to_bytes(2, "big") + wire)
         length = int.from_bytes(await _read(loop, sock, 2), "big")

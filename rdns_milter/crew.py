@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 
 from .worker import BEAT
 
-_SILENT = (
-    10 * BEAT
-)  # seconds without a sign of life after which a worker is replaced: long, for a machine may be very busy
+# Seconds without a sign of life after which a worker is replaced: long, for a machine may be very busy.
+_SILENT = 10 * BEAT
 _SOON = 1.0  # seconds: a worker that ends sooner than this after its start is started anew with delay
 _MIN_DELAY, _MAX_DELAY = 0.2, 10.0
 _LONG = 1.0  # seconds: when it takes longer until the next worker comes, and none is left, MTAs are not to wait for it

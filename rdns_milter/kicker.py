@@ -14,6 +14,7 @@ PLATFORM 0.1 (measured).
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -30,9 +31,14 @@ _OTHERS = 2  # threads of libmilter that serve nobody: one takes signals, one po
 
 
 def pool() -> int:
-    """How many threads libmilter has to serve sessions, about: all that nobody here has started."""
-    ours = sum(not thread.name.startswith("Dummy-") for thread in threading.enumerate())
-    return os.stat("/proc/self/task").st_nlink - 2 - ours - _OTHERS
+    """How many threads libmilter has to serve sessions, about: all that nobody here has started. Enough, where that cannot be
+    known."""
+    ours = sum(not thread.name.startswith("Dummy-") for thread in threading.enumerate()) + _OTHERS
+    try:
+        threads = os.stat("/proc/self/task").st_nlink - 2
+    except OSError:
+        return sys.maxsize
+    return threads - ours
 
 
 class Kicker:

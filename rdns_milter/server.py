@@ -8,14 +8,13 @@ sysexits(3) (EX_CONFIG), PLATFORM 2.3 and 2.4.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
-from . import __version__
+from . import __version__, garbage
 from .activation import inherited_listener
 from .books import Books
 from .config import Config, ConfigError, load, warnings
@@ -79,7 +78,7 @@ class Server:
                 milter.socket, milter.socket_mode, owner, milter.socket_group, open_socket
             )
             rehearse(self._config)  # before the user changes, who may not be able to read what is loaded now
-            _settle_down()
+            garbage.collect()
             become(user)
         except (NoNameservers, CannotListen, NotPossible) as error:
             raise CannotServe(str(error)) from error
@@ -256,13 +255,6 @@ class Server:
         self._sink.write("stopped", "notice")
         self._sink.flush(1.0)
         return EX_OK
-
-
-def _settle_down() -> None:
-    """What is in memory by now stays to the end: the garbage collector of the workers need not look at it again and again, which
-    takes tens of milliseconds, nor write to memory that they share."""
-    gc.collect()
-    gc.freeze()
 
 
 def _how(status: int) -> str:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from datetime import date
 from types import TracebackType
 
+from . import garbage
 from .alarms import Alarm, Alarms
 from .config import Config, ConfigError, load
 from .endpoints import Endpoint
@@ -166,7 +167,7 @@ class Worker:
         """Tell the parent, again and again, that the event loop is alive: on the loop itself, for without it nothing else that
         lives is of any use."""
         self._tell_parent("alive")
-        _collect_garbage()
+        garbage.collect()
         self._meter.alive(self._engine.loop.time())
         self._meter.holds(self._engine.resolver.outstanding, len(self._callbacks.open))
         self._sound(self._alarms.looked(time.time(), time.monotonic()))
@@ -237,13 +238,6 @@ def _dead_listener() -> socket.socket:
     dead.bind("")
     dead.listen(1)
     return dead
-
-
-def _collect_garbage() -> None:
-    """Free what keeps itself in memory, of what has come since the last time; what is in use now is not looked at again. Python
-    left to itself looks at all there is, again and again: with a full cache that takes half a second, and nobody is served."""
-    gc.collect()
-    gc.freeze()
 
 
 def _share_memory() -> None:

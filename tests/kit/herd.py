@@ -69,9 +69,13 @@ def members(session: int) -> Iterator[int]:
 
 
 def _stat(pid: int) -> list[str]:
-    """/proc/PID/stat after the name: state, parent, group, session ...; empty if the process is gone."""
+    return _fields(Path(f"/proc/{pid}/stat"))
+
+
+def _fields(stat: Path) -> list[str]:
+    """A file such as /proc/PID/stat after the name: state, parent, group, session ...; empty if process or thread is gone."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return stat.read_text().rpartition(")")[2].split()
     return []
 
 
@@ -82,8 +86,7 @@ def alive(pid: int) -> bool:
 
 def stopped(pid: int) -> bool:
     """Whether all threads of that process have been stopped by a signal."""
-    threads = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
-    return all(thread.rpartition(")")[2].split()[0] == "T" for thread in threads)
+    return all(_fields(path)[:1] in ([], ["T"]) for path in Path(f"/proc/{pid}/task").glob("*/stat"))
 
 
 def dies_with_us(opening: str, daemon: str) -> bool:

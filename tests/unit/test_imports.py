@@ -63,7 +63,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     # 7: libmilter; yesterday's messages as connections
     (("milter",), ("forecast", "forecast_text")),
     # 8: processes
-    (("kicker", "listener", "activation", "notify", "privileges", "exporter", "worker", "crew", "server"),),
+    (("garbage", "kicker", "listener", "activation", "notify", "privileges", "exporter", "worker", "crew", "server"),),
     # 9: the command
     (("check", "command", "tuning", "cli", "__main__"),),
 )
