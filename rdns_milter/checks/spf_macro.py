@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from ..names import MAX_NAME, Address, canonical
 
-# Whose value differs from message to message, though client and domain are the same.
-PERSONAL = frozenset("slht")
+# Whose value differs from message to message, though client and domain are the same. The receiver is one of several MTAs
+# that one milter may serve.
+PERSONAL = frozenset("slhtr")
 # RFC 7208 7.2: in the text of an explanation only.
 TEXT_ONLY = frozenset("crt")
 
@@ -25,11 +26,9 @@ _MACRO = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _LITERALS = {"%": "%", "_": " ", "-": "%20"}
-# domain-end (RFC 7208 7.1): a macro, or a top label, which is no number and has no hyphen at its edges.
-_DOMAIN_END = re.compile(
-    r"(?:%(?:[%_-]|\{[^{}]*\})|\.(?![0-9]+\.?\Z)[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?\.?)\Z",
-    re.IGNORECASE | re.ASCII,
-)
+# domain-end (RFC 7208 7.1) where no macro ends the domain-spec: a top label, which is no number and has no hyphen at its edges.
+_TOP_LABEL = re.compile(r"\.(?![0-9]+\.?\Z)[0-9a-z](?:[0-9a-z-]*[0-9a-z])?\.?\Z", re.IGNORECASE | re.ASCII)
+_INVISIBLE = re.compile(r"[^!-~]")
 _LABEL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]{1,63}\Z")
 _ASKABLE = re.compile(r"(?:[ -\-/-~]{1,63}\.)*[ -\-/-~]{1,63}\Z")  # printable octets, labels of 1 to 63
 _ESCAPE = re.compile(r"\\([0-9]{3}|.)", re.DOTALL)
@@ -41,9 +40,10 @@ class MacroError(ValueError):
     """A text that is no macro-string."""
 
 
-def values(address: Address, local: str, domain: str, helo: str) -> dict[str, str]:
+def values(address: Address, local: str, domain: str, helo: str, receiver: str = "") -> dict[str, str]:
     """What the letters stand for in one message; `d`, `p` and `t` are left to whoever knows. A greeting that is missing, or
-    cannot be a name, is "unknown": what a client leaves out must not break the sender's record."""
+    cannot be a name, is "unknown": what a client leaves out must not break the sender's record. So is a receiver whose name
+    is not fully qualified (RFC 7208 7.3)."""
     greeting = helo[:_HELO_LENGTH]
     if not greeting.isascii():
         greeting = canonical(greeting)
@@ -56,7 +56,7 @@ def values(address: Address, local: str, domain: str, helo: str) -> dict[str, st
         "v": "ip6" if six else "in-addr",
         "h": greeting if greeting and greeting.isprintable() else "unknown",
         "c": str(address),
-        "r": "unknown",
+        "r": receiver if is_domain(canonical(receiver)) else "unknown",
     }
 
 
@@ -100,9 +100,27 @@ def _transformed(worth: str, macro: re.Match[str]) -> str:
     return ".".join(parts)
 
 
-def ends_well(text: str) -> bool:
-    """Whether a domain-spec ends as RFC 7208 7.1 wants it; the empty one is left to others to complain about."""
-    return not text or _DOMAIN_END.search(text) is not None
+def check_macros(text: str, in_domain: bool) -> None:
+    """Check that a text is a macro-string (RFC 7208 7.1) whose letters are allowed: all of them, but in a domain-spec only those
+    of 7.2. Raises MacroError."""
+    if _INVISIBLE.search(text):
+        raise MacroError("Invalid character found")
+    for macro in _MACRO.finditer(text) if "%" in text else ():
+        letter = macro["letter"]
+        if not letter and not macro["literal"]:
+            raise MacroError("Invalid macro")
+        if letter and in_domain and letter.lower() in TEXT_ONLY:
+            raise MacroError(f"%{{{letter}}} is for explanations only")
+        if macro["digits"] and not macro["digits"].strip("0"):
+            raise MacroError("A macro that uses no part")
+
+
+def ends_in_domain(text: str) -> bool:
+    """Whether a macro-string ends in a domain-end (RFC 7208 7.1): a macro or a top label."""
+    if _TOP_LABEL.search(text):
+        return True
+    # What looks like a macro at the end may begin with the second half of "%%".
+    return "%" in text and [macro.end() for macro in _MACRO.finditer(text)][-1] == len(text)
 
 
 def cut_to_name(text: str) -> str:

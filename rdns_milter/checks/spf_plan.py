@@ -8,25 +8,21 @@ RFC 7208 4.6.4 (limits: what the evaluation would not ask is not foreseen either
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 
 from ..lookup import Answer, Question, Type, forward_type
 from ..names import Address, reverse_name
-from .spf_macro import TEXT_ONLY, MacroError, cut_to_name, expand, name_in_answer, name_to_ask
+from .spf_macro import MacroError, cut_to_name, expand, name_in_answer, name_to_ask
+from .spf_record import MAX_RECORD, Mechanism, Record, RecordError, parse
 
-MAX_RECORD = 4096  # octets of a record that is evaluated; RFC 7208 3.4 wants less than 512
 MAX_HOSTS = 10  # of an MX or PTR answer (RFC 7208 4.6.4)
 MAX_TERMS = 40  # of a tree that are foreseen, however high the limit is set
 
-_MODIFIER = re.compile(r"([a-z][a-z0-9_.-]*)=(.*)\Z", re.IGNORECASE)
-_MECHANISM = re.compile(r"([+?~-]?)([a-z0-9]+)(?::(.*))?\Z", re.IGNORECASE)
-_PREFIXES = re.compile(r"(?:/([0-9]{1,3}))?(?://([0-9]{1,3}))?\Z")
+_VERSIONS: Mapping[str, int] = MappingProxyType({"ip4": 4, "ip6": 6})
 
 
 class Outcome(Enum):
@@ -39,19 +35,23 @@ class Outcome(Enum):
     STOP = "stop"
 
 
+_CERTAIN: Mapping[str, Outcome] = MappingProxyType({"match": Outcome.MATCH, "error": Outcome.STOP})
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One mechanism: its kind, the name it is about ("" if that cannot be foreseen), the length of the client's prefix.
-    Of those that need no lookup only the first that matches is a step; its kind is "match"."""
+    """One mechanism: its kind, the name it is about, the length of the client's prefix. `name` is None if it cannot be foreseen,
+    and "" if nothing can be asked. Of those that need no lookup only the first that matches is a step, of kind "match"; one
+    whose macros expand too far is of kind "error"."""
 
     qualifier: str
     kind: str
-    name: str = ""
+    name: str | None = ""
     prefix: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Path:
     """What of an SPF record matters here: the steps up to the first that surely matches, and where `redirect=` and `exp=`
     lead."""
 
@@ -109,18 +109,25 @@ def policy_of(answer: Answer) -> str:
 
 class Plan:
     """What one check will ask, foreseen from the answers that are in. `letters`: what the macros stand for; `terms`: the
-    limit of terms that look something up."""
+    limit of terms that look something up; `read`: reads a record."""
 
     def __init__(
-        self, client: Address, neighbours: Neighbours, domain: str, letters: Mapping[str, str], terms: int
+        self,
+        client: Address,
+        neighbours: Neighbours,
+        domain: str,
+        letters: Mapping[str, str],
+        terms: int,
+        read: Callable[[str], Record] = parse,
     ) -> None:
         self._client = client
         self._neighbours = neighbours
         self._domain = domain
         self._letters = letters
         self._terms = min(terms, MAX_TERMS)
+        self._read = read
         self._forward = forward_type(client)
-        self._records: dict[str, Record | None] = {}
+        self._paths: dict[str, Path | None] = {}
         self._known: Mapping[Question, Answer] = {}
         self._wanted: dict[Question, None] = {}
         self._left = 0
@@ -145,21 +152,23 @@ class Plan:
 
     def _record(self, domain: str, top: bool = False) -> Outcome:
         """What is known of the result of a domain's record."""
+        if "." not in domain:
+            return Outcome.STOP
         answer = self._answer(domain, "TXT")
         if answer is None:
             return Outcome.MAYBE
-        if domain not in self._records:
-            self._records[domain] = self._read(policy_of(answer), domain)
-        record = self._records[domain]
-        if record is None:
+        if domain not in self._paths:
+            self._paths[domain] = self._path(policy_of(answer), domain)
+        path = self._paths[domain]
+        if path is None:
             return Outcome.STOP
         certain = True
-        for step in record.steps:
+        for step in path.steps:
             outcome = self._step(step, domain)
             if outcome is Outcome.NO:
                 continue
-            if top and step.qualifier == "-" and record.explanation and outcome is not Outcome.STOP:
-                self._answer(record.explanation, "TXT")
+            if top and step.qualifier == "-" and path.explanation and outcome is not Outcome.STOP:
+                self._answer(path.explanation, "TXT")
             if outcome is Outcome.MAYBE:
                 certain = False
             elif not certain:
@@ -168,30 +177,33 @@ class Plan:
                 return Outcome.STOP
             else:
                 return Outcome.MATCH if step.qualifier == "+" else Outcome.NO
-        behind = self._redirected(record, top)
+        behind = self._redirected(path, top)
         return behind if certain else Outcome.MAYBE
 
-    def _redirected(self, record: Record, top: bool) -> Outcome:
-        if not record.redirect:
+    def _redirected(self, path: Path, top: bool) -> Outcome:
+        if not path.redirect:
             return Outcome.NO
         self._left -= 1
-        return self._record(record.redirect, top) if self._left >= 0 else Outcome.STOP
+        return self._record(path.redirect, top) if self._left >= 0 else Outcome.STOP
 
     def _step(self, step: Step, domain: str) -> Outcome:
-        if step.kind == "match":
-            return Outcome.MATCH
+        if step.kind in _CERTAIN:
+            return _CERTAIN[step.kind]
         self._left -= 1
         if self._left < 0:
             return Outcome.STOP
-        if step.kind == "ptr" or not step.name:
-            return self._pointer(step.name)
+        name = step.name
+        if not name:
+            return Outcome.NO if name == "" else self._pointer("")
+        if step.kind == "ptr":
+            return self._pointer(name)
         if step.kind == "include":
-            return self._record(step.name)
-        return self._mx(step) if step.kind == "mx" else self._addresses(step)
+            return self._record(name)
+        return self._mx(step, name) if step.kind == "mx" else self._addresses(step, name)
 
-    def _addresses(self, step: Step) -> Outcome:
+    def _addresses(self, step: Step, name: str) -> Outcome:
         """`a` and `exists` (RFC 7208 5.3, 5.7)."""
-        answer = self._answer(step.name, "A" if step.kind == "exists" else self._forward)
+        answer = self._answer(name, "A" if step.kind == "exists" else self._forward)
         if answer is None:
             return Outcome.MAYBE
         if answer.temporary:
@@ -199,9 +211,9 @@ class Plan:
         matches = bool(answer.values) if step.kind == "exists" else self._neighbours.has_any(answer, step.prefix)
         return Outcome.MATCH if matches else Outcome.NO
 
-    def _mx(self, step: Step) -> Outcome:
+    def _mx(self, step: Step, name: str) -> Outcome:
         """RFC 7208 5.4. The hosts are compared one after the other, but all asked at once."""
-        answer = self._answer(step.name, "MX")
+        answer = self._answer(name, "MX")
         if answer is None:
             return Outcome.MAYBE
         if answer.temporary or len(answer.values) > MAX_HOSTS:
@@ -233,57 +245,47 @@ class Plan:
                 return Outcome.MATCH
         return Outcome.NO
 
-    def _read(self, policy: str, domain: str) -> Record | None:
-        """A record of the RFC's grammar, as far as it matters here; None if the evaluation ends with an error."""
+    def _path(self, policy: str, domain: str) -> Path | None:
+        """The way through a record; None if the evaluation ends with an error."""
         if not policy:
             return None
-        steps: list[Step] = []
-        targets: dict[str, str] = {}
-        name = partial(self._name, domain=domain)
         try:
-            for term in filter(None, policy.split(" ")[1:]):
-                modifier = _MODIFIER.match(term)
-                if modifier is not None:
-                    if modifier[1].lower() in ("redirect", "exp"):
-                        targets[modifier[1].lower()] = name(modifier[2])
-                elif len(steps) <= self._terms and not (steps and steps[-1].kind == "match"):
-                    steps += self._mechanism(term, domain, name)
-        except ValueError:
+            record = self._read(policy)
+        except RecordError:
             return None
-        return Record(tuple(steps), targets.get("redirect", ""), targets.get("exp", ""))
+        steps: list[Step] = []
+        for mechanism in record.mechanisms:
+            steps += self._steps(mechanism, domain)
+            if len(steps) > self._terms or (steps and steps[-1].kind == "match"):
+                break
+        return Path(tuple(steps), self._target(record.redirect, domain), self._target(record.explanation, domain))
 
-    def _mechanism(self, term: str, domain: str, name: Callable[[str], str]) -> list[Step]:
-        """The step that a mechanism is, if it is one. Raises ValueError if it breaks the grammar."""
-        lengths = _PREFIXES.search(term)
-        found = _MECHANISM.match(term[: lengths.start()] if lengths else term)
-        if found is None or lengths is None:
-            raise ValueError(term)
-        qualifier, kind, spec = found[1] or "+", found[2].lower(), found[3]
-        if kind in _FAMILIES:
-            length = int(lengths[1] or self._client.max_prefixlen)
-            ours = _FAMILIES[kind] == self._client.version and self._neighbours.has(spec or "", length)
-            return [Step(qualifier, "match")] if ours else []
+    def _steps(self, mechanism: Mechanism, domain: str) -> list[Step]:
+        """The step that a mechanism is, if it is one."""
+        kind, version = mechanism.kind, self._client.version
+        prefix = mechanism.length(version)
+        if kind in _VERSIONS:
+            ours = _VERSIONS[kind] == version and self._neighbours.has(mechanism.argument, prefix)
+            return [Step(mechanism.qualifier, "match")] if ours else []
         if kind == "all":
-            return [Step(qualifier, "match")]
-        if kind not in _LOOKING_UP:
-            raise ValueError(term)
-        length = int(lengths[1 if self._client.version == 4 else 2] or self._client.max_prefixlen)
-        if length > self._client.max_prefixlen:
-            raise ValueError(term)
-        return [Step(qualifier, kind, domain if spec is None else name(spec), length)]
+            return [Step(mechanism.qualifier, "match")]
+        try:
+            name = self._name(mechanism.argument, domain) if mechanism.argument else domain
+        except MacroError:
+            return [Step(mechanism.qualifier, "error")]
+        return [Step(mechanism.qualifier, kind, name, prefix)]
 
-    def _name(self, spec: str, domain: str) -> str:
-        """What a domain-spec expands to; "" if that takes the client's validated name. Raises MacroError."""
-
-        def value(letter: str) -> str:
-            if letter in TEXT_ONLY:
-                raise MacroError(spec)
-            return domain if letter == "d" else self._letters.get(letter, "")
-
-        if "%{p" in spec.lower():
+    def _target(self, spec: str, domain: str) -> str:
+        """The name that a modifier leads to, "" if that cannot be foreseen."""
+        try:
+            return self._name(spec, domain) or ""
+        except MacroError:
             return ""
-        return cut_to_name(expand(spec, value))
 
-
-_FAMILIES: Mapping[str, int] = MappingProxyType({"ip4": 4, "ip6": 6})
-_LOOKING_UP = frozenset(("a", "mx", "ptr", "exists", "include"))
+    def _name(self, spec: str, domain: str) -> str | None:
+        """What a domain-spec expands to; None if that takes the client's validated name, "" if it comes to no name. Raises
+        MacroError."""
+        if "%{p" in spec.lower():
+            return None
+        name = cut_to_name(expand(spec, lambda letter: domain if letter == "d" else self._letters.get(letter, "")))
+        return name if name.isascii() else ""

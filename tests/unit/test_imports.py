@@ -28,7 +28,14 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("checks.iprev",),
         ("checks.helo",),
         ("checks.generic_words", "checks.generic"),
-        ("checks.spf_macro", "checks.spf_plan", "checks.spf_knowledge", "checks.spf"),
+        (
+            "checks.spf_macro",
+            "checks.spf_record",
+            "checks.spf_plan",
+            "checks.spf_knowledge",
+            "checks.spf_evaluation",
+            "checks.spf",
+        ),
     ),
     # 5: the world outside: files, DNS, logs, numbers
     (
@@ -85,7 +92,7 @@ CLOCKS = frozenset(("now", "today", "utcnow", "fromtimestamp"))
 OWNERS = {
     "idna": {"names"},
     "publicsuffix2": {"names"},
-    "spf": {"checks.spf"},
+    "spf": {"checks.spf_evaluation"},
     "dns": {"message", "nameservers"},
     "Milter": {"milter"},
     "milter": {"milter"},

@@ -9,8 +9,9 @@ import pytest
 from rdns_milter.checks.spf_macro import (
     MAX_EXPANSION,
     MacroError,
+    check_macros,
     cut_to_name,
-    ends_well,
+    ends_in_domain,
     expand,
     is_domain,
     name_in_answer,
@@ -126,46 +127,44 @@ def test_greeting(helo: str, worth: str) -> None:
     assert found.isascii()
 
 
+@pytest.mark.parametrize("text", ["", "a", "%%", "a%_b%-", "%{d}", "%{D10R.-}", "%{l1r.+,/_=-}", "%%{d}", "=:/"])
+def test_macro_string(text: str) -> None:
+    check_macros(text, in_domain=True)
+
+
 @pytest.mark.parametrize(
-    "spec",
-    [
-        "",
-        "a.example",
-        "a.example.",
-        "%{d}",
-        "a.%{d}",
-        "a%%",
-        "a%_",
-        "foo:bar/baz.example",
-        "a.xn--zckzah",
-        "x.a1",
-        "x.1a",
-        "x.a-b",
-    ],
+    "text", ["%", "a%b", "%%%", "%{", "%{x}", "%{d", "%{d0}", "%{d00r}", "%{d1!}", "a b", "a\tb", "\x7f", "\0"]
 )
-def test_domain_spec_ends_well(spec: str) -> None:
-    assert ends_well(spec)
+def test_no_macro_string(text: str) -> None:
+    for in_domain in (True, False):
+        with pytest.raises(MacroError):
+            check_macros(text, in_domain)
+
+
+@pytest.mark.parametrize("letter", "crtCRT")
+def test_letters_of_explanations(letter: str) -> None:
+    check_macros(f"%{{{letter}}}", in_domain=False)
+    with pytest.raises(MacroError):
+        check_macros(f"%{{{letter}}}", in_domain=True)
 
 
 @pytest.mark.parametrize(
     "spec",
-    [
-        "museum",
-        "museum.",
-        "a.123",
-        "a.-com",
-        "a.com-",
-        "a.com\0",
-        "example.com:8080",
-        "a..",
-        "%{d}.1",
-        "%{d",
-        "a.c_m",
-        ".",
-    ],
-)
-def test_domain_spec_ends_ill(spec: str) -> None:
-    assert not ends_well(spec)
+    ["a.example", "a.example.", ".a", "%{d}", "a.%{d}", "a%%", "a%_", "foo:bar/baz.example", "a.xn--zckzah", "x.a1", "x.1a",
+     "x.a-b", "x.1-2", f"x.{'a' * 64}"],
+)  # fmt: skip
+def test_ends_in_domain(spec: str) -> None:
+    assert ends_in_domain(spec)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["", "museum", "museum.",
+     "a.123", "a.123.", "a.-com", "a.com-", "example.com:8080", "a..", "%{d}.1", "a.c_m", ".", "%%{d}", "a%%_",
+     "%{d}/24"],
+)  # fmt: skip
+def test_ends_otherwise(spec: str) -> None:
+    assert not ends_in_domain(spec)
 
 
 def test_left_labels_are_cut() -> None:

@@ -1,0 +1,149 @@
+"""Parse an SPF record by the grammar of RFC 7208 section 12: a list of mechanisms, `redirect=` and `exp=`, or a RecordError.
+
+Pure: expands no macro, asks nothing, knows no pyspf. The whole record is checked before any of it is used (4.6), so that evaluation
+and prefetch read the same thing. Linear in the length of a record that has MAX_RECORD octets at most.
+
+RFC 7208 4.5 (selecting records), 4.6 (record evaluation), 5 (mechanisms), 6 (modifiers), 12 (grammar); RFC 5234 2.3 (its strings
+are case-insensitive).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from types import MappingProxyType
+
+from .spf_macro import MacroError, check_macros, ends_in_domain
+
+MAX_RECORD = 4096  # octets of a record that is evaluated; RFC 7208 3.4 wants less than 512
+MAX_TERM = 512  # octets of a term of it
+
+_MODIFIER = re.compile(r"([a-z][a-z0-9_.-]*)=(.*)\Z", re.IGNORECASE | re.DOTALL)
+_MECHANISM = re.compile(r"([+?~-]?)([a-z0-9]+)(?:(:)(.*))?\Z", re.IGNORECASE | re.DOTALL)
+_LENGTHS = re.compile(r"(?:/([0-9]+))?(?://([0-9]+))?\Z")
+_LENGTH = re.compile(r"(?:0|[1-9][0-9]{0,2})\Z")
+_FAMILIES: Mapping[str, type[IPv4Address | IPv6Address]] = MappingProxyType({"ip4": IPv4Address, "ip6": IPv6Address})
+# The mechanisms that take a domain-spec, and whether they need one.
+_NEEDS_DOMAIN: Mapping[str, bool] = MappingProxyType(
+    {"include": True, "exists": True, "a": False, "mx": False, "ptr": False}
+)
+_DUAL = frozenset(("a", "mx"))
+
+
+class RecordError(ValueError):
+    """A syntax error anywhere in a record: the result is permerror (RFC 7208 4.6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mechanism:
+    """A mechanism. `text`: the term as it stands in the record; `argument`: domain-spec or network, "" for the current domain;
+    `length4`, `length6`: the prefix lengths to compare by."""
+
+    text: str
+    qualifier: str
+    kind: str
+    argument: str = ""
+    length4: int = 32
+    length6: int = 128
+
+    def length(self, version: int) -> int:
+        """The prefix length for a client of that IP version."""
+        return self.length4 if version == 4 else self.length6
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A valid record. `redirect`, `explanation`: the domain-spec of the modifier, "" without one; `redirect` is "" beside `all`,
+    where it is ignored (RFC 7208 5.1)."""
+
+    mechanisms: tuple[Mechanism, ...] = ()
+    redirect: str = ""
+    explanation: str = ""
+
+
+def parse(text: str) -> Record:
+    """Parse a record that begins with its version. Raises RecordError."""
+    if len(text) > MAX_RECORD:
+        raise RecordError(f"Record of {len(text)} octets")
+    terms = [term for term in text.split(" ")[1:] if term]
+    if terms and max(map(len, terms)) > MAX_TERM:
+        raise RecordError(f"Term of more than {MAX_TERM} octets")
+    mechanisms: list[Mechanism] = []
+    known: dict[str, str] = {}
+    for term in terms:
+        modifier = _MODIFIER.match(term)
+        if modifier is None:
+            mechanisms.append(_mechanism(term))
+            continue
+        name, value = modifier[1].lower(), modifier[2]
+        if name not in ("redirect", "exp"):
+            # RFC 7208 6: unknown modifiers are ignored, no matter where or how often, if they keep to the grammar.
+            _checked(term, value)
+            continue
+        if name in known:
+            raise RecordError(f"{name}= appears more than once: {term}")
+        known[name] = _domain_spec(term, value)
+    has_all = any(mechanism.kind == "all" for mechanism in mechanisms)
+    return Record(tuple(mechanisms), "" if has_all else known.get("redirect", ""), known.get("exp", ""))
+
+
+def _mechanism(term: str) -> Mechanism:
+    lengths = _LENGTHS.search(term)
+    found = _MECHANISM.match(term[: lengths.start()] if lengths else term)
+    if found is None or lengths is None:
+        raise RecordError(f"Unknown mechanism found: {term}")
+    qualifier, kind, colon, argument = found[1] or "+", found[2].lower(), found[3], found[4] or ""
+    first, second = lengths[1], lengths[2]
+    if kind in _FAMILIES:
+        return _network(term, qualifier, kind, argument, first, second)
+    if (first or second) and kind not in _DUAL and (kind in _NEEDS_DOMAIN or kind == "all"):
+        raise RecordError(f"CIDR not allowed: {term}")
+    if kind == "all" and not colon:
+        return Mechanism(term, qualifier, kind)
+    if kind not in _NEEDS_DOMAIN:
+        raise RecordError(f"Unknown mechanism found: {term}")
+    if colon or _NEEDS_DOMAIN[kind]:
+        _domain_spec(term, argument)
+    return Mechanism(term, qualifier, kind, argument, _length(term, first, 32), _length(term, second, 128))
+
+
+def _network(term: str, qualifier: str, kind: str, network: str, first: str | None, second: str | None) -> Mechanism:
+    """`ip4` or `ip6`, which take one prefix length."""
+    family = _FAMILIES[kind]
+    if second:
+        raise RecordError(f"Dual CIDR not allowed: {term}")
+    try:
+        # A zone, "%eth0", is none of the grammar's.
+        address = family(network if "%" not in network else "")
+    except ValueError:
+        raise RecordError(f"Invalid {kind.upper()} address: {term}") from None
+    length = _length(term, first, address.max_prefixlen)
+    return Mechanism(term, qualifier, kind, network, length, length)
+
+
+def _length(term: str, digits: str | None, largest: int) -> int:
+    """A prefix length: no leading zero, and no more than the largest, which stands for one that is left out."""
+    if digits is None:
+        return largest
+    if _LENGTH.match(digits) is None or int(digits) > largest:
+        raise RecordError(f"Invalid {'IP4' if largest == 32 else 'IP6'} CIDR length: {term}")
+    return int(digits)
+
+
+def _domain_spec(term: str, text: str) -> str:
+    """The text, if it is a domain-spec."""
+    if not text:
+        raise RecordError(f"Missing domain: {term}")
+    _checked(term, text, in_domain=True)
+    if not ends_in_domain(text):
+        raise RecordError(f"Invalid domain found: {term}")
+    return text
+
+
+def _checked(term: str, text: str, in_domain: bool = False) -> None:
+    try:
+        check_macros(text, in_domain)
+    except MacroError as error:
+        raise RecordError(f"{error}: {term}") from error
