@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from .asker import Asker, asker
 from .cache import Cache
 from .checks.generic import generic
 from .checks.helo import compared, resolve
@@ -76,15 +77,18 @@ class Pending(Generic[Fact]):
     """What a check will have found. Written once, by the loop's thread; read by any thread.
 
     `value` is None until then. `trail`, `vain`: the questions asked, and the number of those asked ahead in vain. `began`,
-    `ended`: when, on the loop's clock."""
+    `ended`: when, on the loop's clock. `task`: of the check while it runs, for the loop's thread; `needed`: a check
+    was begun for it, and somebody needs the fact."""
 
-    __slots__ = ("_listeners", "began", "ended", "trail", "vain", "value")
+    __slots__ = ("_listeners", "began", "ended", "needed", "task", "trail", "vain", "value")
 
     def __init__(self, value: Fact | None = None) -> None:
         self.value = value
         self.trail: tuple[Answer, ...] = ()
         self.vain = 0
         self.began = self.ended = 0.0
+        self.task: asyncio.Task[None] | None = None
+        self.needed = False
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -162,7 +166,8 @@ class Finder:
                 look = GenericFact("none")
             return Found(ReverseName(found, look), inquiry.holds())
 
-        return self._begin((address,), check, config, ReverseName(Iprev(TEMPERROR, "error"), GenericFact("none")))
+        broken = ReverseName(Iprev(TEMPERROR, "error"), GenericFact("none"))
+        return self._begin((address,), check, config, asker(address), broken)
 
     def greeting(self, address: Address, greeting: str, config: Config) -> Pending[Greeting]:
         """Begin to look up whether the greeting leads to the client, if that takes a lookup."""
@@ -173,7 +178,7 @@ class Finder:
             result, reason = await resolve(inquiry, greeting, address)
             return Found(Greeting(result, reason), inquiry.holds())
 
-        return self._begin((address, greeting), check, config, Greeting(TEMPERROR, "error"))
+        return self._begin((address, greeting), check, config, asker(address), Greeting(TEMPERROR, "error"))
 
     def spf(self, address: Address, mailbox: Mailbox, helo: str, config: Config) -> Pending[Spf]:
         """Begin SPF of one identity. What hangs on local part, HELO or time is not remembered: it is for this sender alone."""
@@ -186,19 +191,34 @@ class Finder:
             sharable = not finding.personal and finding.spf.result != TEMPERROR
             return Found(finding.spf, finding.ttl if sharable else 0.0, finding.vain)
 
-        return self._begin((address, mailbox.domain, "spf"), check, config, Spf(TEMPERROR, problem="internal error"))
+        broken = Spf(TEMPERROR, problem="internal error")
+        return self._begin((address, mailbox.domain, "spf"), check, config, asker(address, mailbox.domain), broken)
 
-    def _begin(self, key: tuple[object, ...], check: Check[Fact], config: Config, broken: Fact) -> Pending[Fact]:
+    def drop(self, *pendings: Pending[Any]) -> None:
+        """Nobody needs these facts any more: what was asked for them and is not answered yet is not waited for."""
+        for pending in pendings:
+            if pending.needed and pending.value is None:
+                pending.needed = False
+                self._post(partial(self._cancel, pending))
+
+    def _begin(
+        self, key: tuple[object, ...], check: Check[Fact], config: Config, who: Asker, broken: Fact
+    ) -> Pending[Fact]:
         known = self._memory.get(key)
         if known is not None:
             return known
         pending: Pending[Fact] = Pending()
+        pending.needed = True
+        self._post(partial(self._run, key, check, config.milter.deadline, who, pending, broken))
+        return pending
+
+    def _post(self, job: Callable[[], None]) -> None:
+        """Have it done on the loop's thread."""
         # First the job, then the question whether the loop knows; there the other way round: so none is overlooked.
-        self._inbox.append(partial(self._run, key, check, config.milter.deadline, pending, broken))
+        self._inbox.append(job)
         if not self._woken:
             self._woken = True
             self._loop.call_soon_threadsafe(self._empty_inbox)
-        return pending
 
     def _empty_inbox(self) -> None:
         self._woken = False
@@ -207,16 +227,35 @@ class Finder:
                 self._inbox.popleft()()
 
     def _run(
-        self, key: tuple[object, ...], check: Check[Fact], seconds: float, pending: Pending[Fact], broken: Fact
+        self,
+        key: tuple[object, ...],
+        check: Check[Fact],
+        seconds: float,
+        who: Asker,
+        pending: Pending[Fact],
+        broken: Fact,
     ) -> None:
-        task = self._loop.create_task(self._find(key, check, seconds, pending, broken))
+        if not pending.needed:
+            return
+        inquiry = Inquiry(self._resolver, seconds, who)
+        task = self._loop.create_task(self._find(key, check, inquiry, pending, broken))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        pending.task = task
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            pending.task = None
+            inquiry.close()
+
+        task.add_done_callback(ended)
+
+    def _cancel(self, pending: Pending[Any]) -> None:
+        if pending.task is not None:
+            pending.task.cancel()
 
     async def _find(
-        self, key: tuple[object, ...], check: Check[Fact], seconds: float, pending: Pending[Fact], broken: Fact
+        self, key: tuple[object, ...], check: Check[Fact], inquiry: Inquiry, pending: Pending[Fact], broken: Fact
     ) -> None:
-        inquiry = Inquiry(self._resolver, seconds)
         pending.began = self._loop.time()
         found = Found(broken, 0.0)
         try:

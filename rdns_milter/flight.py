@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from .channel import Channel, Channels, exchange
 from .endpoints import Endpoint
+from .fair_queue import Ticket
 from .lookup import Answer, Question, Status
 from .message import BadName, Query, Reading, decode, encode
 
@@ -37,12 +38,12 @@ Heard = Callable[[Endpoint, Question, bool], None]
 
 class Flight:
     """A question under way. `landed` is called once with what came of it; `heard` for each try, with whether the server
-    answered at all. `waiters` are told the answer by the resolver; `until`: when the last of them gives up; `chased`: how many
-    CNAMEs led here."""
+    answered at all. `waiters` are told the answer by the resolver: without any there is no further try; `until`: when the last of
+    them gives up; `chased`: how many CNAMEs led here; `tickets`: the resolver's, for a place; `waits`: whether it has none yet."""
 
     __slots__ = (
         "_asked", "_channels", "_closed", "_heard", "_landed", "_last", "_loop", "_task", "_timer", "_tries",
-        "chased", "question", "started", "until", "waiters",
+        "chased", "question", "started", "tickets", "until", "waiters", "waits",
     )  # fmt: skip
 
     def __init__(self, channels: Channels, question: Question, tries: Tries, landed: Landed, heard: Heard) -> None:
@@ -51,6 +52,8 @@ class Flight:
         self.started = channels.loop.time()
         self.until = self.started
         self.chased = 0
+        self.tickets: list[Ticket[Flight]] = []
+        self.waits = True
         self._channels = channels
         self._loop = channels.loop
         self._tries = tries
@@ -71,7 +74,7 @@ class Flight:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for attempt in self._tries:
+        for attempt in self._tries if self.waiters else ():
             if self._send(attempt):
                 self._timer = self._loop.call_later(attempt.seconds, self._silent, attempt.server)
             if self._closed or self._timer is not None:
@@ -121,7 +124,9 @@ class Flight:
         if self._closed or reading is None:
             return
         self._heard(attempt.server, self.question, True)
-        if reading.truncated:
+        if reading.truncated and not self.waiters:
+            self._end(Reading("error"))
+        elif reading.truncated:
             self._fetch_by_tcp(attempt)
         elif reading.status in ("ok", "nxdomain", "nodata", "bogus"):
             self._end(reading)

@@ -11,21 +11,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from .asker import NOBODY, Asker
 from .lookup import Answer, Question, never_enough
 from .resolver import Resolver
 
 GRACE = 0.1  # seconds that the others get once one answer is enough
+MAX_AT_ONCE = 20  # questions of one check that are under way at a time
 
 
 class Inquiry:
     """A Lookup. `trail`: every answer that was asked for, in the order in which they came; `ends`: when the first of them
-    ceases to hold (the loop's clock)."""
+    ceases to hold (the loop's clock). To be closed: what is not answered by then is not needed."""
 
-    __slots__ = ("_answers", "_asked", "_deadline", "_expected", "_joined", "_news", "_resolver", "ends", "trail")
+    __slots__ = (
+        "_answers", "_asked", "_asker", "_deadline", "_expected", "_joined", "_news", "_open", "_resolver", "ends", "trail",
+    )  # fmt: skip
 
-    def __init__(self, resolver: Resolver, seconds: float) -> None:
-        """Open for so many seconds."""
+    def __init__(self, resolver: Resolver, seconds: float, asker: Asker = NOBODY) -> None:
+        """Open for so many seconds, on the asker's account."""
         self._resolver = resolver
+        self._asker = asker
+        self._open: set[Question] = set()
         self._deadline = resolver.loop.time() + seconds
         self._answers: dict[Question, Answer] = {}
         self._asked: dict[Question, float] = {}
@@ -48,7 +54,14 @@ class Inquiry:
                 continue
             self._expected |= {question}
             if self._resolver.remembered(question) is None:
-                self._resolver.fly(question, self._deadline, None)
+                self._resolver.fly(question, self._deadline, None, self._asker)
+
+    def close(self) -> None:
+        """The check is over, or nobody needs it any more."""
+        self._leave(self._open.copy())
+        for question in self._expected:
+            self._resolver.leave(question)
+        self._expected = frozenset()
 
     async def ask(
         self, questions: Sequence[Question], enough: Callable[[Answer], bool] = never_enough
@@ -61,6 +74,7 @@ class Inquiry:
                 until = min(until, self._resolver.loop.time() + GRACE)
             if not await self._hear(until):
                 break
+            self._begin(questions)
         return tuple(answers.get(question) or self._late(question) for question in questions)
 
     async def first(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
@@ -70,24 +84,37 @@ class Inquiry:
         while not (known := [answers[question] for question in questions if question in answers]) and questions:
             if not await self._hear(self._deadline):
                 return tuple(map(self._late, questions))
+            self._begin(questions)
         return tuple(known)
 
     def _begin(self, questions: Sequence[Question]) -> None:
-        """Put what has not been asked yet under way, or take it out of memory."""
+        """Put what has not been asked yet under way, or take it out of memory; as much of it as there may be at once."""
+        resolver = self._resolver
         for question in questions:
             if question in self._asked:
                 continue
-            self._asked[question] = self._resolver.loop.time()
-            answer = self._resolver.remembered(question)
+            answer = resolver.remembered(question)
+            if answer is None and len(self._open) >= MAX_AT_ONCE and not self._leave(self._open.difference(questions)):
+                return
+            self._asked[question] = resolver.loop.time()
             if answer is not None:
                 self._keep(answer)
-            elif self._resolver.loop.time() < self._deadline and self._resolver.fly(
-                question, self._deadline, self._arrived
-            ):
-                self._joined |= {question}
+            elif resolver.loop.time() < self._deadline:
+                self._open.add(question)
+                if resolver.fly(question, self._deadline, self._arrived, self._asker):
+                    self._joined |= {question}
+
+    def _leave(self, questions: set[Question]) -> bool:
+        """Wait for these no longer; whether there are any."""
+        for question in questions:
+            self._resolver.leave(question, self._arrived)
+            del self._asked[question]
+        self._open -= questions
+        return bool(questions)
 
     def _arrived(self, answer: Answer) -> None:
         question = answer.question
+        self._open.discard(question)
         if question in self._answers:
             return
         ms = (self._resolver.loop.time() - self._asked[question]) * 1000
@@ -101,8 +128,10 @@ class Inquiry:
 
     def _late(self, question: Question) -> Answer:
         """What is said of a question for which there is no more time."""
-        ms = (self._resolver.loop.time() - self._asked[question]) * 1000
-        answer = Answer(question, "deadline", ms=ms)
+        now = self._resolver.loop.time()
+        if now >= self._deadline:
+            self._resolver.late(question, self._asker)
+        answer = Answer(question, "deadline", ms=(now - self._asked.setdefault(question, now)) * 1000)
         self._keep(answer)
         return answer
 

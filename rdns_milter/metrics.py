@@ -26,6 +26,7 @@ _WAITS = {stage: CELLS[("wait_seconds", stage)] for stage in STAGES}
 _DNS = CELLS[("dns_query_seconds",)]
 _MESSAGES, _VAIN = CELLS[("messages_total",)], CELLS[("dns_vain_total",)]
 _CACHE_HITS, _COALESCED = CELLS[("dns_cache_hits_total",)], CELLS[("dns_coalesced_total",)]
+_SPARED = CELLS[("dns_spared_total",)]
 _CROWDED_OUT, _OUTSTANDING = CELLS[("dns_crowded_out_total",)], CELLS[("dns_outstanding",)]
 _SOFTENED, _OPEN = CELLS[("softened_total",)], CELLS[("connections_open",)]
 _ERRORS, _DROPPED = CELLS[("internal_errors_total",)], CELLS[("log_lines_dropped_total",)]
@@ -113,9 +114,13 @@ class Meter(Tally):
         """See Tally."""
         self._cells[_COALESCED] += 1
 
-    def crowded_out(self) -> None:
+    def crowded_out(self, client: str = "", sender: str = "") -> None:
         """See Tally."""
         self._cells[_CROWDED_OUT] += 1
+
+    def spared(self) -> None:
+        """See Tally."""
+        self._cells[_SPARED] += 1
 
     # What the process itself tells.
 

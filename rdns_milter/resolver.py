@@ -9,24 +9,24 @@ RFC 1035, 2308 (negative answers and failures are remembered, 7.1), 5452, 8767 5
 from __future__ import annotations
 
 import asyncio
-import bisect
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from .asker import NOBODY, Asker, capacity, sender_of
 from .cache import Cache
 from .channel import Channels
 from .endpoints import Endpoint
+from .fair_queue import FairQueue, Ticket
 from .flight import GROWTH, Flight, Try
 from .health import Health
 from .lookup import TEMPORARY, Answer, Question
 from .message import Reading
+from .silence import Silence
 from .tally import Tally
 
 PROBE = 1.0  # seconds from one probe of a silent server to the next
 FAILURE_TTL = 30.0  # seconds for which a dead zone is not asked again
 MAX_CHASE = 8  # CNAMEs followed from answer to answer
-_QUEUE = 10  # questions that may wait for a place, for each that may be under way
 _FAILURES = 10_000  # entries
 _OCTETS = 1024  # of memory, for each entry that the cache may have
 _OVERHEAD = 400  # octets that an entry costs beside its text
@@ -68,10 +68,10 @@ class Resolver:
         self._channels = Channels(loop)
         self._flights: dict[Question, Flight] = {}
         self._chasing: set[Flight] = set()
-        self._queue: list[tuple[float, int, Flight]] = []
-        self._number = itertools.count()
+        self._queue: FairQueue[Flight] = FairQueue(capacity(limits.max_outstanding))
         self._fills = False
-        self._under_way = 0
+        self._silence = Silence()
+        self._heard_at = float("-inf")  # when a server last answered anything
 
     @property
     def is_down(self) -> bool:
@@ -93,29 +93,55 @@ class Resolver:
         ends, answer = kept
         return Answer(question, answer.status, answer.values, ends - now, 0.0, True)
 
-    def fly(self, question: Question, until: float, waiter: Callable[[Answer], None] | None) -> bool:
-        """See to it that the question is under way until then, and tell the waiter. True if it was already."""
+    def fly(
+        self, question: Question, until: float, waiter: Callable[[Answer], None] | None, asker: Asker = NOBODY
+    ) -> bool:
+        """See to it that the question is under way until then, on the asker's account, and tell the waiter. True if it was
+        already."""
         flight = self._flights.get(question)
-        joined = flight is not None
-        if flight is None:
-            if self.is_down:
-                if waiter is not None:
-                    waiter(Answer(question, "resolver-down"))
-                return False
-            flight = self._flights[question] = self._flight(question)
-        else:
+        waiter = waiter or _nobody
+        if flight is not None:
             self._tally.joined()
-        flight.until = max(flight.until, until)
-        if waiter is not None:
+            flight.until = max(flight.until, until)
             flight.waiters.append(waiter)
-        if not joined:
-            self._launch(flight)
-        return joined
+            if flight.waits:
+                self._launch(flight, asker)
+            return True
+        if self.is_down:
+            waiter(Answer(question, "resolver-down"))
+            return False
+        if self._silence and self._silence.covers(question.name, self.loop.time()):
+            self._tally.spared()
+            waiter(Answer(question, "timeout"))
+            return False
+        flight = self._flights[question] = self._flight(question)
+        flight.until = until
+        flight.waiters.append(waiter)
+        self._launch(flight, asker)
+        return False
+
+    def leave(self, question: Question, waiter: Callable[[Answer], None] | None = None) -> None:
+        """The waiter does not need the answer any more. A question that nobody waits for is not asked; if it is under way, its
+        answer is remembered if one comes, but it is not asked again."""
+        flight = self._flights.get(question)
+        if flight is None or (waiter or _nobody) not in flight.waiters:
+            return
+        flight.waiters.remove(waiter or _nobody)
+        if not flight.waiters and flight.waits:
+            self._withdraw(flight)
+            del self._flights[question]
+
+    def late(self, question: Question, asker: Asker) -> None:
+        """The asker's time is up: whether the question had found a place by then is counted."""
+        flight = self._flights.get(question)
+        if flight is not None and flight.waits:
+            self._tally.crowded_out(asker.client, asker.sender)
 
     def adopt(self, servers: Sequence[Endpoint], limits: Limits) -> None:
         """Ask other servers, within other bounds, from the next question on."""
         self._health = {server: self._health.get(server) or Health() for server in servers}
         self.limits = limits
+        self._queue.capacity = capacity(limits.max_outstanding)
         self._cache.max_entries = limits.cache_entries
         self._cache.max_octets = limits.cache_entries * _OCTETS
 
@@ -130,17 +156,32 @@ class Resolver:
     def _flight(self, question: Question) -> Flight:
         return Flight(self._channels, question, self._tries(), self._landed, self._heard)
 
-    def _launch(self, flight: Flight) -> None:
-        if self._under_way < self.limits.max_outstanding:
-            self._under_way += 1
-            flight.start()
+    def _launch(self, flight: Flight, asker: Asker) -> None:
+        """Start the flight, or let it wait for its turn; for the second of two clients that want the same it may come earlier."""
+        ticket = Ticket(asker.client, asker.owners_of(flight.question.name), flight)
+        if self._queue.enter(ticket):
+            self._start(ticket)
             return
-        # Whoever has begun first is helped first: what goes on with a check stands before what begins one.
-        bisect.insort(self._queue, (flight.until, next(self._number), flight))
-        if len(self._queue) > _QUEUE * self.limits.max_outstanding:
-            _, _, last = self._queue.pop()
-            self._tally.crowded_out()
-            self._tell(last, Answer(last.question, "error"))
+        flight.tickets.append(ticket)
+        turned_away = self._queue.overflow(asker.client)
+        if turned_away is not None:
+            last = turned_away.task
+            last.tickets.remove(turned_away)
+            self._tally.crowded_out(turned_away.client, sender_of(turned_away.owners))
+            if not last.tickets:
+                self._tell(last, Answer(last.question, "error"))
+
+    def _start(self, ticket: Ticket[Flight]) -> None:
+        flight = ticket.task
+        self._withdraw(flight)
+        flight.tickets.append(ticket)
+        flight.waits = False
+        flight.start()
+
+    def _withdraw(self, flight: Flight) -> None:
+        for ticket in flight.tickets:
+            self._queue.withdraw(ticket)
+        flight.tickets.clear()
 
     def _tries(self) -> Iterator[Try]:
         """Each server in turn, `tries` rounds, each longer than the one before; those that are down are passed over while
@@ -156,8 +197,10 @@ class Resolver:
         if health is None:
             return  # a reload has taken it out
         if answered:
+            self._heard_at = self.loop.time()
             if health.answered(question):
                 self._failures.clear()  # they were the server's
+                self._silence.clear()
                 self._changed(server, False)
         elif health.unanswered(question):
             self._probe(server)
@@ -189,42 +232,57 @@ class Resolver:
                 self._probe(server)
 
         flight = Flight(self._channels, health.probe(), iter((Try(server, PROBE, True),)), landed, heard)
+        flight.waiters.append(_nobody)
         self._chasing.add(flight)
         flight.start()
 
     def _abandon(self) -> None:
         """Nobody is there to answer: tell all who wait."""
-        queued, self._queue = self._queue, []
-        for _, _, flight in queued:
-            self._tell(flight, Answer(flight.question, "resolver-down"))
+        self._queue.clear()
         for flight in tuple(self._flights.values()):
-            flight.give_up("resolver-down")
+            if flight.waits:
+                self._tell(flight, Answer(flight.question, "resolver-down"))
+            else:
+                flight.give_up("resolver-down")
 
     def _landed(self, flight: Flight, reading: Reading) -> None:
         outcome = "cname" if reading.chase else reading.status
         self._tally.landed(flight.question.type, outcome, self.loop.time() - flight.started)
-        if reading.chase:
+        if not flight.chased:
+            self._learn(flight.question, reading)
+        if reading.chase and flight.waiters:
             self._chase(flight, reading.chase)
             return
-        self._make_room()
+        self._make_room(flight)
         ms = (self.loop.time() - flight.started) * 1000
         answer = Answer(flight.question, reading.status, reading.values, self._ttl(reading), ms)
-        self._remember(answer)
+        if flight.waiters or not (answer.temporary or reading.chase):
+            self._remember(answer)  # one try without an answer says too little
         self._tell(flight, answer)
 
-    def _make_room(self) -> None:
-        self._under_way -= 1
+    def _learn(self, question: Question, reading: Reading) -> None:
+        """Which zones answer. Silence counts only while the servers answer other questions: else it may be theirs."""
+        if reading.status in ("ok", "nxdomain", "nodata"):
+            if self._silence:
+                self._silence.answered(question.name)
+        elif reading.status == "timeout" and self.loop.time() - self._heard_at < self.limits.timeout:
+            self._silence.unanswered(question.name, self.loop.time())
+
+    def _make_room(self, flight: Flight) -> None:
+        for held in flight.tickets:
+            self._queue.leave(held)
+        flight.tickets.clear()
         if self._fills:
             return  # a flight that could not even start: the loop below goes on with the next
         self._fills, now = True, self.loop.time()
         try:
-            while self._queue and self._under_way < self.limits.max_outstanding:
-                _, _, flight = self._queue.pop(0)
-                if flight.until <= now:
-                    self._tell(flight, Answer(flight.question, "deadline"))
+            while (ticket := self._queue.next()) is not None:
+                if ticket.task.until > now:
+                    self._start(ticket)
                     continue
-                self._under_way += 1
-                flight.start()
+                self._queue.leave(ticket)
+                self._withdraw(ticket.task)
+                self._tell(ticket.task, Answer(ticket.task.question, "deadline"))
         finally:
             self._fills = False
 
@@ -238,12 +296,14 @@ class Resolver:
 
         def landed(further: Flight, reading: Reading) -> None:
             self._chasing.discard(further)
+            self._learn(question, reading)
             flight.chased = further.chased
             self._landed(flight, reading)
 
         flight.chased += 1
         further = Flight(self._channels, question, self._tries(), landed, self._heard)
         further.chased = flight.chased
+        further.waiters = flight.waiters
         self._chasing.add(further)
         further.start()
 
@@ -266,3 +326,7 @@ class Resolver:
         memory = self._failures if answer.temporary else self._cache
         size = _OVERHEAD + len(answer.question.name) + sum(len(value) + 60 for value in answer.values)
         memory.put(answer.question, answer, self.loop.time() + answer.ttl, size)
+
+
+def _nobody(answer: Answer) -> None:
+    """Who asks ahead, and does not wait."""

@@ -126,6 +126,7 @@ class Session:
             return
         self._greeting = greeting
         finder, config = self._service.finder, self._config
+        self._service.finder.drop(self._resolved, self._spf_helo)
         own = greetings.own(greeting, self._client, self._own_names, self._own_addresses)
         self._helo = Helo(greetings.kind(greeting), own)
         self._resolved = finder.greeting(self._client, greeting, config)
@@ -197,18 +198,25 @@ class Session:
             message.judged.append((theirs, verdict, ""))
         self._record(message, queue_id or message.queue_id)
         self._message = None
+        if message.spf is not self._spf_helo:
+            self._service.finder.drop(message.spf)
         options = message.config.headers
         return ending(evidence, verdicts, message.forged, self._authserv_id, options)
 
     def abort(self) -> None:
         """The message ends here, if there is one: what was judged of it is recorded."""
         message, self._message = self._message, None
-        if message is not None and message.judged:
+        if message is None:
+            return
+        if message.judged:
             self._record(message, message.queue_id)
+        if message.spf is not self._spf_helo:
+            self._service.finder.drop(message.spf)
 
     def close(self) -> None:
         """The connection ends."""
         self.abort()
+        self._service.finder.drop(self._reverse, self._resolved, self._spf_helo)
 
     def trail(self) -> list[Answer]:
         """Every answer that the facts of this message, or the last, rest on, in the order of the checks. What several checks

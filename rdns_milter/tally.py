@@ -20,5 +20,9 @@ class Tally:
     def joined(self) -> None:
         """A question joined an equal one that was under way."""
 
-    def crowded_out(self) -> None:
-        """A question found no place."""
+    def crowded_out(self, client: str = "", sender: str = "") -> None:
+        """A question found no place in time. `client`: for which one, or network of some; `sender`: for SPF of which domain, or
+        ""."""
+
+    def spared(self) -> None:
+        """A question was not asked because its zone does not answer."""

@@ -68,6 +68,7 @@ class Facts:
 
     def __init__(self, evidence: Evidence, dice: Random, at_once: Collection[str] = ()) -> None:
         self.latest: dict[str, Pending[Any]] = {}
+        self.dropped: list[Pending[Any]] = []
         self._evidence = evidence
         self._dice = dice
         self._at_once = at_once
@@ -86,6 +87,10 @@ class Facts:
         if "spf_helo" not in self.latest:
             return self._begin("spf_helo", self._evidence.spf_helo)
         return self._begin("spf_mailfrom", replace(self._evidence.spf_mailfrom, domain=mailbox.domain))
+
+    def drop(self, *pendings: Pending[Any]) -> None:
+        """See Finder."""
+        self.dropped += pendings
 
     @property
     def coming(self) -> int:

@@ -51,7 +51,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "blemish",
             "lint",
         ),
-        ("cache", "health", "message", "channel", "flight", "resolver"),
+        ("cache", "health", "message", "channel", "fair_queue", "silence", "asker", "flight", "resolver"),
         ("nameservers",),
         ("log",),
         ("sink",),

@@ -79,6 +79,7 @@ def test_names_and_labels_are_as_promised() -> None:
         "dns_cache_hits_total": (),
         "dns_coalesced_total": (),
         "dns_crowded_out_total": (),
+        "dns_spared_total": (),
         "dns_vain_total": (),
         "dns_outstanding": (),
         "resolver_up": ("server",),
@@ -227,11 +228,12 @@ def test_dns() -> None:
     meter.remembered()
     meter.joined()
     meter.crowded_out()
+    meter.spared()
     meter.holds(7, 3)
     told = page(books)
     assert [told.value("dns_queries_total", type="TXT", outcome=outcome) for outcome in OUTCOMES] == [1] * len(OUTCOMES)
     assert told.value("dns_queries_total") == told.value("dns_query_seconds_count") == len(OUTCOMES)
-    for name in ("dns_cache_hits_total", "dns_coalesced_total", "dns_crowded_out_total"):
+    for name in ("dns_cache_hits_total", "dns_coalesced_total", "dns_crowded_out_total", "dns_spared_total"):
         assert told.value(name) == 1
     assert (told.value("dns_outstanding"), told.value("connections_open")) == (7, 3)
     books.ended(0)
