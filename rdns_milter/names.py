@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import idna
-import publicsuffix2
+
+from .public_suffixes import public_suffix
 
 Address = IPv4Address | IPv6Address
 
@@ -96,18 +97,12 @@ def reverse_name(address: Address) -> str:
     return address.reverse_pointer
 
 
-@functools.cache
-def _suffix_list() -> publicsuffix2.PublicSuffixList:
-    return publicsuffix2.PublicSuffixList(idna=True)
-
-
 @functools.lru_cache(maxsize=4096)
 def organizational_domain(name: str) -> str:
     """The name one label below the public suffix (RFC 7489 3.2); "" if the name is itself a public suffix or no domain."""
     if not is_domain(name):
         return ""
-    # A top-level name that the list does not hold is a public suffix by its default rule, "*".
-    suffix: str = _suffix_list().get_tld(name) or name.rpartition(".")[2]
+    suffix = public_suffix(name)
     labels = name.split(".")
     return ".".join(labels[-2 - suffix.count(".") :]) if len(labels) > suffix.count(".") + 1 else ""
 

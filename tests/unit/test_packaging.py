@@ -24,11 +24,13 @@ NAMES = {
     "pymilter": ("python3-milter", "python3-pymilter"),
     "dnspython": ("python3-dnspython", "python3-dns"),
     "pyspf": ("python3-spf", "python3-pyspf"),
-    "publicsuffix2": ("python3-publicsuffix2", "python3-publicsuffix2"),
+    "publicsuffixlist": ("python3-publicsuffix2", "python3-publicsuffix2"),
     "idna": ("python3-idna", "python3-idna"),
     "rich": ("python3-rich", "python3-rich"),
     "prometheus-client": ("python3-prometheus-client", "python3-prometheus_client"),
 }
+# Where distributions package another library for the same, its lower bound.
+INSTEAD = {"publicsuffixlist": "2.20191221"}
 SOURCED = {"provide.sh", "sources.sh"}
 SCRIPTS = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGING.glob("*.sh") if path.name not in SOURCED)
 
@@ -65,12 +67,19 @@ def test_dependencies_are_those_of_setup_cfg() -> None:
     runtime = re.findall(r'RUNTIME="([^"]*)"', text("provide.sh"))[0].replace("\\", "").split()
     assert set(runtime) == {"python3", *(debian for debian, _ in NAMES.values())}
     depends = dict(re.findall(r"(python3-[a-z0-9-]+) \(>= ([0-9.]+)\)", field("Depends")))
-    assert depends == {debian: needed[name] for name, (debian, _) in NAMES.items()}
+    assert depends == {debian: INSTEAD.get(name, needed[name]) for name, (debian, _) in NAMES.items()}
     build = text("debian/control").partition("Build-Depends:")[2].partition("\n\n")[0]
     assert all(f" {debian}" in build for debian, _ in NAMES.values())
     requires = dict(re.findall(r"^Requires: +(python3-\S+)(?: >= (\S+))?", text("rpm/rdns-milter.spec"), re.MULTILINE))
     assert requires.keys() == {fedora for _, fedora in NAMES.values()}
     assert all(requires[fedora] in (needed[name], "") for name, (_, fedora) in NAMES.items())
+
+
+def test_debian_takes_another_library_for_the_public_suffix_list() -> None:
+    overrides = [line.split() for line in text("debian/py3dist-overrides").splitlines() if line[0] != "#"]
+    assert overrides == [[name, NAMES[name][0]] for name in INSTEAD]
+    assert "publicsuffix," in field("Depends").split()
+    assert all(f"dist\\\\({name}\\\\)" in text("rpm/rdns-milter.spec") for name in INSTEAD)
 
 
 def test_the_licence_is_the_same() -> None:
