@@ -180,14 +180,15 @@ class Finder:
 
         return self._begin((address, greeting), check, config, asker(address), Greeting(TEMPERROR, "error"))
 
-    def spf(self, address: Address, mailbox: Mailbox, helo: str, config: Config) -> Pending[Spf]:
-        """Begin SPF of one identity. What hangs on local part, HELO or time is not remembered: it is for this sender alone."""
+    def spf(self, address: Address, mailbox: Mailbox, helo: str, config: Config, receiver: str = "") -> Pending[Spf]:
+        """Begin SPF of one identity, for an MTA of that name. What hangs on local part, HELO, time or that name is not
+        remembered: it is for this sender alone, or for one of the MTAs."""
         if not mailbox.domain:
             return Pending(Spf("none"))
 
         async def check(inquiry: Inquiry) -> Found[Spf]:
             limits = Limits(config.spf.lookup_limit, config.spf.void_limit)
-            finding = await spf(inquiry, address, mailbox, helo, limits=limits)
+            finding = await spf(inquiry, address, mailbox, helo, limits=limits, receiver=receiver)
             sharable = not finding.personal and finding.spf.result != TEMPERROR
             return Found(finding.spf, finding.ttl if sharable else 0.0, finding.vain)
 

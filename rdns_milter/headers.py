@@ -9,14 +9,15 @@ RFC 8601 2.2, 2.7.2, 2.7.3 (Authentication-Results), RFC 7208 9.1 and 9.2 (Recei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from .evidence import UNKNOWN, Evidence, Spf
 from .forged import removals as removals  # reading is apart from writing; a message's fields are one subject
-from .names import MAX_NAME, canonical, is_hostname, parse_literal
+from .names import MAX_NAME, canonical, is_hostname
 from .policy import Verdict
-from .tokens import FOLD, comment, filled, folded, printable, value
+from .tokens import FOLD, comment, filled, folded, printable, quoted_name, value
 
 AUTHENTICATION_RESULTS = "Authentication-Results"
 RECEIVED_SPF = "Received-SPF"
@@ -25,7 +26,10 @@ MAX_COMMENT = 100
 MAX_FIELD_NAME = 25  # what is reckoned with, where the name is the admin's; a longer one makes the first line longer
 MAX_VALUE = 320  # a mailbox: 64 + 1 + 255 (RFC 5321 4.5.3.1)
 NOT_CHECKED = (UNKNOWN, "none")
+# Surrogates stand for octets that are no UTF-8: no character.
+_BEYOND_ASCII = re.compile(r"[\\\u0080-\ud7ff\ue000-\U0010ffff]")
 # What Received-SPF's comment says of domain and client.
+NO_DOMAIN = "no domain that could be asked"
 _SENTENCES: Mapping[str, str] = MappingProxyType(
     {
         "pass": "{domain} authorizes {client}",
@@ -43,10 +47,12 @@ def authentication_results(authserv_id: str, evidence: Evidence) -> str:
     """The value of Authentication-Results (RFC 8601 2.2): one resinfo a line for iprev, SPF of HELO, SPF of MAIL FROM.
 
     What was not checked is not mentioned, and without any result the value ends in `none`. For the null sender the identity
-    of MAIL FROM is postmaster@HELO (RFC 7208 2.4), so `smtp.mailfrom` is the HELO domain. A result whose identity is no name
-    (nor, for HELO, an address literal) is left out: nothing would say of whom it speaks."""
+    of MAIL FROM is postmaster@HELO (RFC 7208 2.4), so `smtp.mailfrom` is the HELO domain. A domain that is no host name is
+    quoted, without what could be taken for a result; where there is none that could be written a comment says so."""
     head = value(authserv_id or "localhost", MAX_NAME)
-    resinfos = [info for info in (_iprev(evidence), _spf_helo(evidence), _spf_mailfrom(evidence)) if info]
+    spf_helo = _spf(evidence.spf_helo, evidence, "helo")
+    spf_mailfrom = _spf(evidence.spf_mailfrom, evidence, "mailfrom")
+    resinfos = [info for info in (_iprev(evidence), spf_helo, spf_mailfrom) if info]
     if not resinfos:
         return f"{head}; none"
     # 2: the tab, and the semicolon that may follow
@@ -65,15 +71,15 @@ def received_spf(evidence: Evidence, receiver: str) -> str:
         ("receiver", receiver),
         ("identity", identity),
         ("client-ip", str(evidence.client)),
-        ("helo", evidence.helo_name),
+        ("helo", _helo(evidence)),
     ]
     if identity == "mailfrom":
-        pairs.append(("envelope-from", evidence.mailfrom or "<>"))
+        pairs.append(("envelope-from", _envelope_from(evidence)))
     optional = (("mechanism", spf.mechanism), ("problem", spf.problem))
     pairs.extend((key, text[:MAX_COMMENT]) for key, text in optional if text)
-    domain = _spf_domain(spf, evidence, identity)
+    domain = _spf_domain(spf, evidence, identity) or spf.domain
     terms = {"domain": domain, "client": str(evidence.client)}
-    sentence = filled(_SENTENCES.get(spf.result, ""), terms) if domain else "no domain that could be asked"
+    sentence = filled(_SENTENCES.get(spf.result, ""), terms) if domain else NO_DOMAIN
     pieces = [spf.result, comment(f"{printable(receiver, MAX_COMMENT)}: {sentence}", 2 * MAX_VALUE)]
     pieces += [f"{key}={value(text, MAX_VALUE)};" for key, text in pairs]
     return folded(pieces, len(f"{RECEIVED_SPF}: ")).removesuffix(";")
@@ -104,23 +110,43 @@ def _iprev(evidence: Evidence) -> list[str]:
     return [resinfo, *_comments(words, MAX_NAME)]
 
 
-def _spf_helo(evidence: Evidence) -> list[str]:
-    literal = parse_literal(evidence.helo_name)
-    identity = _spf_domain(evidence.spf_helo, evidence, "helo") or (evidence.helo_name if literal else "")
-    return _spf(evidence.spf_helo, evidence, f"smtp.helo={value(identity, MAX_NAME)}" if identity else "")
-
-
-def _spf_mailfrom(evidence: Evidence) -> list[str]:
-    identity = _spf_domain(evidence.spf_mailfrom, evidence, "mailfrom")
-    return _spf(evidence.spf_mailfrom, evidence, f"smtp.mailfrom={value(identity, MAX_NAME)}" if identity else "")
-
-
-def _spf(spf: Spf, evidence: Evidence, propspec: str) -> list[str]:
-    if evidence.exempt or spf.result == UNKNOWN or not propspec:
+def _spf(spf: Spf, evidence: Evidence, identity: str) -> list[str]:
+    """The resinfo of an identity, "helo" or "mailfrom"."""
+    null = identity == "mailfrom" and evidence.sender.is_null
+    pvalue = _spf_identity(spf, evidence, identity)
+    if evidence.exempt or spf.result == UNKNOWN or (identity == "helo" and not pvalue):
         return []
-    null = "null sender" if propspec.startswith("smtp.mailfrom") and evidence.sender.is_null else ""
-    words = ", ".join(word[:MAX_COMMENT] for word in (null, spf.mechanism, spf.problem) if word)
-    return [f"spf={spf.result} {propspec}", *_comments(words, 2 * MAX_COMMENT)]
+    words = ("null sender" if null else "", "" if pvalue else NO_DOMAIN, spf.mechanism, spf.problem)
+    propspec = f" smtp.{identity}={pvalue}" if pvalue else ""
+    return [
+        f"spf={spf.result}{propspec}",
+        *_comments(", ".join(word[:MAX_COMMENT] for word in words if word), 2 * MAX_COMMENT),
+    ]
+
+
+def _spf_identity(spf: Spf, evidence: Evidence, identity: str) -> str:
+    """The domain of an identity as a pvalue; "" if there is none that could be written."""
+    if domain := _spf_domain(spf, evidence, identity):
+        return value(domain, MAX_NAME)
+    sender = evidence.sender
+    text = spf.domain or (evidence.helo_name if identity == "helo" or sender.is_null else sender.domain)
+    return quoted_name(text, MAX_NAME) if text else ""
+
+
+def _helo(evidence: Evidence) -> str:
+    """The greeting, a name outside ASCII in A-labels."""
+    greeting = evidence.helo_name
+    return greeting if greeting.isascii() else canonical(greeting) or greeting
+
+
+def _envelope_from(evidence: Evidence) -> str:
+    """The sender in ASCII: the domain in A-labels, a local part outside ASCII in the form of RFC 6533 3."""
+    path = evidence.mailfrom or "<>"
+    if path.isascii():
+        return path
+    sender = evidence.sender
+    local, domain = (sender.local, f"@{sender.domain}") if sender.domain else (path, "")
+    return (local if local.isascii() else _BEYOND_ASCII.sub(lambda match: f"\\x{{{ord(match[0]):X}}}", local)) + domain
 
 
 def _comments(words: str, limit: int) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from .findings import (
 from .forged import removals
 from .log import Decision
 from .lookup import Answer, Question
-from .names import Address, Mailbox, alignment, canonical, parse_address, parse_mailbox, strip_path
+from .names import Address, Mailbox, alignment, canonical, is_domain, parse_address, parse_mailbox, strip_path
 from .news import News
 from .policy import Policy, Verdict, decide, reply_is_settled
 from .replies import Reply, compose
@@ -91,6 +91,7 @@ class Session:
         self._own_names: frozenset[str] = frozenset()
         self._own_addresses: frozenset[Address] = frozenset()
         self._authserv_id = service.hostname
+        self._receiver = ""
         self._greeting = ""
         self._tls = False
         self._helo = Helo()
@@ -130,7 +131,8 @@ class Session:
         own = greetings.own(greeting, self._client, self._own_names, self._own_addresses)
         self._helo = Helo(greetings.kind(greeting), own)
         self._resolved = finder.greeting(self._client, greeting, config)
-        self._spf_helo = finder.spf(self._client, Mailbox("postmaster", canonical(greeting)), greeting, config)
+        postmaster = Mailbox("postmaster", canonical(greeting))
+        self._spf_helo = finder.spf(self._client, postmaster, greeting, config, self._receiver)
 
     def mail(self, path: str, authenticated: bool = False, tls: bool = False, queue_id: str = "") -> None:
         """MAIL FROM. Begins SPF of the sender; for the null sender that is SPF of the greeting (RFC 7208 2.4). Sendmail gives a
@@ -150,7 +152,7 @@ class Session:
         elif mailbox.is_null:
             spf = self._spf_helo
         else:
-            spf = self._service.finder.spf(self._client, mailbox, self._greeting, config)
+            spf = self._service.finder.spf(self._client, mailbox, self._greeting, config, self._receiver)
         self._spf_mailfrom = spf
         policy = config.policy.in_force(self._service.today())
         self._message = Message(config, policy, path, spf, authenticated, exempt, queue_id)
@@ -236,6 +238,8 @@ class Session:
         address = parse_address(own_address)
         if address is not None and not exempt.own_addresses:
             self._own_addresses = frozenset((address,))
+        names = (host, *exempt.own_names, self._service.hostname)
+        self._receiver = next((name for name in names if is_domain(canonical(name))), "")
         self._authserv_id = self._config.headers.authserv_id or own_name or self._service.hostname
 
     def _without_greeting(self) -> None:

@@ -20,6 +20,8 @@ _ATOM = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\Z")
 # Comments carry words of the sender's own making. Without "=" and ";" none can look like a result to a reader that
 # searches for one instead of parsing; without parentheses, quotes and backslashes none can end before its end.
 _COMMENT_UNFIT = re.compile(r"[^A-Za-z0-9 .,:/_+~*@%'{}<>\[\]?!-]")
+# What a name or an address literal has, and nothing that could end a quoted-string or look like a result.
+_NAME_UNFIT = re.compile(r"[^A-Za-z0-9._:+\[\]-]")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -56,6 +58,12 @@ def quoted_string(text: str, limit: int) -> str:
 def value(text: str, limit: int) -> str:
     """The text bare where that is both a token (RFC 2045) and a dot-atom (RFC 5322), else as a quoted-string."""
     return text if len(text) <= limit and _ATOM.match(text) else quoted_string(text, limit)
+
+
+def quoted_name(text: str, limit: int) -> str:
+    """The text, which is no valid name, as a quoted-string: "?" for all that neither name nor address literal has; `limit`
+    counts without the quotes."""
+    return f'"{_NAME_UNFIT.sub("?", printable(text, limit))}"'
 
 
 def comment(text: str, limit: int) -> str:

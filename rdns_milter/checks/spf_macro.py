@@ -56,7 +56,7 @@ def values(address: Address, local: str, domain: str, helo: str, receiver: str =
         "v": "ip6" if six else "in-addr",
         "h": greeting if greeting and greeting.isprintable() else "unknown",
         "c": str(address),
-        "r": receiver if is_domain(canonical(receiver)) else "unknown",
+        "r": (receiver if receiver.isascii() else canonical(receiver)) if is_domain(canonical(receiver)) else "unknown",
     }
 
 

@@ -82,7 +82,7 @@ class Facts:
         """See Finder."""
         return self._begin("helo", Greeting(self._evidence.helo.result, "ok"))
 
-    def spf(self, address: Address, mailbox: Mailbox, helo: str, config: Config) -> Pending[Spf]:
+    def spf(self, address: Address, mailbox: Mailbox, helo: str, config: Config, receiver: str = "") -> Pending[Spf]:
         """See Finder. Of a connection's identities the greeting is the first; senders' results name their domains."""
         if "spf_helo" not in self.latest:
             return self._begin("spf_helo", self._evidence.spf_helo)

@@ -11,7 +11,7 @@ from hypothesis import given
 
 from rdns_milter.evidence import Evidence, Generic, Helo, Iprev, Spf, exempted
 from rdns_milter.headers import authentication_results, received_spf, removals, tag
-from rdns_milter.names import canonical, is_hostname, parse_literal
+from rdns_milter.names import canonical, is_hostname
 from rdns_milter.policy import Verdict
 from tests.kit.evidences import BAD_NAME, FORWARD_SERVFAIL, GOOD, NO_PTR, NOT_CONFIRMED, TEXTS, V6, evidence, hostile
 
@@ -109,6 +109,48 @@ AUTHENTICATION_RESULTS: list[tuple[str, Evidence, list[str]]] = [
         evidence(mailfrom='"a@b"@example.com', spf_mailfrom=Spf("none")),
         ["spf=none smtp.mailfrom=example.com"],
     ),
+    *(
+        (f"{mailfrom} is no name", evidence(mailfrom=mailfrom, spf_mailfrom=Spf("none")), [f"spf=none {rest}"])
+        for mailfrom, rest in (
+            ("a@[192.0.2.9]", 'smtp.mailfrom="[192.0.2.9]"'),
+            ("a@[IPv6:2001:DB8::9]", 'smtp.mailfrom="[ipv6:2001:db8::9]"'),
+            ("a@b..example", 'smtp.mailfrom="b..example"'),
+            (f"a@{'b' * 64}.example", f'smtp.mailfrom="{"b" * 64}.example"'),
+            ("a@-b+c.example", 'smtp.mailfrom="-b+c.example"'),
+            ("a@localhost", "smtp.mailfrom=localhost"),
+            ("a@b;spf=pass(x.example", 'smtp.mailfrom="b?spf?pass?x.example"'),
+            ('a@b" smtp.mailfrom=c.example', 'smtp.mailfrom="b??smtp.mailfrom?c.example"'),
+            ("root", "(no domain that could be asked)"),
+            ("a@b.example..", "(no domain that could be asked)"),
+            ("a@\u2488com", "(no domain that could be asked)"),
+            (f"a@{'b.' * 200}example", "(no domain that could be asked)"),
+        )
+    ),
+    *(
+        (f"HELO {helo} is no name", evidence(helo_name=helo, spf_helo=Spf("none")), [f"spf=none smtp.helo={written}"])
+        for helo, written in (
+            ("a b;c", '"a?b?c"'),
+            ("h\r\nx.example", '"h??x.example"'),
+            ("\udcffx", '"?x"'),
+            ("[192.0.2.7", '"[192.0.2.7"'),
+            ("x" * 300, f'"{"x" * 250}..."'),
+        )
+    ),
+    (
+        "a result for a name that is no host's",
+        evidence(mailfrom="a@-x$y.example", spf_mailfrom=Spf("fail", "-x$y.example", "-all")),
+        ['spf=fail smtp.mailfrom="-x?y.example" (-all)'],
+    ),
+    (
+        "null sender behind a literal",
+        evidence(mailfrom="", helo_name="[192.0.2.7]", spf_mailfrom=Spf("none"), spf_helo=Spf("none")),
+        ['spf=none smtp.helo="[192.0.2.7]"', 'spf=none smtp.mailfrom="[192.0.2.7]" (null sender)'],
+    ),
+    (
+        "null sender without a greeting",
+        evidence(mailfrom="", helo_name="", spf_mailfrom=Spf("none"), spf_helo=Spf("none")),
+        ["spf=none (null sender, no domain that could be asked)"],
+    ),
 ]
 
 
@@ -127,12 +169,9 @@ def test_authentication_results(client: Evidence, lines: list[str]) -> None:
 @pytest.mark.parametrize(
     ("client", "missing"),
     [
-        (evidence(helo_name="a b;c", spf_helo=Spf("none")), "smtp.helo"),
         (evidence(helo_name="", spf_helo=Spf("none")), "smtp.helo"),
-        (evidence(mailfrom="root", spf_mailfrom=Spf("none")), "smtp.mailfrom"),
-        (evidence(mailfrom="a@ex(ample.com;x", spf_mailfrom=Spf("none")), "smtp.mailfrom"),
-        (evidence(mailfrom="", helo_name="[192.0.2.7]", spf_mailfrom=Spf("none")), "smtp.mailfrom"),
         (evidence(spf_helo=Spf()), "smtp.helo"),
+        (evidence(spf_mailfrom=Spf()), "smtp.mailfrom"),
         (evidence(iprev=Iprev("none", "exempt")), "iprev"),
         (evidence(iprev=Iprev()), "iprev"),
         (evidence(client=None), "iprev"),
@@ -201,15 +240,23 @@ def meant(client: Evidence) -> Iterator[tuple[str, str, dict[str, str]]]:
         return
     if client.client and client.iprev.result not in ("unknown", "none"):
         yield "iprev", client.iprev.result, {"policy.iprev": str(client.client)}
-    greeted = canonical(client.helo_name)
-    asked = canonical(client.spf_helo.domain) or greeted
-    if not is_hostname(asked):
-        asked = client.helo_name if parse_literal(client.helo_name) else ""
+    asked = written(client.spf_helo.domain, client.helo_name)
     if asked and client.spf_helo.result != "unknown":
         yield "spf", client.spf_helo.result, {"smtp.helo": asked}
-    asked = canonical(client.spf_mailfrom.domain) or (greeted if client.sender.is_null else client.sender.domain)
-    if is_hostname(asked) and client.spf_mailfrom.result != "unknown":
-        yield "spf", client.spf_mailfrom.result, {"smtp.mailfrom": asked}
+    asked = written(client.spf_mailfrom.domain, client.helo_name if client.sender.is_null else client.sender.domain)
+    if client.spf_mailfrom.result != "unknown":
+        yield "spf", client.spf_mailfrom.result, {"smtp.mailfrom": asked} if asked else {}
+
+
+def written(domain: str, claimed: str) -> str:
+    """A domain, or what was claimed instead, as the field has it."""
+    name = canonical(domain) or canonical(claimed)
+    if is_hostname(name):
+        return name
+    text = domain or claimed
+    if len(text) > 253:
+        text = text[:250] + "..."
+    return re.sub(r"[^A-Za-z0-9._:+\[\]-]", "?", text)
 
 
 @given(hostile())
@@ -276,6 +323,40 @@ RECEIVED: list[tuple[str, Evidence, str, str, dict[str, str]]] = [
         "pass",
         "mx.test: mx.example.com authorizes 192.0.2.7",
         {"identity": "helo"},
+    ),
+    *(
+        (
+            f"sender {sender}",
+            evidence(mailfrom=sender),
+            "pass",
+            "mx.test: example.com authorizes 192.0.2.7",
+            {"envelope-from": written},
+        )
+        for sender, written in (
+            ("a@b\u00fccher.example", "a@xn--bcher-kva.example"),
+            ("A@B\u00dcCHER.example", "A@xn--bcher-kva.example"),
+            ("j\u00fcrgen@b\u00fccher.example", r"j\x{FC}rgen@xn--bcher-kva.example"),
+            ("j\u00fcrgen@example.com", r"j\x{FC}rgen@example.com"),
+            ("\U0001f600\\@example.com", r"\x{1F600}\x{5C}@example.com"),
+            ("\udcff@b\u00fccher.example", "?@xn--bcher-kva.example"),
+            ("j\u00fcrgen", r"j\x{FC}rgen"),
+            ("a@\u2488com", r"a@\x{2488}com"),
+            ("Anna@Example.com", "Anna@Example.com"),
+        )
+    ),
+    (
+        "HELO outside ASCII",
+        evidence(helo_name="mx.b\u00fccher.example"),
+        "pass",
+        "mx.test: example.com authorizes 192.0.2.7",
+        {"helo": "mx.xn--bcher-kva.example"},
+    ),
+    (
+        "a name that is no host's",
+        evidence(mailfrom="a@-x+y.example", spf_mailfrom=Spf("fail", "-x+y.example")),
+        "fail",
+        "mx.test: -x+y.example does not authorize 192.0.2.7",
+        {"envelope-from": "a@-x+y.example"},
     ),
     (
         "no domain",

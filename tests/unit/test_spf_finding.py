@@ -46,6 +46,26 @@ def test_explanation_with_control_octets_of_the_sender_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
+    ("receiver", "name"),
+    [
+        ("mx.receiver.example", "mx.receiver.example"),
+        ("MX.Receiver.Example", "MX.Receiver.Example"),
+        ("mx.b\u00fccher.example", "mx.xn--bcher-kva.example"),
+        ("mx", "unknown"),
+        ("", "unknown"),
+        ("[192.0.2.25]", "unknown"),
+        ("mx.\r\n.example", "unknown"),
+    ],
+)
+def test_an_explanation_may_name_the_receiver(receiver: str, name: str) -> None:
+    lookup = DictLookup(Zone("v.example TXT v=spf1 -all exp=e.example\ne.example TXT Not to %{r}, nor to %{R1}"))
+    check = spf(lookup, ip_address(CLIENT), parse_mailbox("a@v.example"), "h", limits=Limits(), receiver=receiver)
+    finding = run(check)
+    assert finding.spf.explanation == f"Not to {name}, nor to {name.rpartition('.')[2]}"
+    assert finding.personal
+
+
+@pytest.mark.parametrize(
     "record", ["v=spf1 ~all exp=e.v.example", "v=spf1 +all exp=e.v.example", "v=spf1 ?all exp=e.v.example"]
 )
 def test_only_a_fail_is_explained(record: str) -> None:
@@ -87,10 +107,16 @@ def test_explanation_comes_along_without_another_wait() -> None:
         ("v=spf1 redirect=w.example", True),
         ("v=spf1 -all exp=t.v.example", True),
         ("v=spf1 -all exp=c.v.example", False),
+        ("v=spf1 -all exp=r.v.example", True),
+        ("v=spf1 ?all exp=r.v.example", False),
+        # What is not come to, and what is ignored, has no part in it
+        (f"v=spf1 ip4:{CLIENT} exists:%{{l}}.v.example -all", False),
+        ("v=spf1 x=%{l} -all", False),
     ],
 )
 def test_what_is_personal(record: str, personal: bool) -> None:
     zone = "w.example TXT v=spf1 -exists:%{h}.v.example -all\nt.v.example TXT It is %{t}\nc.v.example TXT You are %{c}"
+    zone += "\nr.v.example TXT I am %{r}"
     assert find(record, zone).personal is personal
 
 
