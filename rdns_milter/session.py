@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from .checks import helo as greetings
+from .checks.spf import helo_mailbox
 from .config import Config
 from .costs import cost_of
 from .ending import Ending, ending
@@ -32,7 +33,7 @@ from .findings import (
 from .forged import removals
 from .log import Decision
 from .lookup import Answer, Question
-from .names import Address, Mailbox, alignment, canonical, is_domain, parse_address, parse_mailbox, strip_path
+from .names import Address, alignment, canonical, is_domain, parse_address, parse_mailbox, strip_path
 from .news import News
 from .policy import Policy, Verdict, decide, reply_is_settled
 from .replies import Reply, compose
@@ -90,8 +91,7 @@ class Session:
         self._exempt = "not-ip"
         self._own_names: frozenset[str] = frozenset()
         self._own_addresses: frozenset[Address] = frozenset()
-        self._authserv_id = service.hostname
-        self._receiver = ""
+        self._authserv_id, self._receiver = service.hostname, ""
         self._greeting = ""
         self._tls = False
         self._helo = Helo()
@@ -127,12 +127,11 @@ class Session:
             return
         self._greeting = greeting
         finder, config = self._service.finder, self._config
-        self._service.finder.drop(self._resolved, self._spf_helo)
+        finder.drop(self._resolved, self._spf_helo)
         own = greetings.own(greeting, self._client, self._own_names, self._own_addresses)
         self._helo = Helo(greetings.kind(greeting), own)
         self._resolved = finder.greeting(self._client, greeting, config)
-        postmaster = Mailbox("postmaster", canonical(greeting))
-        self._spf_helo = finder.spf(self._client, postmaster, greeting, config, self._receiver)
+        self._spf_helo = finder.spf(self._client, helo_mailbox(greeting), greeting, config, self._receiver)
 
     def mail(self, path: str, authenticated: bool = False, tls: bool = False, queue_id: str = "") -> None:
         """MAIL FROM. Begins SPF of the sender; for the null sender that is SPF of the greeting (RFC 7208 2.4). Sendmail gives a
@@ -231,16 +230,12 @@ class Session:
         return list(found.values())
 
     def _learn_own(self, own_name: str, own_address: str) -> None:
-        exempt = self._config.exempt
-        host = canonical(own_name)
+        exempt, host, hostname = self._config.exempt, canonical(own_name), self._service.hostname
         self._own_names = frozenset(exempt.own_names) or frozenset((host,) if host else ())
-        self._own_addresses = frozenset(exempt.own_addresses)
         address = parse_address(own_address)
-        if address is not None and not exempt.own_addresses:
-            self._own_addresses = frozenset((address,))
-        names = (host, *exempt.own_names, self._service.hostname)
-        self._receiver = next((name for name in names if is_domain(canonical(name))), "")
-        self._authserv_id = self._config.headers.authserv_id or own_name or self._service.hostname
+        self._own_addresses = frozenset(exempt.own_addresses or ((address,) if address is not None else ()))
+        self._receiver = next(filter(is_domain, (host, *exempt.own_names, canonical(hostname))), "")
+        self._authserv_id = self._config.headers.authserv_id or own_name or hostname
 
     def _without_greeting(self) -> None:
         self._helo = Helo("missing", "no", "none", "none")

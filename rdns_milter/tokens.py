@@ -20,8 +20,8 @@ _ATOM = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\Z")
 # Comments carry words of the sender's own making. Without "=" and ";" none can look like a result to a reader that
 # searches for one instead of parsing; without parentheses, quotes and backslashes none can end before its end.
 _COMMENT_UNFIT = re.compile(r"[^A-Za-z0-9 .,:/_+~*@%'{}<>\[\]?!-]")
-# What a name or an address literal has, and nothing that could end a quoted-string or look like a result.
-_NAME_UNFIT = re.compile(r"[^A-Za-z0-9._:+\[\]-]")
+# What stands in dot-atoms and address literals, without "=": nothing that could end a quoted-string or look like a result.
+_NAME_UNFIT = re.compile(r"[^A-Za-z0-9.:\[\]!#$%&'*+/^_`{|}~-]")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 

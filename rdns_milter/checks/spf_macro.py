@@ -134,8 +134,9 @@ def cut_to_name(text: str) -> str:
 
 
 def name_to_ask(text: str) -> str:
-    """The name as a question has it; "" if DNS cannot hold it, or should not be asked for it: then it does not exist."""
-    name = text.removesuffix(".").lower()
+    """The name, which has no final dot any more, as a question has it; "" if DNS cannot hold it, or should not be asked for it:
+    then it does not exist."""
+    name = text.lower()
     return name if len(name) <= MAX_NAME and _ASKABLE.match(name) else ""
 
 

@@ -181,7 +181,8 @@ def test_left_labels_are_cut() -> None:
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("A.Example.", "a.example"),
+        ("A.Example", "a.example"),
+        ("a.example.", ""),
         ("a b%20c.example", "a b%20c.example"),
         ("com", "com"),
         ("x" * 63 + ".example", "x" * 63 + ".example"),

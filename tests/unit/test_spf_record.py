@@ -54,6 +54,8 @@ CASES = (
     Case("p-behind-a-match", f"v=spf1 ip4:{CLIENT} a:%{{p}}.example -all", "", "pass", asked=1),
     Case("p-behind-a-lookup", "v=spf1 a:x.example ip4:192.0.2.0/24 exists:%{p}.example -all", f"x.example A {CLIENT}", "pass"),
     Case("include-of-one-label", "v=spf1 include:%{l} -all", "a TXT v=spf1 +all", "permerror", asked=1),
+    Case("empty-label-at-the-end", "v=spf1 exists:x.example.%{l} -all", "x.example A 192.0.2.9", "fail",
+         sender=".@v.example", asked=1),
     Case("name-that-macros-leave-empty", "v=spf1 exists:%{l} -all", "", "fail", sender=".@v.example"),
 )  # fmt: skip
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-import authres  # type: ignore[import-untyped]
 import pytest
 
+from tests.kit.authresults import results
 from tests.kit.client import Client
 from tests.kit.daemon import Daemon, command
 from tests.kit.nameserver import NameServer
@@ -114,12 +114,3 @@ def test_an_internationalised_sender_is_told_in_a_labels(daemon: Daemon) -> None
     assert 'envelope-from="a@xn--bcher-kva.example"' in field
     assert "helo=mx.xn--bcher-kva.example" in field
     assert "?" not in field
-
-
-def results(value: str) -> list[tuple[str, str, dict[str, str]]]:
-    """Method, result and properties of each resinfo, as authres reads them."""
-    field = authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {' '.join(value.split())}")
-    return [
-        (found.method, found.result, {f"{prop.type}.{prop.name}": str(prop.value) for prop in found.properties})
-        for found in field.results
-    ]

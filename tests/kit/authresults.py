@@ -1,0 +1,15 @@
+"""Authentication-Results as another author's parser reads it (authres, RFC 8601)."""
+
+from __future__ import annotations
+
+import authres  # type: ignore[import-untyped]
+
+
+def results(value: str) -> list[tuple[str, str, dict[str, str]]]:
+    """Method, result and properties of each resinfo of a field's value, folded or not. Raises authres's errors."""
+    unfolded = value.replace("\n\t", " ").replace("\r", "")
+    field = authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {unfolded}")
+    return [
+        (found.method, found.result, {f"{prop.type}.{prop.name}": str(prop.value) for prop in found.properties})
+        for found in field.results
+    ]
