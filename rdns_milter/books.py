@@ -20,9 +20,10 @@ class Books:
         self.meter = Meter(self.ledger, workers)
         self._board = Board()
 
-    def in_force(self, policy: Policy, servers: Iterable[object], down: Iterable[str]) -> None:
-        """These are the rules and the name servers, of which those do not answer. Before a worker hears of it."""
-        board = self._board.with_policy(policy).with_servers(map(str, servers), down)
+    def in_force(self, policy: Policy, servers: Iterable[object], down: Iterable[str], number: int = 0) -> None:
+        """These are the rules and the name servers, of which those do not answer; `number`: of the configuration. Before a worker
+        hears of it."""
+        board = self._board.with_policy(policy, number).with_servers(map(str, servers), down)
         if board != self._board:
             self._board = board
             self.ledger.post(board)

@@ -8,8 +8,9 @@ DESIGN section 3; sysexits(3) for the exit status.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 from . import __version__, tuning
@@ -29,6 +30,7 @@ from .config import MAX_OCTETS, Config, ConfigError, load, show, warnings
 from .logs import UnreadableLogError
 from .names import parse_address
 from .positions import Positions
+from .privileges import NotPossible, service_account, unreadable
 from .sample import sample
 from .textfile import read_text
 
@@ -108,12 +110,18 @@ def _add_config(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    config = load(options.config)
+    from .config_reader import NotRead, read_config
+    from .nameservers import NoNameservers
+
+    try:
+        loaded, memory = read_config(options.config)
+    except (NoNameservers, NotRead) as error:
+        raise Failure(str(error), EX_UNAVAILABLE) from None
     try:
         from .server import run
     except ImportError as error:
         raise Failure(f"run needs pymilter and libmilter: {error}", EX_UNAVAILABLE) from None
-    return run(config, options.config, options.dry_run, say)
+    return run(loaded, memory, options.config, options.dry_run, say)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -136,10 +144,23 @@ def _check(options: argparse.Namespace) -> int:
 
 def _config_check(options: argparse.Namespace) -> int:
     config = load(options.config)
-    for warning in warnings(config, date.today()):
+    for warning in (*warnings(config, date.today()), *_out_of_reach(config)):
         print(f"warning: {warning}", file=sys.stderr)
     print(f"{config.path or 'built-in default'}: valid, {_summary(config)}")
     return EX_OK
+
+
+def _out_of_reach(config: Config) -> Iterator[str]:
+    """What root can read, and the service could not."""
+    if os.geteuid() != 0 or not config.path:
+        return
+    try:
+        user = service_account(config.milter.user)
+        if user is not None:
+            for found in unreadable((config.path, *(item.path for item in config.lists)), user):
+                yield f"the user {user.pw_name}, as whom the service reads it, cannot read {found}"
+    except (NotPossible, OSError) as error:
+        yield str(error)
 
 
 def _config_show(options: argparse.Namespace) -> int:

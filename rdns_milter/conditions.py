@@ -7,11 +7,14 @@ DESIGN section 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
+from .collectors import Collector, MailboxCollector, NameCollector, NetworkCollector, mailboxes_of, names_of
+from .compact_set import text_set
 from .evidence import FACTS
 from .mistakes import nearest
 from .networks import Networks
@@ -20,29 +23,42 @@ from .toml import quoted
 from .values import read_greeting, read_mailbox, read_name, read_network, read_recipient
 
 
-def _names(values: Iterable[str]) -> Names:
-    every = frozenset(values)
-    suffixes = frozenset(name for name in every if name.startswith("."))
-    return Names(every - suffixes, suffixes)
+def _union_of_names(parts: Sequence[Names]) -> Names:
+    return Names(
+        text_set(chain.from_iterable(part.exact for part in parts)),
+        text_set(chain.from_iterable(part.suffixes for part in parts)),
+    )
 
 
-def _mailboxes(values: Iterable[str]) -> Mailboxes:
-    every = frozenset(values)
-    whole = frozenset(value for value in every if "@" in value and not value.endswith("@"))
-    local = frozenset(value[:-1] for value in every if value.endswith("@"))
-    domains = (value for value in every if "@" not in value and value != "<>")
-    return Mailboxes(whole, local, _names(domains), "<>" in every)
+def _union_of_mailboxes(parts: Sequence[Mailboxes]) -> Mailboxes:
+    return Mailboxes(
+        text_set(chain.from_iterable(part.addresses for part in parts)),
+        text_set(chain.from_iterable(part.locals for part in parts)),
+        _union_of_names([part.domains for part in parts]),
+        any(part.null for part in parts),
+    )
+
+
+def size(values: Networks | Names | Mailboxes) -> int:
+    """How many entries a set has."""
+    if isinstance(values, Networks):
+        return len(values)
+    if isinstance(values, Names):
+        return len(values.exact) + len(values.suffixes)
+    return len(values.addresses) + len(values.locals) + size(values.domains)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """How values of a condition are read. `wants`: what they are, for messages; `read`: one of them (raises ValueError);
-    `gather`: all of them; `listed`: whether they may stand in a list file."""
+    `gather`: all of them; `union`: several sets as one; `collect`: begins the set of what stands in a list file, None where
+    they may stand in none."""
 
     wants: str
     read: Callable[[str], Any]
     gather: Callable[[Iterable[Any]], Values]
-    listed: bool = True
+    union: Callable[[Sequence[Any]], Values]
+    collect: Callable[[], Collector] | None = None
 
 
 def _fact(words: tuple[str, ...]) -> Kind:
@@ -51,16 +67,33 @@ def _fact(words: tuple[str, ...]) -> Kind:
             raise ValueError(f"{quoted(text)} is no value of it{nearest(text, words)}")
         return text
 
-    return Kind(
-        f"one or more of {', '.join(map(quoted, words))}", read, lambda found: Words(frozenset(found)), listed=False
-    )
+    return Kind(f"one or more of {', '.join(map(quoted, words))}", read, lambda found: Words(frozenset(found)), _only)
 
 
-NETWORKS = Kind("addresses, networks or an @list", read_network, Networks)
-PTR_NAMES = Kind("names, suffixes or an @list", read_name, _names)
-GREETINGS = Kind("names, suffixes or an @list", read_greeting, _names)
-SENDERS = Kind('"user@dom", "user@", "dom", ".dom", "<>" or an @list', read_mailbox, _mailboxes)
-RECIPIENTS = Kind('"user@dom", "user@", "dom", ".dom" or an @list', read_recipient, _mailboxes)
+def _only(parts: Sequence[Any]) -> Any:
+    (part,) = parts
+    return part
+
+
+def _name_kind(read: Callable[[str], str]) -> Kind:
+    def collect() -> NameCollector:
+        return NameCollector(read)
+
+    return Kind("names, suffixes or an @list", read, lambda found: names_of([*found]), _union_of_names, collect)
+
+
+def _mailbox_kind(wants: str, read: Callable[[str], str]) -> Kind:
+    def collect() -> MailboxCollector:
+        return MailboxCollector(read)
+
+    return Kind(wants, read, lambda found: mailboxes_of([*found]), _union_of_mailboxes, collect)
+
+
+NETWORKS = Kind("addresses, networks or an @list", read_network, Networks, Networks.union, NetworkCollector)
+PTR_NAMES = _name_kind(read_name)
+GREETINGS = _name_kind(read_greeting)
+SENDERS = _mailbox_kind('"user@dom", "user@", "dom", ".dom", "<>" or an @list', read_mailbox)
+RECIPIENTS = _mailbox_kind('"user@dom", "user@", "dom", ".dom" or an @list', read_recipient)
 
 # The conditions whose values are one text or a list of texts.
 TEXTUAL: Mapping[str, Kind] = MappingProxyType(

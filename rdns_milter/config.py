@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -62,6 +62,11 @@ class Config:
     rules: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
 
+    @property
+    def sets_nothing(self) -> bool:
+        """Whether it is what an empty file gives."""
+        return replace(self, path=BUILT_IN, policy=Policy()) == Config() and not self.policy.rules
+
 
 def load(path: str | None = None) -> Config:
     """The configuration in a file; for None the one in DEFAULT_PATH or, where there is no such file, the built-in one, which
@@ -81,7 +86,7 @@ def parse(document: str, path: str) -> Config:
     mistakes = Mistakes(path, Positions(document))
     sections = read_sections(tables, mistakes)
     lists = Lists(tables.get(LISTS, {}), mistakes)
-    rules = read_rules(tables.get(RULES, []), lists.values, lists.names, mistakes)
+    rules = read_rules(tables.get(RULES, []), lists, mistakes)
     mistakes.check()
     return Config(
         path=path,

@@ -178,8 +178,11 @@ def _cover_words(outer: Words, inner: Words) -> bool:
 
 
 def _cover_names(outer: Names, inner: Names) -> bool:
-    every = inner.exact | inner.suffixes
-    return bool(every) and all(_suffixed(outer, name) if name.startswith(".") else outer.match(name) for name in every)
+    return (
+        bool(inner.exact or inner.suffixes)
+        and all(map(outer.match, inner.exact))
+        and all(_suffixed(outer, name) for name in inner.suffixes)
+    )
 
 
 def _suffixed(outer: Names, suffix: str) -> bool:
@@ -187,7 +190,7 @@ def _suffixed(outer: Names, suffix: str) -> bool:
 
 
 def _cover_mailboxes(outer: Mailboxes, inner: Mailboxes) -> bool:
-    domains = inner.domains.exact | inner.domains.suffixes
+    domains = inner.domains.exact or inner.domains.suffixes
     if not (inner.addresses or inner.locals or domains or inner.null):
         return False
     return (
@@ -204,20 +207,7 @@ def _matches(outer: Mailboxes, address: str) -> bool:
 
 
 def _cover_networks(outer: Networks, inner: Networks) -> bool:
-    heads = {(network.version, network.prefixlen, int(network.network_address)) for network in outer}
-    lengths = {(version, length) for version, length, _ in heads}
-
-    def covered(version: int, bits: int, length: int, address: int) -> bool:
-        return any(
-            (version, shorter, address >> (bits - shorter) << (bits - shorter)) in heads
-            for family, shorter in lengths
-            if family == version and shorter <= length
-        )
-
-    return len(inner) > 0 and all(
-        covered(network.version, network.max_prefixlen, network.prefixlen, int(network.network_address))
-        for network in inner
-    )
+    return len(inner) > 0 and outer.covers(inner)
 
 
 _COVERS: Mapping[type, Callable[[Any, Any], bool]] = MappingProxyType(

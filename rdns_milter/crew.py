@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from .worker import BEAT
@@ -21,29 +23,35 @@ _SOON = 1.0  # seconds: a worker that ends sooner than this after its start is s
 _MIN_DELAY, _MAX_DELAY = 0.2, 10.0
 _LONG = 1.0  # seconds: when it takes longer until the next worker comes, and none is left, MTAs are not to wait for it
 _MAX_WORD = 4096  # octets of what a worker says at once
+_NEW_CONFIG = b"c"  # goes with the descriptor of the memory
 
 Say = Callable[[str, str], None]
 
 
 @dataclass(slots=True)
 class Child:
-    """A worker. `number`: which of them it is, from 0; `beat`: the pipe by which it speaks; `down`: the name servers that do
-    not answer it."""
+    """A worker. `number`: which of them it is, from 0; `channel`: the socket by which it speaks, and is handed configurations;
+    `owed`: when it was to have one that it does not judge by yet, `sent`: whether it has been handed that; `down`: the name
+    servers that do not answer it."""
 
     pid: int
     number: int
     began: float
-    beat: int
+    channel: socket.socket
     alive_at: float
+    owed: float | None = None
+    sent: bool = True
     heard: bytes = b""
     down: set[str] = field(default_factory=set)
 
 
 class Crew:
-    """So many workers. `be` is what one does with its number and its end of the pipe, after `reading`, the parent's end, was
-    closed: it never returns. `ended` is told the number of each that has ended."""
+    """So many workers. `be` is what one does with its number and its end of the channel: it never returns. `ended` is told the
+    number of each that has ended."""
 
-    def __init__(self, count: int, be: Callable[[int, int], None], ended: Callable[[int], None], say: Say) -> None:
+    def __init__(
+        self, count: int, be: Callable[[int, socket.socket], None], ended: Callable[[int], None], say: Say
+    ) -> None:
         self._be = be
         self._ended = ended
         self._say = say
@@ -51,6 +59,7 @@ class Crew:
         self._delay = 0.0
         self._due = dict.fromkeys(range(count), time.monotonic())
         self._listened = 0.0
+        self._memory = -1
 
     def __len__(self) -> int:
         return len(self._children)
@@ -76,28 +85,30 @@ class Crew:
 
     def start(self, number: int) -> None:
         """Start one; if that cannot be, it is due again later."""
-        ends: tuple[int, ...] = ()
+        ends: tuple[socket.socket, ...] = ()
         try:
-            reading, writing = ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            ours, theirs = ends = socket.socketpair()
             pid = os.fork()
         except OSError as error:
-            for fd in ends:
-                os.close(fd)
+            for end in ends:
+                end.close()
             self._postpone(number, 0.0)
             self._say(f"cannot start a worker: {error.strerror}; next try in {self._delay:.1f} s", "err")
             return
+        for end in ends:
+            end.setblocking(False)
         if pid == 0:
-            os.close(reading)
-            self._be(number, writing)
+            ours.close()
+            self._be(number, theirs)
             os._exit(1)
-        os.close(writing)
+        theirs.close()
         now = time.monotonic()
-        self._children[pid] = Child(pid, number, now, reading, now)
+        self._children[pid] = Child(pid, number, now, ours, now)
 
     def let_go(self) -> None:
         """In a child: close what is the parent's alone."""
         for child in self._children.values():
-            os.close(child.beat)
+            child.channel.close()
 
     def bury(self, pid: int, how: str) -> bool:
         """A child of the parent's has ended: whether it was a worker. It is replaced, at once, or with delay if it has not
@@ -105,7 +116,7 @@ class Crew:
         child = self._children.pop(pid, None)
         if child is None:
             return False
-        os.close(child.beat)
+        child.channel.close()
         lasted = time.monotonic() - child.began
         self._postpone(child.number, lasted)
         self._ended(child.number)
@@ -127,8 +138,8 @@ class Crew:
             if we_were_away:
                 child.alive_at = now
             try:
-                octets = os.read(child.beat, _MAX_WORD)
-            except BlockingIOError:
+                octets = child.channel.recv(_MAX_WORD)
+            except OSError:  # nothing, or it has just died
                 octets = b""
             if octets:
                 child.alive_at = now
@@ -137,14 +148,42 @@ class Crew:
                 for word in words:
                     hear(child, word.decode("ascii", "replace"))
             if now - child.alive_at > _SILENT:
-                self._say(f"worker {child.pid} gives no sign of life: killed", "err")
+                self._replace(child, "gives no sign of life")
                 child.alive_at = now
-                os.kill(child.pid, signal.SIGKILL)
+            self._see_to_config(child, now, we_were_away)
 
-    def signal(self, number: int) -> None:
-        """Send all of them a signal."""
-        for pid in self._children:
-            os.kill(pid, number)
+    def hand_over(self, memory: int) -> None:
+        """Hand all of them the configuration that lies in that memory, as soon as they take it."""
+        self._memory = memory
+        now = time.monotonic()
+        for child in self._children.values():
+            child.owed, child.sent = now, False
+            self._see_to_config(child, now, False)
+
+    def judges_by(self, child: Child, told: str, wanted: str) -> None:
+        """A worker has told by which configuration and policy it judges: the wanted one, or one that was overtaken."""
+        if told == wanted:
+            child.owed = None
+        elif told.split(" ")[0] == wanted.split(" ")[0]:
+            self._replace(child, f"judges by policy {told[:40]!a} instead of {wanted}")
+
+    def _see_to_config(self, child: Child, now: float, we_were_away: bool) -> None:
+        """Hand a worker the configuration that it is owed; replace one that does not adopt it."""
+        if child.owed is None:
+            return
+        if we_were_away:
+            child.owed = now
+        if not child.sent:
+            with suppress(OSError):  # its queue is full, or it has just died
+                socket.send_fds(child.channel, [_NEW_CONFIG], [self._memory])
+                child.sent = True
+        if now - child.owed > _SILENT:
+            self._replace(child, "does not adopt the configuration")
+            child.owed = None
+
+    def _replace(self, child: Child, why: str) -> None:
+        self._say(f"worker {child.pid} {why}: killed", "err")
+        os.kill(child.pid, signal.SIGKILL)
 
     def end(self, seconds: float) -> None:
         """Wait for all to leave; those that will not within so many seconds are killed."""

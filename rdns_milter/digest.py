@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
+from .compact_set import SMALL
 from .networks import Networks
 from .policy import Condition, Mailboxes, Names, Rule, Values, Words
 
@@ -44,9 +45,18 @@ def _values(values: Values) -> Any:
     if isinstance(values, Words):
         return sorted(values.words)
     if isinstance(values, Names):
-        return sorted(values.exact | values.suffixes)
+        return [_texts(values.exact), _texts(values.suffixes)]
     if isinstance(values, Mailboxes):
-        return [sorted(values.addresses), sorted(values.locals), _values(values.domains), values.null]
+        return [_texts(values.addresses), _texts(values.locals), _values(values.domains), values.null]
     if isinstance(values, Networks):
-        return sorted({f"{int(network.network_address):x}/{network.prefixlen}/{network.version}" for network in values})
+        return [hashlib.sha256(column).hexdigest() for column in values.columns()]
     return values
+
+
+def _texts(texts: Set[str]) -> list[str] | str:
+    return sorted(texts) if len(texts) <= SMALL else _sum(texts)
+
+
+def _sum(texts: Iterable[str]) -> str:
+    """A number for a set of texts that are too many for one document: the same in whatever order they come."""
+    return f"{sum(int.from_bytes(hashlib.sha256(text.encode()).digest()) for text in texts):x}"

@@ -16,7 +16,7 @@ from .findings import Finder
 from .resolver import Limits, Resolver
 from .tally import Tally
 
-MAIN_THREAD_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+MAIN_THREAD_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Engine:

@@ -59,6 +59,7 @@ class Exposition(Collector):
         return {
             "resolver_up": {(server,): float(up) for server, up in board.servers},
             "workers_alive": {(): float(sum(silent < LATELY for silent in self._ledger.silent_for(now)))},
+            "workers_outdated": {(): float(self._ledger.outdated(board.number))},
             "uptime_seconds": {(): now - self._began},
             "policy_info": {(board.digest, board.mode): 1.0},
             "build_info": {(__version__,): 1.0},

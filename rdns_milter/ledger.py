@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .policy import ACCEPT, ENFORCE, REFUSALS, TAG, TEMPFAIL, Policy, Rule
-from .series import ALIVE, CELLS, FIXED_RULES, MAX_SERVERS, OTHER, ROW, SLOTS
+from .series import ALIVE, CELLS, CONFIG, FIXED_RULES, MAX_SERVERS, OTHER, ROW, SLOTS
 
 LATELY = 3.0  # seconds within which an event loop that lives has shown it
 _OCTETS = 8  # of a cell
@@ -40,21 +40,23 @@ _FIXED = tuple(RuleName(name, () if name == OTHER else (ACCEPT,)) for name in FI
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What the parent lets the others know. `rules`: each in its slot, which it keeps; `servers`: the name servers in force,
-    and whether each answers."""
+    """What the parent lets the others know. `number`: of the configuration in force; `rules`: each in its slot, which it keeps;
+    `servers`: the name servers in force, and whether each answers."""
 
+    number: int = 0
     digest: str = ""
     mode: str = ENFORCE
     rules: tuple[RuleName, ...] = _FIXED
     servers: tuple[tuple[str, bool], ...] = ()
 
-    def with_policy(self, policy: Policy) -> Board:
+    def with_policy(self, policy: Policy, number: int = 0) -> Board:
         """The same for other rules. Those that there were keep their slots; new ones get slots while there are any."""
         rules = {rule.name: rule for rule in self.rules}
         for rule in policy.rules:
             if rule.name in rules or len(rules) < SLOTS:
                 rules[rule.name] = _also(rules.get(rule.name, RuleName(rule.name)), rule, policy.mode)
-        return replace(self, digest=policy.digest, mode=policy.mode, rules=tuple(rules.values()))
+        rule_names = tuple(rules.values())
+        return replace(self, number=number, digest=policy.digest, mode=policy.mode, rules=rule_names)
 
     def with_servers(self, servers: Iterable[str], down: Iterable[str]) -> Board:
         """The same for these name servers, of which those do not answer."""
@@ -97,9 +99,13 @@ class Ledger:
         signs = [row[ALIVE] for row in self.rows[:-1]]
         return [max(0.0, now - sign / 1000) if sign else float("inf") for sign in signs]
 
+    def outdated(self, number: int) -> int:
+        """How many workers do not judge by the configuration of that number; those that have not begun do not count."""
+        return sum(row[CONFIG] not in (0, number) for row in self.rows[:-1])
+
     def vacate(self, number: int) -> None:
         """A worker has ended: what it held, it holds no more. What it counted stays."""
-        for cell in _GAUGES:
+        for cell in (*_GAUGES, CONFIG):
             self.rows[number][cell] = 0
 
     def post(self, board: Board) -> None:
@@ -123,9 +129,16 @@ def _head(text: bytes) -> bytes:
 
 def _told(board: Board) -> dict[str, Any]:
     rules = [(rule.name, rule.actions, rule.shadow) for rule in board.rules]
-    return {"digest": board.digest, "mode": board.mode, "rules": rules, "servers": board.servers}
+    return {
+        "number": board.number,
+        "digest": board.digest,
+        "mode": board.mode,
+        "rules": rules,
+        "servers": board.servers,
+    }
 
 
 def _read(told: Any) -> Board:
     rules = tuple(RuleName(name, tuple(actions), shadow) for name, actions, shadow in told["rules"])
-    return Board(told["digest"], told["mode"], rules, tuple((server, up) for server, up in told["servers"]))
+    servers = tuple((server, up) for server, up in told["servers"])
+    return Board(told["number"], told["digest"], told["mode"], rules, servers)

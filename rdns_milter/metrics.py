@@ -18,7 +18,7 @@ from .evidence import FACTS, Cost, Evidence
 from .ledger import Board, Ledger
 from .lookup import Type
 from .policy import ACTIONS, Verdict
-from .series import ALIVE, BAD, CELLS, GOOD, MICRO, NOWHERE, OTHER, SERIES, STAGES
+from .series import ALIVE, BAD, CELLS, CONFIG, GOOD, MICRO, NOWHERE, OTHER, SERIES, STAGES
 from .tally import Tally
 
 _WAIT_BUCKETS, _DNS_BUCKETS = SERIES["wait_seconds"].buckets, SERIES["dns_query_seconds"].buckets
@@ -142,6 +142,10 @@ class Meter(Tally):
                 return False
             self._cells[cell] += 1
         return True
+
+    def judges_by(self, number: int) -> None:
+        """The worker judges by the configuration of that number. By one thread only."""
+        self._cells[CONFIG] = number
 
     def alive(self, now: float) -> None:
         """The event loop lives; `now`: its clock. By one thread only."""

@@ -8,7 +8,7 @@ DESIGN section 4; RFC 7208 8.6 and RFC 5321 4.2.1 (temporary trouble is never an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
@@ -43,8 +43,8 @@ class Words:
 class Names:
     """Host names: `exact`, and `suffixes` (with their leading dot) that match what is below them."""
 
-    exact: frozenset[str] = frozenset()
-    suffixes: frozenset[str] = frozenset()
+    exact: Set[str] = frozenset()
+    suffixes: Set[str] = frozenset()
 
     def match(self, name: str) -> bool:
         """Whether a canonical name is one of them, or below one of them."""
@@ -60,8 +60,8 @@ class Names:
 class Mailboxes:
     """Addresses of the envelope: whole ones, local parts ("user@"), domains as in Names, and the null sender."""
 
-    addresses: frozenset[str] = frozenset()
-    locals: frozenset[str] = frozenset()
+    addresses: Set[str] = frozenset()
+    locals: Set[str] = frozenset()
     domains: Names = Names()
     null: bool = False
 

@@ -1,6 +1,6 @@
 """The rules of a config file: from [[rule]] tables to Rule, with all that is wrong with them.
 
-Pure: named lists come through a function. Lets no rule pass that could answer DNS trouble for good (promise 1), or a reply
+Reads no file: named lists come as an argument. Lets no rule pass that could answer DNS trouble for good (promise 1), or a reply
 that an MTA would not understand.
 
 DESIGN section 4; RFC 5321 4.2 (codes and texts of replies), RFC 3463 (enhanced codes), RFC 7208 8.6 (temperror).
@@ -17,9 +17,10 @@ from typing import Any
 from .conditions import NAMES, SINGLE, TEXTUAL, Kind, read_number, read_truth
 from .contradictions import contradiction, unreachable
 from .evidence import TEMPERROR
+from .lists import Lists
 from .lookup import TEMPORARY
 from .mistakes import Mistakes, dotted, nearest
-from .policy import ACTIONS, DEFAULT_RULE, REFUSALS, REJECT, TEMPFAIL, Condition, Rule, Words
+from .policy import ACTIONS, DEFAULT_RULE, REFUSALS, REJECT, TEMPFAIL, Condition, Rule, Values, Words
 from .positions import Path
 from .replies import PLACEHOLDERS
 from .toml import quoted
@@ -34,12 +35,9 @@ _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}\Z")
 _BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
-# The values of a list by its name, as that kind of value; None if there is no such list.
-Listed = Callable[[str, Kind], Sequence[Any] | None]
 
-
-def read_rules(tables: object, listed: Listed, lists: Sequence[str], mistakes: Mistakes) -> tuple[Rule, ...]:
-    """The rules in their order, without those that are wrong: their mistakes are noted. `lists`: the names of the lists."""
+def read_rules(tables: object, lists: Lists, mistakes: Mistakes) -> tuple[Rule, ...]:
+    """The rules in their order, without those that are wrong: their mistakes are noted."""
     if not isinstance(tables, list):
         mistakes.add(("rule",), "rules are written with double brackets: [[rule]]")
         return ()
@@ -50,7 +48,7 @@ def read_rules(tables: object, listed: Listed, lists: Sequence[str], mistakes: M
     lines: dict[str, int] = {}
     sound = True
     for index, table in enumerate(tables):
-        reader = _RuleReader(index, table, listed, lists, mistakes)
+        reader = _RuleReader(index, table, lists, mistakes)
         if reader.name in lines:
             reader.complain(
                 ("name",), f"{quoted(reader.name)} is already the name of the rule on line {lines[reader.name]}"
@@ -72,11 +70,11 @@ def read_rules(tables: object, listed: Listed, lists: Sequence[str], mistakes: M
 class _RuleReader:
     """Reads one table. `name`: the rule's name, "" if it has no valid one; messages call a rule without by its number, from 1."""
 
-    def __init__(self, index: int, table: object, listed: Listed, lists: Sequence[str], mistakes: Mistakes) -> None:
+    def __init__(self, index: int, table: object, lists: Lists, mistakes: Mistakes) -> None:
         self._where: Path = ("rule", index)
         self._table: dict[str, Any] = table if isinstance(table, dict) else {}
         self._is_table = isinstance(table, dict)
-        self._listed, self._lists, self._mistakes = listed, lists, mistakes
+        self._lists, self._mistakes = lists, mistakes
         name = self._table.get("name")
         self.name = name if isinstance(name, str) and _NAME.match(name) else ""
         self._label = f"rule[{self.name or index + 1}]"
@@ -120,29 +118,33 @@ class _RuleReader:
                 if name in SINGLE:
                     found.append(Condition(name, SINGLE[name](value)))
                 elif name in TEXTUAL:
-                    found.append(Condition(name, TEXTUAL[name].gather(self._values((key, name), value, TEXTUAL[name]))))
+                    found.append(Condition(name, self._values((key, name), value, TEXTUAL[name])))
                 else:
                     self.complain((key, name), f"unknown condition{nearest(name, NAMES)}")
             except ValueError as error:
                 self.complain((key, name), str(error))
         return tuple(found)
 
-    def _values(self, path: Path, value: object, kind: Kind) -> list[Any]:
+    def _values(self, path: Path, value: object, kind: Kind) -> Values:
         if isinstance(value, list):
             if not value:
                 raise ValueError("an empty list matches nothing; name a value, or leave the condition out")
             items: list[tuple[Path, object]] = [((*path, index), item) for index, item in enumerate(value)]
         else:
             items = [(path, value)]
-        found: list[Any] = []
+        single: list[Any] = []
+        listed: dict[int, Any] = {}  # each list once
         for place, item in items:
             try:
-                found.extend(self._value(item, kind))
+                self._value(item, kind, single, listed)
             except ValueError as error:
                 self.complain(place, str(error))
-        return found
+        parts = [*listed.values(), *([kind.gather(single)] if single or not listed else ())]
+        values: Values = parts[0] if len(parts) == 1 else self._lists.combined(kind, parts)
+        return values
 
-    def _value(self, item: object, kind: Kind) -> Sequence[Any]:
+    def _value(self, item: object, kind: Kind, single: list[Any], listed: dict[int, Any]) -> None:
+        """Read one value, or take a list. Raises ValueError."""
         if not isinstance(item, str):
             hint = (
                 f"; did you mean {quoted('yes' if item else 'no')}?"
@@ -150,13 +152,16 @@ class _RuleReader:
                 else ""
             )
             raise ValueError(f"wants {kind.wants}, not {quoted(item)}{hint}")
-        if not item.startswith("@") or not kind.listed:
-            return [kind.read(item)]
-        values = self._listed(item[1:], kind)
+        if not item.startswith("@") or not kind.collect:
+            single.append(kind.read(item))
+            return
+        values = self._lists.listed(item[1:], kind)
         if values is None:
-            known = nearest(item[1:], self._lists) if self._lists else "; there is no list in [lists]"
-            raise ValueError(f"no list is called {quoted(item)}{known}")
-        return values
+            names = self._lists.names
+            raise ValueError(
+                f"no list is called {quoted(item)}{nearest(item[1:], names) if names else '; there is no list in [lists]'}"
+            )
+        listed[id(values)] = values
 
 
 def _name(value: object) -> str:

@@ -122,6 +122,9 @@ SERIES: Mapping[str, Series] = MappingProxyType(
         ),
         "connections_open": Series("gauge", "Open connections of the MTA."),
         "workers_alive": Series("gauge", "Workers whose event loop has shown life lately.", (), _NOT_COUNTED),
+        "workers_outdated": Series(
+            "gauge", "Workers that do not judge by the config in force. Not for more than a moment.", (), _NOT_COUNTED
+        ),
         "worker_restarts_total": Series("counter", "Workers that ended and were replaced."),
         "reloads_total": Series(
             "counter", "Readings of the config on HUP: good, or bad and refused.", ("outcome",), tuple(product(RELOADS))
@@ -142,7 +145,8 @@ SERIES: Mapping[str, Series] = MappingProxyType(
 
 NOWHERE = 0  # the cell for what has no place in the table
 ALIVE = 1  # the cell for the last sign of life: the system's monotonic clock in milliseconds
-_FIRST = 2
+CONFIG = 2  # the cell for the number of the configuration by which a worker judges; 0: none yet
+_FIRST = 3
 
 
 def _layout() -> tuple[dict[Key, int], int]:

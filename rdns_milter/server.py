@@ -1,7 +1,7 @@
 """The parent: opens the socket, gives up root, forks the workers, and sees to it that they live.
 
-Serves no mail itself, so that nothing a client sends can hurt it. Never reads an octet from the network, and runs no thread:
-it forks. Ends with 78 only for a broken configuration.
+Serves no mail itself, so that nothing a client sends can hurt it. Never reads an octet from the network, nor the configuration
+(config_reader.py), and runs no thread: it forks. Ends with 78 only for a broken configuration.
 
 sysexits(3) (EX_CONFIG), PLATFORM 2.3 and 2.4.
 """
@@ -10,32 +10,32 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
-from dataclasses import replace
+import socket
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from . import __version__, garbage
 from .activation import inherited_listener
 from .books import Books
-from .config import Config, ConfigError, load, warnings
+from .config import Config, ConfigError, warnings
+from .config_reader import NotRead, Reading, how
 from .crew import Child, Crew
 from .endpoints import Endpoint
 from .exporter import Exporter
 from .listener import CannotListen, Door, open_listener
 from .metrics import Meter
 from .milter import BACKLOG, Callbacks, LibmilterError, open_socket, take_socket
-from .nameservers import NoNameservers, nameservers
+from .nameservers import NoNameservers
 from .notify import Notifier
 from .privileges import NotPossible, account, become, raise_file_limit
 from .rehearsal import rehearse
+from .shared_config import LoadedConfig
 from .sink import Sink, choose
-from .worker import RELOAD, Post, Worker
+from .worker import Post, Worker
 
 NAME = "rdns-milter"
 EX_OK, EX_UNAVAILABLE, EX_CONFIG = 0, 69, 78
-_FOR_THE_START = ("socket", "socket_mode", "socket_group", "user", "workers")
-# RELOAD, so that a worker is not ended by it before it knows what it means.
-_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, RELOAD}
+_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 _STOPPING = {signal.SIGTERM, signal.SIGINT}
 _STOP_MARGIN = 5.0  # seconds beyond the deadline after which a worker that will not leave is killed
 
@@ -45,17 +45,21 @@ class CannotServe(Exception):
 
 
 class Server:
-    """The parent process. `serve` returns the exit status."""
+    """The parent process. `serve` returns the exit status. `memory`: descriptor of the memory in which `loaded` lies."""
 
-    def __init__(self, config: Config, config_path: str | None, sink: Sink, notifier: Notifier) -> None:
-        self._config = config
+    def __init__(
+        self, loaded: LoadedConfig, memory: int, config_path: str | None, sink: Sink, notifier: Notifier
+    ) -> None:
+        self._loaded = loaded
+        self._memory = memory
         self._config_path = config_path
+        self._reading: Reading | None = None
+        self._read_again = False
         self._sink = sink
         self._notifier = notifier
         self._is_ready = False
-        self._servers: tuple[Endpoint, ...] = ()
         self._books = Books(self._workers)
-        self._exporter = Exporter(self._books.ledger, config.milter.socket, sink.write)
+        self._exporter = Exporter(self._books.ledger, self._config.milter.socket, sink.write)
         sink.lost = self._books.meter.dropped
         self._callbacks = Callbacks()
         self._crew = Crew(self._workers, self._be_worker, self._worker_ended, sink.write)
@@ -67,7 +71,6 @@ class Server:
         """Everything that needs root or may be refused. Raises CannotServe."""
         milter = self._config.milter
         try:
-            self._servers = nameservers(self._config.dns.nameservers)
             raise_file_limit()
             self._callbacks.register()
             user = account(milter.user)
@@ -80,7 +83,7 @@ class Server:
             rehearse(self._config)  # before the user changes, who may not be able to read what is loaded now
             garbage.collect()
             become(user)
-        except (NoNameservers, CannotListen, NotPossible) as error:
+        except (CannotListen, NotPossible) as error:
             raise CannotServe(str(error)) from error
         self._write_board()
         self._door = Door(self._listener, milter.socket, milter.socket_mode, BACKLOG, ours=not inherited)
@@ -106,48 +109,69 @@ class Server:
                 return self._stop()
             if received is not None and received.si_signo == signal.SIGHUP:
                 self._reload()
+            if self._reading:
+                self._reading.check_time()
             self._bury()
             self._crew.listen(self._hear)
             self._mind_the_door()
             self._warn_daily()
 
     @property
+    def _config(self) -> Config:
+        return self._loaded.config
+
+    @property
+    def _servers(self) -> tuple[Endpoint, ...]:
+        return self._loaded.servers
+
+    @property
     def _workers(self) -> int:
         return self._config.milter.workers or os.cpu_count() or 1
 
-    def _be_worker(self, number: int, writing: int) -> None:
+    def _be_worker(self, number: int, channel: socket.socket) -> None:
         """In the child: never returns."""
         status = 1
         try:
             self._exporter.close()
             self._let_go()
-            post = Post(self._listener, writing, self._lifeline[0], number, self._workers)
+            post = Post(self._listener, channel, self._lifeline[0], number, self._workers)
             sink = Sink(choose(self._config.log.target, NAME))
             meter = Meter(self._books.ledger, number)
-            Worker(self._config, self._config_path, self._servers, self._callbacks, post, sink, meter).run()
+            Worker(self._take_config(), self._callbacks, post, sink, meter).run()
         except BaseException as error:  # noqa: BLE001 - the child must not go on as a second parent
             self._sink.write(f"worker cannot start: {ascii(error)[:300]}", "err")
         finally:
             os._exit(status)
 
+    def _take_config(self) -> LoadedConfig:
+        """In a child: the configuration. Held here any longer its lists would stay in memory when they have been replaced."""
+        loaded, self._loaded = self._loaded, LoadedConfig(Config(), ())
+        return loaded
+
     def _let_go(self) -> None:
         """In a child: close what is the parent's alone."""
         os.close(self._lifeline[1])
+        os.close(self._memory)
+        if self._reading:
+            self._reading.close()
         self._crew.let_go()
 
     def _leave_the_mail(self) -> None:
         """In a child that has nothing to do with the mail."""
         os.close(self._listener)
+        self._take_config()
         self._let_go()
 
     def _bury(self) -> None:
         """Take note of children that have ended."""
-        while self._crew or self._exporter.runs:
+        while self._crew or self._exporter.runs or self._reading:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            if not self._crew.bury(pid, _how(status)):
-                self._exporter.ended(pid, _how(status))
+            if self._reading and pid == self._reading.pid:
+                self._has_read(self._reading, how(status))
+            elif not self._crew.bury(pid, how(status)):
+                self._exporter.ended(pid, how(status))
 
     def _worker_ended(self, number: int) -> None:
         self._books.ended(number)
@@ -159,10 +183,13 @@ class Server:
             self._sink.write("no worker is left: until there is one, MTAs find nobody at the socket", "err")
 
     def _hear(self, child: Child, word: str) -> None:
-        """A worker's word on a name server: said once, however many workers find out."""
-        if not self._is_ready:
+        """A worker's word: that it lives, by which configuration it judges, or on a name server. That is said once, however many
+        workers find out."""
+        if not self._is_ready and not self._reading:
             self._ready()
         sign, _, server = word.partition(" ")
+        if sign == "config":
+            self._crew.judges_by(child, server, f"{self._loaded.number} {self._config.policy.digest}")
         before = self._down()
         if sign == "down" and server in map(str, self._servers):
             child.down.add(server)
@@ -183,7 +210,7 @@ class Server:
         return {server for child in self._crew for server in child.down}
 
     def _write_board(self) -> None:
-        self._books.in_force(self._config.policy, self._servers, self._down())
+        self._books.in_force(self._config.policy, self._servers, self._down(), self._loaded.number)
 
     def _ready(self) -> None:
         self._is_ready = True
@@ -191,43 +218,61 @@ class Server:
         self._notifier.ready(f"{self._workers} workers, mode {self._config.milter.mode}, policy {policy}")
 
     def _reload(self) -> None:
-        """Read the config again; whatever comes of it, the manager hears when that has ended."""
+        """Have the config read; whatever comes of it, the manager hears when that has ended."""
+        if self._reading:
+            self._read_again = True
+            return
         self._notifier.reloading()
-        self._books.meter.reloaded(self._adopt())
+        try:
+            self._reading = Reading(
+                self._config_path, self._loaded.number + 1, self._config.milter, self._leave_the_mail
+            )
+        except OSError as error:
+            self._refuse([f"no process can be had to read it: {error.strerror}"])
+
+    def _has_read(self, reading: Reading, how_it_ended: str) -> None:
+        """The process that reads the config has ended: only what is whole is handed on to the workers."""
+        self._reading = None
+        try:
+            loaded = reading.result(how_it_ended)
+            self._adopt(loaded, reading.memory)
+        except (ConfigError, NoNameservers, NotRead) as error:
+            reading.close()
+            self._refuse(str(error).splitlines())
+        if self._read_again:
+            self._read_again = False
+            self._reload()
+
+    def _refuse(self, reasons: Sequence[str]) -> None:
+        """The old config stays in force, and the log says why."""
+        for reason in reasons:
+            self._sink.write(f"config not reloaded, the old one stays in force: {reason}", "err")
+        self._books.meter.reloaded(False)
         if self._is_ready:
             self._ready()
 
-    def _adopt(self) -> bool:
-        """Read the config; only one that is whole is handed on to the workers. Whether it was."""
-        try:
-            config = load(self._config_path)
-            servers = nameservers(config.dns.nameservers)
-        except ConfigError as error:
-            for line in str(error).splitlines():
-                self._sink.write(f"config not reloaded, the old one stays in force: {line}", "err")
-            return False
-        except NoNameservers as error:
-            self._sink.write(f"config not reloaded, the old one stays in force: {error}", "err")
-            return False
-        old = self._config.milter
-        for name in _FOR_THE_START:
-            if getattr(config.milter, name) != getattr(old, name):
-                self._sink.write(f"milter.{name} has changed: that takes a restart", "warning")
-        kept = {name: getattr(old, name) for name in _FOR_THE_START}
-        config = replace(config, milter=replace(config.milter, **kept))
-        self._config, self._servers = config, servers
+    def _adopt(self, loaded: LoadedConfig, memory: int) -> None:
+        """Judge by this config from now on. Raises NotRead for one that nobody can have meant."""
+        lost = _lost(self._config, loaded)
+        if lost:
+            raise NotRead(lost)
+        for name in loaded.waiting:
+            self._sink.write(f"{name} has changed: that takes a restart", "warning")
+        os.close(self._memory)
+        self._loaded, self._memory = loaded, memory
         for child in self._crew:
-            child.down &= set(map(str, servers))
+            child.down &= set(map(str, self._servers))
         self._write_board()
-        self._crew.signal(RELOAD)
+        self._crew.hand_over(memory)
+        policy, mode = self._config.policy, self._config.milter.mode
         self._sink.write(
-            f"config reloaded: policy {config.policy.digest} with {len(config.policy.rules)} rules,"
-            f" mode {config.milter.mode}",
-            "notice",
+            f"config reloaded: policy {policy.digest} with {len(policy.rules)} rules, mode {mode}", "notice"
         )
-        self._exporter.move(config.metrics.listen)
+        self._exporter.move(self._config.metrics.listen)
         self._warn()
-        return True
+        self._books.meter.reloaded(True)
+        if self._is_ready:
+            self._ready()
 
     def _warn(self) -> None:
         self._warned = date.today()
@@ -247,6 +292,8 @@ class Server:
         """Let the workers finish; kill those that will not."""
         self._notifier.stopping()
         self._exporter.stop()
+        if self._reading:
+            os.kill(self._reading.pid, signal.SIGKILL)
         os.close(self._listener)
         # By this the workers know. A TERM might reach libmilter's thread instead of their own.
         os.close(self._lifeline[1])
@@ -257,16 +304,24 @@ class Server:
         return EX_OK
 
 
-def _how(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        return f"signal {signal.Signals(os.WTERMSIG(status)).name}"
-    return f"status {os.waitstatus_to_exitcode(status)}"
+def _lost(old: Config, loaded: LoadedConfig) -> str:
+    """What seems to have got lost of the config, which may just be being written; "" if nothing."""
+    new = loaded.config
+    if old.path and not new.path:
+        return f"{old.path} is gone"
+    if new.path and loaded.is_empty:
+        return f"{new.path} is empty"
+    if old.policy.rules and not new.policy.rules:
+        return f"{new.path} has no rule, and {len(old.policy.rules)} are in force; to serve without any, restart"
+    return ""
 
 
-def run(config: Config, config_path: str | None, only_check: bool, say: Callable[[str], None]) -> int:
+def run(
+    loaded: LoadedConfig, memory: int, config_path: str | None, only_check: bool, say: Callable[[str], None]
+) -> int:
     """Serve (or, with `only_check`, bind and report). Returns the exit status."""
-    target = "stderr" if only_check else config.log.target  # who tries it looks at the terminal
-    server = Server(config, config_path, Sink(choose(target, NAME)), Notifier(os.environ))
+    target = "stderr" if only_check else loaded.config.log.target  # who tries it looks at the terminal
+    server = Server(loaded, memory, config_path, Sink(choose(target, NAME)), Notifier(os.environ))
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # from here on there is something to clear away
     try:
         server.bind()

@@ -1,7 +1,8 @@
 """A worker process: four kinds of thread, and a main thread that keeps an eye on them.
 
-libmilter's threads serve the MTA, the kicker's keeps them coming, the engine's asks DNS, the main thread takes signals: to read
-the config again, or to finish what is under way and leave. Never stops libmilter, which would cut every session and might
+libmilter's threads serve the MTA, the kicker's keeps them coming, the engine's asks DNS, the main thread adopts a new
+configuration that the parent hands over, or finishes what is under way and leaves. Never reads the configuration itself: all
+workers judge by the same. Never stops libmilter, which would cut every session and might
 remove the socket: it takes the listener away, waits, and ends the process.
 
 PLATFORM 0.2 to 0.4.
@@ -19,7 +20,6 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -27,7 +27,6 @@ from types import TracebackType
 
 from . import garbage
 from .alarms import Alarm, Alarms
-from .config import Config, ConfigError, load
 from .endpoints import Endpoint
 from .engine import Engine
 from .kicker import Kicker
@@ -35,20 +34,20 @@ from .listener import accepted, connect
 from .log import Decision, line
 from .metrics import Meter
 from .milter import Callbacks, serve
-from .nameservers import NoNameservers, nameservers
 from .policy import REFUSALS, TAG, TEMPFAIL
 from .session import Service
+from .shared_config import LoadedConfig, read
 from .sink import Sink
 
 BEAT = 1.0  # seconds between two signs of life to the parent
 _AFTER_BUSY = 1.0  # seconds that connections without a message get to end by themselves
 _TAP_SECONDS = 0.2
 _MOMENT = 0.02  # seconds
-# From the parent: read the config again. Not HUP: a thread of libmilter's waits for that, too, and takes it for the end.
-RELOAD = signal.SIGUSR1
 _WAKE_UP = signal.SIGUSR2  # for a thread: interrupts the system call that it is in, and nothing else
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # mallopt(3)
 _LARGE = 65_536  # octets
+_MAX_WORD = 64  # octets of what the parent says at once
+_MAX_CONFIGS = 8  # that it may hand over with that
 # Which actions (or would-be actions) each setting of log.decisions lets through.
 _LOGGED = {
     "all": None,
@@ -59,11 +58,11 @@ _LOGGED = {
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Where a worker stands: the listener's descriptor, the pipe to the parent (its end: the parent is gone), its
-    number, and how many workers there are."""
+    """Where a worker stands: the listener's descriptor, the channel to the parent, the pipe by whose end it knows that the parent
+    is gone, its number, and how many workers there are."""
 
     listener: int
-    beat: int
+    channel: socket.socket
     parent: int
     number: int
     workers: int
@@ -74,15 +73,13 @@ class Worker:
 
     def __init__(
         self,
-        config: Config,
-        config_path: str | None,
-        servers: Sequence[Endpoint],
+        loaded: LoadedConfig,
         callbacks: Callbacks,
         post: Post,
         sink: Sink,
         meter: Meter,
     ) -> None:
-        self._config_path = config_path
+        config = loaded.config
         self._callbacks = callbacks
         self._post = post
         self._sink = sink
@@ -90,8 +87,8 @@ class Worker:
         sink.lost = meter.dropped
         self._alarms = Alarms(time.time(), time.monotonic())
         self._alarms_lock = threading.Lock()
-        self._engine = Engine(config, servers, self._bug, self._server_changed, meter)
-        place = config.milter.socket
+        self._engine = Engine(config, loaded.servers, self._bug, self._server_changed, meter)
+        self._place = place = config.milter.socket
         self._kicker = Kicker(
             tap=lambda: connect(place, _TAP_SECONDS).close(),
             steps=lambda: callbacks.steps,
@@ -110,36 +107,39 @@ class Worker:
             judged=meter.judged,
         )
         self._given_up = False
-        self._nowhere = _dead_listener()  # had from the start: later no descriptor may be left
+        self._outdated = False
+        # Had from the start: later no descriptor may be left.
+        self._nowhere = _dead_listener()
+        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._tell_config(loaded)
 
     def run(self) -> None:
         """Serve until TERM, or until the parent or libmilter is gone; then end the process."""
         _pin(self._post)
         _share_memory()
         gc.disable()
-        wake = self._take_signals()
+        wake, channel = self._take_signals(), self._post.channel.fileno()
         sys.excepthook = self._untranslated
         self._callbacks.service = self._service
         self._callbacks.bug = self._bug
-        place = self._service.config.milter.socket
         with self._engine:
             libmilter = serve(self._libmilter_ended)
             self._engine.loop.call_soon_threadsafe(self._beat)
             self._kicker.start()
             while not self._given_up:
-                ready, _, _ = select.select([wake, self._post.parent], [], [], BEAT)
+                ready, _, _ = select.select([wake, self._post.parent, channel], [], [], BEAT)
                 if self._post.parent in ready:
                     break
-                self._kicker.look_after(accepted(place) - len(self._callbacks.open))
+                self._kicker.look_after(accepted(self._place) - len(self._callbacks.open))
                 received = os.read(wake, 64) if wake in ready else b""
-                if RELOAD in received:
-                    self._reload()
+                if channel in ready and not self._take_config():
+                    break
                 if signal.SIGTERM in received or signal.SIGINT in received:
                     break
             if not self._given_up:
                 self._drain(libmilter)
         self._sink.flush(1.0)
-        os._exit(1 if self._given_up else 0)
+        os._exit(1 if self._given_up or self._outdated else 0)
 
     def _take_signals(self) -> int:
         """Signals as octets in a pipe that the main thread reads."""
@@ -147,7 +147,7 @@ class Worker:
         os.set_blocking(reading, False)
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        taken = (RELOAD, signal.SIGTERM, signal.SIGINT)
+        taken = (signal.SIGTERM, signal.SIGINT)
         for number in (*taken, _WAKE_UP):
             signal.signal(number, lambda *_: None)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -178,19 +178,40 @@ class Worker:
 
     def _tell_parent(self, word: str) -> None:
         with suppress(OSError):
-            os.write(self._post.beat, f"{word}\n".encode())
+            self._post.channel.send(f"{word}\n".encode())
 
-    def _reload(self) -> None:
-        """Adopt the config as it is now; a broken one changes nothing (the parent has said why)."""
+    def _tell_config(self, loaded: LoadedConfig) -> None:
+        """Tell by which configuration this worker judges."""
+        self._meter.judges_by(loaded.number)
+        self._tell_parent(f"config {loaded.number} {loaded.config.policy.digest}")
+
+    def _take_config(self) -> bool:
+        """Adopt the configuration that the parent hands over. False if that cannot be: another worker has to take our place, for
+        nobody may judge by an old one."""
+        os.close(self._spare)
+        memories: list[int] = []
         try:
-            config = load(self._config_path)
-            servers = nameservers(config.dns.nameservers)
-        except (ConfigError, NoNameservers, OSError) as error:
-            self._sink.write(f"config not reloaded: {error}", "err")
-            return
+            word, memories, _, _ = socket.recv_fds(self._post.channel, _MAX_WORD, _MAX_CONFIGS)
+            if not word:
+                return True  # the parent is gone, and its pipe says the same
+            self._adopt(read(memories[-1]))
+        except BlockingIOError:
+            pass
+        except Exception as error:  # noqa: BLE001 - whatever is wrong, a new worker will do better
+            self._outdated = True
+            self._sink.write(f"worker cannot adopt the configuration, and leaves: {ascii(error)[:300]}", "err")
+        finally:
+            for memory in memories:
+                os.close(memory)
+            with suppress(OSError):
+                self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        return not self._outdated
+
+    def _adopt(self, loaded: LoadedConfig) -> None:
         self._meter.adopt()
-        self._service.config = config
-        self._engine.adopt(config, servers)
+        self._service.config = loaded.config
+        self._engine.adopt(loaded.config, loaded.servers)
+        self._tell_config(loaded)
 
     def _drain(self, libmilter: threading.Thread) -> None:
         """Take no new connection, let messages under way come to their end, within the deadline: those too that begin now, of
@@ -198,13 +219,12 @@ class Worker:
         os.dup2(self._nowhere.fileno(), self._post.listener)
         # Its poll would hold the old listener for some seconds, and clients in the queue there would wait for nothing.
         signal.pthread_kill(libmilter.ident or 0, _WAKE_UP)
-        place = self._service.config.milter.socket
         until = time.monotonic() + self._service.config.milter.deadline
         idle_until = 0.0
         while (now := time.monotonic()) < until:
             if self._callbacks.busy or not idle_until:
                 idle_until = now + _AFTER_BUSY
-            elif now > idle_until or not accepted(place):
+            elif now > idle_until or not accepted(self._place):
                 break
             time.sleep(_MOMENT)
 

@@ -17,7 +17,8 @@ from rdns_milter.log import KEYS
 NAME, SECTION, MANUAL = "rdns-milter", 8, "System Administration"
 
 SIGNALS = {
-    "HUP": "Read the config and its lists again. One with an error is refused, the log says why, and the old one stays in force."
+    "HUP": "Read the config and its lists again. One with an error, an empty one, or one without rules where there were"
+    " some, is refused, the log says why, and the old one stays in force."
     " Of `[milter]` only `mode` and `deadline` may change so. Messages under way keep the rules that they began with.",
     "TERM": "Take no new connections, let messages under way come to their end, and leave. That takes as long as libmilter does to"
     " let go of its socket, up to five seconds, and at most `milter.deadline` and five seconds more.",

@@ -11,6 +11,7 @@ from rdns_milter import __version__
 from rdns_milter.conditions import SINGLE, TEXTUAL
 from rdns_milter.config import DEFAULT_PATH
 from rdns_milter.evidence import FACTS
+from rdns_milter.lists import MAX_LINES
 from rdns_milter.options import SECTIONS, Option, options_of
 from rdns_milter.policy import ACTIONS, CONDITIONS
 from rdns_milter.replies import PLACEHOLDERS
@@ -116,7 +117,8 @@ def _lists(page: Page) -> None:
     page.paragraph(
         "Named lists in files: each key is a name, its value the path; one that begins without a slash is below this file. One"
         ' entry a line; "#" begins a comment. Rules use a list as "@NAME" where the values of a condition are addresses, names,'
-        " senders or recipients. They are read again at a reload."
+        " senders or recipients. They are read again at a reload. All lists"
+        f" together may have {MAX_LINES} lines; all processes share them."
     )
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.config import ConfigError, load
+from rdns_milter import lists
+from rdns_milter.config import ConfigError, load, parse
+from rdns_milter.lists import MAX_LINES, MAX_LISTS, MAX_OCTETS
 
 from .test_config_errors import FILE, mistakes, rule
 
@@ -39,10 +41,56 @@ def test_a_list_that_is_not_utf8(tmp_path: Path) -> None:
     assert (error.file, error.line, error.message) == (str(tmp_path / "l"), 2, "is not UTF-8 (octet 0xff)")
 
 
-def test_a_list_that_is_too_long(tmp_path: Path) -> None:
-    (tmp_path / "l").write_text("\n" * 1_000_001)
+def test_lists_that_are_too_long_together(tmp_path: Path) -> None:
+    (tmp_path / "l").write_text("\n" * (MAX_LINES // 2 + 1))
+    (error,) = mistakes("[lists]\nk = 'l'\nl = 'l'\n", str(tmp_path / FILE))
+    assert (error.line, error.key) == (3, "lists.l")
+    assert error.message == f"{tmp_path / 'l'} has too many lines: 2000000 are the most in all lists together"
+
+
+def test_lists_that_are_too_large_together(tmp_path: Path) -> None:
+    (tmp_path / "l").write_bytes((b"#" * 9_000 + b"\n") * (MAX_OCTETS // 2 // 9_001 + 1))
+    (error,) = mistakes("[lists]\nk = 'l'\nl = 'l'\n", str(tmp_path / FILE))
+    assert (error.line, error.key) == (3, "lists.l")
+    assert error.message == f"{tmp_path / 'l'} is too large: 100000000 octets are the most in all lists together"
+
+
+def test_a_line_that_is_too_long(tmp_path: Path) -> None:
+    (tmp_path / "l").write_bytes(b"\n\n#" + b"x" * 300_000)
     (error,) = mistakes("[lists]\nl = 'l'\n", str(tmp_path / FILE))
-    assert "more than 1000000 lines" in error.message
+    assert (error.file, error.line) == (str(tmp_path / "l"), 3)
+    assert error.message == "has a line of more than 10000 octets"
+
+
+def test_too_many_lists(tmp_path: Path) -> None:
+    (tmp_path / "l").write_text("")
+    lines = "".join(f"l{number} = 'l'\n" for number in range(MAX_LISTS + 1))
+    (error,) = mistakes(f"[lists]\n{lines}", str(tmp_path / FILE))
+    assert (error.line, error.key, error.message) == (1, "lists", "has 101 lists; 100 are the most")
+
+
+def test_a_list_is_held_once_and_combined_sets_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "MAX_COMBINED", 5)
+    (tmp_path / "l").write_text("192.0.2.1\n192.0.2.3\n192.0.2.5\n")
+    alone = [rule("when.client = ['@l', '@l']", "score = 1", name=f"r{number}") for number in range(9)]
+    config = parse("[lists]\nl = 'l'\n" + "".join(alone), str(tmp_path / FILE))
+    assert len({id(each.when[0].values) for each in config.policy.rules}) == 1
+    combined = [rule("when.client = ['@l', '::1']", "score = 1", name=f"r{number}") for number in range(2)]
+    (error,) = mistakes("[lists]\nl = 'l'\n" + "".join(combined), str(tmp_path / FILE))
+    assert (error.line, error.key) == (9, "rule[r1].when.client")
+    assert "combine lists" in error.message
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n# x"])
+def test_entries_keep_their_lines_in_a_list_of_many_pieces(tmp_path: Path, end: str) -> None:
+    """Whatever the length of the lines, and wherever a piece of the file ends."""
+    lines = [f"192.0.{number >> 8 & 255}.{number & 255} # {'x' * (number % 97)}" for number in range(20_000)]
+    wrong = (1, 7_777, 15_000, 20_000)
+    for number in wrong:
+        lines[number - 1] = "bücher"
+    (tmp_path / "l").write_text("\ufeff" + "\n".join(lines) + end, "utf-8")
+    errors = mistakes("[lists]\nl = 'l'\n" + rule("when.client = '@l'", "score = 1"), str(tmp_path / FILE))
+    assert tuple(error.line for error in errors) == wrong
 
 
 @pytest.mark.parametrize(

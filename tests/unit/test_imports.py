@@ -15,7 +15,7 @@ HOUSE = Path(__file__).parents[2] / "rdns_milter"
 # its group, so that no two can need each other. A new module belongs here before it may be imported, or import.
 FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     # 0: words and numbers
-    (("__init__",), ("public_suffixes", "names", "networks"), ("tokens",), ("toml",), ("positions",)),
+    (("__init__",), ("public_suffixes", "names", "networks"), ("compact_set",), ("tokens",), ("toml",), ("positions",)),
     # 1: what there is to know
     (("lookup", "evidence", "tally"), ("values",), ("endpoints",), ("mistakes",)),
     # 2: judgement
@@ -41,6 +41,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (
         (
             "textfile",
+            "collectors",
             "conditions",
             "contradictions",
             "digest",
@@ -66,6 +67,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("ending", "inquiry", "findings", "engine", "costs", "news", "session", "rehearsal"),
         ("judge", "replay", "replay_text", "chart", "report_style", "report", "report_text", "report_html"),
         ("progress",),
+        ("shared_config", "config_reader"),
     ),
     # 7: libmilter; yesterday's messages as connections
     (("milter",), ("forecast", "forecast_text")),

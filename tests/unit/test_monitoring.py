@@ -184,6 +184,7 @@ TROUBLES: dict[str, tuple[dict[str, str], set[str]]] = {
         {"facts_total,fact=iprev,value=pass": "0+100x60", "facts_total,fact=iprev,value=temperror": "0+20x60"},
         {"RdnsMilterTemperrors"},
     ),
+    "outdated": ({"workers_outdated": "0x5 1x55"}, {"RdnsMilterWorkersOutdated"}),
     "deaths": ({"worker_restarts_total": "0+1x60"}, {"RdnsMilterWorkersDie"}),
     "errors": ({"internal_errors_total": "0x30 1x30"}, {"RdnsMilterInternalErrors"}),
     "log": ({"log_lines_dropped_total": "0x50 7x10"}, {"RdnsMilterLogLinesDropped"}),

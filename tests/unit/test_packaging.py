@@ -100,10 +100,13 @@ def test_the_user_is_the_same_everywhere() -> None:
 
 
 def test_the_unit_can_be_moved_to_usr() -> None:
-    """Both packages do it with sed, on this line."""
-    assert "\nExecStart=/usr/local/bin/rdns-milter run\n" in text("systemd/rdns-milter.service")
-    assert "s,^ExecStart=/usr/local/bin/,ExecStart=/usr/bin/," in text("debian/rules")
-    assert "s,^ExecStart=/usr/local/bin/,ExecStart=%{_bindir}/," in text("rpm/rdns-milter.spec")
+    """Both packages do it with sed, on these lines."""
+    unit = text("systemd/rdns-milter.service")
+    for line in ("ExecStart=/usr/local/bin/rdns-milter run", "ExecReload=/usr/local/bin/rdns-milter config --check"):
+        assert f"\n{line}\n" in unit
+    assert unit.count("/usr/local/bin/") == unit.count("=/usr/local/bin/")
+    assert "s,=/usr/local/bin/,=/usr/bin/," in text("debian/rules")
+    assert "s,=/usr/local/bin/,=%{_bindir}/," in text("rpm/rdns-milter.spec")
 
 
 def test_the_config_is_where_the_program_looks() -> None:

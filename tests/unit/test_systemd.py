@@ -93,7 +93,11 @@ def test_the_unit_and_the_program_agree() -> None:
     assert service["Type"] == "notify"
     assert service["RestartPreventExitStatus"] == str(server.EX_CONFIG)
     assert service["User"] == service["Group"] == "rdns-milter"
-    assert service["ExecReload"].endswith("-HUP $MAINPID")
+    check, reload = re.findall(r"^ExecReload=(.*)$", (UNITS / SERVICE).read_text("utf-8"), re.MULTILINE)
+    assert check.split()[1:] == ["config", "--check"]
+    assert check.split()[0] == command[0]
+    assert parser().parse_args(check.split()[1:]).config == parser().parse_args(command[1:]).config
+    assert reload.endswith("-HUP $MAINPID")
     # Signs of life come each second, and a stop takes no longer than the longest deadline and what is allowed beyond it.
     assert float(service["WatchdogSec"]) > 5 * BEAT
     assert float(service["TimeoutStopSec"]) > MAX_DEADLINE + server._STOP_MARGIN + 5
