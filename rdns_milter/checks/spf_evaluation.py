@@ -107,7 +107,7 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
         if spf is None:
             return NONE, 250, ""
         try:
-            record = self._knowledge.parse(spf)
+            record = self._knowledge.read(spf)
         except RecordError as error:
             raise pyspf.PermError(str(error)) from error
         if not recursion:

@@ -11,13 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from ..lookup import Answer, Lookup, Question, Type
 from ..names import Address, Mailbox
 from .spf_macro import PERSONAL, name_to_ask, values
 from .spf_plan import Neighbours, Plan
-from .spf_record import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Missing(Exception):
 class Knowledge:
     """The answers of one check, and what is the same however often its record is evaluated.
 
-    `worth`: what the macro letters stand for. `letters`: those that were expanded. `parse`: reads a record. `missing`: the
+    `worth`: what the macro letters stand for. `letters`: those that were expanded. `read`: parses a record (Plan). `missing`: the
     questions that the last evaluation could not do without, at first the one for the domain's record; `forget_missing` before
     each evaluation."""
 
@@ -50,14 +48,14 @@ class Knowledge:
         self.limits = limits
         # RFC 7208 4.3: without a local part it is "postmaster".
         self.worth = values(address, mailbox.local or "postmaster", mailbox.domain, helo, receiver)
-        self.parse = cache(parse)  # of this check: a record is read in each evaluation, and for what is asked ahead
         self.neighbours = Neighbours(address)
         self.letters: set[str] = set()
         self.missing = [Question(mailbox.domain, "TXT")]
         self._known: dict[Question, Answer] = {}
         self._asked: set[Question] = set()
         self._used: set[Question] = set()
-        self._plan = Plan(address, self.neighbours, mailbox.domain, self.worth, limits.lookup_limit, self.parse)
+        self._plan = Plan(address, self.neighbours, mailbox.domain, self.worth, limits.lookup_limit)
+        self.read = self._plan.read
 
     def answer(self, name: str, kind: Type) -> Answer | None:
         """The answer to a question, None if DNS cannot be asked that. Raises Missing, and notes what is."""

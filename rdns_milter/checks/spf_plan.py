@@ -9,8 +9,9 @@ RFC 7208 4.6.4 (limits: what the evaluation would not ask is not foreseen either
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 
@@ -21,8 +22,6 @@ from .spf_record import MAX_RECORD, Mechanism, Record, RecordError, parse
 
 MAX_HOSTS = 10  # of an MX or PTR answer (RFC 7208 4.6.4)
 MAX_TERMS = 40  # of a tree that are foreseen, however high the limit is set
-
-_VERSIONS: Mapping[str, int] = MappingProxyType({"ip4": 4, "ip6": 6})
 
 
 class Outcome(Enum):
@@ -41,8 +40,8 @@ _CERTAIN: Mapping[str, Outcome] = MappingProxyType({"match": Outcome.MATCH, "err
 @dataclass(frozen=True, slots=True)
 class Step:
     """One mechanism: its kind, the name it is about, the length of the client's prefix. `name` is None if it cannot be foreseen,
-    and "" if nothing can be asked. Of those that need no lookup only the first that matches is a step, of kind "match"; one
-    whose macros expand too far is of kind "error"."""
+    and "" if nothing can be asked. One that needs no lookup is of kind "match", one whose macros expand too far of kind
+    "error"."""
 
     qualifier: str
     kind: str
@@ -52,8 +51,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """What of an SPF record matters here: the steps up to the first that surely matches, and where `redirect=` and `exp=`
-    lead."""
+    """The way through an SPF record: its steps, and where `redirect=` and `exp=` lead."""
 
     steps: tuple[Step, ...]
     redirect: str = ""
@@ -67,6 +65,22 @@ class Neighbours:
     def __init__(self, client: Address) -> None:
         self._client = client
         self._known: dict[tuple[Question | str, int], bool] = {}
+
+    def reachable(self, record: Record) -> Record:
+        """The record without the mechanisms that need no lookup to see that they do not match, nor those behind one that
+        surely matches: what an evaluation for the client can come to."""
+        kept: list[Mechanism] = []
+        for mechanism in record.mechanisms:
+            if mechanism.version is not None and not self._in_network(mechanism):
+                continue
+            kept.append(mechanism)
+            if mechanism.needs_no_lookup:
+                break
+        return replace(record, mechanisms=tuple(kept))
+
+    def _in_network(self, mechanism: Mechanism) -> bool:
+        version = self._client.version
+        return mechanism.version == version and self.has(mechanism.argument, mechanism.length(version))
 
     def has(self, text: str, prefix: int) -> bool:
         """Whether the address of the client's family that a text denotes is one. Raises ValueError."""
@@ -109,7 +123,7 @@ def policy_of(answer: Answer) -> str:
 
 class Plan:
     """What one check will ask, foreseen from the answers that are in. `letters`: what the macros stand for; `terms`: the
-    limit of terms that look something up; `read`: reads a record."""
+    limit of terms that look something up; `read`: parses a record, once, and keeps of it what the client can reach."""
 
     def __init__(
         self,
@@ -118,14 +132,13 @@ class Plan:
         domain: str,
         letters: Mapping[str, str],
         terms: int,
-        read: Callable[[str], Record] = parse,
     ) -> None:
         self._client = client
         self._neighbours = neighbours
         self._domain = domain
         self._letters = letters
         self._terms = min(terms, MAX_TERMS)
-        self._read = read
+        self.read: Callable[[str], Record] = cache(lambda text: neighbours.reachable(parse(text)))
         self._forward = forward_type(client)
         self._paths: dict[str, Path | None] = {}
         self._known: Mapping[Question, Answer] = {}
@@ -250,30 +263,20 @@ class Plan:
         if not policy:
             return None
         try:
-            record = self._read(policy)
+            record = self.read(policy)
         except RecordError:
             return None
-        steps: list[Step] = []
-        for mechanism in record.mechanisms:
-            steps += self._steps(mechanism, domain)
-            if len(steps) > self._terms or (steps and steps[-1].kind == "match"):
-                break
-        return Path(tuple(steps), self._target(record.redirect, domain), self._target(record.explanation, domain))
+        steps = tuple(self._step_of(mechanism, domain) for mechanism in record.mechanisms[: self._terms + 1])
+        return Path(steps, self._target(record.redirect, domain), self._target(record.explanation, domain))
 
-    def _steps(self, mechanism: Mechanism, domain: str) -> list[Step]:
-        """The step that a mechanism is, if it is one."""
-        kind, version = mechanism.kind, self._client.version
-        prefix = mechanism.length(version)
-        if kind in _VERSIONS:
-            ours = _VERSIONS[kind] == version and self._neighbours.has(mechanism.argument, prefix)
-            return [Step(mechanism.qualifier, "match")] if ours else []
-        if kind == "all":
-            return [Step(mechanism.qualifier, "match")]
+    def _step_of(self, mechanism: Mechanism, domain: str) -> Step:
+        if mechanism.needs_no_lookup:
+            return Step(mechanism.qualifier, "match")
         try:
             name = self._name(mechanism.argument, domain) if mechanism.argument else domain
         except MacroError:
-            return [Step(mechanism.qualifier, "error")]
-        return [Step(mechanism.qualifier, kind, name, prefix)]
+            return Step(mechanism.qualifier, "error")
+        return Step(mechanism.qualifier, mechanism.kind, name, mechanism.length(self._client.version))
 
     def _target(self, spec: str, domain: str) -> str:
         """The name that a modifier leads to, "" if that cannot be foreseen."""

@@ -29,6 +29,7 @@ _FAMILIES: Mapping[str, type[IPv4Address | IPv6Address]] = MappingProxyType({"ip
 _NEEDS_DOMAIN: Mapping[str, bool] = MappingProxyType(
     {"include": True, "exists": True, "a": False, "mx": False, "ptr": False}
 )
+_VERSIONS: Mapping[str, int] = MappingProxyType({"ip4": 4, "ip6": 6})
 _DUAL = frozenset(("a", "mx"))
 
 
@@ -47,6 +48,16 @@ class Mechanism:
     argument: str = ""
     length4: int = 32
     length6: int = 128
+
+    @property
+    def version(self) -> int | None:
+        """The IP version of a network."""
+        return _VERSIONS.get(self.kind)
+
+    @property
+    def needs_no_lookup(self) -> bool:
+        """Whether it is `ip4`, `ip6` or `all`."""
+        return self.kind not in _NEEDS_DOMAIN
 
     def length(self, version: int) -> int:
         """The prefix length for a client of that IP version."""
