@@ -14,7 +14,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from .endpoints import Listener
 
@@ -75,7 +75,8 @@ class Door:
             return False
         with suppress(OSError), self._socket() as listener:
             if self._place.path:
-                os.chmod(self._place.path, 0)
+                with _pinned(self._place.path) as pinned:
+                    os.chmod(pinned, 0)
             else:
                 listener.shutdown(socket.SHUT_RDWR)
         return True
@@ -87,7 +88,8 @@ class Door:
         self._is_shut = False
         with suppress(OSError), self._socket() as listener:
             if self._place.path:
-                os.chmod(self._place.path, self._mode)
+                with _pinned(self._place.path) as pinned:
+                    os.chmod(pinned, self._mode)
             else:
                 listener.listen(self._backlog)
 
@@ -142,11 +144,32 @@ def _clear_stale(place: Listener) -> None:
 
 
 def _give_to(path: str, owner: int, group: str) -> None:
+    """Make it the user's and the group's. The directory may be somebody's who would like to have another file of root's."""
+    if owner < 0 and not group:
+        return
     try:
-        os.chown(path, owner, grp.getgrnam(group).gr_gid if group else -1)
+        gid = grp.getgrnam(group).gr_gid if group else -1
+        with _pinned(path) as pinned:
+            os.chown(pinned, owner, gid)
     except (KeyError, OSError) as error:
-        os.unlink(path)
-        raise CannotListen(f"{path}: cannot give it to the group {group}: {error}") from error
+        with suppress(OSError):
+            os.unlink(path)
+        whom = f"the group {group}" if group else f"user {owner}"
+        raise CannotListen(f"{path}: cannot give it to {whom}: {error}") from error
+
+
+@contextmanager
+def _pinned(path: str) -> Iterator[str]:
+    """Another path of our socket's file, that stays the same file whatever is put at its own path. Raises OSError if what is there
+    is no socket of ours alone: a link to another file."""
+    fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink != 1:
+            raise OSError(errno.EEXIST, "somebody has put another file there")
+        yield f"/proc/self/fd/{fd}"
+    finally:
+        os.close(fd)
 
 
 def _send_at_once(fd: int) -> None:
