@@ -68,7 +68,7 @@ class Channel:
         """Raises OSError."""
         sock = _socket(server, socket.SOCK_DGRAM)
         try:
-            sock.connect(server)
+            sock.connect(_sockaddr(server))
         except OSError:
             sock.close()
             raise
@@ -149,11 +149,21 @@ def _socket(server: Endpoint, kind: int) -> socket.socket:
     return socket.socket(socket.AF_INET6 if ":" in server.host else socket.AF_INET, kind | socket.SOCK_NONBLOCK)
 
 
+def _sockaddr(server: Endpoint) -> tuple[str, int] | tuple[str, int, int, int]:
+    """The address that the kernel wants: of a scoped one the zone's number (RFC 4007 11). Raises OSError if there is no such
+    interface."""
+    host, percent, zone = server.host.partition("%")
+    if not percent:
+        return (host, server.port)
+    number = min(int(zone), 0xFFFFFFFF) if zone.isdigit() else socket.if_nametoindex(zone)
+    return (host, server.port, 0, number)
+
+
 async def exchange(loop: asyncio.AbstractEventLoop, server: Endpoint, wire: bytes) -> bytes:
     """What a server answers by TCP. Raises OSError, and EOFError if it ends the connection early. Plain sockets: asyncio's
     streams keep themselves in memory when they are done."""
     with _socket(server, socket.SOCK_STREAM) as sock:
-        await loop.sock_connect(sock, server)
+        await loop.sock_connect(sock, _sockaddr(server))
         await loop.sock_sendall(sock, len(wire).to_bytes(2, "big") + wire)
         length = int.from_bytes(await _read(loop, sock, 2), "big")
         return await _read(loop, sock, length)

@@ -16,6 +16,7 @@ from .toml import quoted
 DNS_PORT = 53
 _MAX_UNIX_PATH = 107  # octets of sun_path, without the final NUL
 _HOST_PORT = re.compile(r"(?:\[(?P<bracketed>[^\[\]]*)\]|(?P<host>[^\[\]:]*))(?::(?P<port>[^:]*))?\Z")
+_ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}")  # an interface's name has at most 15 octets (IFNAMSIZ)
 _PORT = re.compile(r"[0-9]{1,5}\Z")
 
 
@@ -60,17 +61,27 @@ def parse_listener(text: str) -> Listener:
 
 
 def parse_nameserver(text: str) -> Endpoint:
-    """The name server of "127.0.0.1", "127.0.0.1:5353", "::1" or "[::1]:5353". Raises ValueError."""
-    address = parse_address(text)
+    """The name server of "127.0.0.1", "127.0.0.1:5353", "::1", "[::1]:5353" or "fe80::1%eth0". Raises ValueError."""
+    address = parse_server_address(text)
     if address is not None:
-        return Endpoint(str(address), DNS_PORT)
+        return Endpoint(address, DNS_PORT)
     match = _HOST_PORT.match(text)
-    address = parse_address(match["bracketed"] or match["host"] or "") if match else None
+    address = parse_server_address(match["bracketed"] or match["host"] or "") if match else None
     if match is None or address is None:
         raise ValueError(
             f'{quoted(text)} is no address of a name server; write "127.0.0.1", "127.0.0.1:5353" or "[::1]:53"'
         )
-    return Endpoint(str(address), DNS_PORT if match["port"] is None else _port(match["port"]))
+    return Endpoint(address, DNS_PORT if match["port"] is None else _port(match["port"]))
+
+
+def parse_server_address(text: str) -> str | None:
+    """The canonical text of an address, of an IPv6 one with its zone, as in "fe80::1%eth0" (RFC 4007 11); None for anything
+    else. Whether there is such an interface is found out when a socket is made: it may come later."""
+    host, percent, zone = text.partition("%")
+    address = parse_address(host)
+    if address is None or (percent and (not _ZONE.fullmatch(zone) or address.version != 6)):
+        return None
+    return f"{address}%{zone}" if percent else str(address)
 
 
 def parse_host_port(text: str) -> Endpoint:

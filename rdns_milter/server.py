@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 
 from . import __version__, garbage
@@ -25,7 +26,7 @@ from .exporter import Exporter
 from .listener import CannotListen, Door, open_listener
 from .metrics import Meter
 from .milter import BACKLOG, Callbacks, LibmilterError, open_socket, take_socket
-from .nameservers import NoNameservers
+from .nameservers import NoNameservers, SystemNameservers
 from .notify import Notifier
 from .privileges import NotPossible, account, become, raise_file_limit
 from .rehearsal import rehearse
@@ -58,6 +59,7 @@ class Server:
         self._sink = sink
         self._notifier = notifier
         self._is_ready = False
+        self._system_servers = SystemNameservers()
         self._books = Books(self._workers)
         self._exporter = Exporter(self._books.ledger, self._config.milter.socket, sink.write)
         sink.lost = self._books.meter.dropped
@@ -112,6 +114,7 @@ class Server:
             if self._reading:
                 self._reading.check_time()
             self._bury()
+            self._look_at_resolv_conf()  # before a worker speaks of a server that is only in the new file
             self._crew.listen(self._hear)
             self._mind_the_door()
             self._warn_daily()
@@ -260,9 +263,8 @@ class Server:
             self._sink.write(f"{name} has changed: that takes a restart", "warning")
         os.close(self._memory)
         self._loaded, self._memory = loaded, memory
-        for child in self._crew:
-            child.down &= set(map(str, self._servers))
-        self._write_board()
+        self._system_servers = SystemNameservers()  # the file may have changed since it was read for this config
+        self._ask(loaded.servers)
         self._crew.hand_over(memory)
         policy, mode = self._config.policy, self._config.milter.mode
         self._sink.write(
@@ -273,6 +275,25 @@ class Server:
         self._books.meter.reloaded(True)
         if self._is_ready:
             self._ready()
+
+    def _look_at_resolv_conf(self) -> None:
+        """Take note of the system's new name servers when resolv.conf has changed; the workers find out by themselves. One that
+        names none changes nothing: it is said once."""
+        try:
+            servers = self._system_servers.look(self._config.dns.nameservers)
+        except NoNameservers as error:
+            self._sink.write(f"the name servers stay {', '.join(map(str, self._servers))}: {error}", "err")
+            return
+        if servers is not None and servers != self._servers:
+            self._ask(servers)
+            self._sink.write(f"resolv.conf has changed: name servers {', '.join(map(str, servers))}", "notice")
+
+    def _ask(self, servers: tuple[Endpoint, ...]) -> None:
+        """From now on these are the name servers that are asked."""
+        self._loaded = replace(self._loaded, servers=servers)
+        for child in self._crew:
+            child.down &= set(map(str, servers))
+        self._write_board()
 
     def _warn(self) -> None:
         self._warned = date.today()

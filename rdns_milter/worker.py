@@ -34,6 +34,7 @@ from .listener import accepted, connect
 from .log import Decision, line
 from .metrics import Meter
 from .milter import Callbacks, serve
+from .nameservers import NoNameservers, SystemNameservers
 from .policy import REFUSALS, TAG, TEMPFAIL
 from .session import Service
 from .shared_config import LoadedConfig, read
@@ -106,6 +107,8 @@ class Worker:
             held=meter.held,
             judged=meter.judged,
         )
+        self._servers = loaded.servers
+        self._system_servers = SystemNameservers()
         self._given_up = False
         self._outdated = False
         # Had from the start: later no descriptor may be left.
@@ -171,7 +174,17 @@ class Worker:
         self._meter.alive(self._engine.loop.time())
         self._meter.holds(self._engine.resolver.outstanding, len(self._callbacks.open))
         self._sound(self._alarms.looked(time.time(), time.monotonic()))
+        self._look_at_resolv_conf()
         self._engine.loop.call_later(BEAT, self._beat)
+
+    def _look_at_resolv_conf(self) -> None:
+        """Ask the system's new name servers when resolv.conf has changed. The parent says so, and why if they are not usable."""
+        config = self._service.config
+        with suppress(NoNameservers):
+            servers = self._system_servers.look(config.dns.nameservers)
+            if servers is not None and servers != self._servers:
+                self._servers = servers
+                self._engine.adopt(config, servers)
 
     def _server_changed(self, server: Endpoint, down: bool) -> None:
         self._tell_parent(f"{'down' if down else 'up'} {server}")
@@ -210,6 +223,8 @@ class Worker:
     def _adopt(self, loaded: LoadedConfig) -> None:
         self._meter.adopt()
         self._service.config = loaded.config
+        self._servers = loaded.servers
+        self._system_servers = SystemNameservers()
         self._engine.adopt(loaded.config, loaded.servers)
         self._tell_config(loaded)
 

@@ -47,7 +47,8 @@ class Daemon:
     text that is taken as it is).
 
     Socket ("inet": a free port, "unix": a path of its own), log target, name server and number of workers are put in where
-    `config` has none. `place`: in which directory its own is made (None: that of all temporary ones). `.spec`: where it listens.
+    `config` has none. `place`: in which directory its own is made (None: that of all temporary ones). `within`: a command that
+    is given the daemon's as its last arguments. `.spec`: where it listens.
     A context manager: start and stop; `.status` is its exit status then.
     """
 
@@ -59,6 +60,7 @@ class Daemon:
         workers: int = 1,
         socket: str = "inet",
         place: Path | None = None,
+        within: Sequence[str] = (),
     ) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="rdns-daemon-", dir=place))
         self.directory.chmod(0o755)
@@ -69,6 +71,7 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | None = None
         self._nameserver = nameserver.hostport if isinstance(nameserver, NameServer) else nameserver or NOBODY
         self._workers = workers
+        self._within = tuple(within)
         self.write(config, rules)
 
     def __enter__(self) -> Self:
@@ -95,7 +98,7 @@ class Daemon:
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start it, and wait until it listens, or has ended."""
-        command = [sys.executable, "-m", "rdns_milter", "run", "-c", str(self.path)]
+        command = [*self._within, sys.executable, "-m", "rdns_milter", "run", "-c", str(self.path)]
         with self.output.open("ab") as output:
             process = self.process = subprocess.Popen(
                 command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output

@@ -117,9 +117,11 @@ class NameServer:
                 tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
                 try:
-                    udp.bind((self.host, self.port))
+                    udp.bind(
+                        socket.getaddrinfo(self.host, self.port, family, flags=socket.AI_NUMERICHOST)[0][4]
+                    )  # knows zones
                     port = udp.getsockname()[1]
-                    tcp.bind((self.host, port))
+                    tcp.bind(socket.getaddrinfo(self.host, port, family, flags=socket.AI_NUMERICHOST)[0][4])
                 except OSError:
                     if self.port or not left:
                         raise

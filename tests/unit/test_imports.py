@@ -96,7 +96,7 @@ OWNERS = {
     "publicsuffix2": {"public_suffixes"},
     "publicsuffixlist": {"public_suffixes"},
     "spf": {"checks.spf_evaluation"},
-    "dns": {"message", "nameservers"},
+    "dns": {"message"},
     "Milter": {"milter"},
     "milter": {"milter"},
     "prometheus_client": {"exposition"},
