@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.kit.client import Client
@@ -84,6 +86,30 @@ def test_what_the_header_options_change(server: NameServer) -> None:
         "(id.example: soft.example does not seem to authorize 192.0.2.10)",
     ]
     assert fields[2][1].startswith("tag rule=spf-softfail")
+
+
+@pytest.mark.parametrize(
+    ("sender", "result", "envelope_from"),
+    [
+        ("a@[192.0.2.9]", 'spf=none smtp.mailfrom="[192.0.2.9]"', '"a@[192.0.2.9]"'),
+        ("root", "spf=none (no domain that could be asked)", "root"),
+        ("a@b\u00fccher.example", "spf=none smtp.mailfrom=xn--bcher-kva.example", '"a@xn--bcher-kva.example"'),
+    ],
+)
+def test_senders_that_are_no_ascii_domain_name(spoken: Attached, sender: str, result: str, envelope_from: str) -> None:
+    arguments = () if sender.isascii() else ("SMTPUTF8",)
+    dialogue = spoken.send(GOOD, "mail..example", sender, mail_args=arguments)
+    spoken.heard()
+    (_, results), (_, received_spf), *_ = spoken.postfix.headers(dialogue.queue_id)
+    assert results.split(";\n\t")[2:] == ['spf=none smtp.helo="mail..example"', result]
+    assert f"envelope-from={envelope_from}" in received_spf.split()
+
+
+@pytest.fixture(scope="module")
+def spoken(server: NameServer) -> Iterator[Attached]:
+    """A milter that writes Received-SPF, behind a Postfix that takes internationalised senders (RFC 6531)."""
+    with attached(server, headers={"received_spf": True}, postfix={"smtputf8_enable": "yes"}) as running:
+        yield running
 
 
 def test_quarantine_holds_the_message(server: NameServer) -> None:

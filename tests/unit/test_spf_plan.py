@@ -132,6 +132,9 @@ def test_a_dead_zone_that_is_needed_costs_one_silence_not_one_each() -> None:
         ("redirect=x.example all", set()),
         ("INCLUDE:X.Example. Redirect=y.example", {("x.example", "TXT"), ("y.example", "TXT")}),
         ("unknown=x a", {("v.example", "A")}),
+        ("a REDIRECT=x.example", {("v.example", "A"), ("x.example", "TXT")}),
+        ("redirect=x.example a:y.example -all", {("y.example", "A")}),
+        ("a rr=e rr=f op=x op=y", {("v.example", "A")}),
         # Explanations: where it may be a fail
         ("a -all exp=e.example", {("v.example", "A"), ("e.example", "TXT")}),
         ("exp=e.example -a ~all", {("v.example", "A"), ("e.example", "TXT")}),
@@ -143,7 +146,16 @@ def test_a_dead_zone_that_is_needed_costs_one_silence_not_one_each() -> None:
         ("a/33", set()),
         ("ip4:1.2.3", set()),
         ("a exists:%{c}.example", set()),
-        # Names that DNS cannot be asked
+        ("a -exists", set()),
+        ("a ?include", set()),
+        ("a ptr:", set()),
+        ("a exp=", set()),
+        ("a Redirect=", set()),
+        ("a redirect=x.example Redirect=x.example", set()),
+        ("a op=%", set()),
+        # Names that DNS cannot be asked, or is not
+        ("include:%{l} a", set()),
+        ("exists:%{l9999999999}..%{d} a", {("v.example", "A")}),
         ("a:x..example include:y.example", {("y.example", "TXT")}),
         # The limit of terms: what is beyond is an error, and not asked
         (" ".join(f"a:x{n}.example" for n in range(20)), {(f"x{n}.example", "A") for n in range(10)}),
