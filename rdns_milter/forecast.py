@@ -21,11 +21,12 @@ from .config import Config
 from .endpoints import Endpoint
 from .engine import Engine
 from .evidence import TEMPERROR, UNKNOWN, Evidence, Helo, Spf, facts_in_trouble, missing_facts
+from .line_prefix import Beginnings
 from .log import Decision, line
 from .maillog import ACCEPTED, OUTCOMES, Delivery
 from .names import parse_address, parse_mailbox
 from .policy import ACTIONS, ENFORCE, OBSERVE, Policy, Verdict, decide, possible_actions
-from .replay import LET_IN, Movement
+from .replay import LET_IN, Movement, unrecognised
 from .session import Service, Session
 
 WORKERS = 24
@@ -191,9 +192,11 @@ def _example(outlook: Outlook, policy: Policy) -> str:
 UNTOLD = "helo_name, and so helo, helo_kind, helo_match, spf_helo, and spf_mailfrom of bounces (for helo_own stands no)"
 
 
-def warnings(forecast: Forecast, config: Config, limit: int) -> tuple[str, ...]:
-    """What one should know before believing the numbers, a sentence each."""
+def warnings(forecast: Forecast, config: Config, limit: int, beginnings: Beginnings | None = None) -> tuple[str, ...]:
+    """What one should know before believing the numbers, a sentence each. `beginnings`: how the lines of the log begin."""
     found = []
+    if not forecast.verdicts and beginnings is not None and not beginnings.known:
+        return (unrecognised(beginnings) if beginnings.unknown else "there is no mail in the log: it is empty",)
     if not forecast.verdicts:
         return ("there is no mail in the log that came from outside, neither Postfix's nor Sendmail's",)
     found.append("DNS was asked now: at the time of the mail it may have said something else")

@@ -4,7 +4,7 @@ be judged by a new policy.
 Pure text: opens no file, no socket, knows no clock. Must never let anything from the network end a line or pass for a key:
 a line is printable ASCII, whatever the client sent, and only a line that begins as ours do is read as one. Must never raise.
 
-DESIGN section 5; RFC 3164 4.1 and RFC 5424 6 (what a log daemon puts before the line).
+DESIGN section 5; RFC 8259 8.1 and RFC 7493 2.1 (what text in JSON may hold).
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from .evidence import FACTS, UNKNOWN, Cost, Evidence, Generic, Helo, Iprev, Spf
+from .line_prefix import before
+from .log_escapes import BARE_CHARACTER, as_unicode, from_unicode, quoted, unquoted
 from .names import parse_address, parse_mailbox
 from .policy import ACTIONS, Verdict
 from .tokens import ELLIPSIS
@@ -52,9 +55,10 @@ LIMITS: Mapping[str, int] = MappingProxyType(
     }
 )
 # Where the line gets too long (nothing but escapes, say), all texts are cut to these parts of their limits in turn. Even
-# with 12 octets for each character the last one fits.
-_SHARES = (1, 2, 4, 8, 16)
+# with 24 octets for each character the last one fits.
+_SHARES = (1, 2, 4, 8, 16, 32)
 
+_ACTIONS = frozenset(ACTIONS)
 # The keys whose value may be absent; read back they are "" then.
 _TEXTS = ("client", "helo_name", "mailfrom", "rcpt", "ptr")
 
@@ -162,39 +166,6 @@ def _joined(rcpts: tuple[str, ...], limit: int, each: int) -> str | None:
     return ",".join(taken) or None
 
 
-# Escapes. Every character has one spelling, and every spelling one character: bytes that were no UTF-8 (PEP 383) are \x80
-# to \xff, Unicode is \u and \U, so that both come back as they were.
-_BARE_CHARACTER = r"[!#-<>-\[\]-~]"
-_BARE = re.compile(_BARE_CHARACTER + "+")
-_UNFIT = re.compile(r"[^ !#-\[\]-~]")
-_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
-_LONG = {escape[1]: letter for letter, escape in _SHORT.items()}
-_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))")
-
-
-def _escaped(match: re.Match[str]) -> str:
-    letter = match[0]
-    if letter in _SHORT:
-        return _SHORT[letter]
-    code = ord(letter)
-    if 0xDC80 <= code <= 0xDCFF:
-        return f"\\x{code - 0xDC00:02x}"
-    if code < 0x80:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    octet, short, long, letter = match.groups()
-    if letter is not None:
-        return _LONG.get(letter, match[0])
-    if octet is not None:
-        code = int(octet, 16)
-        return chr(code if code < 0x80 else 0xDC00 + code)
-    code = int(short or long, 16)
-    return chr(code) if code <= 0x10FFFF else match[0]
-
-
 def _logfmt(values: Mapping[str, Value]) -> str:
     return " ".join(f"{key}={_token(key, value)}" for key, value in values.items())
 
@@ -203,33 +174,21 @@ def _token(key: str, value: Value) -> str:
     if value is None:
         return NONE
     text = str(value)
-    if not text or (_BARE.fullmatch(text) and (text != NONE or key in FACTS)):
-        return text
-    return f'"{_UNFIT.sub(_escaped, text)}"'
+    return text if text == NONE and key in FACTS else quoted(text, NONE)
 
 
 def _json(values: Mapping[str, Value]) -> str:
-    """Absent values are null, numbers are numbers."""
-    return json.dumps(values, separators=(",", ":"))
+    """Absent values are null, numbers are numbers, and all text is valid Unicode."""
+    return json.dumps({key: as_unicode(value) for key, value in values.items()}, separators=(",", ":"))
 
 
 _FORMATS: Mapping[str, Callable[[Mapping[str, Value]], str]] = MappingProxyType({"logfmt": _logfmt, "json": _json})
 
 
-# Reading back. What may stand before a line: priority, date, host and our name as rsyslog's two formats, RFC 5424 and
-# journalctl's short forms have them. Another program's name there means: not ours.
-_DATE = (
-    r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?"  # Nov 21 01:02:03
-    r"|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)"  # 2026-11-21T01:02:03.123456+01:00
-    r"|(?:[A-Z][a-z]{2} )?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z0-9+:-]+)"  # Fri 2026-11-21 01:02:03 UTC
-)
-_PREFIX = (
-    r"(?:<\d{1,3}>)?"
-    rf"(?:(?:{_DATE} [^ ]+ )?rdns-milter(?:\[\d+\])?: "
-    rf"|1 {_DATE} [^ ]+ rdns-milter [^ ]+ [^ ]+ (?:-|\[[^\]]*+\]) \ufeff?)?"
-)
+# Reading back. Another program's name before the line means: not ours. journalctl's with-unit has the unit's name instead.
+_PREFIX = before(r"rdns-milter(?:\.service)?")
 # Possessive: a hostile line costs no more than its length.
-_VALUE = rf'"[ !#-\[\]-~]*+(?:\\[ -~][ !#-\[\]-~]*+)*+"|{_BARE_CHARACTER}*+'
+_VALUE = rf'"[ !#-\[\]-~]*+(?:\\[ -~][ !#-\[\]-~]*+)*+"|{BARE_CHARACTER}*+'
 _WHOLE = re.compile(_PREFIX + " ".join(f"{key}=({_VALUE})" for key in KEYS))
 _START = re.compile(_PREFIX + r'(?=action=|(\{"action":))')
 _PAIR = re.compile(rf"([a-z][a-z0-9_]*+)=({_VALUE})( |\Z)")
@@ -248,12 +207,13 @@ def parse(text: str) -> dict[str, str] | None:
     text = text.rstrip("\r\n")
     whole = _WHOLE.fullmatch(text)
     if whole is not None:
-        return _plain(dict(zip(KEYS, whole.groups(), strict=True)), text)
-    start = _START.match(text)
-    if start is None:
+        fields: dict[str, str] | None = _plain(dict(zip(KEYS, whole.groups(), strict=True)), text)
+    elif (start := _START.match(text)) is not None:
+        fields = _from_json(text[start.end() :]) if start[1] else _piecemeal(text, start.end())
+    else:
         return None
-    fields = _from_json(text[start.end() :]) if start[1] else _piecemeal(text, start.end())
-    return fields if fields and fields.get("action") in ACTIONS and "rule" in fields else None
+    # However it was read: who reads on may rely on these two.
+    return fields if fields and fields.get("action") in _ACTIONS and "rule" in fields else None
 
 
 def _plain(fields: dict[str, str], text: str) -> dict[str, str]:
@@ -261,10 +221,15 @@ def _plain(fields: dict[str, str], text: str) -> dict[str, str]:
     for key in _TEXTS:
         if fields.get(key) == NONE:
             fields[key] = ""
-    if '"' in text:
-        for key, value in fields.items():
-            if value[:1] == '"':
-                fields[key] = _ESCAPE.sub(_unescaped, value[1:-1]) if "\\" in value else value[1:-1]
+    quotes = text.count('"')
+    if not quotes:
+        return fields
+    # Most often the reply alone stands in quotes.
+    alone = quotes == 2 and fields.get("reply", "")[:1] == '"'
+    for key in ("reply",) if alone else tuple(fields):
+        value = fields[key]
+        if value[:1] == '"':
+            fields[key] = unquoted(value) if "\\" in value else value[1:-1]
     return fields
 
 
@@ -287,16 +252,24 @@ def _piecemeal(text: str, at: int) -> dict[str, str] | None:
 
 def _from_json(text: str) -> dict[str, str] | None:
     try:
-        loaded = json.loads(text)
+        loaded = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         return None
     if not isinstance(loaded, dict):
         return None
     return {
-        key: "" if value is None else str(value)
+        key: "" if value is None else from_unicode(str(value))
         for key, value in loaded.items()
         if value is None or isinstance(value, str | int | float)
     }
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object that has each key once. Raises ValueError."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 _RCPT = re.compile(r"(?:\A|,)((?:[^,\\]|\\.)*+)", re.DOTALL)

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .figures import plain
 from .judge import Judge
+from .line_prefix import KNOWN_FORMS, Beginnings
 from .log import parse, rcpts_of
 from .names import parse_mailbox
 from .policy import ACCEPT, ACTIONS, OBSERVE, TAG, Verdict
@@ -19,6 +21,7 @@ from .toplist import Entry, TopList
 
 LET_IN = frozenset((ACCEPT, TAG))  # all else keeps a message out, for good, for now or for somebody to look at
 MAX_EXAMPLE = 1000  # characters
+MAX_SHOWN = 160  # characters of a line that is not understood
 NULL_SENDER = "<>"
 
 Change = tuple[str, str, str, str]  # action and rule as they were, action and rule as they would be
@@ -57,6 +60,28 @@ def sender_domain(path: str) -> str:
     return parse_mailbox(path).domain or (path if path != NULL_SENDER else "") or NULL_SENDER
 
 
+def repeated(line: str, beginnings: Beginnings) -> tuple[str, dict[str, str], int]:
+    """What a line that is no decision stands for, where a log daemon says that one was written again: that line, what it holds,
+    and how many times; 0 times where it is none. `beginnings` keeps account of all lines."""
+    again, times = beginnings.repeated(line)
+    beginnings.saw(again if times else line)
+    fields = parse(again) if times else None
+    return (again, fields, times) if fields is not None else ("", {}, 0)
+
+
+def unread(beginnings: Beginnings, nothing: str) -> str:
+    """Why nothing was found in a log, in a sentence. `nothing`: what there is not, where lines could be read."""
+    if beginnings.known or not beginnings.unknown:
+        return f"{nothing} (lines that begin with action=, as the milter writes them)"
+    return f"{nothing}: {unrecognised(beginnings)}"
+
+
+def unrecognised(beginnings: Beginnings) -> str:
+    """That no line begins as lines of a log do, with the first of them, and the forms that are known."""
+    first = plain(plain(beginnings.unknown, MAX_SHOWN), MAX_SHOWN)
+    return f"no line begins in a way that is known; the first is: {first}; known are {KNOWN_FORMS}"
+
+
 class Replay:
     """Give it the lines of a log, one by one. `verdicts`: how many could be judged, one for each recipient that a line names.
 
@@ -75,14 +100,22 @@ class Replay:
         self.policies: TopList[str] = TopList()
         self.refused, self.admitted = Movement(), Movement()
         self.lacking: Counter[str] = Counter()
+        self.beginnings = Beginnings()
         self.uncertain = self.unnamed = self.exempt = self.cut = self.observed = 0
 
     def add(self, line: str) -> None:
         """One more line of the log, whatever it is."""
         self.lines += 1
         fields = parse(line)
-        if fields is None:
+        if fields is not None:
+            self.beginnings.last = line
+            self._add(line, fields)
             return
+        line, fields, times = repeated(line, self.beginnings)
+        for _ in range(times):
+            self._add(line, fields)
+
+    def _add(self, line: str, fields: dict[str, str]) -> None:
         self.decisions += 1
         self.policies.add(fields.get("policy", ""))
         self.cut += "reply" not in fields
@@ -150,7 +183,7 @@ def warnings(replay: Replay) -> tuple[str, ...]:
     """What one should know before believing the numbers, a sentence each."""
     judge, found = replay.judge, []
     if not replay.decisions:
-        found.append("there is no decision in the log (lines that begin with action=, as the milter writes them)")
+        found.append(unread(replay.beginnings, "there is no decision in the log"))
     elif not replay.let_in:
         found.append('the log holds no mail that was let in; with log.decisions = "all" it would')
     if judge.policy.mode == OBSERVE:

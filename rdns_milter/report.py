@@ -17,15 +17,18 @@ from typing import Any
 
 from .advice import findings
 from .evidence import FACTS, LOOKED_UP, TEMPERROR, UNKNOWN
+from .line_prefix import Beginnings
 from .log import EXEMPT, evidence_of, parse
 from .policy import ACTIONS, OBSERVE, QUARANTINE, REJECT, TEMPFAIL
-from .replay import MAX_EXAMPLE, sender_domain
+from .replay import MAX_EXAMPLE, repeated, sender_domain, unread
 from .toplist import Entry, TopList
 
 KEPT_OUT = frozenset((TEMPFAIL, REJECT, QUARANTINE))
 MAX_BARS = 60  # of the timeline
 PERCENTILES = (50, 90, 95, 99)
 _HOURS = (1, 2, 3, 6, 12, 24, 48, 168, 336, 672, 2016, 8736)  # that a bar may span
+_GAP = timedelta(days=30)
+_STRAYS = 19  # decisions on the timeline for each that is left out
 _MAX_HOURS = 100_000  # with mail in them: eleven years
 _MAX_RULES = 200
 _MAX_MS = 600_000
@@ -52,8 +55,6 @@ class Report:
         self._date_of = date_of
         self._since = since
         self.lines = self.decisions = self.recipients = self.earlier = self.undated = 0
-        self.first: datetime | None = None
-        self.last: datetime | None = None
         self.actions: Counter[str] = Counter()
         self.exempt: Counter[str] = Counter()
         self.modes: Counter[str] = Counter()
@@ -67,7 +68,9 @@ class Report:
         self.dns: Counter[int] = Counter()
         self.queries = self.cached = 0
         self.never = dict.fromkeys(rules)
+        self.beginnings = Beginnings()
         self._hours: Counter[tuple[datetime, str]] = Counter()
+        self._spans: dict[datetime, tuple[datetime, datetime]] = {}  # of each hour: its first and last decision
         self._combinations: Counter[tuple[str, ...]] = Counter()
         self._facts: dict[str, Counter[str]] = {name: Counter() for name in FACTS}
         self.troubled = 0
@@ -76,8 +79,15 @@ class Report:
         """One more line of the log, whatever it is."""
         self.lines += 1
         fields = parse(line)
-        if fields is None:
+        if fields is not None:
+            self.beginnings.last = line
+            self._add(line, fields)
             return
+        line, fields, times = repeated(line, self.beginnings)
+        for _ in range(times):
+            self._add(line, fields)
+
+    def _add(self, line: str, fields: dict[str, str]) -> None:
         moment = self._date_of(line)
         if self._since is not None and (moment is None or moment < self._since):
             if moment is None:
@@ -140,10 +150,8 @@ class Report:
             self.undated += 1
             return
         self._hours[hour, action] += 1
-        if self.first is None or moment < self.first:
-            self.first = moment
-        if self.last is None or moment > self.last:
-            self.last = moment
+        first, last = self._spans.get(hour, (moment, moment))
+        self._spans[hour] = (min(first, moment), max(last, moment))
 
     def _settle(self) -> None:
         """Count each fact by itself."""
@@ -169,9 +177,38 @@ class Report:
         """Decisions on clients that were not exempt."""
         return self.decisions - self.exempt.total()
 
+    @property
+    def first(self) -> datetime | None:
+        """When the first decision was made, of those on the timeline; None if no line has a date."""
+        hours, _ = self._axis()
+        return self._spans[hours[0]][0] if hours else None
+
+    @property
+    def last(self) -> datetime | None:
+        """When the last one was made."""
+        hours, _ = self._axis()
+        return self._spans[hours[-1]][1] if hours else None
+
+    @property
+    def stray(self) -> int:
+        """Decisions whose date is so far from all others that it must be wrong."""
+        return self._axis()[1]
+
+    def _axis(self) -> tuple[list[datetime], int]:
+        """The hours with mail in them, and how many decisions lie outside: a few that would stretch the timeline out of
+        all proportion. Some host's clock was wrong when they were made."""
+        sizes: Counter[datetime] = Counter()
+        for (hour, _), count in self._hours.items():
+            sizes[hour] += count
+        hours, stray = sorted(sizes), 0
+        while (kept := _without_strays(hours, sizes)) != hours:
+            stray += sum(sizes[hour] for hour in hours) - sum(sizes[hour] for hour in kept)
+            hours = kept
+        return hours, stray
+
     def timeline(self, most: int = MAX_BARS) -> tuple[int, list[Bar]]:
         """At most so many bars of equal length without a gap, and the hours that each spans; () if no line has a date."""
-        hours = sorted({hour for hour, _ in self._hours})
+        hours, _ = self._axis()
         if not hours:
             return 1, []
         start, span = hours[0], (hours[-1] - hours[0]) / timedelta(hours=1) + 1
@@ -181,11 +218,25 @@ class Report:
         length = timedelta(hours=step)
         counts: dict[int, Counter[str]] = {}
         for (hour, action), count in self._hours.items():
-            counts.setdefault((hour - start) // length, Counter())[action] += count
+            if hours[0] <= hour <= hours[-1]:
+                counts.setdefault((hour - start) // length, Counter())[action] += count
         last = max(counts)
         empty: Counter[str] = Counter()
         first = max(0, last - most + 1)
         return step, [Bar(start + index * length, counts.get(index, empty)) for index in range(first, last + 1)]
+
+
+def _without_strays(hours: list[datetime], sizes: Mapping[datetime, int]) -> list[datetime]:
+    """The hours without those beyond the longest gap, if there are few decisions there and the gap is far longer than the time
+    of all others."""
+    if len(hours) < 2:
+        return hours
+    at = max(range(1, len(hours)), key=lambda index: hours[index] - hours[index - 1])
+    gap = hours[at] - hours[at - 1]
+    before, after = sum(sizes[hour] for hour in hours[:at]), sum(sizes[hour] for hour in hours[at:])
+    kept = hours[:at] if before > after else hours[at:]
+    few = min(before, after) * _STRAYS <= max(before, after)
+    return kept if few and gap > max(_GAP, 10 * (kept[-1] - kept[0])) else hours
 
 
 def _whole(text: str) -> int:
@@ -213,11 +264,13 @@ def faults(example: str, most: int = 2) -> str:
 def warnings(report: Report, digest: str = "") -> Iterator[str]:
     """What one should know before believing the numbers. `digest`: of the policy whose rules were asked for."""
     if not report.decisions:
-        yield "there is no decision to report on (lines that begin with action=, as the milter writes them)"
+        yield unread(report.beginnings, "there is no decision to report on")
         return
     if report.undated:
         left = ", and so are left out" if report._since is not None else ", and are not on the timeline"
         yield f"{report.undated:,} decisions have no date{left}"
+    if stray := report.stray:
+        yield f"{stray:,} decisions have a date far from all others', and are not on the timeline: some clock was wrong"
     if digest and digest not in {entry.name for entry in report.policies.top()}:
         yield f"no decision is by the policy that was asked for, {digest}"
     if report.clients.missed:

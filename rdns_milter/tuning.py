@@ -126,18 +126,19 @@ def _forecast(options: argparse.Namespace) -> int:
 
     from .forecast import Forecast, Forecaster, as_dict, grouped, warnings
     from .forecast_text import show
-    from .maillog import deliveries
+    from .maillog import MailLog, deliveries
     from .progress import counting, reading
 
     config, logs, progress = load(options.config), Logs(options.logs), Console(stderr=True)
     servers = asked_nameservers(options, config)
-    found = grouped(deliveries(reading(logs, progress)), options.limit)
+    mail_log = MailLog()
+    found = grouped(deliveries(reading(logs, progress), mail_log), options.limit)
     with Forecaster(config, servers, date.today(), options.enforce) as forecaster:
         forecast = Forecast(forecaster.policy)
         judged = counting(forecaster.judge_all(found), len(found), "asking DNS", progress)
         for outlooks, count in zip(judged, found.values(), strict=True):
             forecast.add(outlooks, count)
-    notes = (*warnings(forecast, config, options.limit), *logs.troubles)
+    notes = (*warnings(forecast, config, options.limit, mail_log.beginnings), *logs.troubles)
     if options.json:
         print(json.dumps(as_dict(forecast, options.top, notes), indent=2))
     else:

@@ -109,19 +109,23 @@ def _compiled(name: str) -> str:
 class Postfix:
     """`milter`: where smtpd_milters points, in any spelling (None: no milter). `hold`: every message stays in the hold queue.
 
-    Further keywords are main.cf settings. `.address`, `.port`: where it listens; `.bare_port`: the same without milters;
+    `services`: more lines of master.cf; there, and in settings, `{inner}` is a free address and port: for what is behind a content
+    filter. Further keywords are main.cf settings. `.address`, `.port`: where it listens; `.bare_port`: the same without milters;
     `.maillog`: its log; `.base`: its directory, removed at the end.
     """
 
-    def __init__(self, milter: Endpoint | None = None, *, hold: bool = False, **settings: str | int) -> None:
+    def __init__(
+        self, milter: Endpoint | None = None, *, hold: bool = False, services: str = "", **settings: str | int
+    ) -> None:
         self.settings: dict[str, str] = {}
+        self.services = services
         if milter is not None:
             self.settings["smtpd_milters"] = postfix_style(milter)
         if hold:
             self.settings["smtpd_recipient_restrictions"] = "check_recipient_access static:HOLD"
         self.settings |= {name: str(value) for name, value in settings.items()}
         self.base = Path()
-        self.port = self.bare_port = 0
+        self.port = self.bare_port = self.inner_port = 0
         self._herd: Herd | None = None
 
     def __enter__(self) -> Self:
@@ -167,7 +171,7 @@ class Postfix:
 
     def _start(self) -> None:
         self.base = Path(tempfile.mkdtemp(prefix="rdns-postfix-"))
-        self.port, self.bare_port = free_port(HOST), free_port(HOST)
+        self.port, self.bare_port, self.inner_port = free_port(HOST), free_port(HOST), free_port(HOST)
         self._lay_out()
         self._configure()
         self._launch()
@@ -201,10 +205,13 @@ class Postfix:
             "maillog_file_prefixes": self.base,
             **{name: _compiled(name) for name in ("daemon_directory", "meta_directory", "shlib_directory")},
         }
-        lines = [f"{name} = {value}\n" for name, value in (SETTINGS | own | self.settings).items()]
+        inner = f"{HOST}:{self.inner_port}"
+        settings = {name: value.replace("{inner}", inner) for name, value in self.settings.items()}
+        lines = [f"{name} = {value}\n" for name, value in (SETTINGS | own | settings).items()]
         files = {
             "main.cf": "".join(lines),
-            "master.cf": SERVICES.format(host=HOST, port=self.port, bare=self.bare_port),
+            "master.cf": SERVICES.format(host=HOST, port=self.port, bare=self.bare_port)
+            + self.services.replace("{inner}", inner),
         }
         for name, content in files.items():
             (self.config / name).write_text(content)

@@ -15,12 +15,13 @@ from rdns_milter.config import load
 from rdns_milter.evidence import Evidence
 from rdns_milter.forecast import Forecaster
 from rdns_milter.log import Decision, line, parse
-from rdns_milter.maillog import ACCEPTED, deliveries
+from rdns_milter.maillog import ACCEPTED, REFUSED, deliveries
 from rdns_milter.policy import Verdict
 from tests.kit.client import Client
 from tests.kit.nameserver import NameServer
-from tests.kit.sendmail import OWN_ADDRESS, OWN_ADDRESS_6
-from tests.kit.smtp import Dialogue
+from tests.kit.netns import Network
+from tests.kit.sendmail import OWN_ADDRESS, OWN_ADDRESS_6, Sendmail
+from tests.kit.smtp import Dialogue, send
 from tests.mta.attached import (
     ABUSE,
     BAD,
@@ -198,6 +199,22 @@ def test_forecast_of_its_log_says_what_the_milter_said(names: NameServer) -> Non
         outlooks = [outlook for each in forecaster.judge_all(found) for outlook in each]
     said = Counter(tuple(known(outlook.evidence)[fact] for fact in facts_known) for outlook in outlooks)
     assert said == Counter(tuple(decision[fact] for fact in facts_known) for decision in decisions)
+
+
+def test_recipients_that_sendmail_does_not_know(network: Network) -> None:
+    with Sendmail(host=HOST) as running:
+        for rcpts in ([f"nobody-{HOST}@{HOST}"], [USER, f"gone@{HOST}"]):
+            send(running.address, GOOD, helo=GOOD_HELO, mailfrom=GOOD_FROM, rcpts=rcpts, arrive=running.arrive)
+        running.await_log(r"gone@.*User unknown")
+        taken = running.await_log(r"(\w+): from=<anna@good\.example>.*nrcpts=1")[1]
+        running.await_log(rf"{taken}: to=")
+        log = running.log()
+        found = [(each.rcpts, each.outcome) for each in deliveries(log.splitlines())]
+    assert sorted(found) == [
+        ((f"gone@{HOST}",), REFUSED),
+        ((f"nobody-{HOST}@{HOST}",), REFUSED),
+        ((USER,), ACCEPTED),
+    ], log
 
 
 def known(evidence: Evidence) -> dict[str, str]:

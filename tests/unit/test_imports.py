@@ -54,12 +54,10 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ),
         ("cache", "health", "message", "channel", "fair_queue", "silence", "asker", "flight", "resolver"),
         ("nameservers",),
-        ("log",),
+        ("line_prefix", "log_escapes", "log", "journal", "logdate", "logs", "maillog_lines", "maillog"),
         ("sink",),
-        ("journal", "logdate", "logs"),
         ("alarms", "series", "ledger", "metrics", "books", "exposition", "pulse", "scrape"),
         ("figures", "terminal"),
-        ("maillog",),
         ("toplist",),
     ),
     # 6: a connection, or yesterday's
