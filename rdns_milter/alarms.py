@@ -2,7 +2,8 @@
 wrongly, the greeting gets lost, the clock has jumped.
 
 Pure: is fed with evidence and times, gives sentences. Judges no client. Must not cry by chance: it takes the same oddity in MANY
-decisions on end, over at least LONG; one exception, and the count begins anew.
+decisions on end, over at least LONG; one exception, and the count begins anew (but for addresses
+of translators: other clients come beside them).
 
 DESIGN section 5 (the log).
 """
@@ -15,6 +16,7 @@ from types import MappingProxyType
 
 from .evidence import Evidence
 from .names import Address
+from .nat64 import seems_translated
 
 MANY = 300  # decisions
 LONG = 3600.0  # seconds
@@ -48,6 +50,10 @@ def _ungreeted(evidence: Evidence) -> Oddity:
     return None if evidence.exempt else evidence.helo.kind == "missing"
 
 
+def _translated(evidence: Evidence) -> Oddity:
+    return seems_translated(evidence.client) or None
+
+
 _NAMELESS: Mapping[str, bool] = MappingProxyType({"pass": False, "fail": True, "permerror": True})
 CLOCK = "clock-jumped"
 # By the name that the alarm has in the metrics.
@@ -72,6 +78,11 @@ WATCHES: Mapping[str, Watch] = MappingProxyType(
             _ungreeted,
             f"none of the last {MANY} clients sent HELO or EHLO: the MTA does not seem to pass it on. See which steps it offers"
             " to milters (in Postfix: milter_protocol), and that clients are not taken from a queue (non_smtpd_milters)",
+        ),
+        "translated-clients": Watch(
+            _translated,
+            f"{MANY} clients had addresses of a translator between IPv4 and IPv6 (64:ff9b::/96 or 64:ff9b:1::/48): they have no"
+            ' reverse names, and no SPF record names them. Set dns.nat64 to the translator\'s prefix: nat64 = ["64:ff9b::/96"]',
         ),
     }
 )

@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv6Network
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from .endpoints import Endpoint, Listener, parse_host_port, parse_listener, parse_nameserver
 from .kinds import Kind, matching, octal, optional, parsed, seconds, several, truth, whole, word
 from .names import Address, canonical, is_hostname, parse_address, parse_literal
+from .nat64 import parse_prefix
 from .networks import Network, Networks
 from .policy import MODES
 from .toml import quoted
@@ -179,6 +181,13 @@ class Dns:
     )
     max_outstanding: int = _option(
         "max_outstanding", whole(1, 60_000), 1000, "How many queries each worker may have under way at once."
+    )
+    nat64: tuple[IPv6Network, ...] = _option(
+        "nat64",
+        several("prefixes of translators", parse_prefix),
+        [],
+        'Prefixes of your NAT64 or SIIT translator: "64:ff9b::/96". A client with such an address is the IPv4 address in it'
+        " (RFC 6052).",
     )
 
 

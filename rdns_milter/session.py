@@ -34,6 +34,7 @@ from .forged import removals
 from .log import Decision
 from .lookup import Answer, Question
 from .names import Address, alignment, canonical, is_domain, parse_address, parse_mailbox, strip_path
+from .nat64 import translated
 from .news import News
 from .policy import Policy, Verdict, decide, reply_is_settled
 from .replies import Reply, compose
@@ -105,7 +106,7 @@ class Session:
     def connect(self, client: Address | None, own_name: str = "", own_address: str = "") -> None:
         """The client has connected to `own_name` (the MTA's {j}) at `own_address`. Begins iprev."""
         config = self._config = self._service.config
-        self._client = client
+        client = self._client = client and translated(client, config.dns.nat64)
         self._learn_own(own_name, own_address)
         if client is None:
             self._exempt = "not-ip"

@@ -35,6 +35,9 @@ ODD = {
     "one-address": [GOOD] * 2 * MANY,
     "no-reverse-names": clients(replace(GOOD, iprev=NO_PTR)),
     "no-greetings": clients(NO_GREETING),
+    "translated-clients": [
+        replace(each, client=ip_address(0x64FF9B << 96 | n)) for n, each in enumerate(clients(GOOD))
+    ],
 }
 
 
@@ -57,7 +60,13 @@ def test_not_before_it_is_sure(name: str) -> None:
     assert heard(ODD[name][:MANY], step=LONG / (MANY - 1)) == [name]
 
 
-@pytest.mark.parametrize("name", ODD)
+def test_translated_clients_come_among_others() -> None:
+    """Only the IPv4 clients of a host with both kinds are translated."""
+    usual = replace(GOOD, client=ip_address("2001:db8::99"))
+    assert heard([each for odd in ODD["translated-clients"] for each in (odd, usual)]) == ["translated-clients"]
+
+
+@pytest.mark.parametrize("name", sorted(ODD.keys() - {"translated-clients"}))
 def test_one_exception_is_enough(name: str) -> None:
     usual = replace(GOOD, client=ip_address("192.0.2.99"))
     odd = ODD[name][: MANY - 1]

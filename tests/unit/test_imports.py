@@ -15,7 +15,14 @@ HOUSE = Path(__file__).parents[2] / "rdns_milter"
 # its group, so that no two can need each other. A new module belongs here before it may be imported, or import.
 FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     # 0: words and numbers
-    (("__init__",), ("public_suffixes", "names", "networks"), ("compact_set",), ("tokens",), ("toml",), ("positions",)),
+    (
+        ("__init__",),
+        ("public_suffixes", "names", "nat64", "networks"),
+        ("compact_set",),
+        ("tokens",),
+        ("toml",),
+        ("positions",),
+    ),
     # 1: what there is to know
     (("lookup", "evidence", "tally"), ("values",), ("endpoints",), ("mistakes",)),
     # 2: judgement
