@@ -9,10 +9,13 @@ RFC 8601 5 (removal of claims to our identifier, and of versions that we do not 
 
 from __future__ import annotations
 
-import binascii
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+
+from .encoded_words import decodings
+from .names import canonical
 
 # Linear: each alternative starts with another character, and none can fail after the first.
 _PIECES = re.compile(r'\\.?|[()"]|[^\\()"]+', re.DOTALL)
@@ -20,7 +23,16 @@ _PIECES = re.compile(r'\\.?|[()"]|[^\\()"]+', re.DOTALL)
 _WORDS = re.compile(r"[A-Za-z0-9._-]+")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 _QUOTING = re.compile(r'["\\]+')
-_ENCODED_WORD = re.compile(r"=\?[^?\s]+\?([BbQq])\?([^?]*)\?=(?:\s+(?==\?))?")
+_OTHER_DOTS = re.compile("[\u2024\u3002\ufe52\uff0e\uff61]")  # what readers of names take for "." (RFC 3490 3.1)
+# What stands in the outside of names in letters of any script: ASCII but letters, digits and "._-", and blanks.
+_BETWEEN = re.compile(r"[\x00-\x2c/:-@\[-^`{-\xa0\s]+")
+# Default_Ignorable_Code_Point, and surrogates: not seen, or no characters at all.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]+"
+)
+_LONG = re.compile("[\ufdfa\ufdfb]")  # phrases; compatibility normalisation makes eighteen characters of one
+_MARGIN = 64  # characters beyond four times the length of our name that are normalised
 _ID_AND_VERSION = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*"|[^\s;"]+)\s+([0-9]+)\s*(?:;|\Z)', re.DOTALL)
 _SUPPORTED = "1"  # RFC 8601 2.2: the version of this specification, and of a field that names none
 
@@ -28,8 +40,10 @@ _SUPPORTED = "1"  # RFC 8601 2.2: the version of this specification, and of a fi
 def claims(value: str, authserv_id: str) -> bool:
     """Whether the value of an Authentication-Results field claims to be ours: whether some reading of it finds `authserv_id`
     in front, whatever its case, quoting, comments, folding and version, and whatever invisible characters stand within."""
-    ours = _joined(authserv_id)
-    return bool(ours) and any(ours in _identifiers(view) for view in _views(value))
+    ours, letters = _spellings(authserv_id)
+    return bool(ours) and any(
+        ours in _identifiers(view) or letters in _names_in_letters(view, len(letters)) for view in _views(value)
+    )
 
 
 def is_unsupported(value: str) -> bool:
@@ -49,8 +63,8 @@ def _views(value: str) -> Iterator[str]:
     """The value as different readers see it."""
     texts = [value]
     if "=?" in value:
-        texts.append(_decoded(value))
-    texts += [unicodedata.normalize("NFKC", text) for text in texts if not text.isascii()]
+        texts += decodings(value)
+    texts += [unicodedata.normalize("NFKC", _LONG.sub(" ", text)) for text in texts if not text.isascii()]
     for text in texts:
         yield _without_comments(text, "")
         yield _without_parentheses(text)
@@ -59,13 +73,52 @@ def _views(value: str) -> Iterator[str]:
 def _identifiers(view: str) -> Iterator[str]:
     """What may be read as the authserv-id of a value: its first word; all before the first semicolon; the same without
     the version. What cannot be seen divides words, or is nothing at all."""
-    head = view.lstrip("; \t\r\n").partition(";")[0]
+    head = _OTHER_DOTS.sub(".", view.lstrip("; \t\r\n").partition(";")[0])
     for instead in ("", " "):
         words = _WORDS.findall(_QUOTING.sub("", _UNPRINTABLE.sub(instead, head)).lower())
         if words:
             yield words[0].strip(".")
             yield "".join(words).strip(".")
             yield "".join(words[:-1]).strip(".") if words[-1].isdigit() else ""
+
+
+def _names_in_letters(view: str, length: int) -> Iterator[str]:
+    """The same in letters of any script, for our name, of that length: in any normal form and case, A-labels read as U-labels
+    (RFC 5890 2.3.2.1)."""
+    head = _INVISIBLE.sub("", view.lstrip("; \t\r\n").partition(";")[0])
+    if head.isascii() and "xn--" not in head.lower():
+        return
+    head = _QUOTING.sub("", _LONG.sub(" ", head[: 4 * length + _MARGIN]))
+    for fold in (str.lower, str.casefold):  # IDNA 2008, and 2003, which folds more
+        words = _BETWEEN.split(_OTHER_DOTS.sub(".", unicodedata.normalize("NFKC", fold(head))))
+        words = [_in_letters(word) for word in words if word]
+        if words:
+            yield words[0].strip(".")
+            yield "".join(words).strip(".")
+            yield "".join(words[:-1]).strip(".")
+
+
+def _in_letters(name: str) -> str:
+    """A name with its A-labels as U-labels, whether or not those are valid, lower case in NFKC."""
+    labels = (_letters_of(label[4:]) if label.startswith("xn--") else label for label in name.split("."))
+    return unicodedata.normalize("NFKC", ".".join(labels))
+
+
+@functools.lru_cache(maxsize=256)
+def _letters_of(punycode: str) -> str:
+    if len(punycode) > 59 or not punycode.isascii():  # RFC 1035 2.3.4, without "xn--"
+        return punycode
+    try:
+        return punycode.encode().decode("punycode").lower()
+    except (UnicodeError, ValueError):
+        return punycode
+
+
+@functools.lru_cache(maxsize=64)
+def _spellings(authserv_id: str) -> tuple[str, str]:
+    """Our name in ASCII, its U-labels as A-labels, and in letters, its A-labels as U-labels."""
+    name = unicodedata.normalize("NFKC", authserv_id.lower()).strip(".")
+    return _joined(name if name.isascii() else canonical(name)), _in_letters(name)
 
 
 def _joined(authserv_id: str) -> str:
@@ -100,17 +153,3 @@ def _without_parentheses(value: str) -> str:
         kept.append(value[start:opening])
         start = closing + 1
     return "".join(kept) + value[start:]
-
-
-def _decoded(value: str) -> str:
-    """The value with its encoded words decoded, as one reads it who decodes them everywhere (RFC 2047 5 forbids it here)."""
-    return _ENCODED_WORD.sub(_decoded_word, value)
-
-
-def _decoded_word(match: re.Match[str]) -> str:
-    encoded = match[2].encode("ascii", "replace") + b"=="  # readers do not insist on the padding
-    try:
-        octets = binascii.a2b_base64(encoded) if match[1] in "Bb" else binascii.a2b_qp(encoded[:-2], header=True)
-    except ValueError:
-        return match[0]
-    return octets.decode("utf-8", "replace")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import time
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,14 @@ from hypothesis import strategies as st
 from rdns_milter.evidence import Evidence
 from rdns_milter.forged import claims, is_unsupported, removals
 from rdns_milter.headers import authentication_results
+from rdns_milter.names import canonical
 from tests.kit.evidences import TEXTS, hostile
+
+
+def quoted(octets: bytes) -> str:
+    """In encoding Q, each octet in hex."""
+    return "".join(f"={octet:02X}" for octet in octets)
+
 
 OURS = [
     "mx.test; spf=pass",
@@ -90,6 +99,106 @@ OTHERS = [
 def test_claims_to_be_ours(value: str) -> None:
     assert claims(value, "mx.test")
     assert claims(value, "MX.test.")
+
+
+ENCODED = [
+    "=?utf-7?q?+AG0AeA-.test?=; spf=pass",
+    "=?UTF-7?b?K0FHMEFlQS0udGVzdA==?=; spf=pass",
+    f"=?cp037?b?{base64.b64encode('mx.test'.encode('cp037')).decode()}?=; spf=pass",
+    f"=?IBM037?B?{base64.b64encode('mx.test'.encode('cp037')).decode()}?=; spf=pass",
+    f"=?ebcdic-cp-us?B?{base64.b64encode('mx.test;'.encode('cp037')).decode()}?= spf=pass",
+    f"=?cp500*en?q?{quoted('mx.test'.encode('cp500'))}?=; spf=pass",
+    f"=?utf-16?b?{base64.b64encode('mx.test'.encode('utf-16')).decode()}?=; spf=pass",
+    f"=?utf-16le?b?{base64.b64encode('mx.test'.encode('utf-16-le')).decode()}?=; spf=pass",
+    "=??q?mx.test?=; spf=pass",
+    "=??B?bXgudGVzdA==?=; spf=pass",
+    "=?nonsense?Q?mx.test?=; spf=pass",
+    "=?utf-8?q?mx.test;?x=3D?=; spf=pass",
+    "=?utf-8?q?mx.test ?; spf=pass?=",
+    "=?utf-8?q?mx?=2Etest?=; spf=pass",
+    "=?utf-8?q?=6D=78=2e=74=65=73=74?=; spf=pass",
+    "=?utf-8?q?mx?= =?utf-8?q?.test?=; spf=pass",
+    "=?utf-8?q?mx?=\r\n =?utf-8?b?LnRlc3Q=?=; spf=pass",
+    "=?utf-8?q?mx?==?utf-8?q?.test?=; spf=pass",
+    "mx.=?utf-8?q?test?=; spf=pass",
+    "=?utf-8?b?bXgudGV?==?utf-8?b?zdA==?=; spf=pass",
+    "=?utf-8?q?=3D=3Futf-8=3Fq=3Fmx=2Etest=3F=3D?=; spf=pass",
+    "=?utf-8?b?PT91dGYtOD9xP214LnRlc3Q/PQ==?=; spf=pass",
+    '"=?utf-8?q?mx.test?="; spf=pass',
+    "(=?x?=) =?utf-8?q?mx.test?=; spf=pass",
+    "=?utf-8?q?=EF=BD=8Dx.test?=; spf=pass",
+    "=?utf-8?q?mx=E3=80=82test?=; spf=pass",
+]
+DOTS = [f"mx{dot}test; spf=pass" for dot in "\u2024\u3002\ufe52\uff0e\uff61"]
+OURS_IN_LETTERS = [
+    "xn--bcher-kva.example; spf=pass",
+    "XN--BCHER-KVA.Example 1; spf=pass",
+    "b\u00fccher.example; spf=pass",
+    "bu\u0308cher.example; spf=pass",
+    "B\u00dcCHER.EXAMPLE.; spf=pass",
+    "BU\u0308CHER.example 1; spf=pass",
+    "b\u00fccher\u3002example; spf=pass",
+    "b\u00fccher\uff61example (x); spf=pass",
+    "xn--bcher-kva\uff0eexample; spf=pass",
+    '"b\u00fccher.example"; spf=pass',
+    "b\u00fc\u00adcher.example; spf=pass",
+    "\ufeffb\u00fccher.example; spf=pass",
+    "(c)b\u00fccher . example; spf=pass",
+    "\uff42\u00fc\uff43her.example; spf=pass",
+    "=?utf-8?q?b=C3=BCcher.example?=; spf=pass",
+    "=?iso-8859-1?q?b=FCcher.example?=; spf=pass",
+    "=?utf-8?b?YsM=?= =?utf-8?b?vGNoZXIuZXhhbXBsZQ==?=; spf=pass",
+    "=?utf-7?q?b+APw-cher.example?=; spf=pass",
+]
+OTHERS_IN_LETTERS = [
+    "bucher.example; spf=pass",
+    "bcher.example; spf=pass",
+    "b\u00fccherei.example; spf=pass",
+    "x.b\u00fccher.example; spf=pass",
+    "b\u00fccher.example.test; spf=pass",
+    "other.example (b\u00fccher.example); spf=pass",
+    "other.example; b\u00fccher.example",
+    "=?utf-8?q?b=C3=BCcherei.example?=; spf=pass",
+    "\u00fc; spf=pass",
+    "\ufdfa\ufdfa; spf=pass",
+]
+
+
+@pytest.mark.parametrize("value", [*ENCODED, *DOTS, "mx.te\u017ft; spf=pass"])
+def test_encoded_and_look_alike_claims(value: str) -> None:
+    assert claims(value, "mx.test")
+    assert not claims(value, "mx.other")
+
+
+@pytest.mark.parametrize("ours", ["xn--bcher-kva.example", "b\u00fccher.example", "Bu\u0308cher.Example."])
+def test_names_in_letters(ours: str) -> None:
+    assert [value for value in OURS_IN_LETTERS if not claims(value, ours)] == []
+    assert [value for value in OTHERS_IN_LETTERS if claims(value, ours)] == []
+
+
+LABELS = ("b\u00fccher", "\u00e9t\u00e9", "\u043f\u043e\u0447\u0442\u0430", "\u0939\u093f\u0928\u094d\u0926\u0940",
+          "\u30e1\u30fc\u30eb\u30ac", "\ud55c\uad6d", "\u03b1\u03b2\u03ac", "mx", "a-1")  # fmt: skip
+
+
+@given(
+    st.lists(st.sampled_from(LABELS), min_size=1, max_size=3),
+    st.lists(st.tuples(st.sampled_from(("NFC", "NFD", "NFKC", "NFKD", "A")), st.booleans()), min_size=3, max_size=3),
+    st.sampled_from(".\u3002\uff0e\uff61"),
+    st.sampled_from(("", "q", "b")),
+)
+def test_any_spelling_of_a_name(labels: list[str], forms: list[tuple[str, bool]], dot: str, encoding: str) -> None:
+    ours = canonical(".".join([*labels, "example"]))
+    assert ours
+    spelled = []
+    for label, (form, upper) in zip(labels, forms, strict=False):
+        label = canonical(label) if form == "A" else unicodedata.normalize(form, label)  # type: ignore[arg-type]
+        spelled.append(label.upper() if upper else label)
+    name = dot.join([*spelled, "example"])
+    if encoding:
+        octets = name.encode()
+        text = base64.b64encode(octets).decode() if encoding == "b" else quoted(octets)
+        name = f"=?utf-8?{encoding}?{text}?="
+    assert claims(f"{name}; spf=pass", ours)
 
 
 @pytest.mark.parametrize("value", OTHERS)
