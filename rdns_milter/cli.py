@@ -16,6 +16,8 @@ from datetime import date
 from . import __version__, tuning
 from .command import (
     EX_CONFIG,
+    EX_INTERRUPTED,
+    EX_IOERR,
     EX_OK,
     EX_UNAVAILABLE,
     EX_USAGE,
@@ -29,16 +31,37 @@ from .command import (
 from .config import MAX_OCTETS, Config, ConfigError, load, show, warnings
 from .logs import UnreadableLogError
 from .names import parse_address
+from .output_file import OutputError
 from .positions import Positions
 from .privileges import NotPossible, service_account, unreadable
 from .sample import sample
+from .standard_streams import discard, flush, prepare, sentence
 from .textfile import read_text
 
 Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
+    """Run the command; returns its exit status. What cannot be read or written is said in a sentence."""
+    prepare()
+    try:
+        try:
+            return _command(arguments)
+        finally:
+            flush()
+    except BrokenPipeError:
+        discard()
+        return EX_OK
+    except OSError as error:
+        discard()
+        say(sentence(error))
+        return EX_IOERR
+    except KeyboardInterrupt:
+        discard()
+        return EX_INTERRUPTED
+
+
+def _command(arguments: Sequence[str] | None) -> int:
     options = parser().parse_args(arguments)
     command: Command = options.command
     try:
@@ -52,9 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnreadableLogError as error:
         say(str(error))
         return EX_USAGE
-    except BrokenPipeError:
-        sys.stderr.close()
-        return EX_OK
+    except OutputError as error:
+        say(str(error))
+        return EX_IOERR if error.has_begun else EX_USAGE
 
 
 def parser() -> argparse.ArgumentParser:

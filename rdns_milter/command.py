@@ -6,13 +6,15 @@ sysexits(3) for the exit statuses.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from typing import TypeAlias
 
 from .config import DEFAULT_PATH, Config
 from .endpoints import Endpoint, parse_nameserver
 
-EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_CONFIG = 0, 2, 69, 78
+EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_IOERR, EX_CONFIG = 0, 2, 69, 74, 78
+EX_INTERRUPTED = 130  # as shells have it
 # argparse has no public name for what add_subparsers returns.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -27,7 +29,8 @@ class Failure(Exception):
 
 def say(text: str) -> None:
     """A line to standard error."""
-    print(f"rdns-milter: {text}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody is left who could be told
+        print(f"rdns-milter: {text}", file=sys.stderr)
 
 
 def add_config_option(command: argparse.ArgumentParser) -> None:

@@ -50,6 +50,8 @@ class Logs:
         self._read = 0
         self._raw: BinaryIO | None = None
         self.troubles: list[str] = []
+        if STDIN in self._paths and stdin is None and sys.stdin is None:
+            raise UnreadableLogError(f"{STDIN}: standard input is closed")
         self.cut = 0
         sizes = [_size(path) for path in self._paths]
         self.size = sum(sizes) if all(sizes) else 0

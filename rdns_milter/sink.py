@@ -85,21 +85,45 @@ class Stderr:
     def __init__(self, tag: str, fd: int = 2) -> None:
         self._tag = tag
         self._fd = _opened_anew(fd)
+        self._is_file = _is_file(self._fd)
+        self._left = b""  # of a line of which a part is written: the disk was full
+        self._size = 0  # of the file then
+        self._was_away = False
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLOUT)
 
     def send(self, text: str, level: str) -> bool:
-        """See Outlet. A pipe that polls as writable takes PIPE_BUF octets at once, unless another process is quicker."""
+        """See Outlet. A pipe that polls as writable takes PIPE_BUF octets at once, unless another process is quicker. Of a file on
+        a full disk a part of the line may be there: then it is not written, but the next call, for the same line, goes on."""
         if not self._poll.poll(0):
             return False
-        line = text if level == "info" else f"{self._tag}: {text}"
+        octets = self._next(text if level == "info" else f"{self._tag}: {text}")
         try:
-            os.write(self._fd, line.encode("utf-8", "replace")[:MAX_LINE] + b"\n")
+            count = os.write(self._fd, octets)
         except BlockingIOError:
             return False
         except OSError as error:
+            self._was_away = True
             raise Away(str(error)) from error
-        return True
+        self._left, self._was_away = octets[count:], count < len(octets)
+        if self._left:
+            self._size = os.fstat(self._fd).st_size
+        return not self._left
+
+    def _next(self, line: str) -> bytes:
+        """The octets that are due: the rest of what was begun; or the line, on a line of its own."""
+        if self._left and (not self._is_file or os.fstat(self._fd).st_size == self._size):
+            return self._left
+        begin = b"\n" if self._is_file and self._was_away and self._ends_within_a_line() else b""
+        return begin + line.encode("utf-8", "replace")[:MAX_LINE] + b"\n"
+
+    def _ends_within_a_line(self) -> bool:
+        """Whether another process could not write its line to the end either. What cannot be read might end so."""
+        try:
+            with open(f"/proc/self/fd/{self._fd}", "rb", buffering=0) as file:
+                return file.seek(0, os.SEEK_END) > 0 and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n"
+        except OSError:
+            return True
 
     def wait(self, seconds: float) -> None:
         """See Outlet."""
@@ -128,10 +152,14 @@ class Sink:
                 self._keep(text, level)
 
     def flush(self, seconds: float) -> None:
-        """Wait until the backlog is written, at most so long."""
+        """Wait until the backlog is written, at most so long; what is left of it then is lost."""
         until = self._clock() + seconds
         while self._backlog and self._clock() < until:
             time.sleep(0.01)
+        with self._lock:
+            while self._backlog:
+                self._backlog.popleft()
+                self._drop()
 
     def _try(self, text: str, level: str) -> bool:
         """Whether the line is written. A log that is away is left alone for a while."""
@@ -191,6 +219,13 @@ def _until_writable(fd: int, seconds: float) -> None:
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
     poll.poll(seconds * 1000)
+
+
+def _is_file(fd: int) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(fd).st_mode)
+    except OSError:  # closed
+        return False
 
 
 def _opened_anew(fd: int) -> int:

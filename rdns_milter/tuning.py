@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from datetime import date, datetime
+from typing import Any
 
 from . import __version__
 from .command import EX_OK, Commands, Failure, add_config_option, add_dns_option, asked_nameservers
@@ -149,6 +150,7 @@ def _forecast(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from .output_file import written
     from .progress import reading
     from .report import Report, as_dict
     from .report_html import page
@@ -159,18 +161,21 @@ def _report(options: argparse.Namespace) -> int:
     logs, dates = Logs(options.logs), Dates(now)
     try:
         since = dates.since(options.since) if options.since else None
-        output = open(options.html, "w", encoding="ascii", errors="xmlcharrefreplace") if options.html else None  # noqa: SIM115
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise Failure(str(error)) from None
-    report = Report(dates.of, since, [rule.name for rule in policy.rules if rule.action])
-    for line in reading(logs, Console(stderr=True)):
-        report.add(line)
-    found = as_dict(report, options.top, policy.digest, logs.troubles)
-    if output is not None:
-        with output:
-            output.write(page(found, __version__, now))
+
+    def found() -> dict[str, Any]:
+        report = Report(dates.of, since, [rule.name for rule in policy.rules if rule.action])
+        for line in reading(logs, Console(stderr=True)):
+            report.add(line)
+        return as_dict(report, options.top, policy.digest, logs.troubles)
+
+    if options.html is not None:
+        # First, so that nobody waits for a report that cannot be written.
+        with written(options.html, [*options.logs, *([options.config] if options.config else [])]) as output:
+            output.write(page(found(), __version__, now))
     elif options.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(found(), indent=2))
     else:
-        show(found, Console(highlight=False))
+        show(found(), Console(highlight=False))
     return EX_OK

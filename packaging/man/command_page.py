@@ -30,6 +30,7 @@ STATUSES = {
     75: "`check`: it would be deferred.",
     2: "Wrong usage.",
     69: "Cannot serve: the socket is taken, no libmilter, no name server.",
+    74: "What was to be written could not be: the disk is full, or standard output is closed.",
     78: "The configuration has errors: each on a line, with file, line and key. systemd does not start it again.",
 }
 # What Postfix does while the milter is down, by milter_default_action.

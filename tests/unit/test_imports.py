@@ -79,7 +79,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     # 8: processes
     (("garbage", "kicker", "listener", "activation", "notify", "privileges", "exporter", "worker", "crew", "server"),),
     # 9: the command
-    (("check", "command", "tuning", "cli", "__main__"),),
+    (("standard_streams", "output_file", "check", "command", "tuning", "cli", "__main__"),),
 )
 
 FLOOR = {module: floor for floor, groups in enumerate(FLOORS) for group in groups for module in group}

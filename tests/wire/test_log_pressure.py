@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,73 @@ def test_lines_longer_than_a_pipe_takes_at_once(pipe: tuple[int, int]) -> None:
     lines = read_lines(reading, 3)
     assert lines[2] == "next"
     assert all(len(line) <= MAX_LINE for line in lines)
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[int], None]]:
+    """Files may have so many octets from now on, as if the disk were full then: the last write is a short one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(octets: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (octets, before[1]))
+
+    yield limit
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def log_file(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    """A file, and a descriptor that appends to it."""
+    path = tmp_path / "log"
+    number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    yield path, number
+    os.close(number)
+
+
+def test_a_short_write_glues_no_lines_together(log_file: tuple[Path, int], full_disk: Callable[[int], None]) -> None:
+    path, number = log_file
+    sink = Sink(Stderr("rdns-milter", number))
+    lines = [f"line {each} {'x' * 90}" for each in range(60)]
+    for at, octets in ((0, 1050), (20, 3010), (40, 4999)):
+        full_disk(octets)
+        for line in lines[at : at + 20]:
+            sink.write(line)
+        assert path.stat().st_size == octets
+        full_disk(100_000)
+        until(lambda: not sink._backlog)
+    sink.flush(1.0)
+    assert path.read_text().splitlines() == lines
+    assert sink.dropped == 0
+
+
+def test_a_short_write_of_one_of_several_processes(
+    log_file: tuple[Path, int], full_disk: Callable[[int], None]
+) -> None:
+    path, number = log_file
+    sinks = [Sink(Stderr("rdns-milter", number)) for _ in range(3)]
+    full_disk(1050)
+    lines = [f"line {each} {'x' * 90}" for each in range(30)]
+    for each, line in enumerate(lines):
+        sinks[each % 3].write(line)
+    full_disk(100_000)
+    until(lambda: not any(sink._backlog for sink in sinks))
+    found = path.read_text().splitlines()
+    assert sorted(line for line in found if line in lines) == sorted(lines)
+    (cut,) = [line for line in found if line not in lines] or [lines[0]]
+    assert any(line.startswith(cut) for line in lines)
+
+
+def test_what_a_full_disk_costs_is_counted(log_file: tuple[Path, int], full_disk: Callable[[int], None]) -> None:
+    path, number = log_file
+    sink, lost = Sink(Stderr("rdns-milter", number)), []
+    sink.lost = lambda: lost.append(1)
+    full_disk(1050)
+    for each in range(MAX_BACKLOG + 100):
+        sink.write(f"line {each} {'x' * 90}")
+    written = path.read_text().count("\n")
+    assert sink.dropped == len(lost) == 100 - written
+    sink.flush(0.1)
+    assert sink.dropped == len(lost) == MAX_BACKLOG + 100 - written
 
 
 def test_service_with_a_log_that_nobody_reads() -> None:
