@@ -66,15 +66,15 @@ class Neighbours:
         self._client = client
         self._known: dict[tuple[Question | str, int], bool] = {}
 
-    def reachable(self, record: Record) -> Record:
-        """The record without the mechanisms that need no lookup to see that they do not match, nor those behind one that
-        surely matches: what an evaluation for the client can come to."""
+    def reachable(self, record: Record, terms: int) -> Record:
+        """The part of the record that an evaluation for the client can come to: without the mechanisms that surely do not
+        match, those behind one that surely does, and those behind as many lookups as there may be and one more."""
         kept: list[Mechanism] = []
         for mechanism in record.mechanisms:
             if mechanism.version is not None and not self._in_network(mechanism):
                 continue
             kept.append(mechanism)
-            if mechanism.needs_no_lookup:
+            if mechanism.needs_no_lookup or len(kept) > terms:
                 break
         return replace(record, mechanisms=tuple(kept))
 
@@ -138,7 +138,7 @@ class Plan:
         self._domain = domain
         self._letters = letters
         self._terms = min(terms, MAX_TERMS)
-        self.read: Callable[[str], Record] = cache(lambda text: neighbours.reachable(parse(text)))
+        self.read: Callable[[str], Record] = cache(lambda text: neighbours.reachable(parse(text), terms))
         self._forward = forward_type(client)
         self._paths: dict[str, Path | None] = {}
         self._known: Mapping[Question, Answer] = {}
