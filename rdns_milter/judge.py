@@ -115,7 +115,7 @@ class Judge:
         return decide(evidence, self.policy) if len(possible_actions(evidence, self.policy)) == 1 else None
 
     def _evidence(self, fields: Mapping[str, str], recipient: str) -> Evidence:
-        evidence = replace(evidence_of(fields), rcpt=recipient)
+        evidence = evidence_of(fields, recipient)
         if not evidence.exempt and self._is_exempt(fields.get("client", "")):
             return exempted(evidence, "network")
         return evidence

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_REPEATS = 100_000  # times that one line is counted at most, whatever it says
 MAX_SEEN = 4096  # characters of a line in which its beginning is looked for
@@ -76,8 +77,7 @@ KNOWN_FORMS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(NamedTuple):
     """What stands before a line's text: the program's tag, its process id ("" if it is not told), where the text begins, and
     whether a daemon's date or a container's name stands there too: "word: text" alone begins many a line."""
 
@@ -93,9 +93,11 @@ def beginning(line: str) -> Beginning | None:
     if match is None:
         return None
     outer, dated, tag, pid, name, process = match.groups()
-    found = process if name else pid or ""
-    number = found if found.isascii() and found.isdecimal() else ""
-    return Beginning(name or tag, number, match.end(), bool(name or outer or dated))
+    if name:
+        tag, pid = name, process
+    if not pid or not (pid.isascii() and pid.isdecimal()):
+        pid = ""
+    return Beginning(tag, pid, match.end(), bool(dated or outer or name))
 
 
 @dataclass(slots=True)

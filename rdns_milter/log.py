@@ -284,12 +284,15 @@ def rcpts_of(fields: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(_RCPT_ESCAPE.sub(r"\1", rcpt) for rcpt in _RCPT.findall(text))
 
 
-def evidence_of(fields: Mapping[str, str]) -> Evidence:
+def evidence_of(fields: Mapping[str, str], recipient: str | None = None) -> Evidence:
     """The evidence that a parsed line holds: all that rules can ask about but `authenticated` and `tls`, which no line tells.
+    `recipient`: whose evidence it is; None: that of the first one whom the line names.
     A fact that the line lacks is `unknown` (evidence.missing_facts names them), and so matches nothing."""
     get = fields.get
     rule, mailfrom, rcpt = get("rule", ""), get("mailfrom", ""), get("rcpt", "")
-    if "," in rcpt or "\\" in rcpt:
+    if recipient is not None:
+        rcpt = recipient
+    elif "," in rcpt or "\\" in rcpt:
         rcpt = rcpts_of(fields)[0]
     exempt = rule[len(EXEMPT) :] if rule.startswith(EXEMPT) else ""
     return Evidence(

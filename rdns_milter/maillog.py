@@ -94,9 +94,10 @@ class MailLog:
 
     def add(self, line: str) -> list[Delivery]:
         """One more line, whatever it is."""
-        again, times = self.beginnings.repeated(line)
-        if times:
-            return [delivery for _ in range(times) for delivery in self._add(again)]
+        if "message repeated " in line:
+            again, times = self.beginnings.repeated(line)
+            if times:
+                return [delivery for _ in range(times) for delivery in self._add(again)]
         return self._add(line)
 
     def _add(self, line: str) -> list[Delivery]:

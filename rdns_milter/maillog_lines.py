@@ -9,6 +9,7 @@ ruleset=, Milter: and "User unknown". RFC 3848 (the words behind proto=).
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -20,8 +21,8 @@ _PROGRAMS = frozenset(
      "retry", "relay", "pickup", "bounce", "anvil", "master", "trivial-rewrite", "scache", "tlsproxy", "verify")
 )  # fmt: skip
 _SENDMAIL = re.compile(r"sendmail(?:[-_.@][\w.@-]*)?|sm-[\w.@-]+")
-# journalctl's with-unit has the unit's name in the place of the program's.
-_UNIT = re.compile(r"postfix[\w@.\\-]*\.service")
+# Some name Postfix, but not its program: journalctl's with-unit has the unit there, rsyslog in RFC 5424 what stands before a slash.
+_INSTANCE = re.compile(r"[\w.-]*postfix[\w@.\\-]*")
 
 QUEUED = re.compile(r"([0-9A-Za-z]{5,30}|NOQUEUE): ")
 _NAME = r"[^\[\]\s]*\[([0-9A-Fa-f:.]+)\](?::\d+)?"
@@ -63,12 +64,13 @@ class Program:
     name: str
 
 
+@functools.lru_cache(maxsize=1024)
 def program(tag: str) -> Program | None:
     """The program of that tag; None if it is neither Postfix's nor Sendmail's. `postfix-out/smtpd`, `postfix/submission/smtpd`:
     instances of Postfix; `sm-mta`, `sm-acceptingconnections`: Sendmail's own titles."""
     if _SENDMAIL.fullmatch(tag):
         return Program("", "")
-    if _UNIT.fullmatch(tag):
+    if _INSTANCE.fullmatch(tag):
         return Program(tag, "")
     match = _POSTFIX.fullmatch(tag)
     if match is not None and match[1] and ("postfix" in match[1] or match[2] in _PROGRAMS):

@@ -14,7 +14,7 @@ from typing import Any
 from .figures import plain
 from .judge import Judge
 from .line_prefix import KNOWN_FORMS, Beginnings
-from .log import parse, rcpts_of
+from .log import EXEMPT, parse, rcpts_of
 from .names import parse_mailbox
 from .policy import ACCEPT, ACTIONS, OBSERVE, TAG, Verdict
 from .toplist import Entry, TopList
@@ -107,22 +107,22 @@ class Replay:
         """One more line of the log, whatever it is."""
         self.lines += 1
         fields = parse(line)
-        if fields is not None:
-            self.beginnings.last = line
-            self._add(line, fields)
+        if fields is None:
+            again, _, times = repeated(line, self.beginnings)
+            for _ in range(times):
+                self.add(again)
+            self.lines -= times
             return
-        line, fields, times = repeated(line, self.beginnings)
-        for _ in range(times):
-            self._add(line, fields)
-
-    def _add(self, line: str, fields: dict[str, str]) -> None:
+        self.beginnings.last = line
         self.decisions += 1
         self.policies.add(fields.get("policy", ""))
         self.cut += "reply" not in fields
         self.observed += fields.get("mode") == OBSERVE
-        self.exempt += self.judge.was_exempt(fields)
+        if fields["rule"].startswith(EXEMPT):
+            self.exempt += self.judge.was_exempt(fields)
         recipients = rcpts_of(fields)
-        self.unnamed += _unnamed(fields, len(recipients))
+        if fields.get("nrcpt", "1") != "1":
+            self.unnamed += _unnamed(fields, len(recipients))
         nobody = not recipients and "rcpt" in self.judge.asks  # cut off, or there was no room for one
         for recipient in recipients or ("",):
             verdict = None if nobody else self.judge.verdict(fields, recipient)
@@ -137,8 +137,8 @@ class Replay:
         self.verdicts += 1
         self.matrix[was, would] += 1
         self.rules[verdict.rule, would] += 1
-        for name, action in _shadows(verdict):
-            self.shadows[name, action] += 1
+        if verdict.shadow_rule:
+            self.shadows.update(_shadows(verdict))
         if was == would:
             return
         self.changes.add((was, fields["rule"], would, verdict.rule))
@@ -164,16 +164,12 @@ class Replay:
 
 
 def _unnamed(fields: dict[str, str], named: int) -> int:
-    count = fields.get("nrcpt", "1")
-    if count == "1":
-        return 0
+    count = fields["nrcpt"]
     return max(0, int(count) - named) if len(count) < 7 and count.isascii() and count.isdecimal() else 0
 
 
 def _shadows(verdict: Verdict) -> Iterator[tuple[str, str]]:
     """The shadow rules that matched, and what each would do."""
-    if not verdict.shadow_rule:
-        return
     names, actions = verdict.shadow_rule.split(","), verdict.would.split(",")
     # In observe mode `would` may speak of enforcement instead.
     yield from zip(names, actions if len(actions) == len(names) else ("",) * len(names), strict=True)

@@ -106,7 +106,9 @@ def test_the_mtas_lines_behind_every_form(name: str) -> None:
 
 
 def test_units_instead_of_programs() -> None:
-    """journalctl -o with-unit."""
+    """journalctl -o with-unit; rsyslog in RFC 5424."""
+    for instance in ("postfix", "postfix-out"):
+        assert clients([f"<22>1 2026-11-20T03:53:19Z mx {instance} 7 - -  {text}" for _, text in MTA]) == CLIENTS
     for unit in ("postfix@-.service", "postfix.service", "postfix@postfix-out.service"):
         assert clients([f"Fri 2026-11-20 03:53:19 UTC mx {unit}[7]: {text}" for _, text in MTA]) == CLIENTS
     sendmail = (
