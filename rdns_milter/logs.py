@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import os
 import sys
@@ -32,6 +33,9 @@ _COMPRESSED: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = MappingProxyType(
         b"\xfd7zXZ\x00": lambda file: cast(BinaryIO, lzma.LZMAFile(file)),  # noqa: SIM115 - closed with the file
     }
 )
+
+
+_DOCKER = b'{"log":"'
 
 
 class UnreadableLogError(Exception):
@@ -86,6 +90,9 @@ class Logs:
         if _begins(file, journal.BEGINNING):
             yield from journal.lines(file)
             return
+        if _begins(file, _DOCKER):
+            yield from _docker_lines(file)
+            return
         readline = file.readline
         while line := readline(MAX_LINE):
             if len(line) == MAX_LINE and line[-1] != 10:
@@ -93,6 +100,17 @@ class Logs:
                 while (rest := readline(MAX_LINE)) and rest[-1] != 10:
                     pass
             yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+
+
+def _docker_lines(file: BinaryIO) -> Iterator[str]:
+    """The lines of docker's own files (driver json-file), each behind its date as in `docker logs -t`; others as they are."""
+    while octets := file.readline(MAX_LINE):
+        line = octets.decode("utf-8", "surrogateescape").rstrip("\r\n")
+        try:
+            entry = json.loads(line)
+            yield f"{entry['time']} {entry['log']}".rstrip("\r\n")
+        except (ValueError, TypeError, KeyError, RecursionError):
+            yield line
 
 
 def _size(path: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import os
 import threading
@@ -102,6 +103,18 @@ def test_a_file_that_vanishes_is_a_trouble(tmp_path: Path) -> None:
     (tmp_path / "log").unlink()
     assert list(logs) == []
     assert "No such file" in logs.troubles[0]
+
+
+@pytest.mark.parametrize("pack", PACKERS)
+def test_dockers_files(pack: Callable[[bytes], bytes]) -> None:
+    stamp = "2026-11-20T03:53:19.123456789Z"
+    texts = ["action=accept rule=default", 'a "b" \u00e9', "{"]
+    entries = [
+        json.dumps({"log": f"{text}\n", "stream": "stderr", "time": stamp}, separators=(",", ":")) for text in texts
+    ]
+    damaged = ['{"log":"x"}', '{"log":', "[1]", "7", "", "[" * 10_000]
+    content = "\n".join(entries + damaged).encode()
+    assert list(Logs(["-"], io.BytesIO(pack(content)))) == [f"{stamp} {text}" for text in texts] + damaged
 
 
 def field(key: bytes, value: bytes) -> bytes:
