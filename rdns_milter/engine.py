@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from .config import Config
 from .endpoints import Endpoint
 from .findings import Finder
+from .lookup import Status
 from .resolver import Limits, Resolver
 from .tally import Tally
 
@@ -27,7 +28,7 @@ class Engine:
         config: Config,
         servers: Sequence[Endpoint],
         bug: Callable[[str, BaseException], None],
-        changed: Callable[[Endpoint, bool], None] = lambda server, down: None,
+        changed: Callable[[Endpoint, Status], None] = lambda server, status: None,
         tally: Tally | None = None,
     ) -> None:
         self.loop = asyncio.new_event_loop()

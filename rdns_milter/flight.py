@@ -9,6 +9,7 @@ RFC 7766 (TCP when the answer was cut), RFC 1035 4.2.
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -33,12 +34,16 @@ class Try:
 
 Tries = Iterator[Try]
 Landed = Callable[["Flight", Reading], None]
-Heard = Callable[[Endpoint, Question, bool], None]
+Heard = Callable[[Endpoint, Question, Status], None]
+
+UNREACHABLE: Status = "resolver-down"  # what `heard` is told of a server to which nothing can be sent
+# Errors of a socket that are this host's: no descriptor, memory, port or room is left. All others are about the way to the server.
+_OWN_ERRORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN))
 
 
 class Flight:
-    """A question under way. `landed` is called once with what came of it; `heard` for each try, with whether the server
-    answered at all. `waiters` are told the answer by the resolver: without any there is no further try; `until`: when the last of
+    """A question under way. `landed` is called once with what came of it; `heard` for each try, with what the server
+    said: "timeout" for silence, or UNREACHABLE. `waiters` are told the answer by the resolver: without any there is no further try; `until`: when the last of
     them gives up; `chased`: how many CNAMEs led here; `tickets`: the resolver's, for a place; `waits`: whether it has none yet."""
 
     __slots__ = (
@@ -95,8 +100,8 @@ class Flight:
 
         try:
             channel = self._channels.to(attempt.server)
-        except OSError:
-            self._last = "error"  # no descriptor left, or no route
+        except OSError as error:
+            self._not_sent(attempt.server, error)
             return False
         ident = channel.reserve(heard)
         self._asked.append((channel, ident))
@@ -106,15 +111,22 @@ class Flight:
         except BadName:
             self._end(Reading("bad-name"))
             return False
-        except OSError:
-            self._last = "timeout"
-            self._heard(attempt.server, self.question, False)
+        except OSError as error:
+            self._not_sent(attempt.server, error)
             return False
         return True
 
+    def _not_sent(self, server: Endpoint, error: OSError) -> None:
+        """The question could not be sent: this host's own trouble, or the server cannot be reached."""
+        if error.errno in _OWN_ERRORS:
+            self._last = "error"
+            return
+        self._last = "timeout"
+        self._heard(server, self.question, UNREACHABLE)
+
     def _unreachable(self, server: Endpoint, is_latest: bool) -> None:
         """There is no use in waiting for this server."""
-        self._heard(server, self.question, False)
+        self._heard(server, self.question, UNREACHABLE)
         if is_latest:
             self._last = "timeout"
             self._next()
@@ -123,7 +135,7 @@ class Flight:
         """Make use of what one server said; what is no answer is as if it had not come (a forger's guess, say)."""
         if self._closed or reading is None:
             return
-        self._heard(attempt.server, self.question, True)
+        self._heard(attempt.server, self.question, reading.status)
         if reading.truncated and not self.waiters:
             self._end(Reading("error"))
         elif reading.truncated:
@@ -140,7 +152,7 @@ class Flight:
             self._next()
 
     def _silent(self, server: Endpoint) -> None:
-        self._heard(server, self.question, False)
+        self._heard(server, self.question, "timeout")
         self._last = "timeout"
         self._next()
 

@@ -23,6 +23,8 @@ Status = Literal[
     "servfail",
     "refused",
     "bogus",
+    "referral",
+    "lame",
     "resolver-down",
     "deadline",
     "error",
@@ -32,7 +34,11 @@ Status = Literal[
 # DNS has spoken: there is nothing of that kind.
 ABSENT: frozenset[str] = frozenset(("nxdomain", "nodata", "bad-name"))
 # DNS has not spoken: whether there is something is not known.
-TEMPORARY: frozenset[str] = frozenset(("timeout", "servfail", "refused", "bogus", "resolver-down", "deadline", "error"))
+TEMPORARY: frozenset[str] = frozenset(
+    ("timeout", "servfail", "refused", "bogus", "referral", "lame", "resolver-down", "deadline", "error")
+)
+# The server has not resolved the name: it has only named other servers, or nothing, and is responsible for nothing.
+UNRESOLVED: frozenset[str] = frozenset(("referral", "lame"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,11 @@ class Answer:
     def temporary(self) -> bool:
         """Whether it is trouble that may pass: no answer, or one that says nothing."""
         return self.status in TEMPORARY
+
+    @property
+    def reason(self) -> str:
+        """The status, as facts and log name it: a server that does not resolve has failed."""
+        return "servfail" if self.status in UNRESOLVED else self.status
 
     def names(self) -> tuple[str, ...]:
         """The values that are text (PTR, A, AAAA)."""

@@ -3,7 +3,7 @@
 Judges what comes from the network and trusts nothing of it: an answer counts only if dnspython can parse all of it and it
 answers this very question. Never follows a name that the answer does not hold, and never keeps more than it was asked for.
 
-RFC 1035 4 (messages), RFC 2308 (NXDOMAIN, NODATA), RFC 6891 (EDNS), RFC 8914 (extended errors).
+RFC 1035 4 (messages), RFC 2308 (NXDOMAIN, NODATA, referrals), RFC 6672 (DNAME), RFC 6891 (EDNS), RFC 8914 (extended errors).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import dns.rdatatype
 import dns.rrset
 
 from .lookup import Question, Status, Type, Value
+from .negative_answer import NegativeAnswer, classify
 
 PAYLOAD = 1232  # octets that an answer by UDP may have: fits any path without fragments (DNS flag day 2020)
 MAX_VALUES = 1024  # of one answer; more are not kept
@@ -156,11 +157,51 @@ def _read(answer: dns.message.QueryMessage, over_tcp: bool) -> Reading:
         read = _VALUES[chain.answer.rdtype]
         values = tuple(sorted({read(rdata) for rdata in chain.answer}))
         return Reading("ok", values[:MAX_VALUES], ttl)
-    if rcode == dns.rcode.NXDOMAIN:
-        return Reading("nxdomain", ttl=ttl)
-    if chain.cnames and not answer.authority:
-        return Reading("nodata", ttl=ttl, chase=_text(chain.canonical_name))
-    return Reading("nodata", ttl=ttl)
+    return _negative(answer, chain)
+
+
+def _negative(answer: dns.message.QueryMessage, chain: dns.message.ChainingResult) -> Reading:
+    """What an answer says without a record that was asked for."""
+    try:
+        name = _redirected(answer, chain.canonical_name)
+        kind = classify(_summary(answer, name, name != answer.question[0].name))
+        ttl = float(chain.minimum_ttl)
+        return Reading("nodata", ttl=ttl, chase=_asked(name)) if kind == "alias" else Reading(kind, ttl=ttl)
+    except (dns.exception.DNSException, ValueError):
+        return Reading("error")  # the alias leads to a name that DNS, or a question, cannot hold
+
+
+def _redirected(answer: dns.message.QueryMessage, name: dns.name.Name) -> dns.name.Name:
+    """The name to which a DNAME leads that came without the CNAME made from it (RFC 6672 3.1), else the same name. Raises
+    dns.name.NameTooLong."""
+    for rrset in answer.answer:
+        if rrset.rdtype == dns.rdatatype.DNAME and name != rrset.name and name.is_subdomain(rrset.name):
+            return name.relativize(rrset.name).concatenate(rrset[0].target)
+    return name
+
+
+def _summary(answer: dns.message.QueryMessage, name: dns.name.Name, aliased: bool) -> NegativeAnswer:
+    """What `classify` wants to know. `name`: behind all aliases."""
+    soa, ns = _zones(answer, dns.rdatatype.SOA), _zones(answer, dns.rdatatype.NS)
+    own_soa, own_ns = ([len(zone) for zone in zones if name.is_subdomain(zone)] for zones in (soa, ns))
+    return NegativeAnswer(
+        nxdomain=answer.rcode() == dns.rcode.NXDOMAIN,
+        aliased=aliased,
+        soa=max(own_soa, default=None),
+        ns=max(own_ns, default=None),
+        other_soa=len(own_soa) < len(soa),
+        other_ns=len(own_ns) < len(ns),
+        # The SOA of a response policy zone may stand there alone.
+        stray=not answer.authority and any(rrset.rdtype != dns.rdatatype.SOA for rrset in answer.additional),
+        responsible=bool(answer.flags & (dns.flags.AA | dns.flags.RA)),
+    )
+
+
+def _zones(answer: dns.message.QueryMessage, rdtype: dns.rdatatype.RdataType) -> list[dns.name.Name]:
+    """The owners of such records in the authority section."""
+    return [
+        rrset.name for rrset in answer.authority if rrset.rdtype == rdtype and rrset.rdclass == dns.rdataclass.IN
+    ]
 
 
 def _plain(answer: dns.message.QueryMessage) -> dns.message.ChainingResult | None:
@@ -183,6 +224,13 @@ def _trouble(answer: dns.message.Message, rcode: int) -> Status:
 def _text(name: dns.name.Name) -> str:
     """A name with what is no printable octet escaped, in lower case, without the final dot; "" for the root."""
     return "" if len(name) <= 1 else name.to_text(omit_final_dot=True).lower()
+
+
+def _asked(name: dns.name.Name) -> str:
+    """A name as a Question has it: each character one octet; "" for the root. Raises ValueError where a label holds a dot."""
+    if any(b"." in label for label in name.labels):
+        raise ValueError(name)
+    return b".".join(name.labels[:-1]).lower().decode("latin-1")
 
 
 _VALUES: Mapping[int, Callable[[Any], Value]] = MappingProxyType(

@@ -17,9 +17,9 @@ from .cache import Cache
 from .channel import Channels
 from .endpoints import Endpoint
 from .fair_queue import FairQueue, Ticket
-from .flight import GROWTH, Flight, Try
+from .flight import GROWTH, UNREACHABLE, Flight, Try
 from .health import Health
-from .lookup import TEMPORARY, Answer, Question
+from .lookup import TEMPORARY, UNRESOLVED, Answer, Question, Status
 from .message import Reading
 from .silence import Silence
 from .tally import Tally
@@ -27,6 +27,7 @@ from .tally import Tally
 PROBE = 1.0  # seconds from one probe of a silent server to the next
 FAILURE_TTL = 30.0  # seconds for which a dead zone is not asked again
 MAX_CHASE = 8  # CNAMEs followed from answer to answer
+_UNSERVED = frozenset(("timeout", UNREACHABLE)) | UNRESOLVED  # what a server that serves does not say to a probe
 _FAILURES = 10_000  # entries
 _OCTETS = 1024  # of memory, for each entry that the cache may have
 _OVERHEAD = 400  # octets that an entry costs beside its text
@@ -47,14 +48,14 @@ class Limits:
 
 class Resolver:
     """One engine of a worker: asks, remembers, and lets everyone with the same question wait for the same answer. `changed` is
-    told when a server goes down or comes back."""
+    told when a server goes down, with the status that it was found with, or comes back, with "ok"."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         servers: Sequence[Endpoint],
         limits: Limits,
-        changed: Callable[[Endpoint, bool], None] = lambda server, down: None,
+        changed: Callable[[Endpoint, Status], None] = lambda server, status: None,
         tally: Tally | None = None,
     ) -> None:
         self.loop = loop
@@ -192,18 +193,22 @@ class Resolver:
                 if not health.down or self.is_down:
                     yield Try(server, self.limits.timeout * GROWTH**turn, edns=turn == 0 or turn < rounds - 1)
 
-    def _heard(self, server: Endpoint, question: Question, answered: bool) -> None:
+    def _heard(self, server: Endpoint, question: Question, status: Status) -> None:
         health = self._health.get(server)
         if health is None:
             return  # a reload has taken it out
-        if answered:
-            self._heard_at = self.loop.time()
-            if health.answered(question):
-                self._failures.clear()  # they were the server's
-                self._silence.clear()
-                self._changed(server, False)
-        elif health.unanswered(question):
-            self._probe(server)
+        if status in _UNSERVED:
+            if health.unanswered(question, status):
+                self._probe(server)
+            return
+        self._heard_at = self.loop.time()
+        was_unreachable = health.fault == UNREACHABLE  # which no sender can bring about
+        was_down = health.answered(question)
+        if was_down or was_unreachable:
+            self._failures.clear()  # they were the server's
+            self._silence.clear()
+        if was_down:
+            self._changed(server, "ok")
 
     def _probe(self, server: Endpoint) -> None:
         """Ask a server whether it is there; again and again while that is in doubt."""
@@ -213,15 +218,15 @@ class Resolver:
         self._probing.add(server)
         until = self.loop.time() + PROBE
 
-        def heard(server: Endpoint, question: Question, answered: bool) -> None:
-            if answered:
-                self._heard(server, question, True)
+        def heard(server: Endpoint, question: Question, status: Status) -> None:
+            if status not in _UNSERVED:
+                self._heard(server, question, status)
 
         def landed(flight: Flight, reading: Reading) -> None:
             self._chasing.discard(flight)
             # An answer, even a bad one, has been heard by now.
-            if reading.status == "timeout" and health.missed():
-                self._changed(server, True)
+            if reading.status in _UNSERVED and health.missed():
+                self._changed(server, health.fault)
                 if self.is_down:
                     self._abandon()
             self.loop.call_at(until, again)

@@ -23,7 +23,7 @@ STYLES: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("fail", "permerror", "reject", "quarantine", "invalid"), "bold red"),
         **dict.fromkeys(("softfail", "tempfail", "deferred", "tag", "nxdomain", "nodata", "missing"), "yellow"),
         **dict.fromkeys(("temperror", "timeout", "servfail", "bogus", "resolver-down", "deadline", "error"), "yellow"),
-        **dict.fromkeys(("refused", "open"), "yellow"),
+        **dict.fromkeys(("refused", "referral", "lame", "open"), "yellow"),
         **dict.fromkeys(("none", "neutral"), "dim"),
     }
 )

@@ -32,6 +32,7 @@ from .engine import Engine
 from .kicker import Kicker
 from .listener import accepted, connect
 from .log import Decision, line
+from .lookup import Status
 from .metrics import Meter
 from .milter import Callbacks, serve
 from .nameservers import NoNameservers, SystemNameservers
@@ -186,8 +187,8 @@ class Worker:
                 self._servers = servers
                 self._engine.adopt(config, servers)
 
-    def _server_changed(self, server: Endpoint, down: bool) -> None:
-        self._tell_parent(f"{'down' if down else 'up'} {server}")
+    def _server_changed(self, server: Endpoint, status: Status) -> None:
+        self._tell_parent(f"{status} {server}")
 
     def _tell_parent(self, word: str) -> None:
         with suppress(OSError):

@@ -70,7 +70,7 @@ async def resolve(lookup: Lookup, greeting: str, client: Address) -> tuple[str, 
     if answer.status == "nodata":
         # The name is there: only the other family tells whether it leads somewhere else or nowhere.
         (answer,) = await lookup.ask((Question(name, _OTHER_FAMILY[record]),))
-    return _result(answer, client), answer.status
+    return _result(answer, client), answer.reason
 
 
 def _result(answer: Answer, client: Address) -> str:

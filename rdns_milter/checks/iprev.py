@@ -19,7 +19,7 @@ async def iprev(lookup: Lookup, address: Address, max_names: int) -> Iprev:
     so that the outcome does not hang on the order of the answer. A name that confirms wins over errors of the others."""
     (answer,) = await lookup.ask((Question(reverse_name(address), "PTR"),))
     if answer.temporary:
-        return Iprev("temperror", answer.status)
+        return Iprev("temperror", answer.reason)
     published = sorted(set(answer.names()))
     if not published:
         return Iprev("permerror", "no-ptr")
@@ -45,7 +45,7 @@ def _is_usable(name: str) -> bool:
 def _unconfirmed(answers: Sequence[Answer]) -> tuple[str, str]:
     for answer in answers:
         if answer.temporary:
-            return "temperror", answer.status
+            return "temperror", answer.reason
     if any(answer.values for answer in answers):
         return "fail", "not-confirmed"
     return "fail", "no-forward"

@@ -81,6 +81,36 @@ def cname_nxdomain(ask: Ask, sends: Sends) -> Sends:
     return ask.sends(ask.reply([alias], rcode=dns.rcode.NXDOMAIN, authority=[ask.found.soa]))
 
 
+def cname_ns(ask: Ask, sends: Sends) -> Sends:
+    """An alias of alias.x with the NS records of a zone, as RFC 2317 zones are delegated; alias.x has the records."""
+    if ask.name.labels[0].lower() == b"alias":
+        return ask.sends(ask.reply(ask.answered(ask.name, ask.rdatas())))
+    servers = rrset(ask.name, [rdata(dns.rdatatype.NS, "ns.hx.example.")])
+    return ask.sends(ask.reply([cname(ask.name, child(ask.name, "alias"))], authority=[servers]))
+
+
+def cname_other_soa(ask: Ask, sends: Sends) -> Sends:
+    """The same, with the SOA of a zone that does not hold the target."""
+    if ask.name.labels[0].lower() == b"alias":
+        return cname_ns(ask, sends)
+    soa = rrset(dns.name.from_text("elsewhere", MADE_UP), ask.found.soa)
+    return ask.sends(ask.reply([cname(ask.name, child(ask.name, "alias"))], authority=[soa]))
+
+
+def cname_nodata(ask: Ask, sends: Sends) -> Sends:
+    """An alias of a name that has no such record (RFC 2308 2.2): with the SOA of its zone."""
+    return ask.sends(ask.reply([cname(ask.name, child(ask.name, "alias"))], authority=[rrset(ask.name, ask.found.soa)]))
+
+
+def cname_part(ask: Ask, sends: Sends) -> Sends:
+    """Two links of a chain of three, and NS records; the third must be asked for."""
+    if ask.name.labels[0].lower() == b"alias":
+        return cname_ns(ask, sends)
+    first, second = child(ask.name, "first"), child(ask.name, "alias")
+    servers = rrset(ask.name, [rdata(dns.rdatatype.NS, "ns.hx.example.")])
+    return ask.sends(ask.reply([cname(ask.name, first), cname(first, second)], authority=[servers]))
+
+
 def via_dname(ask: Ask, sends: Sends) -> Sends:
     """The parent has a DNAME; the alias made from it and the records come with it (RFC 6672 3.1)."""
     target = dns.name.Name((ask.name.labels[0], *DNAME_TARGET.labels))

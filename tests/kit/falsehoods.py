@@ -22,6 +22,8 @@ from tests.kit.ask import FORGED, HEADER, MADE_UP, PAYLOAD, SAMPLES, Ask, Sends,
 from tests.kit.streams import other_id
 
 ELSEWHERE = dns.name.from_text("elsewhere", MADE_UP)
+NS_HOST = dns.name.from_text("ns", MADE_UP)
+REFERRALS = ("root", "parent", "below", "elsewhere")
 EDE_DNSSEC_BOGUS = 6
 
 
@@ -39,6 +41,78 @@ def nodata(ask: Ask, sends: Sends) -> Sends:
 def no_soa(ask: Ask, sends: Sends) -> Sends:
     """A negative answer that does not say how long it holds (RFC 2308 5: not to be cached)."""
     return ask.sends(ask.reply(ask.found.answer, rcode=ask.found.rcode))
+
+
+def referral(ask: Ask, sends: Sends, where: str) -> Sends:
+    """NS records instead of an answer: of the root, the parent, the name itself, or a zone that has nothing to do with it."""
+    owner = {"root": dns.name.root, "parent": _parent(ask), "below": ask.name, "elsewhere": ELSEWHERE}[where]
+    message = ask.reply(authority=[_servers(owner)])
+    message.additional = [rrset(NS_HOST, [rdata(dns.rdatatype.A, SAMPLES[dns.rdatatype.A])])]
+    return ask.sends(message)
+
+
+def lame(ask: Ask, sends: Sends) -> Sends:
+    """Nothing at all, by a server that is neither the zone's (AA) nor a resolver (RA)."""
+    return ask.sends(_without_recursion(ask.reply()))
+
+
+def no_recursion(ask: Ask, sends: Sends) -> Sends:
+    """The same answer without RA."""
+    return edited(sends, lambda wire: wire[:3] + bytes([wire[3] & 0x7F]) + wire[4:])
+
+
+def additional_only(ask: Ask, sends: Sends) -> Sends:
+    """The records of the answer in the additional section, and nothing else."""
+    message = ask.reply()
+    message.additional = ask.answered(ask.name, ask.rdatas())
+    return ask.sends(message)
+
+
+def parent_soa(ask: Ask, sends: Sends) -> Sends:
+    """No such record, by the SOA of the zone above (as of a zone that ends higher up than thought)."""
+    return ask.sends(ask.reply(authority=[_soa(_parent(ask))]))
+
+
+def other_soa(ask: Ask, sends: Sends) -> Sends:
+    """Nothing, with the SOA of a zone that has nothing to do with the name."""
+    return ask.sends(ask.reply(authority=[_soa(ELSEWHERE)]))
+
+
+def delegated_soa(ask: Ask, sends: Sends) -> Sends:
+    """The SOA of the parent beside NS records that delegate the very name to others."""
+    return ask.sends(ask.reply(authority=[_soa(_parent(ask)), _servers(ask.name)]))
+
+
+def soa_and_ns(ask: Ask, sends: Sends) -> Sends:
+    """No such record, type 1 of RFC 2308 2.2: SOA and NS of the same zone."""
+    return ask.sends(ask.reply(authority=[_soa(_parent(ask)), _servers(_parent(ask))]))
+
+
+def nxdomain_ns(ask: Ask, sends: Sends) -> Sends:
+    """No such name, type 4 of RFC 2308 2.1.1: NS without SOA."""
+    return ask.sends(ask.reply(rcode=dns.rcode.NXDOMAIN, authority=[_servers(_parent(ask))]))
+
+
+def nxdomain_other_soa(ask: Ask, sends: Sends) -> Sends:
+    """No such name, by the SOA of a zone that cannot know it."""
+    return ask.sends(ask.reply(rcode=dns.rcode.NXDOMAIN, authority=[_soa(ELSEWHERE)]))
+
+
+def _parent(ask: Ask) -> dns.name.Name:
+    return ask.name.parent() if len(ask.name) > 1 else ask.name
+
+
+def _servers(zone: dns.name.Name) -> RRset:
+    return rrset(zone, [rdata(dns.rdatatype.NS, NS_HOST.to_text())])
+
+
+def _soa(zone: dns.name.Name) -> RRset:
+    return rrset(zone, [rdata(dns.rdatatype.SOA, "ns.hx.example. hostmaster.hx.example. 1 3600 600 86400 300")])
+
+
+def _without_recursion(message: dns.message.Message) -> dns.message.Message:
+    message.flags &= ~dns.flags.RA
+    return message
 
 
 def servfail_ad(ask: Ask, sends: Sends) -> Sends:

@@ -64,6 +64,15 @@ class Row:
     below: bool = False
 
 
+def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text} is not one of {', '.join(words)}")
+        return text
+
+    return read
+
+
 def _rcode(code: int) -> Row:
     return Row(functools.partial(falsehoods.rcode, number=code))
 
@@ -81,6 +90,15 @@ BEHAVIOURS: Mapping[str, Row] = {
     "badvers": _rcode(16),
     "nodata": Row(falsehoods.nodata),
     "no-soa": Row(falsehoods.no_soa),
+    "referral": Row(falsehoods.referral, _one_of(falsehoods.REFERRALS), "parent"),
+    "lame": Row(falsehoods.lame),
+    "additional-only": Row(falsehoods.additional_only),
+    "parent-soa": Row(falsehoods.parent_soa),
+    "other-soa": Row(falsehoods.other_soa),
+    "delegated-soa": Row(falsehoods.delegated_soa),
+    "soa-and-ns": Row(falsehoods.soa_and_ns),
+    "nxdomain-ns": Row(falsehoods.nxdomain_ns),
+    "nxdomain-other-soa": Row(falsehoods.nxdomain_other_soa),
     "servfail-ad": Row(falsehoods.servfail_ad),
     "servfail-ede": Row(falsehoods.servfail_ede, number, falsehoods.EDE_DNSSEC_BOGUS),
     # other answers than asked for
@@ -104,6 +122,10 @@ BEHAVIOURS: Mapping[str, Row] = {
     "cname-step": Row(aliases.cname_step, number, 5, below=True),
     "cname-silent": Row(aliases.cname_silent, below=True),
     "cname-nxdomain": Row(aliases.cname_nxdomain),
+    "cname-ns": Row(aliases.cname_ns, below=True),
+    "cname-other-soa": Row(aliases.cname_other_soa, below=True),
+    "cname-nodata": Row(aliases.cname_nodata),
+    "cname-part": Row(aliases.cname_part, below=True),
     "via-dname": Row(aliases.via_dname),
     # odd content
     "huge": Row(bulk.huge, number, 1000),
@@ -121,6 +143,7 @@ BEHAVIOURS: Mapping[str, Row] = {
     "bad-rdlength": Row(malformed.bad_rdlength, number, 200),
     "bad-label": Row(malformed.bad_label),
     # octets changed on the way
+    "no-recursion": Row(falsehoods.no_recursion),
     "bad-counts": Row(malformed.bad_counts),
     "trailing": Row(malformed.trailing, number, 4),
     "mutate": Row(malformed.mutate, number, 1),

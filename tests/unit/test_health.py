@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdns_milter.health import LOCAL, MISSES, SUSPECT, Health
-from rdns_milter.lookup import Question
+from rdns_milter.health import LOCAL, MISSES, RECURSIVE, SUSPECT, Health
+from rdns_milter.lookup import UNRESOLVED, Question, Status
 
 A, B, C = (Question(f"{letter}.example", "A") for letter in "abc")
 TXT_A = Question("a.example", "TXT")
@@ -110,6 +110,44 @@ def test_a_server_that_is_back_is_found_by_one_of_two_probes() -> None:
     """Though all that it has answered before is dead by now."""
     health, _, _ = told("abAB!!")
     assert LOCAL in {(health.probe(), health.missed())[0] for _ in range(2)}
+
+
+@pytest.mark.parametrize("fault", sorted(UNRESOLVED))
+def test_a_server_that_only_refers_is_down(fault: Status) -> None:
+    """It is probed with what only a resolver answers: it may hold the zone "localhost" itself."""
+    health = Health()
+    assert not health.unanswered(A, fault)
+    assert health.unanswered(B, fault)
+    assert health.probe() == RECURSIVE
+    assert [health.missed(), health.missed()] == [False, True]
+    assert (health.down, health.fault) == (True, fault)
+    assert health.answered(RECURSIVE)
+    assert (health.down, health.fault, health.probe()) == (False, "timeout", LOCAL)
+
+
+def test_a_senders_broken_zone_is_no_useless_server() -> None:
+    """All that was ever answered is the sender's, whose zone now refers: every second probe is not his."""
+    health = Health()
+    for number in range(20):
+        health.answered(Question(f"n{number}.evil.example", "TXT"))
+    health.unanswered(A, "referral")
+    assert health.unanswered(B, "referral")
+    for _ in range(6):
+        probe = health.probe()
+        if probe in (LOCAL, RECURSIVE):
+            health.answered(probe)  # which a resolver does
+            health.unanswered(A, "referral")
+            health.unanswered(B, "referral")
+        else:
+            health.missed()
+        assert not health.down
+
+
+def test_a_probe_that_hangs_on_nobody_is_not_kept() -> None:
+    health = Health()
+    for question in (LOCAL, RECURSIVE, A, LOCAL):
+        health.answered(question)
+    assert {health.probe() for _ in range(4)} == {A}
 
 
 EVENTS = st.text(alphabet="abcABCT!", max_size=60)

@@ -59,7 +59,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "blemish",
             "lint",
         ),
-        ("cache", "health", "message", "channel", "fair_queue", "silence", "asker", "flight", "resolver"),
+        ("cache", "health", "negative_answer", "message", "channel", "fair_queue", "silence", "asker", "flight", "resolver"),
         ("nameservers",),
         ("line_prefix", "log_escapes", "log", "journal", "logdate", "logs", "maillog_lines", "maillog"),
         ("sink",),

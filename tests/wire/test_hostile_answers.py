@@ -109,6 +109,65 @@ def test_servers_that_do_not_know_edns(hostile_with: Make) -> None:
     assert texts(x.udp()) == RIGHT
 
 
+# answers that are no answer, and negative answers of all kinds
+
+
+def authority(response: Message) -> list[str]:
+    return [f"{one.name.to_text()} {dns.rdatatype.to_text(one.rdtype)}" for one in response.authority]
+
+
+AUTHORITIES = {
+    "REFERRAL root": (0, [". NS"]),
+    "REFERRAL": (0, ["example. NS"]),
+    "REFERRAL parent": (0, ["example. NS"]),
+    "REFERRAL below": (0, ["x.example. NS"]),
+    "REFERRAL elsewhere": (0, ["elsewhere.hx.example. NS"]),
+    "PARENT-SOA": (0, ["example. SOA"]),
+    "SOA-AND-NS": (0, ["example. SOA", "example. NS"]),
+    "DELEGATED-SOA": (0, ["example. SOA", "x.example. NS"]),
+    "OTHER-SOA": (0, ["elsewhere.hx.example. SOA"]),
+    "NXDOMAIN-NS": (3, ["example. NS"]),
+    "NXDOMAIN-OTHER-SOA": (3, ["elsewhere.hx.example. SOA"]),
+}
+
+
+@shows(*(each.split()[0].lower() for each in AUTHORITIES))
+@pytest.mark.parametrize("behaviour", AUTHORITIES)
+@pytest.mark.parametrize("rdtype", ["A", "PTR", "MX", "TXT"])
+def test_authority(hostile_with: Make, behaviour: str, rdtype: str) -> None:
+    response = hostile_with(behaviour).udp(rdtype=rdtype)
+    code, records = AUTHORITIES[behaviour]
+    assert (response.rcode(), response.answer, authority(response)) == (code, [], records)
+    assert bool(response.additional) == behaviour.startswith("REFERRAL")
+
+
+@shows("lame", "no-recursion", "additional-only")
+def test_servers_that_are_of_no_use(hostile_with: Make) -> None:
+    response = hostile_with("LAME").udp()
+    assert (response.rcode(), response.answer, response.authority, response.additional) == (0, [], [], [])
+    assert not response.flags & (dns.flags.AA | dns.flags.RA)
+    response = hostile_with("NO-RECURSION").udp()
+    assert (texts(response), bool(response.flags & dns.flags.RA)) == (RIGHT, False)
+    response = hostile_with("ADDITIONAL-ONLY").udp()
+    assert (response.answer, [each.to_text() for each in response.additional[0]]) == ([], RIGHT)
+
+
+@shows("cname-ns", "cname-part", "cname-other-soa", "cname-nodata")
+def test_aliases_with_authority(hostile_with: Make) -> None:
+    alias = ["alias.x.example."]
+    for behaviour, targets, records in (
+        ("CNAME-NS", alias, ["x.example. NS"]),
+        ("CNAME-PART", ["first.x.example.", *alias], ["x.example. NS"]),
+        ("CNAME-OTHER-SOA", alias, ["elsewhere.hx.example. SOA"]),
+        ("CNAME-NODATA", alias, ["x.example. SOA"]),
+    ):
+        x = hostile_with(behaviour)
+        response = x.udp()
+        assert (texts(response), authority(response)) == (targets, records)
+        if behaviour != "CNAME-NODATA":
+            assert texts(x.udp("alias.x.example")) == RIGHT
+
+
 # other answers than asked for
 
 

@@ -39,6 +39,10 @@ EVERYWHERE: Sequence[tuple[str, str]] = (
     ("rcode 11", "error"), ("formerr", "error"), ("servfail", "servfail"), ("notimp", "error"), ("refused", "refused"),
     ("yxdomain", "error"), ("notauth", "error"), ("badvers", "error"), ("rcode 23", "error"),
     ("nxdomain", ABSENT), ("nodata", ABSENT), ("no-soa", ABSENT),
+    # referrals and what is no answer either (RFC 2308 2.2); negative answers with the SOA of any zone above (3), types 1 and 4
+    *((f"referral {where}", "servfail") for where in ("root", "parent", "below", "elsewhere")), ("lame", "servfail"),
+    ("additional-only", "error"), ("other-soa", "error"), ("delegated-soa", "servfail"), ("nxdomain-other-soa", "error"),
+    ("parent-soa", ABSENT), ("soa-and-ns", ABSENT), ("nxdomain-ns", ABSENT), ("no-recursion", RIGHT),
     ("servfail-ad", "servfail"), ("servfail-ede", "bogus"), ("servfail-ede 9", "bogus"), ("servfail-ede 22", "servfail"),
     # no answers to this question (RFC 5452 9.1)
     ("wrong-question", "timeout"), ("no-question", "timeout"), ("wrong-class", "timeout"),
@@ -50,6 +54,7 @@ EVERYWHERE: Sequence[tuple[str, str]] = (
     ("cname-self", "error"), ("cname-loop", "error"), ("cname-loop-full", "error"), ("cname-chain 5", RIGHT),
     ("cname-chain 17", "error"), ("cname-chain 100", "error"), ("cname-step 5", RIGHT), ("cname-step 20", "error"),
     ("cname-silent", "timeout"), ("cname-nxdomain", ABSENT), ("via-dname", RIGHT),
+    ("cname-ns", RIGHT), ("cname-part", RIGHT), ("cname-other-soa", RIGHT), ("cname-nodata", ABSENT),
     # not DNS, or nearly (RFC 1035 4.1)
     ("garbage 3", "timeout"), ("garbage 60", "timeout"), ("garbage 4000", "timeout"), ("comp-loop", "timeout"),
     ("comp-forward", "timeout"), ("comp-rdata", "timeout"), ("bad-rdlength 0", "timeout"), ("bad-rdlength", "timeout"),

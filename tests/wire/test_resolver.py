@@ -33,6 +33,17 @@ ROWS: Sequence[tuple[str, Limits, str, Any]] = (
     ("servfail-ede 9", ONCE, "bogus", ()),
     ("servfail-ede 22", ONCE, "servfail", ()),
     ("refused", ONCE, "refused", ()),
+    *((f"referral {where}", ONCE, "referral", ()) for where in ("root", "parent", "below", "elsewhere")),
+    ("referral", TWICE, "referral", ()),
+    ("lame", ONCE, "lame", ()),
+    ("no-recursion", ONCE, "ok", None),
+    ("additional-only", ONCE, "error", ()),
+    ("parent-soa", ONCE, "nodata", ()),
+    ("soa-and-ns", ONCE, "nodata", ()),
+    ("delegated-soa", ONCE, "referral", ()),
+    ("other-soa", ONCE, "error", ()),
+    ("nxdomain-ns", ONCE, "nxdomain", ()),
+    ("nxdomain-other-soa", ONCE, "error", ()),
     *((word, ONCE, "error", ()) for word in ("formerr", "notimp", "yxdomain", "notauth", "badvers", "rcode 11")),
     # what is no answer to the question is not heard at all
     *(
@@ -71,6 +82,10 @@ ROWS: Sequence[tuple[str, Limits, str, Any]] = (
     ("cname-silent", ONCE, "timeout", ()),
     ("cname-nxdomain", ONCE, "nxdomain", ()),
     ("via-dname", ONCE, "ok", None),
+    ("cname-ns", ONCE, "ok", None),
+    ("cname-part", ONCE, "ok", None),
+    ("cname-other-soa", ONCE, "ok", None),
+    ("cname-nodata", ONCE, "nodata", ()),
     # TCP
     ("truncate", ONCE, "ok", None),
     ("truncate-trickle 1", ONCE, "ok", None),
