@@ -42,9 +42,10 @@ _OWN_ERRORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS
 
 
 class Flight:
-    """A question under way. `landed` is called once with what came of it; `heard` for each try, with what the server
-    said: "timeout" for silence, or UNREACHABLE. `waiters` are told the answer by the resolver: without any there is no further try; `until`: when the last of
-    them gives up; `chased`: how many CNAMEs led here; `tickets`: the resolver's, for a place; `waits`: whether it has none yet."""
+    """A question under way. `landed` is called once with what came of it; `heard` for each try, with the status of what the server
+    said: "timeout" for silence, or UNREACHABLE. `waiters` are told the answer by the resolver: without any there is no further try;
+    `until`: when the last of them gives up; `chased`: how many CNAMEs led here; `tickets`: the resolver's, for a place; `waits`:
+    whether it has none yet."""
 
     __slots__ = (
         "_asked", "_channels", "_closed", "_heard", "_landed", "_last", "_loop", "_task", "_timer", "_tries",

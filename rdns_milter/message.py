@@ -199,9 +199,7 @@ def _summary(answer: dns.message.QueryMessage, name: dns.name.Name, aliased: boo
 
 def _zones(answer: dns.message.QueryMessage, rdtype: dns.rdatatype.RdataType) -> list[dns.name.Name]:
     """The owners of such records in the authority section."""
-    return [
-        rrset.name for rrset in answer.authority if rrset.rdtype == rdtype and rrset.rdclass == dns.rdataclass.IN
-    ]
+    return [rrset.name for rrset in answer.authority if rrset.rdtype == rdtype and rrset.rdclass == dns.rdataclass.IN]
 
 
 def _plain(answer: dns.message.QueryMessage) -> dns.message.ChainingResult | None:

@@ -79,7 +79,9 @@ def resolved(
 
     async def run() -> T:
         endpoints = [server if isinstance(server, Endpoint) else endpoint(server) for server in servers]
-        resolver = Resolver(asyncio.get_running_loop(), endpoints, limits, lambda server, status: changed(status != "ok"))
+        resolver = Resolver(
+            asyncio.get_running_loop(), endpoints, limits, lambda server, status: changed(status != "ok")
+        )
         try:
             return await job(resolver)
         finally:

@@ -67,7 +67,9 @@ SOA = "ns.hx.example. hostmaster.hx.example. 1 3600 600 86400 77"
 Record = tuple[str, str, str]
 
 
-def read(answer: list[Record], authority: list[Record], additional: list[Record], name: str, flags: int) -> Reading | None:
+def read(
+    answer: list[Record], authority: list[Record], additional: list[Record], name: str, flags: int
+) -> Reading | None:
     """What is read of an answer to the question for the address of that name, with these sections: owner, type, data."""
     query = encode(Question(name, "A"), True, 1)
     message = dns.message.make_response(query.message)

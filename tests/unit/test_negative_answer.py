@@ -1,4 +1,4 @@
-"""What a response without the record that was asked for says: RFC 2308's types as a table, and what may never be taken for "none"."""
+"""What a response without the record asked for says: RFC 2308's types as a table, and what may never be taken for "none"."""
 
 from __future__ import annotations
 
@@ -63,7 +63,15 @@ def test_kinds(answer: NegativeAnswer, kind: Kind) -> None:
 
 LABELS = st.none() | st.integers(1, 5)
 ANSWERS = st.builds(
-    NegativeAnswer, st.booleans(), st.booleans(), LABELS, LABELS, st.booleans(), st.booleans(), st.booleans(), st.booleans()
+    NegativeAnswer,
+    st.booleans(),
+    st.booleans(),
+    LABELS,
+    LABELS,
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
 )
 
 
