@@ -142,15 +142,13 @@ def route(verb: str, kind: str) -> None:
 @pytest.mark.parametrize("kind", ROUTES)
 def test_no_way_to_the_only_server(network: Network, kind: str) -> None:
     numbers = itertools.count(1)
-    with NameServer(Zone(PROPER), AWAY) as server, Measured(server, rules=STRICT) as daemon:
+    with NameServer(Zone(PROPER), AWAY) as server, Daemon(QUICK, STRICT, server) as daemon:
         assert daemon.judge(**proper(next(numbers)))[0].accepted
         route("add", kind)
         assert {outcome.verdict.code for outcome in outage(daemon, numbers)} == {451}
-        daemon.told("resolver_up", 0)
         route("del", kind)
         until(lambda: said(daemon, BACK))
         recover(daemon, numbers)
-        daemon.told("resolver_up", 1)
         outcome, (decision,) = daemon.judge(**proper(2))  # it was trouble when the way was closed
         assert (outcome.accepted, decision["iprev_reason"]) == (True, "confirmed")
 
