@@ -5,7 +5,9 @@ burst of sessions that wait, the others are served two at a time, and once all t
 socket, closed at once, is such an event: it brings a thread, which takes the sessions that were left over until it waits itself.
 It may reach any of the processes that share the socket, so there is one for each of them.
 
-Never kicks where a thread is left that can serve: it takes whoever was left over. libmilter itself may hold up threads, with
+Never lets so many wait that no thread could be had for the others, and does not kick for one that cannot be had: libmilter would
+neither answer that connection nor ever close it. Who may not wait is judged by what is known. Never kicks where a thread is left
+that can serve: it takes whoever was left over. libmilter itself may hold up threads, with
 half a packet, and that is not seen: so where nothing moves each process kicks now and then anyway.
 
 PLATFORM 0.1 (measured).
@@ -27,6 +29,8 @@ MAX_KICKS = 32  # at a time
 EACH, MOST = 0.002, 1.0  # seconds that it takes to answer one of a crowd, about, and all
 TICK = 0.01  # seconds between two looks
 LONGEST = 0.1  # seconds between two kicks for threads that may be held up by libmilter
+MAX_WAITING = 1000  # sessions of a process that wait at a time
+RESERVE = 8  # threads that are left for those who do not wait
 _OTHERS = 2  # threads of libmilter that serve nobody: one takes signals, one polls
 
 
@@ -43,14 +47,24 @@ def pool() -> int:
 
 class Kicker:
     """Waits for a thread's sake, and kicks meanwhile, from a thread of its own. `tap` connects and closes; `steps`: how many
-    steps the sessions of this process have made; `threads`: how many there are to make them."""
+    steps the sessions of this process have made; `threads`: how many there are to make them; `spare`: how many more there may
+    be; `crowded` is told that a session could not wait."""
 
     def __init__(
-        self, tap: Callable[[], None], steps: Callable[[], int], processes: int, threads: Callable[[], int] = pool
+        self,
+        tap: Callable[[], None],
+        steps: Callable[[], int],
+        processes: int,
+        threads: Callable[[], int] = pool,
+        spare: Callable[[], int] = lambda: sys.maxsize,
+        crowded: Callable[[int], None] = lambda most: None,
     ) -> None:
         self._tap = tap
         self._steps = steps
         self._threads = threads
+        self._spare = spare
+        self._crowded = crowded
+        self._most = MAX_WAITING
         self._taps = min(processes, MAX_TAPS)
         self._waiting = 0
         self._lock = threading.Lock()
@@ -65,9 +79,13 @@ class Kicker:
         gives up the sooner, for to answer all of them takes its time, too."""
         with self._lock:
             seconds -= min(self._waiting * EACH, MOST, seconds / 2)
-            self._waiting += 1
+            may_wait = self._waiting < self._most
+            self._waiting += may_wait
             if self._waiting == 1:
                 self._somebody.set()
+        if not may_wait:
+            self._crowded(self._most)
+            return news.wait(0)
         try:
             return news.wait(seconds)
         finally:
@@ -77,6 +95,21 @@ class Kicker:
     def look_after(self, ungreeted: int) -> None:
         """Kick for so many who have come and have not been greeted, for one at least: more are not known of."""
         self._kick(min(max(1, ungreeted), MAX_KICKS))
+
+    def is_anybody_idle(self) -> bool:
+        """Whether a thread is left that does not wait."""
+        return self._threads() > self._waiting
+
+    @property
+    def waiting(self) -> int:
+        """How many sessions wait just now."""
+        return self._waiting
+
+    def count_room(self) -> int:
+        """Find out how many may wait now; how many threads more there may be, beside the reserve."""
+        room = max(0, self._spare() - RESERVE)
+        self._most = MAX_WAITING if room >= MAX_WAITING else max(1, min(MAX_WAITING, self._threads() + room))
+        return room
 
     def _watch(self) -> None:
         while True:
@@ -105,6 +138,6 @@ class Kicker:
             return self._waiting > 0
 
     def _kick(self, times: int) -> None:
-        for _ in range(times * self._taps):
+        for _ in range(min(times * self._taps, self.count_room())):
             with suppress(OSError):
                 self._tap()

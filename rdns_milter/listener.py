@@ -11,9 +11,10 @@ from __future__ import annotations
 import errno
 import grp
 import os
+import select
 import socket
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 
 from .endpoints import Listener
@@ -200,12 +201,35 @@ def _listening() -> list[int]:
 
 def accepted(place: Listener) -> int:
     """How many connections this process has that came in at that place: those of MTAs, greeted or not."""
-    return sum(
-        sock.type == socket.SOCK_STREAM
-        and _is_local_end(sock.getsockname(), place)
-        and not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-        for _, sock in _sockets()
-    )
+    return sum(1 for _ in _accepted(place))
+
+
+def unread(place: Listener) -> list[int]:
+    """The inodes of those that have octets, or their end, to be read."""
+    poll, found = select.poll(), list[int]()
+    for sock in _accepted(place):
+        poll.register(sock, select.POLLIN)
+        found += [os.fstat(sock.fileno()).st_ino for _ in poll.poll(0)]
+        poll.unregister(sock)
+    return found
+
+
+def shut(place: Listener, inodes: Collection[int]) -> None:
+    """Shut those of these inodes, for both sides; their descriptors stay libmilter's."""
+    for sock in _accepted(place):
+        if os.fstat(sock.fileno()).st_ino in inodes:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+def _accepted(place: Listener) -> Iterator[socket.socket]:
+    for _, sock in _sockets():
+        if (
+            sock.type == socket.SOCK_STREAM
+            and _is_local_end(sock.getsockname(), place)
+            and not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        ):
+            yield sock
 
 
 def _is_local_end(name: object, place: Listener) -> bool:

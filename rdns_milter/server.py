@@ -32,6 +32,7 @@ from .privileges import NotPossible, account, become, raise_file_limit
 from .rehearsal import rehearse
 from .shared_config import LoadedConfig
 from .sink import Sink, choose
+from .thread_limits import MIN_THREADS, spare_threads
 from .worker import Post, Worker
 
 NAME = "rdns-milter"
@@ -92,6 +93,7 @@ class Server:
             rehearse(self._config)  # before the user changes, who may not be able to read what is loaded now
             garbage.collect()
             become(user)
+            self._check_threads()
         except (CannotListen, NotPossible) as error:
             raise CannotServe(str(error)) from error
         self._write_board()
@@ -103,6 +105,15 @@ class Server:
             "notice",
         )
         self._warn()
+
+    def _check_threads(self) -> None:
+        """Raises NotPossible if the workers could not even begin."""
+        spare = spare_threads(self._workers, os.getpid())
+        if spare < MIN_THREADS:
+            raise NotPossible(
+                f"only {spare} threads for each of {self._workers} workers (TasksMax=, ulimit -u, ulimit -v): at least"
+                f" {MIN_THREADS} are needed"
+            )
 
     def serve(self) -> int:
         """Run the workers until TERM. Returns the exit status."""

@@ -30,7 +30,7 @@ from .alarms import Alarm, Alarms
 from .endpoints import Endpoint
 from .engine import Engine
 from .kicker import Kicker
-from .listener import accepted, connect
+from .listener import accepted, connect, shut, unread
 from .log import Decision, line
 from .lookup import Status
 from .metrics import Meter
@@ -40,6 +40,7 @@ from .policy import REFUSALS, TAG, TEMPFAIL
 from .session import Service
 from .shared_config import LoadedConfig, read
 from .sink import Sink
+from .thread_limits import spare_threads
 
 BEAT = 1.0  # seconds between two signs of life to the parent
 _AFTER_BUSY = 1.0  # seconds that connections without a message get to end by themselves
@@ -48,6 +49,8 @@ _MOMENT = 0.02  # seconds
 _WAKE_UP = signal.SIGUSR2  # for a thread: interrupts the system call that it is in, and nothing else
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # mallopt(3)
 _LARGE = 65_536  # octets
+_LOST = 3  # looks, a second apart, at which a connection has something to read and nobody reads it
+_QUIET = 60.0  # seconds between two lines that say the same
 _MAX_WORD = 64  # octets of what the parent says at once
 _MAX_CONFIGS = 8  # that it may hand over with that
 # Which actions (or would-be actions) each setting of log.decisions lets through.
@@ -91,10 +94,13 @@ class Worker:
         self._alarms_lock = threading.Lock()
         self._engine = Engine(config, loaded.servers, self._bug, self._server_changed, meter)
         self._place = place = config.milter.socket
+        parent = os.getppid()
         self._kicker = Kicker(
             tap=lambda: connect(place, _TAP_SECONDS).close(),
             steps=lambda: callbacks.steps,
             processes=post.workers,
+            spare=lambda: spare_threads(post.workers, parent),
+            crowded=self._crowded,
         )
         self._service = Service(
             config=config,
@@ -110,8 +116,11 @@ class Worker:
         )
         self._servers = loaded.servers
         self._system_servers = SystemNameservers()
+        self._quiet_until = 0.0
         self._given_up = False
         self._outdated = False
+        self._unread: dict[int, int] = {}
+        self._lost = 0
         # Had from the start: later no descriptor may be left.
         self._nowhere = _dead_listener()
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -138,12 +147,14 @@ class Worker:
                 received = os.read(wake, 64) if wake in ready else b""
                 if channel in ready and not self._take_config():
                     break
+                if self._has_lost_connections():
+                    break
                 if signal.SIGTERM in received or signal.SIGINT in received:
                     break
             if not self._given_up:
                 self._drain(libmilter)
         self._sink.flush(1.0)
-        os._exit(1 if self._given_up or self._outdated else 0)
+        os._exit(1 if self._given_up or self._outdated or self._lost else 0)
 
     def _take_signals(self) -> int:
         """Signals as octets in a pipe that the main thread reads."""
@@ -259,6 +270,36 @@ class Worker:
         """Tell the admin what seems to be wrong with the set-up: one worker, once."""
         if alarm is not None and self._meter.alarmed(alarm.name):
             self._sink.write(f"{alarm.name}: {alarm.text}", "warning")
+
+    def _has_lost_connections(self) -> bool:
+        """Whether there are connections that libmilter does not serve, for want of a thread when they came: it never will. They are
+        shut, so that the MTA need not wait, and a new worker has to take our place."""
+        looks = {inode: self._unread.get(inode, 0) + 1 for inode in unread(self._place)}
+        self._unread = looks if self._kicker.is_anybody_idle() else {}
+        left = [inode for inode, seen in self._unread.items() if seen >= _LOST]
+        # A session that waits does not read either, when its MTA has gone.
+        if len(left) <= self._kicker.waiting:
+            return False
+        self._lost = len(left)
+        self._sink.write(
+            f"{self._lost} connections got no thread of libmilter's and are cut: this worker leaves, and another takes its place."
+            " See TasksMax=, and ulimit -u and -v",
+            "err",
+        )
+        shut(self._place, left)
+        return True
+
+    def _crowded(self, most: int) -> None:
+        """A client's answer cannot be waited for: told once a minute."""
+        now = time.monotonic()
+        if now < self._quiet_until:
+            return
+        self._quiet_until = now + _QUIET
+        self._sink.write(
+            f"{most} sessions wait for DNS, and there are threads for no more: further clients are judged by what is known, and"
+            " none is refused for it. See TasksMax=, and ulimit -u and -v",
+            "warning",
+        )
 
     def _bug(self, where: str, error: BaseException) -> None:
         """Something of ours is broken: one line for the admin, with the place in the code."""

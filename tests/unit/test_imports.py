@@ -88,7 +88,21 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     # 7: libmilter; yesterday's messages as connections
     (("milter",), ("forecast", "forecast_text")),
     # 8: processes
-    (("garbage", "kicker", "listener", "activation", "notify", "privileges", "exporter", "worker", "crew", "server"),),
+    (
+        (
+            "garbage",
+            "kicker",
+            "listener",
+            "activation",
+            "notify",
+            "privileges",
+            "thread_limits",
+            "exporter",
+            "worker",
+            "crew",
+            "server",
+        ),
+    ),
     # 9: the command
     (("standard_streams", "output_file", "check", "command", "tuning", "cli", "__main__"),),
 )

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from rdns_milter.kicker import MAX_KICKS, Kicker
+from rdns_milter.kicker import MAX_KICKS, RESERVE, Kicker
 from rdns_milter.news import News
 from tests.kit.herd import CLONE
 
@@ -77,3 +77,47 @@ def test_threads_of_ours_serve_nobody() -> None:
     """In a process of its own: here others come and go."""
     alone = subprocess.run([sys.executable, "-c", ALONE], cwd=CLONE, capture_output=True, text=True, check=True)
     assert alone.stdout == "-2 -2\n"
+
+
+def crowd(spare: int, threads: int, sessions: int) -> tuple[int, int]:
+    """How many of so many sessions may wait, and how many taps come of them all."""
+    taps: list[int] = []
+    told: list[int] = []
+    kicker = Kicker(lambda: taps.append(1), lambda: 7, 1, lambda: threads, lambda: spare, told.append)
+    kicker.look_after(100)
+    news = [News() for _ in range(sessions)]
+    waiting = [threading.Thread(target=kicker.wait, args=(each, ENOUGH)) for each in news]
+    for thread in waiting:
+        thread.start()
+    while kicker.waiting + len(told) < sessions:
+        waiting[0].join(0.001)
+    found = kicker.waiting
+    for each in news:
+        each.tell()
+    for thread in waiting:
+        thread.join(ENOUGH)
+    assert told == [found] * (sessions - found)
+    return found, len(taps)
+
+
+def test_no_more_wait_than_there_can_be_threads_for() -> None:
+    assert crowd(spare=RESERVE + 5, threads=3, sessions=20) == (3 + 5, 5)
+    assert crowd(spare=RESERVE, threads=3, sessions=20) == (3, 0)
+    assert crowd(spare=0, threads=0, sessions=20) == (1, 0)
+    assert crowd(spare=sys.maxsize, threads=3, sessions=20) == (20, MAX_KICKS)
+
+
+def test_who_may_not_wait_still_hears_what_is_there() -> None:
+    kicker = Kicker(lambda: None, lambda: 7, 1, lambda: 0, lambda: 0)
+    kicker.look_after(1)
+    held = threading.Thread(target=kicker.wait, args=(held_news := News(), ENOUGH))
+    held.start()
+    while not kicker.waiting:
+        held.join(0.001)
+    news = News()
+    assert not kicker.wait(news, ENOUGH)
+    told = News()
+    told.tell()
+    assert kicker.wait(told, ENOUGH)
+    held_news.tell()
+    held.join(ENOUGH)

@@ -12,8 +12,10 @@ import pytest
 
 from rdns_milter import server
 from rdns_milter.cli import parser
+from rdns_milter.kicker import MAX_WAITING, RESERVE
 from rdns_milter.milter import BACKLOG
 from rdns_milter.options import MAX_DEADLINE, Milter
+from rdns_milter.privileges import WANTED_FILES
 from rdns_milter.worker import BEAT
 from tests.kit.endpoint import parse_endpoint
 
@@ -102,7 +104,8 @@ def test_the_unit_and_the_program_agree() -> None:
     assert float(service["WatchdogSec"]) > 5 * BEAT
     assert float(service["TimeoutStopSec"]) > MAX_DEADLINE + server._STOP_MARGIN + 5
     assert Milter().deadline <= MAX_DEADLINE
-    assert int(service["LimitNOFILE"]) == 65_536
+    assert int(service["LimitNOFILE"]) == WANTED_FILES
+    assert int(service["TasksMax"]) >= 16 * (MAX_WAITING + RESERVE + 8)
 
 
 def test_the_socket_unit_opens_what_the_config_names() -> None:
