@@ -13,30 +13,33 @@ from dataclasses import dataclass
 from . import headers
 from .evidence import Evidence
 from .options import Headers
-from .policy import QUARANTINE, TAG, Verdict
-
-# Whose word we take: what a host of ours says of a message stays in it.
-_TRUSTED = frozenset(("network", "not-ip"))
+from .policy import QUARANTINE, REJECT, TAG, Verdict
+from .replies import Reply, compose
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """`removals`: numbers of Authentication-Results fields to remove, from 1, descending. `fields`: to insert at the top, the
-    last one topmost. `quarantine`: why to hold the message, or ""."""
+    """`removals`: name and number (from 1) of each field to remove, in that order. `fields`: to insert at the top, the last one
+    topmost. `quarantine`: why to hold the message, or "". `reply`: the refusal of the whole message, or None."""
 
-    removals: tuple[int, ...] = ()
+    removals: tuple[tuple[str, int], ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
     quarantine: str = ""
+    reply: Reply | None = None
 
 
 def ending(
-    evidence: Evidence, verdicts: Sequence[Verdict], forged: Sequence[int], authserv_id: str, options: Headers
+    evidence: Evidence,
+    verdicts: Sequence[Verdict],
+    removals: tuple[tuple[str, int], ...],
+    authserv_id: str,
+    options: Headers,
 ) -> Ending:
-    """The ending of a message with these verdicts on its recipients, in which the fields of these numbers are forged. One
-    recipient's tag or quarantine is everyone's: there is but one message."""
-    if evidence.exempt in _TRUSTED:
-        return Ending()
-    removals = tuple(sorted(forged, reverse=True))
+    """The ending of a message with these verdicts on its recipients, from which these fields are removed. One recipient's tag,
+    quarantine or refusal is everyone's: there is but one message."""
+    refused = next((verdict for verdict in verdicts if verdict.action == REJECT), None)
+    if refused is not None:
+        return Ending(reply=compose(refused, evidence))
     if evidence.exempt:
         return Ending(removals)
     fields = []

@@ -87,7 +87,8 @@ class Cost:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that a rule can ask about. `client` is None if it has no IP address; `helo_name`, `mailfrom`, `rcpt` are as the
-    client sent them, without angle brackets; `exempt` says why it is not judged ("network", "authenticated", "not-ip"), or ""."""
+    client sent them, without angle brackets; `exempt` says why it is not judged ("network", "authenticated", "not-ip"), or "".
+    `forged`: how many header fields of the message claim to be ours, as far as they have been seen."""
 
     client: Address | None = None
     helo_name: str = ""
@@ -102,6 +103,7 @@ class Evidence:
     spf_helo: Spf = field(default_factory=Spf)
     spf_mailfrom: Spf = field(default_factory=Spf)
     mailfrom_match: str = UNKNOWN
+    forged: int = 0
 
     @property
     def sender(self) -> Mailbox:

@@ -42,13 +42,13 @@ def claims(value: str, authserv_id: str) -> bool:
     in front, whatever its case, quoting, comments, folding and version, and whatever invisible characters stand within."""
     ours, letters = _spellings(authserv_id)
     return bool(ours) and any(
-        ours in _identifiers(view) or letters in _names_in_letters(view, len(letters)) for view in _views(value)
+        ours in _identifiers(view) or letters in _names_in_letters(view, len(letters)) for view in views(value)
     )
 
 
 def is_unsupported(value: str) -> bool:
     """Whether the field bears a version other than 1, so that it must not come in from outside (RFC 8601 5)."""
-    match = _ID_AND_VERSION.match(_without_comments(value, " "))
+    match = _ID_AND_VERSION.match(without_comments(value, " "))
     return match is not None and match[1].lstrip("0") != _SUPPORTED
 
 
@@ -59,14 +59,14 @@ def removals(values: Sequence[str], authserv_id: str) -> tuple[int, ...]:
     return tuple(sorted(numbers, reverse=True))
 
 
-def _views(value: str) -> Iterator[str]:
-    """The value as different readers see it."""
+def views(value: str) -> Iterator[str]:
+    """Yield the value as different readers see it: with and without comments and encoded words, in any normal form."""
     texts = [value]
     if "=?" in value:
         texts += decodings(value)
     texts += [unicodedata.normalize("NFKC", _LONG.sub(" ", text)) for text in texts if not text.isascii()]
     for text in texts:
-        yield _without_comments(text, "")
+        yield without_comments(text, "")
         yield _without_parentheses(text)
 
 
@@ -125,7 +125,7 @@ def _joined(authserv_id: str) -> str:
     return "".join(_WORDS.findall(authserv_id.lower())).strip(".")
 
 
-def _without_comments(value: str, instead: str) -> str:
+def without_comments(value: str, instead: str) -> str:
     """The value as RFC 5322 3.2.2 reads it: comments nest, quoted-strings hold none; an open comment goes to the end."""
     kept: list[str] = []
     depth, quoted = 0, False

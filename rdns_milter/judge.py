@@ -85,6 +85,7 @@ class Judge:
                 fields = {**fields, "generic": self._looked_at(fields["ptr"], fields["client"], fields["generic"])}
             key = (
                 _FACTS_AND_RULE(fields),
+                fields.get("forged"),
                 self._is_exempt(fields["client"]),
                 self._rcpt(recipient) if self._rcpt else None,
                 *[profile(texts(fields)) for texts, profile in self._texts],

@@ -27,9 +27,10 @@ from .tokens import ELLIPSIS
 KEYS = (
     "action", "rule", "qid", "client", "helo_name", "mailfrom", "rcpt", "nrcpt",
     "iprev", "iprev_reason", "ptr", "ptrs", "generic", "helo_kind", "helo", "helo_match", "helo_own",
-    "spf_helo", "spf_mailfrom", "mailfrom_match", "score", "mode", "would", "shadow_rule",
+    "spf_helo", "spf_mailfrom", "mailfrom_match", "forged", "score", "mode", "would", "shadow_rule",
     "queries", "cached", "dns_ms", "waited_ms", "policy", "reply",
 )  # fmt: skip
+LATER = frozenset(("forged",))  # keys that lines of older versions lack
 
 NONE = "none"  # what stands for an absent fact; a value that happens to read so is quoted
 NO_QUEUE = "NOQUEUE"
@@ -107,6 +108,7 @@ def _values(decision: Decision, share: int) -> dict[str, Value]:
         "nrcpt": len(decision.rcpts),
         "ptr": evidence.iprev.ptr or None,
         "ptrs": evidence.iprev.count,
+        "forged": evidence.forged,
         "score": _number(verdict.score, 6),
         "mode": decision.mode,
         "would": verdict.would,
@@ -189,7 +191,8 @@ _FORMATS: Mapping[str, Callable[[Mapping[str, Value]], str]] = MappingProxyType(
 _PREFIX = before(r"rdns-milter(?:\.service)?")
 # Possessive: a hostile line costs no more than its length.
 _VALUE = rf'"[ !#-\[\]-~]*+(?:\\[ -~][ !#-\[\]-~]*+)*+"|{BARE_CHARACTER}*+'
-_WHOLE = re.compile(_PREFIX + " ".join(f"{key}=({_VALUE})" for key in KEYS))
+_PAIRS = (f"(?: {key}=({_VALUE}))?" if key in LATER else f" {key}=({_VALUE})" for key in KEYS)
+_WHOLE = re.compile(_PREFIX + "".join(_PAIRS).removeprefix(" "))
 _START = re.compile(_PREFIX + r'(?=action=|(\{"action":))')
 _PAIR = re.compile(rf"([a-z][a-z0-9_]*+)=({_VALUE})( |\Z)")
 # What is left of a pair where a log daemon has cut the line.
@@ -207,7 +210,8 @@ def parse(text: str) -> dict[str, str] | None:
     text = text.rstrip("\r\n")
     whole = _WHOLE.fullmatch(text)
     if whole is not None:
-        fields: dict[str, str] | None = _plain(dict(zip(KEYS, whole.groups(), strict=True)), text)
+        pairs = zip(KEYS, whole.groups(), strict=True)
+        fields: dict[str, str] | None = _plain({key: value for key, value in pairs if value is not None}, text)
     elif (start := _START.match(text)) is not None:
         fields = _from_json(text[start.end() :]) if start[1] else _piecemeal(text, start.end())
     else:
@@ -309,6 +313,7 @@ def evidence_of(fields: Mapping[str, str], recipient: str | None = None) -> Evid
         _spf(get("spf_helo", UNKNOWN)),
         _spf(get("spf_mailfrom", UNKNOWN)),
         get("mailfrom_match", UNKNOWN),
+        _count(get("forged", "0")),
     )
 
 
@@ -322,5 +327,8 @@ _spf = functools.lru_cache(maxsize=64)(Spf)
 @functools.lru_cache(maxsize=16384)
 def _iprev(result: str, reason: str, ptr: str, count: str) -> Iprev:
     claimed = (ptr,) if ptr else ()
-    number = int(count) if len(count) < 10 and count.isascii() and count.isdecimal() else 0
-    return Iprev(result, reason, claimed if result == "pass" else (), claimed, number)
+    return Iprev(result, reason, claimed if result == "pass" else (), claimed, _count(count))
+
+
+def _count(text: str) -> int:
+    return int(text) if len(text) < 10 and text.isascii() and text.isdecimal() else 0

@@ -30,6 +30,7 @@ _SPARED = CELLS[("dns_spared_total",)]
 _CROWDED_OUT, _OUTSTANDING = CELLS[("dns_crowded_out_total",)], CELLS[("dns_outstanding",)]
 _SOFTENED, _OPEN = CELLS[("softened_total",)], CELLS[("connections_open",)]
 _ERRORS, _DROPPED = CELLS[("internal_errors_total",)], CELLS[("log_lines_dropped_total",)]
+_FORGED = CELLS[("forged_fields_total",)]
 _RESTARTS = CELLS[("worker_restarts_total",)]
 _FACTS: tuple[tuple[Callable[[Evidence], str], Mapping[str, int]], ...] = tuple(
     (fact.get, {word: CELLS[("facts_total", name, word)] for word in fact.words}) for name, fact in FACTS.items()
@@ -63,11 +64,12 @@ class Meter(Tally):
 
     # What sessions tell.
 
-    def judged(self, cost: Cost) -> None:
-        """A message has been judged."""
+    def judged(self, cost: Cost, forged: int) -> None:
+        """A message has been judged; `forged`: how many of its header fields claimed to be ours."""
         with self._lock:
             self._cells[_MESSAGES] += 1
             self._cells[_VAIN] += cost.vain
+            self._cells[_FORGED] += forged
 
     def decided(self, verdict: Verdict, evidence: Evidence) -> None:
         """One decision of a message."""

@@ -17,12 +17,12 @@ from typing import Any
 import milter
 
 from .endpoints import Listener
+from .incoming_fields import watched
 from .names import Address, parse_address
 from .replies import Reply
 from .session import Service, Session
 
 NAME = "rdns-milter"
-RESULTS_FIELD = "Authentication-Results"
 IDLE_SECONDS = 600  # after which libmilter gives up a connection that is silent in the middle of a packet
 BACKLOG = 511  # connections that the kernel holds until a worker takes them
 _MAX_FIELD = 65_000  # octets of a header field that are looked at; a packet of the protocol has no more
@@ -43,13 +43,16 @@ LibmilterError: type[Exception] = milter.error
 
 
 class Connection:
-    """A session, and what of its connection the session need not know."""
+    """A session, and what of its connection the session need not know. `connected`: whether the session knows the client;
+    `tried`: whether CONNECT could not be read; `in_message`: between MAIL and the end of the message; `unreadable`: a greeting that
+    pymilter could not hand over, "" if none."""
 
-    __slots__ = ("connected", "session")
+    __slots__ = ("connected", "in_message", "session", "tried", "unreadable")
 
     def __init__(self, service: Service) -> None:
         self.session = Session(service)
-        self.connected = False
+        self.connected = self.tried = self.in_message = False
+        self.unreadable = ""
 
 
 def _guarded(callback: Callable[..., int]) -> Callable[..., int]:
@@ -78,6 +81,8 @@ class Callbacks:
         self.open: set[int] = set()
         self.busy: set[int] = set()
         self.steps = 0
+        # pymilter has a Python thread state for each connection, so what is local to a thread is local to the connection.
+        self._local = threading.local()
 
     def register(self) -> None:
         """Tell libmilter about them. Once in a process, before the socket is opened."""
@@ -89,7 +94,7 @@ class Callbacks:
         milter.set_eom_callback(self.end)
         milter.set_abort_callback(self.abort)
         milter.set_close_callback(self.close)
-        # Octets that are no UTF-8 make pymilter fail before it calls us: then the step counts as not made.
+        # Octets that are no UTF-8 make pymilter fail before it calls us: see unreadable.
         milter.set_exception_policy(milter.CONTINUE)
         milter.register(NAME, negotiate=self.negotiate)
 
@@ -98,7 +103,8 @@ class Callbacks:
         """Ask the MTA for what is needed only: no body, headers only to find forged results, and those without replies.
         CONNECT and HELO keep their replies: without, Postfix holds them back until MAIL."""
         self.steps += 1
-        context.setpriv(Connection(self.service))
+        connection = self._local.connection = Connection(self.service)
+        context.setpriv(connection)
         offered, steps = options[0], options[1]
         headers = self.service.config.headers.remove_forged
         wanted = _NEVER_WANTED | (milter.P_NR_HDR if headers else milter.P_NOHDRS)
@@ -118,14 +124,20 @@ class Callbacks:
     @_guarded
     def helo(self, context: Any, greeting: str) -> int:
         """HELO or EHLO."""
-        self._connected(context).session.helo(greeting)
+        connection = self._connected(context)
+        connection.unreadable = ""
+        connection.session.helo(greeting)
         return int(milter.CONTINUE)
 
     @_guarded
     def mail(self, context: Any, path: bytes = b"", *parameters: bytes) -> int:
         """MAIL FROM."""
-        session = self._connected(context).session
+        connection = self._connected(context)
+        session, connection.in_message = connection.session, True
         self.busy.add(id(context))
+        if connection.unreadable:
+            session.helo(connection.unreadable)
+            connection.unreadable = ""
         authenticated = _has_macro(context, "{auth_authen}")
         tls = _has_macro(context, "{tls_version}")
         session.mail(_text(path), authenticated, tls, _macro(context, "i"))
@@ -138,25 +150,30 @@ class Callbacks:
         return int(milter.CONTINUE) if reply is None else _say(context, reply)
 
     def header(self, context: Any, name: str, value: bytes) -> int:
-        """A field of the header. Its reply is never sent (see negotiate). By far the most frequent call, so what is certainly
-        no result goes the shortest way."""
-        return _NO_REPLY if len(name) < len(RESULTS_FIELD) else self._result(context, name, value)
+        """A field of the header. Its reply is never sent (see negotiate). By far the most frequent call, so a field that nobody
+        watches takes the shortest way."""
+        if name.rstrip().lower() in watched(self.service.config.headers.tag):
+            self._watched(context, name.rstrip(), value)
+        return _NO_REPLY
 
     @_guarded
-    def _result(self, context: Any, name: str, value: bytes) -> int:
-        if name.rstrip().lower() == RESULTS_FIELD.lower():
-            self._connection(context).session.field(_text(value[:_MAX_FIELD]))
+    def _watched(self, context: Any, name: str, value: bytes) -> int:
+        self._connection(context).session.field(name, _text(value[:_MAX_FIELD]))
         return _NO_REPLY
 
     @_guarded
     def end(self, context: Any) -> int:
         """The end of the message: the only place where libmilter lets a message be changed."""
+        connection = self._connection(context)
+        connection.in_message = False
         try:
-            ending = self._connection(context).session.end(_macro(context, "i"))
+            ending = connection.session.end(_macro(context, "i"))
         finally:
             self.busy.discard(id(context))
-        for number in ending.removals:
-            _change(context.chgheader, RESULTS_FIELD, number, None)
+        if ending.reply is not None:
+            return _say(context, ending.reply)
+        for name, number in ending.removals:
+            _change(context.chgheader, name, number, None)
         for name, value in ending.fields:
             _change(context.addheader, name, value, 0)
         if ending.quarantine:
@@ -167,7 +184,9 @@ class Callbacks:
     def abort(self, context: Any) -> int:
         """The message was given up: RSET, another HELO, a lost connection."""
         self.busy.discard(id(context))
-        self._connection(context).session.abort()
+        connection = self._connection(context)
+        connection.in_message = False
+        connection.session.abort()
         return int(milter.CONTINUE)
 
     @_guarded
@@ -178,14 +197,25 @@ class Callbacks:
         connection = context.getpriv()
         if connection is not None:
             context.setpriv(None)
+            self._local.connection = None
             connection.session.close()
         return int(milter.CONTINUE)
+
+    def unreadable(self, octets: bytes) -> None:
+        """Take note of octets that are no UTF-8, for which pymilter raised UnicodeDecodeError instead of calling us. They are the
+        host name of CONNECT, the name in HELO, or the name of a header field. Called in the thread state of the connection."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None or connection.in_message:
+            return
+        if connection.connected or connection.tried:
+            connection.unreadable = _text(octets)
+        connection.tried = True
 
     def _connection(self, context: Any) -> Connection:
         self.steps += 1
         connection = context.getpriv()
         if connection is None:  # no negotiation, or a second connection over the same socket
-            connection = Connection(self.service)
+            connection = self._local.connection = Connection(self.service)
             context.setpriv(connection)
         assert isinstance(connection, Connection)
         return connection

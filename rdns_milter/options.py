@@ -282,7 +282,14 @@ class Headers:
         "remove_forged",
         truth(),
         True,
-        "Whether to remove incoming Authentication-Results that claim to be ours (RFC 8601 section 5). Those of others stay.",
+        "Whether to remove incoming fields that claim to be ours: Authentication-Results (RFC 8601 section 5), Received-SPF and the"
+        " tag. Those of others stay. A message with more than 100 of them is refused.",
+    )
+    trusted_networks: Networks = _option(
+        "trusted_networks",
+        several("addresses and networks", read_network, _network, Networks),
+        ["127.0.0.0/8", "::1"],
+        "Hosts of your own whose results are kept, in CIDR notation. Being exempt is not enough.",
     )
 
 

@@ -25,6 +25,7 @@ REFUSALS = frozenset((REJECT, QUARANTINE))
 TAKEN = frozenset((ACCEPT, TAG, QUARANTINE))
 ENFORCE, OBSERVE = MODES = ("enforce", "observe")
 DEFAULT_RULE = "default"
+MAX_FORGED = 100  # forged header fields that are removed; a message with more is refused
 
 Span = tuple[float, float]  # the least and the most that the score can be
 
@@ -113,6 +114,17 @@ class Rule:
         return frozenset(names & FACTS.keys())
 
 
+# What decides where a message brings more forged fields than are removed.
+FORGED_RESULTS = Rule(
+    "limit:forged-results",
+    action=REJECT,
+    code=550,
+    enhanced="5.7.0",
+    text=f"The message has more than {MAX_FORGED} header fields with results in the name of the receiving system"
+    " (Authentication-Results, Received-SPF); remove them",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The rules in their order, the mode, and the short hash by which the log names them."""
@@ -131,8 +143,8 @@ class Policy:
 class Verdict:
     """What happens to a recipient.
 
-    `action`: one of ACTIONS. `rule`: the rule's name, `default`, or `exempt:...`. `would`: what shadow rules, or enforcement
-    in observe mode, would have done; `shadow_rule`: which shadow rules matched (names joined by commas). `because`: the rule
+    `action`: one of ACTIONS. `rule`: the rule's name, `default`, `exempt:...` or `limit:...`. `would`: what shadow rules, or
+    enforcement in observe mode, would have done; `shadow_rule`: which shadow rules matched (joined by commas). `because`: the rule
     itself, None for default and exempt. `softened`: a refusal that became `tempfail` because it rests on DNS trouble.
     """
 
@@ -147,7 +159,12 @@ class Verdict:
 
 def decide(evidence: Evidence, policy: Policy) -> Verdict:
     """The verdict on one recipient. The first rule that matches and has an action (and is no shadow) decides; without one
-    the message is accepted. Facts that are unknown match nothing."""
+    the message is accepted. Facts that are unknown match nothing. A message with more than MAX_FORGED forged fields is refused
+    whoever sends it."""
+    if evidence.forged > MAX_FORGED:
+        observed = policy.mode == OBSERVE
+        action, would = (ACCEPT, REJECT) if observed else (REJECT, "")
+        return Verdict(action, FORGED_RESULTS.name, would=would, because=FORGED_RESULTS)
     if evidence.exempt:
         return Verdict(rule=f"exempt:{evidence.exempt}")
     score, shadows = 0.0, []

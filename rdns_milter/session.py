@@ -30,7 +30,7 @@ from .findings import (
     Pending,
     ReverseName,
 )
-from .forged import removals
+from .incoming_fields import IncomingFields
 from .log import Decision
 from .lookup import Answer, Question
 from .names import Address, alignment, canonical, is_domain, parse_address, parse_mailbox, strip_path
@@ -48,7 +48,8 @@ PendingFact = Pending[ReverseName] | Pending[Greeting] | Pending[Spf]
 class Service:
     """What the sessions of a process share. `config` may be exchanged at any time: a message keeps the one that it began with.
     `wait` waits for news, at most so many seconds, and says whether there is. Who counts is told: `waited` for which stage, which
-    fact, how many milliseconds; `held` at which stage for how many seconds; `judged` what a message cost, once for each."""
+    fact, how many milliseconds; `held` at which stage for how many seconds; `judged` what a message cost and how many forged
+    fields it had, once for each."""
 
     config: Config
     finder: Finder
@@ -59,13 +60,13 @@ class Service:
     wait: Callable[[News, float], bool] = News.wait
     waited: Callable[[str, str, float], None] = lambda stage, fact, ms: None
     held: Callable[[str, float], None] = lambda stage, seconds: None
-    judged: Callable[[Cost], None] = lambda cost: None
+    judged: Callable[[Cost, int], None] = lambda cost, forged: None
 
 
 @dataclass(slots=True)
 class Message:
-    """What is known of the message under way. `taken`: recipients to be judged at its end; `judged`: those refused; `fields`:
-    how many Authentication-Results fields came; `forged`: the numbers of those to remove; `queue_id`: "" while it has none."""
+    """What is known of the message under way. `taken`: recipients to be judged at its end; `judged`: those refused; `fields`: the
+    header fields that may claim to be ours, None if nothing is to be removed; `queue_id`: "" while it has none."""
 
     config: Config
     policy: Policy
@@ -76,8 +77,7 @@ class Message:
     queue_id: str = ""
     taken: list[str] = field(default_factory=list)
     judged: list[tuple[Evidence, Verdict, str]] = field(default_factory=list)
-    fields: int = 0
-    forged: list[int] = field(default_factory=list)
+    fields: IncomingFields | None = None
     waited_ms: float = 0.0
     cost: Cost | None = None
 
@@ -156,6 +156,9 @@ class Session:
         self._spf_mailfrom = spf
         policy = config.policy.in_force(self._service.today())
         self._message = Message(config, policy, path, spf, authenticated, exempt, queue_id)
+        headers = config.headers
+        if headers.remove_forged and (self._client is None or self._client not in headers.trusted_networks):
+            self._message.fields = IncomingFields((self._authserv_id,), headers.tag)
 
     def rcpt(self, path: str) -> Reply | None:
         """RCPT TO: the reply that refuses or defers the recipient; None if it is taken."""
@@ -176,15 +179,10 @@ class Session:
         message.judged.append((evidence, verdict, "" if reply is None else str(reply)))
         return reply
 
-    def field(self, value: str) -> None:
-        """An Authentication-Results field of the message, in order."""
-        message = self._message
-        if message is None:
-            return
-        message.fields += 1
-        # Each is judged as it comes: none is too far down to be a forgery, and none has to be kept.
-        if message.config.headers.remove_forged and removals((value,), self._authserv_id):
-            message.forged.append(message.fields)
+    def field(self, name: str, value: str) -> None:
+        """A header field of the message, in order."""
+        if self._message is not None and self._message.fields is not None:
+            self._message.fields.add(name, value)
 
     def end(self, queue_id: str = "") -> Ending:
         """The end of the message: all facts are waited for, what remains is judged, and every verdict is recorded."""
@@ -197,13 +195,14 @@ class Session:
             theirs = evidence if recipient == evidence.rcpt else replace(evidence, rcpt=recipient)
             verdict = decide(theirs, message.policy)
             verdicts.append(verdict)
-            message.judged.append((theirs, verdict, ""))
+            reply = compose(verdict, theirs)
+            message.judged.append((theirs, verdict, "" if reply is None else str(reply)))
         self._record(message, queue_id or message.queue_id)
         self._message = None
         if message.spf is not self._spf_helo:
             self._service.finder.drop(message.spf)
-        options = message.config.headers
-        return ending(evidence, verdicts, message.forged, self._authserv_id, options)
+        removals = message.fields.removals() if message.fields else ()
+        return ending(evidence, verdicts, removals, self._authserv_id, message.config.headers)
 
     def abort(self) -> None:
         """The message ends here, if there is one: what was judged of it is recorded."""
@@ -261,6 +260,7 @@ class Session:
             spf_helo=self._spf_helo.value or late_spf,
             spf_mailfrom=message.spf.value or late_spf,
             mailfrom_match=alignment(parse_mailbox(message.path).domain, names) if known else UNKNOWN,
+            forged=message.fields.forged if message.fields else 0,
         )
         return exempted(evidence, message.exempt) if message.exempt else evidence
 
@@ -330,7 +330,7 @@ class Session:
     def _record(self, message: Message, queue_id: str) -> None:
         """One decision for each group of recipients with the same verdict."""
         cost = self._cost(message)
-        self._service.judged(cost)
+        self._service.judged(cost, message.fields.forged if message.fields else 0)
         groups: dict[tuple[Verdict, str], tuple[Evidence, list[str]]] = {}
         for evidence, verdict, reply in message.judged:
             groups.setdefault((verdict, reply), (evidence, []))[1].append(evidence.rcpt)

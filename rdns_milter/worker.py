@@ -170,9 +170,11 @@ class Worker:
         return reading
 
     def _untranslated(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        """What pymilter prints of a callback that it could not make: for octets that are no UTF-8 not a word, or each client
-        could fill the log."""
-        if not isinstance(error, UnicodeDecodeError):
+        """Take what pymilter prints of a callback that it could not make. Octets that are no UTF-8 are not logged, because each
+        client could fill the log with them."""
+        if isinstance(error, UnicodeDecodeError):
+            self._callbacks.unreadable(error.object)
+        else:
             self._bug("pymilter", error)
 
     def _libmilter_ended(self) -> None:

@@ -9,13 +9,13 @@ from rdns_milter.log import Decision, parse
 from rdns_milter.names import parse_address
 from rdns_milter.policy import Verdict
 
-# DESIGN section 5, word for word, in one line.
+# The example of the documentation in one line.
 EXAMPLE = (
     "action=reject rule=no-rdns-no-spf qid=NOQUEUE client=192.0.2.7 helo_name=mx.example.com mailfrom=a@example.com "
     "rcpt=b@example.net nrcpt=1 "
     "iprev=fail iprev_reason=not-confirmed ptr=mx.example.com ptrs=2 generic=no helo_kind=fqdn helo=fail helo_match=none "
     "helo_own=no "
-    "spf_helo=none spf_mailfrom=softfail mailfrom_match=none score=0 mode=enforce would= shadow_rule= queries=7 cached=2 "
+    "spf_helo=none spf_mailfrom=softfail mailfrom_match=none forged=0 score=0 mode=enforce would= shadow_rule= queries=7 cached=2 "
     "dns_ms=41 waited_ms=12 "
     'policy=3f9a1c reply="550 5.7.25 ..."'
 )

@@ -45,8 +45,8 @@ def test_header_of_a_queued_message(default: Attached) -> None:
     assert kept == [FORGED[1], FORGED[3], FORGED[4], *rest]
 
 
-def test_forged_results_are_removed_for_those_who_log_in_and_kept_for_our_own_hosts(default: Attached) -> None:
-    for client, left in ((Client("203.0.113.9", login="joe"), 2), (Client("10.0.0.1"), 5)):
+def test_forged_results_are_removed_whoever_sends_them(default: Attached) -> None:
+    for client, left in ((Client("203.0.113.9", login="joe"), 2), (Client("10.0.0.1"), 2)):
         dialogue = default.send(client, "host.example", GOOD_FROM, headers=FORGED)
         default.heard()
         names = [name.strip().lower() for name, _ in default.postfix.headers(dialogue.queue_id)]

@@ -58,10 +58,10 @@ def test_header_of_a_delivered_message(names: NameServer) -> None:
     assert body.strip() == "text"
 
 
-def test_forged_results_are_removed_for_those_who_log_in_and_kept_for_our_own_hosts(
+def test_forged_results_are_removed_whoever_sends_them(
     default_sendmail: AttachedSendmail,
 ) -> None:
-    for client, left in ((Client("203.0.113.9", login=LOGIN), 2), (Client("10.0.0.1"), 5)):
+    for client, left in ((Client("203.0.113.9", login=LOGIN), 2), (Client("10.0.0.1"), 2)):
         dialogue = default_sendmail.send(client, "host.example", GOOD_FROM, headers=FORGED)
         default_sendmail.heard()
         names = [name.strip().lower() for name, _ in default_sendmail.sendmail.headers(dialogue.queue_id)]

@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     # 2: judgement
     (("policy",), ("kinds",)),
     # 3: speech, and what can be set
-    (("advice", "replies"), ("encoded_words", "forged", "headers"), ("options", "sample")),
+    (("advice", "replies"), ("encoded_words", "forged", "incoming_fields", "headers"), ("options", "sample")),
     # 4: facts
     (
         ("checks.__init__",),

@@ -71,6 +71,7 @@ def test_names_and_labels_are_as_promised() -> None:
         "shadow_hits_total": ("rule",),
         "softened_total": (),
         "facts_total": ("fact", "value"),
+        "forged_fields_total": (),
         "wait_seconds": ("stage",),
         "fact_waits_total": ("stage", "fact"),
         "fact_wait_seconds_total": ("stage", "fact"),
@@ -159,11 +160,12 @@ def test_rows_are_added_up() -> None:
     for number in range(3):
         meter = Meter(books.ledger, number)
         for _ in range(number + 1):
-            meter.judged(Cost(vain=2))
+            meter.judged(Cost(vain=2), number)
             meter.decided(Verdict(), EVIDENCE)
     told = page(books)
     assert told.value("messages_total") == told.value("decisions_total", action="accept", rule="default") == 6
     assert told.value("dns_vain_total") == 12
+    assert told.value("forged_fields_total") == 8
     assert told.value("facts_total", fact="spf_mailfrom", value="softfail") == 6
 
 
@@ -173,7 +175,7 @@ def test_threads_of_a_process_lose_nothing() -> None:
 
     def count() -> None:
         for _ in range(2000):
-            meter.judged(Cost())
+            meter.judged(Cost(), 1)
             meter.decided(Verdict(), EVIDENCE)
 
     threads = [threading.Thread(target=count) for _ in range(4)]
@@ -318,7 +320,7 @@ def test_no_more_rules_than_there_is_room_for() -> None:
             meter.decided(Verdict("reject", name), EVIDENCE)
     told = page(books)
     named = told.named("decisions_total", action="reject")
-    assert len(named) == MAX_RULES + 1
+    assert len(named) == MAX_RULES + 2  # with the rule for forged results
     assert told.value("decisions_total", rule=OTHER) == 1200 - MAX_RULES
     assert told.value("decisions_total") == 1200
     assert len(told.named("resolver_up")) == MAX_SERVERS
@@ -362,7 +364,7 @@ def test_the_count_outlives_the_process() -> None:
     for _ in range(3):
         pid = os.fork()
         if pid == 0:
-            Meter(books.ledger, 0).judged(Cost())
+            Meter(books.ledger, 0).judged(Cost(), 0)
             os.kill(os.getpid(), 9)
         os.waitpid(pid, 0)
     assert page(books).value("messages_total") == 3

@@ -56,6 +56,7 @@ def test_accepted(daemon: Daemon) -> None:
         "spf_helo": "pass",
         "spf_mailfrom": "pass",
         "mailfrom_match": "aligned",
+        "forged": "0",
         "score": "0",
         "mode": "enforce",
         "would": "",

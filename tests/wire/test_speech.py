@@ -78,12 +78,66 @@ def test_fields_of_another_message_do_not_count(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize(
     ("client", "left"),
-    [(Client("192.0.2.7", login="joe"), [FOREIGN[0]]), (Client("10.0.0.1"), [FORGED[0], FOREIGN[0]])],
+    [
+        (Client("192.0.2.7", login="joe"), [FOREIGN[0]]),
+        (Client("10.0.0.1"), [FOREIGN[0]]),
+        (Client("127.0.0.1"), [FORGED[0], FOREIGN[0]]),
+        (Client("::1"), [FORGED[0], FOREIGN[0]]),
+    ],
 )
 def test_fields_of_exempt_clients(daemon: Daemon, client: Client, left: list[str]) -> None:
-    """What a host of ours says stays; what a user's program says of us does not."""
-    outcome, _ = daemon.judge(client=client, headers=results_of(FORGED[0], FOREIGN[0]))
+    """To be exempt is not to be trusted: only hosts in trusted_networks keep their results."""
+    outcome, (decision,) = daemon.judge(client=client, headers=results_of(FORGED[0], FOREIGN[0]))
     assert outcome.header(RESULTS) == left
+    assert decision["forged"] == str(2 - len(left))
+
+
+def test_trusted_networks(server: NameServer) -> None:
+    with Daemon({"headers": {"trusted_networks": ["10.0.0.0/8", "192.0.2.1"]}}, RULES, server) as daemon:
+        for client, kept in ((Client("10.0.0.1"), 1), (GOOD, 1), (Client("127.0.0.1"), 0), (Client("::1"), 0)):
+            outcome, (decision,) = daemon.judge(client=client, headers=results_of(FORGED[0]))
+            assert outcome.header(RESULTS).count(FORGED[0]) == kept
+            assert decision["forged"] == str(1 - kept)
+
+
+@pytest.mark.parametrize("mta", ["postfix", "sendmail"])
+def test_received_spf_and_the_tag_of_ours_are_removed(daemon: Daemon, mta: str) -> None:
+    ours = [
+        ("received-spf", f"pass ({OWN_NAME}: x) receiver={OWN_NAME}; identity=mailfrom"),
+        ("X-Rdns-Milter", "tag rule=nothing iprev=pass"),
+        ("Received-SPF", f'fail receiver="{OWN_NAME.upper()}"'),
+        ("x-rdns-milter", ""),
+    ]
+    others = [("Received-SPF", "pass (mx.elsewhere.example: x) receiver=mx.elsewhere.example"), ("X-Rdns", "x")]
+    mixed = [ours[0], others[0], ours[1], ours[2], others[1], ours[3]]
+    outcome, (decision,) = daemon.judge(client=GOOD, headers=mixed, mta=mta)
+    left = [field for field in outcome.headers if field in mixed]
+    assert left == others
+    assert decision["forged"] == "4"
+
+
+@pytest.mark.parametrize("client", [GOOD, Client("10.0.0.1"), Client("192.0.2.7", login="joe")])
+def test_a_message_with_more_forged_fields_than_are_removed_is_refused(daemon: Daemon, client: Client) -> None:
+    many = results_of(*FORGED[:1] * 100)
+    outcome, (decision,) = daemon.judge(client=client, headers=many)
+    assert (outcome.accepted, decision["forged"]) == (True, "100")
+    assert sum(change.kind == "change" for change in outcome.changes) == 100
+    outcome, (decision,) = daemon.judge(client=client, headers=[*many, (RESULTS, FORGED[0])] * 105)
+    assert not outcome.accepted
+    assert outcome.changes == ()
+    reply = outcome.reply("end")
+    assert (reply.code, reply.enhanced) == (550, "5.7.0")
+    assert (decision["action"], decision["rule"]) == ("reject", "limit:forged-results")
+    assert (decision["forged"], decision["reply"]) == ("101", f"550 5.7.0 {reply.text}")
+
+
+def test_in_observe_mode_it_is_only_logged(server: NameServer) -> None:
+    with Daemon({"milter": {"mode": "observe"}}, RULES, server) as daemon:
+        outcome, (decision,) = daemon.judge(client=GOOD, headers=results_of(*FORGED[:1] * 101))
+    assert outcome.accepted
+    assert [change.kind for change in outcome.changes if change.kind == "change"] == []
+    facts = [decision[key] for key in ("action", "rule", "would", "forged", "reply")]
+    assert facts == ["accept", "limit:forged-results", "reject", "101", ""]
 
 
 def test_forged_results_stay_if_that_is_wanted(server: NameServer) -> None:

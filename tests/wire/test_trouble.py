@@ -106,6 +106,27 @@ def test_greeting(daemon: Daemon, octets: bytes) -> None:
     sound(outcome, decision, daemon)
 
 
+@pytest.mark.parametrize("octets", [b"mail\xff.good.example", b"\x80", b"[192.0.2.1\xe9]"])
+def test_a_second_greeting_that_is_not_utf8(daemon: Daemon, octets: bytes) -> None:
+    """The last greeting counts, whether or not pymilter can hand it over."""
+    with Conversation(daemon.spec) as dialogue:
+        dialogue.connect(GOOD.hostname, GOOD.address)
+        for greetings, kind, shown in (
+            ([b"mail.good.example", octets], "invalid", octets.decode("utf-8", "surrogateescape")),
+            ([octets, b"mail.good.example"], "fqdn", "mail.good.example"),
+            ([octets], "invalid", octets.decode("utf-8", "surrogateescape")),
+        ):
+            for greeting in greetings:
+                dialogue.helo(greeting)
+            before = len(daemon.decisions())
+            dialogue.mail(GOOD_FROM)
+            dialogue.rcpt("b@rcpt.example")
+            dialogue.header(b"X-\xff", "a field whose name is no UTF-8 is no greeting")
+            dialogue.end()
+            decision = daemon.wait_for_decisions(before + 1)[-1]
+            assert (decision["helo_kind"], decision["helo_name"]) == (kind, shown)
+
+
 @octets
 @pytest.mark.parametrize("form", [b"%s", b"<a@%s>", b"<%s@good.example>"])
 def test_sender(daemon: Daemon, octets: bytes, form: bytes) -> None:
@@ -250,11 +271,11 @@ def test_the_same_question_is_asked_once(counting: NameServer) -> None:
 
 
 def test_a_client_that_only_connects(counting: NameServer) -> None:
-    """Only the reverse name is begun; what was begun for a client that leaves comes to its end."""
+    """Only the reverse name is looked up, and nothing more once the client has left."""
     with Daemon(rules=STRICT, nameserver=counting) as daemon:
         with Conversation(daemon.spec) as dialogue:
             dialogue.connect(LATE.hostname, LATE.address)
-        assert counting.queries.wait(1, LATE.address, "PTR")
-        assert counting.queries.wait(1, "mail.late.example", "A")
+            assert counting.queries.wait(1, LATE.address, "PTR")
+            assert counting.queries.wait(1, "mail.late.example", "A")
         assert len(counting.queries) == 2
         assert daemon.judge(client=GOOD)[0].accepted
