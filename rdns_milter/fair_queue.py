@@ -2,7 +2,7 @@
 
 Pure: no DNS, no clock, no event loop; the caller starts and ends the tasks. A task counts for several owners (its client, a domain,
 its kind); each kind of owner has a limit. A task that finds no place waits. Waiting tasks are served client by client, so that a
-client with a thousand of them delays only itself; every second free place goes to a client that holds none. No limit is ever
+client with a thousand of them delays only itself; of NEW free places all but one go to clients that hold none. No limit is ever
 exceeded.
 
 The scheme is that of fair queueing (RFC 970; new and old flows: RFC 8290 4.2).
@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+NEW = 4  # free places, of which one goes to the clients that hold some already
 SCAN = 200  # owners that are examined for one free place, at most
 
 Task = TypeVar("Task")
@@ -64,7 +65,7 @@ class FairQueue(Generic[Task]):
         # Clients that wait: those that held no place when they began to, and the others.
         self._new: _Ring = OrderedDict()
         self._old: _Ring = OrderedDict()
-        self._new_first = True
+        self._turn = 0
 
     def enter(self, ticket: Ticket[Task]) -> bool:
         """Give the ticket a place: True. False: it waits for one."""
@@ -93,8 +94,8 @@ class FairQueue(Generic[Task]):
         """Give a free place to the ticket whose turn it is; None if there is no place, or nobody for it."""
         if not self.waiting or self.running >= self.capacity.places:
             return None
-        rings = (self._new, self._old) if self._new_first else (self._old, self._new)
-        self._new_first = not self._new_first
+        self._turn = (self._turn + 1) % NEW
+        rings = (self._new, self._old) if self._turn else (self._old, self._new)
         left = SCAN
         for ring in rings:
             for _ in range(len(ring)):
@@ -131,6 +132,10 @@ class FairQueue(Generic[Task]):
             self._new.pop(client, None)
             self._old.pop(client, None)
         return True
+
+    def held_by(self, client: str) -> int:
+        """How many places the client holds."""
+        return self._clients.get(client, 0)
 
     def overflow(self, client: str) -> Ticket[Task] | None:
         """Withdraw a ticket if more wait than may, after one of this client has begun to: its newest, or the newest of the client

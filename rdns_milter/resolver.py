@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .asker import NOBODY, Asker, capacity, sender_of
+from .asker import LEAST, NOBODY, Asker, capacity, sender_of
 from .cache import Cache
 from .channel import Channels
 from .endpoints import Endpoint
@@ -155,7 +155,7 @@ class Resolver:
         self._channels.close()
 
     def _flight(self, question: Question) -> Flight:
-        return Flight(self._channels, question, self._tries(), self._landed, self._heard)
+        return Flight(self._channels, question, self._tries(question), self._landed, self._heard)
 
     def _launch(self, flight: Flight, asker: Asker) -> None:
         """Start the flight, or let it wait for its turn; for the second of two clients that want the same it may come earlier."""
@@ -184,14 +184,22 @@ class Resolver:
             self._queue.withdraw(ticket)
         flight.tickets.clear()
 
-    def _tries(self) -> Iterator[Try]:
+    def _tries(self, question: Question) -> Iterator[Try]:
         """Each server in turn, `tries` rounds, each longer than the one before; those that are down are passed over while
-        others are there. The last round goes without EDNS: some path or server may swallow it."""
+        others are there. The last round goes without EDNS: some path or server may swallow it. While others wait for a place, a
+        client with many has one round."""
         rounds = self.limits.tries
         for turn in range(rounds):
+            if turn and self._makes_way(question):
+                return
             for server, health in tuple(self._health.items()):
                 if not health.down or self.is_down:
                     yield Try(server, self.limits.timeout * GROWTH**turn, edns=turn == 0 or turn < rounds - 1)
+
+    def _makes_way(self, question: Question) -> bool:
+        flight = self._flights.get(question)
+        tickets = flight.tickets if flight is not None and self._queue.waiting else ()
+        return any(self._queue.held_by(ticket.client) > LEAST for ticket in tickets)
 
     def _heard(self, server: Endpoint, question: Question, status: Status) -> None:
         health = self._health.get(server)
@@ -306,7 +314,7 @@ class Resolver:
             self._landed(flight, reading)
 
         flight.chased += 1
-        further = Flight(self._channels, question, self._tries(), landed, self._heard)
+        further = Flight(self._channels, question, self._tries(flight.question), landed, self._heard)
         further.chased = flight.chased
         further.waiters = flight.waiters
         self._chasing.add(further)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from rdns_milter.fair_queue import Capacity, FairQueue, Ticket
+from rdns_milter.fair_queue import NEW, Capacity, FairQueue, Ticket
 
 LIMITS = {"client": 3, "zone": 4, "kind": 6}
 CAPACITY = Capacity(places=8, limits=LIMITS, waiting=30, waiting_each=12)
@@ -57,7 +57,7 @@ def test_turns_go_client_by_client() -> None:
     assert "few" in clients_served(queue, 3)
 
 
-def test_who_holds_no_place_gets_every_second_one() -> None:
+def test_who_holds_no_place_comes_first() -> None:
     queue: FairQueue[int] = FairQueue(Capacity(4, LIMITS, 1000, 1000))
     holding = [ticket(number, f"old{number}") for number in range(4)]
     assert all(map(queue.enter, holding))
@@ -66,7 +66,8 @@ def test_who_holds_no_place_gets_every_second_one() -> None:
     for number in range(10):
         queue.enter(ticket(number, f"new{number}"))
     queue.leave(holding[3])
-    served = clients_served(queue, 20)
+    served = clients_served(queue, 4 * NEW)
+    assert sum(client.startswith("old") for client in served[:NEW]) == 1
     assert sum(client.startswith("new") for client in served) == 10
 
 
