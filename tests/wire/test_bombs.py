@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +32,9 @@ from tests.kit.zone import Zone
 Records = dict[str, list[Any]]
 DEADLINE = 4.0
 AT_ONCE = 6
-LONGEST = 1.0  # seconds that a message of another client may take: far more than it does
+MORE = (
+    1.0  # seconds that a message of another client may take beside the bombs, more than without: far more than it does
+)
 STRETCH = 1.0  # seconds of CPU without a pause on the event loop: likewise
 LETTERS = b"%{s}%{l}%{o}%{d}%{i}%{p}%{v}%{h}"
 
@@ -255,7 +258,9 @@ def test_neighbour(show: Show, record_property: Callable[[str, object], None]) -
         record_property(who.name, figures)
         print(who.name, figures)
         assert who.refused == 0
-    assert max(show.beside.seconds) < LONGEST
+    # Nine of ten: on a busy machine any single one may have to wait for the processor.
+    quiet, beside = (statistics.quantiles(who.seconds, n=10)[-1] for who in (show.quiet, show.beside))
+    assert beside < quiet + MORE
 
 
 def test_stretch(server: NameServerApart, monkeypatch: pytest.MonkeyPatch) -> None:
