@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from .config import ConfigError, Error, load
+from .config import Config, ConfigError, Error, load
 from .nameservers import NoNameservers, nameservers
 from .options import Milter
 from .shared_config import LoadedConfig, new_memory, read, write
@@ -126,3 +126,15 @@ def _found(path: str | None, number: int, running: Milter | None) -> Result:
     return LoadedConfig(
         replace(config, milter=replace(config.milter, **kept)), servers, number, waiting, config.sets_nothing
     )
+
+
+def lost(old: Config, loaded: LoadedConfig) -> str:
+    """What seems to have got lost of the config, which may just be being written; "" if nothing."""
+    new = loaded.config
+    if old.path and not new.path:
+        return f"{old.path} is gone"
+    if new.path and loaded.is_empty:
+        return f"{new.path} is empty"
+    if old.policy.rules and not new.policy.rules:
+        return f"{new.path} has no rule, and {len(old.policy.rules)} are in force; to serve without any, restart"
+    return ""

@@ -37,12 +37,14 @@ _ID_AND_VERSION = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*"|[^\s;"]+)\s+([0-9]+)\s*(?
 _SUPPORTED = "1"  # RFC 8601 2.2: the version of this specification, and of a field that names none
 
 
-def claims(value: str, authserv_id: str) -> bool:
-    """Whether the value of an Authentication-Results field claims to be ours: whether some reading of it finds `authserv_id`
+def claims(value: str, *authserv_ids: str) -> bool:
+    """Whether the value of an Authentication-Results field claims to be ours: whether some reading of it finds one of our names
     in front, whatever its case, quoting, comments, folding and version, and whatever invisible characters stand within."""
-    ours, letters = _spellings(authserv_id)
-    return bool(ours) and any(
-        ours in _identifiers(view) or letters in _names_in_letters(view, len(letters)) for view in views(value)
+    ours, in_letters = _spellings(authserv_ids)
+    longest = max(map(len, in_letters), default=0)
+    return bool(longest) and any(
+        not ours.isdisjoint(_identifiers(view)) or not in_letters.isdisjoint(_names_in_letters(view, longest))
+        for view in views(value)
     )
 
 
@@ -52,10 +54,12 @@ def is_unsupported(value: str) -> bool:
     return match is not None and match[1].lstrip("0") != _SUPPORTED
 
 
-def removals(values: Sequence[str], authserv_id: str) -> tuple[int, ...]:
+def removals(values: Sequence[str], *authserv_ids: str) -> tuple[int, ...]:
     """Which of a message's Authentication-Results fields to remove, given their values in order: numbers from 1, in
     descending order, for Postfix renumbers after each removal and Sendmail does not."""
-    numbers = (number for number, value in enumerate(values, 1) if claims(value, authserv_id) or is_unsupported(value))
+    numbers = (
+        number for number, value in enumerate(values, 1) if claims(value, *authserv_ids) or is_unsupported(value)
+    )
     return tuple(sorted(numbers, reverse=True))
 
 
@@ -83,8 +87,8 @@ def _identifiers(view: str) -> Iterator[str]:
 
 
 def _names_in_letters(view: str, length: int) -> Iterator[str]:
-    """The same in letters of any script, for our name, of that length: in any normal form and case, A-labels read as U-labels
-    (RFC 5890 2.3.2.1)."""
+    """The same in letters of any script, for names of at most that length: in any normal form and case, A-labels read as
+    U-labels (RFC 5890 2.3.2.1)."""
     head = _INVISIBLE.sub("", view.lstrip("; \t\r\n").partition(";")[0])
     if head.isascii() and "xn--" not in head.lower():
         return
@@ -115,10 +119,11 @@ def _letters_of(punycode: str) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _spellings(authserv_id: str) -> tuple[str, str]:
-    """Our name in ASCII, its U-labels as A-labels, and in letters, its A-labels as U-labels."""
-    name = unicodedata.normalize("NFKC", authserv_id.lower()).strip(".")
-    return _joined(name if name.isascii() else canonical(name)), _in_letters(name)
+def _spellings(authserv_ids: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """Our names in ASCII, U-labels as A-labels, and in letters, A-labels as U-labels."""
+    names = [unicodedata.normalize("NFKC", each.lower()).strip(".") for each in authserv_ids]
+    ours = frozenset(_joined(name if name.isascii() else canonical(name)) for name in names)
+    return ours - {""}, frozenset(map(_in_letters, names)) - {""}
 
 
 def _joined(authserv_id: str) -> str:

@@ -72,7 +72,7 @@ class IncomingFields:
             return len(value) > MAX_FIELD or any(names_receiver(head, name) for name in self._ours)
         if len(value) > MAX_FIELD and ";" not in without_comments(head, ""):
             return True
-        return is_unsupported(head) or any(claims(head, authserv_id) for authserv_id in self._ours)
+        return is_unsupported(head) or claims(head, *self._ours)
 
 
 def names_receiver(value: str, receiver: str) -> bool:

@@ -18,7 +18,8 @@ from .toml import quoted, text
 @dataclass(frozen=True, slots=True)
 class Kind:
     """`wants`: what is asked for, for messages and the manual; `types`: of the TOML value, or of each item if `many`; `read`: the
-    value or item that it becomes; `gather`: what the items become together; `write`: the TOML of the whole."""
+    value or item that it becomes; `gather`: what the items become together; `alone`: whether a text alone is a list of one, the
+    empty text a list of none; `write`: the TOML of the whole."""
 
     wants: str
     types: tuple[type, ...]
@@ -26,6 +27,7 @@ class Kind:
     write: Callable[[Any], str] = text
     many: bool = False
     gather: Callable[[Iterable[Any]], Any] = tuple
+    alone: bool = False
 
 
 def whole(low: int, high: int, write: Callable[[int], str] = text, advice: str = "") -> Kind:
@@ -105,6 +107,15 @@ def several(
     return Kind(
         f"a list of {wants}", (str,), read, lambda values: text([write(value) for value in values]), True, gather
     )
+
+
+def one_or_several(wants: str, read: Callable[[str], str]) -> Kind:
+    """A text that a function reads, a list of such, or the empty text, which is none."""
+
+    def write(values: tuple[str, ...]) -> str:
+        return text(list(values)) if len(values) > 1 else text("".join(values))
+
+    return Kind(f'{wants}, a list of them, or ""', (str,), read, write, many=True, alone=True)
 
 
 def octal(number: int) -> str:

@@ -15,13 +15,13 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from .endpoints import Endpoint, Listener, parse_host_port, parse_listener, parse_nameserver
-from .kinds import Kind, matching, octal, optional, parsed, seconds, several, truth, whole, word
-from .names import Address, canonical, is_hostname, parse_address, parse_literal
+from .kinds import Kind, matching, octal, one_or_several, optional, parsed, seconds, several, truth, whole, word
+from .names import Address
 from .nat64 import parse_prefix
 from .networks import Network, Networks
 from .policy import MODES
 from .toml import quoted
-from .values import read_name, read_network
+from .values import read_authserv_id, read_name, read_network, read_own_name
 
 # ruff: noqa: RUF009 - a default is made by a call, but what it gives is frozen
 
@@ -54,16 +54,6 @@ class Option:
 def _option(key: str, kind: Kind, default: Any, doc: str, unit: str = "") -> Any:
     value = kind.gather(map(kind.read, default)) if kind.many else kind.read(default)
     return field(default=value, metadata={"option": Option(key, kind, default, doc, unit)})
-
-
-def _own_name(value: str) -> str | Address:
-    address = parse_literal(value) or parse_address(value)
-    if address is not None:
-        return address
-    name = canonical(value)
-    if not is_hostname(name):
-        raise ValueError(f"{quoted(value)} is neither a host name nor an address")
-    return name
 
 
 def _network(network: Network) -> str:
@@ -208,7 +198,7 @@ class Exempt:
     )
     own: tuple[str | Address, ...] = _option(
         "own_names",
-        several("host names and addresses", _own_name),
+        several("host names and addresses", read_own_name),
         [],
         "Names and addresses of this host, with which nobody else may greet (the fact helo_own). Empty: the MTA's own name.",
     )
@@ -256,15 +246,21 @@ class GenericNames:
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """[headers]"""
+    """[headers]. `authserv_ids`: all that are ours, none for the MTA's own name."""
 
     doc: ClassVar[str] = "What is written into messages that are accepted."
 
-    authserv_id: str = _option(
+    @property
+    def authserv_id(self) -> str:
+        """The name that is written, "" for the MTA's own."""
+        return self.authserv_ids[0] if self.authserv_ids else ""
+
+    authserv_ids: tuple[str, ...] = _option(
         "authserv_id",
-        matching("an authserv-id: letters, digits, dot, hyphen, underscore", r"[A-Za-z0-9._-]{1,253}"),
+        one_or_several("an authserv-id: a name of letters, digits, dot, hyphen, underscore", read_authserv_id),
         "",
-        "By what name Authentication-Results calls us; the same on all your MTAs is best. Empty: the MTA's own name.",
+        "By what name Authentication-Results calls us; the same on all your MTAs is best. Of a list the first is written, and"
+        " results that claim any of them are removed as forged. Empty: the MTA's own name.",
     )
     authentication_results: bool = _option(
         "authentication_results", truth(), True, "Whether to add Authentication-Results (RFC 8601) with iprev and SPF."

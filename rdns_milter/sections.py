@@ -63,6 +63,8 @@ def _section(name: str, table: object, mistakes: Mistakes) -> Any:
 def _value(kind: Kind, value: object, where: Path, mistakes: Mistakes) -> Any:
     if not kind.many:
         return _item(kind, value, where, mistakes)
+    if kind.alone and isinstance(value, str):
+        return kind.gather([_item(kind, value, where, mistakes)] if value else [])
     if not isinstance(value, list):
         hint = f"; write {text([value])}" if isinstance(value, str) and len(value) < 60 else ""
         mistakes.add(where, f"wants {kind.wants}, not {quoted(value)}{hint}")

@@ -19,7 +19,7 @@ from . import __version__, garbage
 from .activation import inherited_listener
 from .books import Books
 from .config import Config, ConfigError, warnings
-from .config_reader import NotRead, Reading, how
+from .config_reader import NotRead, Reading, how, lost
 from .crew import Child, Crew
 from .endpoints import Endpoint
 from .exporter import Exporter
@@ -274,9 +274,9 @@ class Server:
 
     def _adopt(self, loaded: LoadedConfig, memory: int) -> None:
         """Judge by this config from now on. Raises NotRead for one that nobody can have meant."""
-        lost = _lost(self._config, loaded)
-        if lost:
-            raise NotRead(lost)
+        missing = lost(self._config, loaded)
+        if missing:
+            raise NotRead(missing)
         for name in loaded.waiting:
             self._sink.write(f"{name} has changed: that takes a restart", "warning")
         os.close(self._memory)
@@ -341,18 +341,6 @@ class Server:
         self._sink.write("stopped", "notice")
         self._sink.flush(1.0)
         return EX_OK
-
-
-def _lost(old: Config, loaded: LoadedConfig) -> str:
-    """What seems to have got lost of the config, which may just be being written; "" if nothing."""
-    new = loaded.config
-    if old.path and not new.path:
-        return f"{old.path} is gone"
-    if new.path and loaded.is_empty:
-        return f"{new.path} is empty"
-    if old.policy.rules and not new.policy.rules:
-        return f"{new.path} has no rule, and {len(old.policy.rules)} are in force; to serve without any, restart"
-    return ""
 
 
 def run(

@@ -92,7 +92,8 @@ class Session:
         self._exempt = "not-ip"
         self._own_names: frozenset[str] = frozenset()
         self._own_addresses: frozenset[Address] = frozenset()
-        self._authserv_id, self._receiver = service.hostname, ""
+        self._authserv_ids: tuple[str, ...] = (service.hostname,)
+        self._receiver = ""
         self._greeting = ""
         self._tls = False
         self._helo = Helo()
@@ -158,7 +159,7 @@ class Session:
         self._message = Message(config, policy, path, spf, authenticated, exempt, queue_id)
         headers = config.headers
         if headers.remove_forged and (self._client is None or self._client not in headers.trusted_networks):
-            self._message.fields = IncomingFields((self._authserv_id,), headers.tag)
+            self._message.fields = IncomingFields(self._authserv_ids, headers.tag)
 
     def rcpt(self, path: str) -> Reply | None:
         """RCPT TO: the reply that refuses or defers the recipient; None if it is taken."""
@@ -202,7 +203,7 @@ class Session:
         if message.spf is not self._spf_helo:
             self._service.finder.drop(message.spf)
         removals = message.fields.removals() if message.fields else ()
-        return ending(evidence, verdicts, removals, self._authserv_id, message.config.headers)
+        return ending(evidence, verdicts, removals, self._authserv_ids[0], message.config.headers)
 
     def abort(self) -> None:
         """The message ends here, if there is one: what was judged of it is recorded."""
@@ -235,7 +236,7 @@ class Session:
         address = parse_address(own_address)
         self._own_addresses = frozenset(exempt.own_addresses or ((address,) if address is not None else ()))
         self._receiver = next(filter(is_domain, (host, *exempt.own_names, canonical(hostname))), "")
-        self._authserv_id = self._config.headers.authserv_id or own_name or hostname
+        self._authserv_ids = self._config.headers.authserv_ids or (own_name or hostname,)
 
     def _without_greeting(self) -> None:
         self._helo = Helo("missing", "no", "none", "none")

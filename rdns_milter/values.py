@@ -8,9 +8,19 @@ RFC 4632 3.1 (CIDR), RFC 1123 2.1 and 5891 (names), RFC 5321 4.1.2 (mailboxes).
 from __future__ import annotations
 
 import re
+import unicodedata
 from ipaddress import ip_interface, ip_network
 
-from .names import canonical, is_domain, is_hostname, is_special_use, parse_address, parse_literal, parse_mailbox
+from .names import (
+    Address,
+    canonical,
+    is_domain,
+    is_hostname,
+    is_special_use,
+    parse_address,
+    parse_literal,
+    parse_mailbox,
+)
 from .networks import Network, parse_network
 from .toml import quoted
 
@@ -85,4 +95,23 @@ def _mail_domain(text: str) -> str:
     name = read_name(text)
     if not name.startswith(".") and not is_domain(name) and not is_special_use(name):
         raise ValueError(f'{quoted(text)} is no domain; for that user in every domain write "{name}@"')
+    return name
+
+
+def read_own_name(value: str) -> str | Address:
+    """A host name in canonical form, or an address, with or without the brackets of a literal. Raises ValueError."""
+    address = parse_literal(value) or parse_address(value)
+    if address is not None:
+        return address
+    name = canonical(value)
+    if not is_hostname(name):
+        raise ValueError(f"{quoted(value)} is neither a host name nor an address")
+    return name
+
+
+def read_authserv_id(value: str) -> str:
+    """An authserv-id; one in letters of other scripts becomes its A-labels. Raises ValueError."""
+    name = value if value.isascii() else canonical(unicodedata.normalize("NFC", value))
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", name):
+        raise ValueError(f"{quoted(value)} is not an authserv-id: a name of letters, digits, dot, hyphen, underscore")
     return name

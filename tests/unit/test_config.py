@@ -13,7 +13,7 @@ from rdns_milter import config as module
 from rdns_milter.config import BUILT_IN, Config, ConfigError, load, parse, show, warnings
 from rdns_milter.endpoints import Endpoint, Listener
 from rdns_milter.networks import Networks
-from rdns_milter.options import SECTIONS
+from rdns_milter.options import SECTIONS, options_of
 from rdns_milter.policy import Condition, Mailboxes, Names, Policy, Rule, Words
 from rdns_milter.sample import sample
 
@@ -308,3 +308,21 @@ def test_load_without_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_load_with_a_path_never_falls_back(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         load(str(tmp_path / "rdns-milter.toml"))
+
+
+@pytest.mark.parametrize(
+    ("written", "ids", "shown"),
+    [
+        ('""', (), '""'),
+        ("[]", (), '""'),
+        ('"mx.example.com"', ("mx.example.com",), '"mx.example.com"'),
+        ('["mx.example.com"]', ("mx.example.com",), '"mx.example.com"'),
+        ('["mx.example.com", "old.example"]', ("mx.example.com", "old.example"), '["mx.example.com", "old.example"]'),
+        ('"b\u00fccher.example"', ("xn--bcher-kva.example",), '"xn--bcher-kva.example"'),
+    ],
+)
+def test_an_authserv_id_or_several(written: str, ids: tuple[str, ...], shown: str) -> None:
+    headers = parse(f"[headers]\nauthserv_id = {written}\n", "x.toml").headers
+    assert headers.authserv_ids == ids
+    assert headers.authserv_id == (ids[0] if ids else "")
+    assert options_of(type(headers))["authserv_ids"].toml(ids) == shown

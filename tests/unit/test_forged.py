@@ -176,6 +176,20 @@ def test_names_in_letters(ours: str) -> None:
     assert [value for value in OTHERS_IN_LETTERS if claims(value, ours)] == []
 
 
+def test_several_names() -> None:
+    ours = ("mx.test", "b\u00fccher.example", "mx.old")
+    values = [
+        OURS[0],
+        OURS_IN_LETTERS[0],
+        "mx.old; spf=pass",
+        OURS_IN_LETTERS[3],
+        "mx.new; spf=pass",
+        "other.test; none",
+    ]
+    assert removals(values, *ours) == (4, 3, 2, 1)
+    assert removals(values) == ()
+
+
 LABELS = ("b\u00fccher", "\u00e9t\u00e9", "\u043f\u043e\u0447\u0442\u0430", "\u0939\u093f\u0928\u094d\u0926\u0940",
           "\u30e1\u30fc\u30eb\u30ac", "\ud55c\uad6d", "\u03b1\u03b2\u03ac", "mx", "a-1")  # fmt: skip
 

@@ -154,6 +154,16 @@ def test_an_authserv_id_of_one_s_own(server: NameServer) -> None:
     assert outcome.header(RESULTS)[1:] == FORGED[:6]
 
 
+def test_several_authserv_ids(server: NameServer) -> None:
+    """All are ours, in letters and encoded, too; the first is written."""
+    names = ["mail.all.example", "xn--bcher-kva.example"]
+    claims = [f"{each}; spf=pass" for each in (*names, "bu\u0308cher\u3002example", "=?utf-7?q?b+APw-cher.example?=")]
+    with Daemon({"headers": {"authserv_id": names}}, nameserver=server) as daemon:
+        outcome, _ = daemon.judge(client=GOOD, headers=results_of(*claims, *FOREIGN))
+    assert outcome.header(RESULTS)[0].startswith("mail.all.example;\n\tiprev=pass")
+    assert outcome.header(RESULTS)[1:] == FOREIGN
+
+
 # Fields that it adds
 
 
