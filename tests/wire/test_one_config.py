@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -217,8 +218,13 @@ def test_term_while_it_is_read(server: NameServer, slow: dict[str, Any]) -> None
 @pytest.mark.parametrize("what", ["config", "list"])
 def test_check_says_what_the_service_cannot_read(tmp_path: Path, what: str) -> None:
     tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
+    for parent in tmp_path.parents:
+        if (
+            parent.stat().st_uid == os.geteuid()
+            and str(parent) != tempfile.gettempdir()
+            and parent.is_relative_to(tempfile.gettempdir())
+        ):
+            parent.chmod(parent.stat().st_mode | 0o055)
     listed, config = tmp_path / "l", tmp_path / "c"
     listed.write_text("192.0.2.1\n")
     config.write_text(f'[milter]\nuser = "nobody"\n[lists]\nl = "{listed}"\n')
