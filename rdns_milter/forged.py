@@ -12,7 +12,8 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from .encoded_words import decodings
 from .names import canonical
@@ -68,10 +69,19 @@ def views(value: str) -> Iterator[str]:
     texts = [value]
     if "=?" in value:
         texts += decodings(value)
-    texts += [unicodedata.normalize("NFKC", _LONG.sub(" ", text)) for text in texts if not text.isascii()]
+    texts += [text.translate(_ascii_look_alikes()) for text in texts if not text.isascii()]
     for text in texts:
         yield without_comments(text, "")
         yield _without_parentheses(text)
+
+
+@functools.cache
+def _ascii_look_alikes() -> Mapping[int, str]:
+    """The characters that compatibility normalisation (NFKC) makes ASCII, with what it makes of them. A text that is translated by
+    this table hardly grows; normalisation makes six characters of U+3316, and eighteen of U+FDFA."""
+    last = 0x1FFFF  # of the planes that have such characters
+    normal = ((code, unicodedata.normalize("NFKC", chr(code))) for code in range(0x80, last + 1))
+    return MappingProxyType({code: text for code, text in normal if text.isascii()})
 
 
 def _identifiers(view: str) -> Iterator[str]:

@@ -19,10 +19,13 @@ from .policy import MAX_FORGED
 AUTHENTICATION_RESULTS = "Authentication-Results"
 RECEIVED_SPF = "Received-SPF"
 
-MAX_FIELD = 4096  # characters of a field that are looked at
-MAX_CHARACTERS = 131_072  # characters of all fields of a message that are looked at
+MAX_HEAD = 1024  # characters of an Authentication-Results field in which its authserv-id must end
+MAX_FIELD = 4096  # characters of a Received-SPF field
+MAX_CHARACTERS = 65_536  # characters of all fields of a message that are looked at
 
 _NOT_A_WORD = r"(?![A-Za-z0-9._-])"
+# An authserv-id that every reader reads alike: nothing decoded, quoted or left out before the semicolon.
+_PLAIN_HEAD = re.compile(r"[A-Za-z0-9._ \t\r\n-]*;")
 _BLANKS_AND_QUOTES = re.compile(r'[\s"\\]+')
 
 
@@ -64,13 +67,16 @@ class IncomingFields:
     def _is_forged(self, name: str, value: str) -> bool:
         if name == self._tag:
             return True
-        self._characters += min(len(value), MAX_FIELD)
+        limit = MAX_FIELD if name == RECEIVED_SPF else MAX_HEAD
+        head = value[:limit]
+        if name != RECEIVED_SPF and (plain := _PLAIN_HEAD.match(head)):
+            head = plain[0]
+        self._characters += len(head)
         if self._characters > MAX_CHARACTERS:
             return True
-        head = value[:MAX_FIELD]
         if name == RECEIVED_SPF:
-            return len(value) > MAX_FIELD or any(names_receiver(head, name) for name in self._ours)
-        if len(value) > MAX_FIELD and ";" not in without_comments(head, ""):
+            return len(value) > limit or any(names_receiver(head, receiver) for receiver in self._ours)
+        if len(value) > limit and ";" not in without_comments(head, ""):
             return True
         return is_unsupported(head) or claims(head, *self._ours)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdns_milter import incoming_fields
-from rdns_milter.incoming_fields import MAX_CHARACTERS, MAX_FIELD, IncomingFields, names_receiver, watched
+from rdns_milter.incoming_fields import MAX_CHARACTERS, MAX_FIELD, MAX_HEAD, IncomingFields, names_receiver, watched
 from rdns_milter.policy import MAX_FORGED
 from tests.kit.evidences import TEXTS
 
@@ -110,12 +110,13 @@ def test_a_long_field_is_ours_unless_its_head_ends_in_time() -> None:
     long = "x" * MAX_FIELD
     assert fields((RESULTS, f"other.test; {long}")).removals() == ()
     assert fields((RESULTS, f"({long}) other.test; none")).forged == 1
-    assert fields((RESULTS, f"other.test ({long[:-20]}) 1; {long}")).removals() == ()
+    assert fields((RESULTS, f"other.test ({'x' * (MAX_HEAD - 20)}) 1; {long}")).removals() == ()
+    assert fields((RESULTS, f"other.test ({'x' * MAX_HEAD}) 1; {long}")).forged == 1
     assert fields((SPF, f"pass receiver=other.test; problem={long}")).forged == 1
 
 
 @pytest.mark.parametrize(
-    "field", ["other.test; " + "\ufdfa" * MAX_FIELD, "(" * MAX_FIELD + ";", "=?utf-8?q?x?= " * 300]
+    "field", ["\u3316" * (MAX_HEAD - 1) + ";", "(x) other.test;" + "\ufdfa" * MAX_FIELD, "=?utf-8?q?x?= " * 60 + ";"]
 )
 def test_a_message_is_looked_at_up_to_the_bound(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
     looked = 0
@@ -134,6 +135,9 @@ def test_a_message_is_looked_at_up_to_the_bound(field: str, monkeypatch: pytest.
 
 def test_so_many_fields_of_others_are_no_trouble() -> None:
     assert fields(*((RESULTS, f"h{number}.example; none") for number in range(3000))).forged == 0
+    long = "; dkim=pass header.d=a.example" * 30
+    assert fields(*((RESULTS, f"h{number}.example{long}") for number in range(3000))).forged == 0
+    assert fields(*((RESULTS, f"h{number}.example (of a list){long}") for number in range(60))).forged == 0
 
 
 @given(st.lists(st.tuples(st.sampled_from((RESULTS, SPF, TAG, "Subject")), TEXTS), max_size=30))
