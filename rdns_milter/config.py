@@ -20,6 +20,7 @@ from .mistakes import ConfigError as ConfigError
 from .mistakes import Error as Error
 from .mistakes import Mistakes
 from .options import SECTIONS, Dns, Exempt, GenericNames, Headers, Log, Metrics, Milter, SpfLimits, options_of
+from .pattern_time import check_patterns
 from .policy import Policy
 from .positions import Positions
 from .rules import RULE_KEYS, read_rules
@@ -85,6 +86,7 @@ def parse(document: str, path: str) -> Config:
     tables = _tables(document, path)
     mistakes = Mistakes(path, Positions(document))
     sections = read_sections(tables, mistakes)
+    check_patterns(sections["generic"].patterns, ("generic", "patterns"), mistakes)
     lists = Lists(tables.get(LISTS, {}), mistakes)
     rules = read_rules(tables.get(RULES, []), lists, mistakes)
     mistakes.check()

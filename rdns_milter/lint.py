@@ -21,6 +21,7 @@ from .checks.generic_words import WORDS
 from .config import Config
 from .contradictions import eclipsing
 from .names import organizational_domain
+from .pattern_syntax import has_nested_repeat, parse
 from .policy import ACCEPT, TAG, Condition, Mailboxes, Words
 from .positions import Path, Positions
 from .toml import printable, quoted
@@ -258,6 +259,17 @@ def _pool_like(name: str) -> str:
     return "which looks like a pool of addresses itself" if generic(f"x.{name}", _SOMEBODY).result == "yes" else ""
 
 
+def _repetitions(config: Config, today: date) -> Iterator[Finding]:
+    for index, pattern in enumerate(config.generic.patterns):
+        if has_nested_repeat(parse(pattern)):
+            yield (
+                ("generic", "patterns", index),
+                "",
+                f"generic.patterns holds {quoted(pattern.pattern)}, a repetition in a repetition (nested quantifiers), as in"
+                " (x+)+: with a small change it may take very long on names made for that. Possessive ones, (x++)+, do not",
+            )
+
+
 def _nothing(config: Config, today: date) -> Iterator[Finding]:
     if not config.policy.rules:
         yield (), "", "there is no rule: every message is accepted"
@@ -267,6 +279,7 @@ _CHECKS: tuple[Check, ...] = (
     _nothing,
     _deadline,
     _exceptions,
+    _repetitions,
     _ends,
     _eclipsed,
     _alone,

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from ..evidence import Generic
-from ..names import Address
+from ..names import Address, is_hostname
 from .generic_words import (
     ACCESS,
     DEDICATED,
@@ -81,9 +81,11 @@ def generic(
         return Generic("none", "")
     if exceptions and any(_within(name, domain) for domain in exceptions):
         return Generic("no", "")
-    for pattern in patterns:
-        if pattern.search(name):
-            return Generic("yes", f"pattern:{pattern.pattern}")
+    # Patterns were tried with labels of at most 63 octets: what an old log holds may be something else.
+    if patterns and is_hostname(name):
+        for pattern in patterns:
+            if pattern.search(name):
+                return Generic("yes", f"pattern:{pattern.pattern}")
     marks = tuple(_evidence(name, address))
     if sum(mark.points for mark in marks) < THRESHOLD:
         return Generic("no", "")

@@ -112,6 +112,14 @@ def test_each_warning(case: tuple[str, str, str, str, str, str]) -> None:
     assert at <= caution.line <= at + 6 or (following == "[[rule]]" and caution.line == at)
 
 
+def test_a_repetition_in_a_repetition() -> None:
+    document = SPARED + "[generic]\npatterns = [\n  '^[0-9]+-',\n  '^([0-9]+-)+dyn',\n  '^([0-9]++-)+dyn',\n]\n"
+    (caution,) = linted(document)
+    assert (caution.rule, caution.reference) == ("", "")
+    assert document.split("\n")[caution.line - 1] == "  '^([0-9]+-)+dyn',"
+    assert "a repetition in a repetition (nested quantifiers)" in str(caution)
+
+
 IN_ORDER = [
     ("sample", sample()),
     ("helo-that-leads-nowhere", SPARED + rule("x", 'when = { helo = "permerror" }\naction = "reject"')),
