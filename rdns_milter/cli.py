@@ -28,7 +28,7 @@ from .command import (
     asked_nameservers,
     say,
 )
-from .config import MAX_OCTETS, Config, ConfigError, load, show, warnings
+from .config import MAX_OCTETS, Config, ConfigError, Error, load, show, warnings
 from .logs import UnreadableLogError
 from .names import parse_address
 from .output_file import OutputError
@@ -167,6 +167,8 @@ def _check(options: argparse.Namespace) -> int:
 
 def _config_check(options: argparse.Namespace) -> int:
     config = load(options.config)
+    if config.path and config.sets_nothing:
+        raise ConfigError([Error(config.path, 0, "", "is empty: it sets nothing, and a reload refuses it")])
     for warning in (*warnings(config, date.today()), *_out_of_reach(config)):
         print(f"warning: {warning}", file=sys.stderr)
     print(f"{config.path or 'built-in default'}: valid, {_summary(config)}")

@@ -95,6 +95,21 @@ def test_what_nobody_can_have_meant_is_refused(server: NameServer, harm: Callabl
         until(lambda: codes(daemon) == {DEFERRED})
 
 
+@pytest.mark.parametrize(
+    ("document", "status"),
+    [("", 78), ("# nothing but this\n\n[milter]\n", 78), ("[milter]\ndeadline = 3.0\n", 0)],
+)
+def test_check_before_a_reload(tmp_path: Path, document: str, status: int) -> None:
+    """systemctl reload runs it first. That rules have got lost it cannot know."""
+    path = tmp_path / "c.toml"
+    path.write_text(document)
+    done = command("config", "--check", "-c", str(path))
+    assert done.returncode == status
+    empty = f"{path}: is empty: it sets nothing, and a reload refuses it\n"
+    no_rule = "warning: there is no rule: every message is accepted\n"
+    assert done.stderr.decode() == (empty if status else no_rule)
+
+
 def test_without_rules_from_the_start(server: NameServer) -> None:
     with Daemon(nameserver=server) as daemon:
         daemon.write({"milter": {"deadline": 3.0}})
