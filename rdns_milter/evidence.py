@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from types import MappingProxyType
 
-from .names import NULL_SENDER, Address, Mailbox, parse_mailbox
+from .mailboxes import NULL_SENDER, Mailbox, parse_mailbox
+from .names import Address
 
 UNKNOWN = "unknown"
 TEMPERROR = "temperror"
@@ -86,8 +87,9 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that a rule can ask about. `client` is None if it has no IP address; `helo_name`, `mailfrom`, `rcpt` are as the
-    client sent them, without angle brackets; `exempt` says why it is not judged ("network", "authenticated", "not-ip"), or "".
+    """All that a rule can ask about. `client` is None if it has no IP address; `helo_name` is as the client sent it;
+    `mailfrom`, `rcpt` are mailboxes in their one spelling (mailboxes.spelling); `exempt` says why it is not judged ("network",
+    "authenticated", "not-ip"), or "".
     `forged`: how many header fields of the message claim to be ours, as far as they have been seen."""
 
     client: Address | None = None

@@ -28,7 +28,8 @@ from .evidence import TEMPERROR, Iprev, Spf
 from .evidence import Generic as GenericFact
 from .inquiry import Inquiry
 from .lookup import Answer
-from .names import Address, Mailbox
+from .mailboxes import Mailbox
+from .names import Address
 from .resolver import Resolver
 
 Fact = TypeVar("Fact")
@@ -183,6 +184,8 @@ class Finder:
     def spf(self, address: Address, mailbox: Mailbox, helo: str, config: Config, receiver: str = "") -> Pending[Spf]:
         """Begin SPF of one identity, for an MTA of that name. What hangs on local part, HELO, time or that name is not
         remembered: it is for this sender alone, or for one of the MTAs."""
+        if not mailbox.readable:
+            return Pending(Spf("permerror", problem="the sender is no mailbox that can be read"))
         if not mailbox.domain:
             return Pending(Spf("none"))
 

@@ -23,8 +23,9 @@ from .engine import Engine
 from .evidence import TEMPERROR, UNKNOWN, Evidence, Helo, Spf, facts_in_trouble, missing_facts
 from .line_prefix import Beginnings
 from .log import Decision, line
+from .mailboxes import parse_mailbox
 from .maillog import ACCEPTED, OUTCOMES, Delivery
-from .names import parse_address, parse_mailbox
+from .names import parse_address
 from .policy import ACTIONS, ENFORCE, OBSERVE, Policy, Verdict, decide, possible_actions
 from .replay import LET_IN, Movement, unrecognised
 from .session import Service, Session

@@ -20,7 +20,8 @@ from typing import Any
 from .evidence import FACTS, UNKNOWN, Cost, Evidence, Generic, Helo, Iprev, Spf
 from .line_prefix import before
 from .log_escapes import BARE_CHARACTER, as_unicode, from_unicode, quoted, unquoted
-from .names import parse_address, parse_mailbox
+from .mailboxes import parse_mailbox
+from .names import parse_address
 from .policy import ACTIONS, Verdict
 from .tokens import ELLIPSIS
 

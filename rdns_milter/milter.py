@@ -18,6 +18,7 @@ import milter
 
 from .endpoints import Listener
 from .incoming_fields import watched
+from .mailboxes import MAX_PATH, as_taken
 from .names import Address, parse_address
 from .replies import Reply
 from .session import Service, Session
@@ -30,11 +31,15 @@ _MAX_FIELD = 65_000  # octets of a header field that are looked at; a packet of 
 _MACROS = (
     (milter.M_CONNECT, "j {if_addr} {daemon_addr} {client_addr}"),
     (milter.M_HELO, "{tls_version}"),
-    (milter.M_ENVFROM, "i {auth_authen} {tls_version}"),
+    (milter.M_ENVFROM, "i {auth_authen} {tls_version} {mail_addr}"),
+    (milter.M_ENVRCPT, "{rcpt_addr}"),
     (milter.M_EOM, "i"),
 )
 _ACTIONS = milter.ADDHDRS | milter.CHGHDRS | milter.QUARANTINE | milter.SETSYMLIST
-_NEVER_WANTED = milter.P_NOBODY | milter.P_NOEOH | milter.P_NODATA | milter.P_NOUNKNOWN
+_NEVER_WANTED = milter.P_NOBODY | milter.P_NOUNKNOWN
+# The end of the header comes along with the header: libmilter goes from DATA to the end of a message without any field only by
+# way of it, and never answers otherwise.
+_HEADER, _NO_HEADER = milter.P_NR_HDR | milter.P_NR_EOH, milter.P_NOHDRS | milter.P_NOEOH
 _NO_REPLY = int(milter.NOREPLY)
 _CODES = {4: milter.TEMPFAIL, 5: milter.REJECT}
 
@@ -47,12 +52,14 @@ class Connection:
     `tried`: whether CONNECT could not be read; `in_message`: between MAIL and the end of the message; `unreadable`: a greeting that
     pymilter could not hand over, "" if none."""
 
-    __slots__ = ("connected", "in_message", "session", "tried", "unreadable")
+    __slots__ = ("connected", "in_message", "recipient", "sender", "session", "tried", "unreadable")
 
     def __init__(self, service: Service) -> None:
         self.session = Session(service)
         self.connected = self.tried = self.in_message = False
         self.unreadable = ""
+        # Path and macro of the last MAIL, and of the last RCPT: libmilter keeps a macro that does not come again.
+        self.sender = self.recipient = ("", "")
 
 
 def _guarded(callback: Callable[..., int]) -> Callable[..., int]:
@@ -101,13 +108,14 @@ class Callbacks:
     @_guarded
     def negotiate(self, context: Any, options: list[int]) -> int:
         """Ask the MTA for what is needed only: no body, headers only to find forged results, and those without replies.
-        CONNECT and HELO keep their replies: without, Postfix holds them back until MAIL."""
+        CONNECT and HELO keep their replies: without, Postfix holds them back until MAIL. So does DATA: Postfix sends its macros
+        in any case, and by TCP each message waits 40 ms where nobody answers them (a delayed ACK)."""
         self.steps += 1
         connection = self._local.connection = Connection(self.service)
         context.setpriv(connection)
         offered, steps = options[0], options[1]
         headers = self.service.config.headers.remove_forged
-        wanted = _NEVER_WANTED | (milter.P_NR_HDR if headers else milter.P_NOHDRS)
+        wanted = _NEVER_WANTED | (_HEADER if headers else _NO_HEADER)
         options[:] = [offered & _ACTIONS, steps & wanted, 0, 0]
         if offered & milter.SETSYMLIST:
             for stage, macros in _MACROS:
@@ -133,20 +141,25 @@ class Callbacks:
     def mail(self, context: Any, path: bytes = b"", *parameters: bytes) -> int:
         """MAIL FROM."""
         connection = self._connected(context)
-        session, connection.in_message = connection.session, True
+        connection.in_message = True
         self.busy.add(id(context))
         if connection.unreadable:
-            session.helo(connection.unreadable)
+            connection.session.helo(connection.unreadable)
             connection.unreadable = ""
         authenticated = _has_macro(context, "{auth_authen}")
         tls = _has_macro(context, "{tls_version}")
-        session.mail(_text(path), authenticated, tls, _macro(context, "i"))
+        said = _path_and_macro(context, path, "{mail_addr}")
+        sender, connection.sender = as_taken(*said, connection.sender), said
+        connection.session.mail(sender, authenticated, tls, _macro(context, "i"))
         return int(milter.CONTINUE)
 
     @_guarded
     def rcpt(self, context: Any, path: bytes = b"", *parameters: bytes) -> int:
         """RCPT TO: where recipients are refused."""
-        reply = self._connection(context).session.rcpt(_text(path))
+        connection = self._connection(context)
+        said = _path_and_macro(context, path, "{rcpt_addr}")
+        recipient, connection.recipient = as_taken(*said, connection.recipient), said
+        reply = connection.session.rcpt(recipient)
         return int(milter.CONTINUE) if reply is None else _say(context, reply)
 
     def header(self, context: Any, name: str, value: bytes) -> int:
@@ -296,6 +309,11 @@ def _has_macro(context: Any, name: str) -> bool:
 def _address_macro(context: Any, name: str) -> str:
     """A macro's value without the tag that MTAs put before an IPv6 address."""
     return _macro(context, name).removeprefix("IPv6:")
+
+
+def _path_and_macro(context: Any, path: bytes, name: str) -> tuple[str, str]:
+    """A path, and what the MTA takes it for, both cut."""
+    return _text(path)[:MAX_PATH], _macro(context, name)[:MAX_PATH]
 
 
 def _own_address(context: Any) -> str:

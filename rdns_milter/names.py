@@ -3,14 +3,13 @@
 Pure: knows no DNS, no socket, no clock. Must never raise on what came from the network, and never call a name valid
 that could break a log line, a header or a reply.
 
-RFC 1123 2.1 and 5890 (names), 5321 4.1.3 (address literals), 5321 4.1.2 (paths), 8601 and 7489 3.2 (organizational domain).
+RFC 1123 2.1 and 5890 (names), 5321 4.1.3 (address literals), 8601 and 7489 3.2 (organizational domain).
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import idna
@@ -20,7 +19,6 @@ from .public_suffixes import public_suffix
 Address = IPv4Address | IPv6Address
 
 MAX_NAME = 253  # octets of a name in text, without the final dot (RFC 1035 2.3.4)
-MAX_PATH = 1000  # octets of a path that are looked at; RFC 5321 4.5.3.1.3 asks for 256
 
 # Underscores are no host name characters (RFC 952), but they occur in reverse names and greetings, and do no harm.
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
@@ -119,67 +117,3 @@ def alignment(name: str, others: tuple[str, ...]) -> str:
     if domain and any(organizational_domain(other) == domain for other in others):
         return "aligned"
     return "different"
-
-
-@dataclass(frozen=True, slots=True)
-class Mailbox:
-    """An address of the envelope, taken apart: what stands before and behind the last unquoted "@"."""
-
-    local: str
-    domain: str  # canonical; "" if there is none, or none that DNS could hold
-
-    @property
-    def is_null(self) -> bool:
-        """Whether it is the null reverse-path, <> (RFC 5321 4.5.5)."""
-        return not self.local and not self.domain
-
-
-NULL_SENDER = Mailbox("", "")
-
-
-def strip_path(path: str) -> str:
-    """A path without its angle brackets and source route (RFC 5321 4.1.2, C); "" for the null path; at most MAX_PATH long.
-    Stripped again it stays as it is: what is kept of a path must not mean something else later."""
-    path = path[:MAX_PATH]
-    while (stripped := _strip_once(path)) != path:
-        path = stripped
-    return path
-
-
-def _strip_once(path: str) -> str:
-    path = path.strip()
-    if path.startswith("<"):
-        path = path[1:].removesuffix(">")
-    if path.startswith("@") and ":" in path:
-        route, _, rest = path.partition(":")
-        if '"' not in route:
-            path = rest
-    return path
-
-
-@functools.lru_cache(maxsize=4096)
-def parse_mailbox(path: str) -> Mailbox:
-    """The mailbox of a path as the MTA hands it over, with or without brackets. The last "@" outside quotes divides; a
-    text without one is a local part alone. Never raises; a domain that cannot be written in A-labels is ""."""
-    text = strip_path(path)
-    if not text:
-        return NULL_SENDER
-    at = text.rfind("@") if '"' not in text and "\\" not in text else _last_at(text)
-    local, domain = text[: max(at, 0)], canonical(text[at + 1 :]) if at >= 0 else ""
-    # Only the empty path is the null one: "@" and its kin must not pass for a bounce.
-    return Mailbox(local, domain) if local or domain else Mailbox(text, "")
-
-
-def _last_at(text: str) -> int:
-    """Where the last "@" outside quotes is; -1 if there is none."""
-    at, quoted, escaped = -1, False, False
-    for index, letter in enumerate(text):
-        if escaped:
-            escaped = False
-        elif letter == "\\":
-            escaped = True
-        elif letter == '"':
-            quoted = not quoted
-        elif letter == "@" and not quoted:
-            at = index
-    return at

@@ -15,7 +15,8 @@ from types import MappingProxyType
 from typing import Any
 
 from .evidence import FACTS, UNKNOWN, Evidence, facts_in_doubt, facts_in_trouble, veil
-from .names import canonical, parse_mailbox
+from .mailboxes import parse_mailbox
+from .names import canonical
 from .networks import Networks
 
 ACCEPT, TAG, TEMPFAIL, REJECT, QUARANTINE = ACTIONS = ("accept", "tag", "tempfail", "reject", "quarantine")

@@ -20,7 +20,8 @@ from .ending import ending
 from .evidence import Evidence, Helo, Iprev
 from .log import Decision, line
 from .lookup import Answer, Question, Value, never_enough
-from .names import alignment, parse_mailbox
+from .mailboxes import parse_mailbox
+from .names import alignment
 from .policy import decide, reply_is_settled
 from .replies import compose
 

@@ -15,7 +15,7 @@ from .figures import plain
 from .judge import Judge
 from .line_prefix import KNOWN_FORMS, Beginnings
 from .log import EXEMPT, parse, rcpts_of
-from .names import parse_mailbox
+from .mailboxes import parse_mailbox
 from .policy import ACCEPT, ACTIONS, OBSERVE, TAG, Verdict
 from .toplist import Entry, TopList
 

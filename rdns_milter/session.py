@@ -33,7 +33,8 @@ from .findings import (
 from .incoming_fields import IncomingFields
 from .log import Decision
 from .lookup import Answer, Question
-from .names import Address, alignment, canonical, is_domain, parse_address, parse_mailbox, strip_path
+from .mailboxes import parse_mailbox, spelling
+from .names import Address, alignment, canonical, is_domain, parse_address
 from .nat64 import translated
 from .news import News
 from .policy import Policy, Verdict, decide, reply_is_settled
@@ -143,8 +144,7 @@ class Session:
         if not self._greeting and not self._exempt:
             self._without_greeting()
         self._tls = tls
-        path = strip_path(path)  # before anybody remembers it
-        mailbox = parse_mailbox(path)
+        mailbox, path = parse_mailbox(path), spelling(path)  # before anybody remembers it
         exempt = self._exempt
         if not exempt and authenticated and config.exempt.authenticated:
             exempt = "authenticated"
@@ -166,7 +166,7 @@ class Session:
         message = self._message
         if message is None:
             return None
-        recipient = strip_path(path)
+        recipient = spelling(path)
 
         def settled(evidence: Evidence) -> bool:
             return reply_is_settled(evidence, message.policy)

@@ -11,16 +11,8 @@ import re
 import unicodedata
 from ipaddress import ip_interface, ip_network
 
-from .names import (
-    Address,
-    canonical,
-    is_domain,
-    is_hostname,
-    is_special_use,
-    parse_address,
-    parse_literal,
-    parse_mailbox,
-)
+from .mailboxes import parse_mailbox
+from .names import Address, canonical, is_domain, is_hostname, is_special_use, parse_address, parse_literal
 from .networks import Network, parse_network
 from .toml import quoted
 
@@ -75,7 +67,7 @@ def read_mailbox(text: str) -> str:
     if "@" not in text:
         return _mail_domain(text)
     mailbox = parse_mailbox(text)
-    if not _LOCAL.match(mailbox.local) or not mailbox.local.isprintable():
+    if not mailbox.readable or not _LOCAL.match(text.rpartition("@")[0]) or not mailbox.local.isprintable():
         raise ValueError(f'{quoted(text)} is no address; for everyone in a domain write "dom", for below it ".dom"')
     if text.endswith("@"):
         return f"{mailbox.local.lower()}@"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from ..evidence import TEMPERROR, Spf
 from ..lookup import Lookup
-from ..names import Address, Mailbox, canonical, parse_address
+from ..mailboxes import Mailbox
+from ..names import Address, canonical, parse_address
 from . import spf_macro
 from .spf_evaluation import NONE, Evaluation, Explanation, Run
 from .spf_knowledge import Knowledge, Limits

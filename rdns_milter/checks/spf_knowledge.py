@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..lookup import Answer, Lookup, Question, Type
-from ..names import Address, Mailbox
+from ..mailboxes import Mailbox
+from ..names import Address
 from .spf_macro import PERSONAL, name_to_ask, values
 from .spf_plan import Neighbours, Plan
 

@@ -77,6 +77,7 @@ class Conversation:
         self.negotiated = Negotiated(version, Actions(0), Steps(0), {})
         self.socket = connected(spec, timeout)
         self._unread = b""
+        self._in_header = False
         if negotiate:
             try:
                 self.negotiate(version, actions, steps)
@@ -196,9 +197,11 @@ class Conversation:
     def header(self, name: str | bytes, value: str | bytes) -> Reply:
         """One header field; `value` without the blank after the colon."""
         space = b" " if self.negotiated.steps & Steps.LEADING_SPACE else b""
+        self._in_header = True
         return self._step("header", strings(name, space + octets(value)), None)
 
     def eoh(self, macros: Macros | None = None) -> Reply:
+        self._in_header = False
         return self._step("eoh", b"", macros)
 
     def body(self, data: bytes) -> Reply:
@@ -211,7 +214,10 @@ class Conversation:
         return reply
 
     def end(self, macros: Macros | None = None) -> End:
-        """End of message: what the milter changes and its reply. The queue id `i` is forgotten."""
+        """End of message: what the milter changes and its reply; the end of the header goes before it, where it was not sent. The
+        queue id `i` is forgotten."""
+        if self._in_header:
+            self.eoh()
         self._begin("end", b"", macros)
         self.known.pop("i", None)
         return self.read_end()
@@ -222,6 +228,7 @@ class Conversation:
 
     def abort(self) -> None:
         """The message is off (RSET, HELO, a refusal); the session goes on. No reply; the queue id `i` is forgotten."""
+        self._in_header = False
         self.known.pop("i", None)
         self.send_packet(b"A")
 

@@ -15,7 +15,8 @@ from rdns_milter.ending import Ending
 from rdns_milter.evidence import UNKNOWN, Evidence, Generic, Iprev, Spf
 from rdns_milter.findings import Greeting, Pending, ReverseName
 from rdns_milter.log import Decision
-from rdns_milter.names import Address, Mailbox, parse_address, parse_mailbox, strip_path
+from rdns_milter.mailboxes import Mailbox, parse_mailbox, spelling
+from rdns_milter.names import Address, parse_address
 from rdns_milter.news import News
 from rdns_milter.policy import reply_is_settled
 from rdns_milter.replies import Reply
@@ -178,7 +179,7 @@ class Player:
         replies = []
         for recipient in message.recipients:
             self._command()
-            self._about = number, strip_path(recipient)
+            self._about = number, spelling(recipient)
             replies.append(session.rcpt(recipient))
             self._about = None
         run.replies += replies

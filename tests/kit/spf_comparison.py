@@ -17,7 +17,7 @@ from ipaddress import IPv6Address
 
 from rdns_milter.checks.spf import Finding, Limits, spf
 from rdns_milter.lookup import Answer, Question, Status, Value, never_enough
-from rdns_milter.names import Mailbox
+from rdns_milter.mailboxes import Mailbox
 from tests.kit.dictlookup import run
 from tests.kit.spf_records import Case, case
 from tests.kit.spf_reference import Reference, Verdict

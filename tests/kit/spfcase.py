@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from rdns_milter.checks.spf import Finding, Limits, spf
-from rdns_milter.names import parse_mailbox
+from rdns_milter.mailboxes import parse_mailbox
 from tests.kit.dictlookup import DictLookup, run
 from tests.kit.zone import Zone
 

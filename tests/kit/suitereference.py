@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rdns_milter.lookup import Question
-from rdns_milter.names import canonical, parse_address, parse_mailbox
+from rdns_milter.mailboxes import parse_mailbox
+from rdns_milter.names import canonical, parse_address
 from tests.kit.dictlookup import DictLookup, run
 from tests.kit.spf_reference import Reference, Verdict
 from tests.kit.suite import SuiteCase

@@ -18,8 +18,9 @@ from rdns_milter.evidence import Spf
 from rdns_milter.findings import Finder, Greeting, Pending, ReverseName
 from rdns_milter.flight import Flight
 from rdns_milter.lookup import Question
+from rdns_milter.mailboxes import Mailbox, parse_mailbox
 from rdns_milter.message import Reading
-from rdns_milter.names import Mailbox, canonical, parse_address, parse_mailbox
+from rdns_milter.names import canonical, parse_address
 from rdns_milter.resolver import Resolver
 from tests.kit.dictlookup import DictLookup, run
 from tests.kit.virtual import VirtualLoop

@@ -11,7 +11,7 @@ import pytest
 
 from rdns_milter.findings import Pending
 from rdns_milter.inquiry import MAX_AT_ONCE
-from rdns_milter.names import Mailbox
+from rdns_milter.mailboxes import Mailbox
 from tests.kit.zone import Zone
 from tests.kit.zoneresolver import CONFIG, Stage
 

@@ -17,7 +17,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     # 0: words and numbers
     (
         ("__init__",),
-        ("public_suffixes", "names", "nat64", "networks"),
+        ("public_suffixes", "names", "nat64", "networks", "mailboxes"),
         ("compact_set",),
         ("tokens",),
         ("toml",),

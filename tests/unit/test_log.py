@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from rdns_milter.evidence import FACTS, Cost, Evidence, Spf, exempted
 from rdns_milter.log import KEYS, LIMITS, MAX_LINE, Decision, evidence_of, line, parse, rcpts_of
-from rdns_milter.names import parse_address, parse_mailbox
+from rdns_milter.mailboxes import parse_mailbox
+from rdns_milter.names import parse_address
 from rdns_milter.policy import Policy, Verdict, decide
 from tests.kit.decisions import DECISION, EVIDENCE, EXAMPLE, FORMATS, read, said, to
 from tests.kit.strategies import FORGERIES, decisions, evidences, hostile_text, policies

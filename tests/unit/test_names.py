@@ -10,9 +10,6 @@ from hypothesis import strategies as st
 
 from rdns_milter.names import (
     MAX_NAME,
-    MAX_PATH,
-    NULL_SENDER,
-    Mailbox,
     alignment,
     canonical,
     is_domain,
@@ -21,9 +18,7 @@ from rdns_milter.names import (
     organizational_domain,
     parse_address,
     parse_literal,
-    parse_mailbox,
     reverse_name,
-    strip_path,
 )
 from tests.kit.strategies import hostile_text
 
@@ -257,66 +252,6 @@ def test_alignment(name: str, others: tuple[str, ...], expected: str) -> None:
     assert alignment(name, others) == expected
 
 
-MAILBOXES = [
-    ("a@example.com", "a", "example.com"),
-    ("<a@example.com>", "a", "example.com"),
-    (" <A@Example.COM.> ", "A", "example.com"),
-    ("a@bücher.example", "a", "xn--bcher-kva.example"),
-    ("jörg@example.com", "jörg", "example.com"),
-    ("postmaster", "postmaster", ""),
-    ("a@b@example.com", "a@b", "example.com"),
-    ('"a@b"@example.com', '"a@b"', "example.com"),
-    (r'"a\"@b"@example.com', r'"a\"@b"', "example.com"),
-    (r"a\@b@example.com", r"a\@b", "example.com"),
-    (r"a\@example.com", r"a\@example.com", ""),
-    ('"a@example.com', '"a@example.com', ""),
-    ("@example.com", "", "example.com"),
-    ("a@", "a", ""),
-    ("a@\udcff.example", "a", ""),
-    ("a@[192.0.2.1]", "a", "[192.0.2.1]"),
-    ("<@r.example,@s.example:a@example.com>", "a", "example.com"),
-    ('"x:y"@example.com', '"x:y"', "example.com"),
-    ('@"a:b"@example.com', '@"a:b"', "example.com"),
-    ("", "", ""),
-    ("<>", "", ""),
-    ("<", "", ""),
-    (" < > ", "", ""),
-    # What is no null path must not pass for a bounce.
-    ("@", "@", ""),
-    ("<@>", "@", ""),
-    ("@\udcff.example", "@\udcff.example", ""),
-    ("@..", "@..", ""),
-]
-
-
-@pytest.mark.parametrize(("path", "local", "domain"), MAILBOXES)
-def test_parse_mailbox(path: str, local: str, domain: str) -> None:
-    mailbox = parse_mailbox(path)
-    assert mailbox == Mailbox(local, domain)
-    assert mailbox.is_null == (mailbox == NULL_SENDER) == (not local and not domain)
-
-
-PATHS = [
-    ("<a@example.com>", "a@example.com"),
-    ("a@example.com", "a@example.com"),
-    ("a@example.com>", "a@example.com>"),
-    ("<a@example.com", "a@example.com"),
-    ("<<a@example.com>>", "a@example.com"),
-    ("<>", ""),
-    ("<<>>", ""),
-    ("@a:@b:c@example.com", "c@example.com"),
-    ("<@a:b", "b"),
-    ("@a", "@a"),
-    ('@"a:b"', '@"a:b"'),
-    ("x" * 2000, "x" * MAX_PATH),
-]
-
-
-@pytest.mark.parametrize(("path", "expected"), PATHS)
-def test_strip_path(path: str, expected: str) -> None:
-    assert strip_path(path) == expected
-
-
 ANY = hostile_text(300) | st.text() | st.from_regex(r"[a-zA-Z0-9@.<>:\"\\ \[\]%-]{0,40}", fullmatch=True)
 
 
@@ -336,15 +271,6 @@ def test_nothing_raises_and_nothing_grows(text: str) -> None:
 def test_no_address_hides_in_a_host_name(text: str) -> None:
     if parse_address(text) is not None or parse_literal(text) is not None:
         assert not is_hostname(canonical(text))
-
-
-@given(ANY)
-def test_paths_stay_stripped(text: str) -> None:
-    path = strip_path(text)
-    assert strip_path(path) == path
-    assert len(path) <= MAX_PATH
-    assert parse_mailbox(text) == parse_mailbox(path)
-    assert parse_mailbox(text).is_null == (path == "")
 
 
 @given(ANY, st.lists(ANY, max_size=3).map(tuple))

@@ -107,12 +107,12 @@ def test_csv() -> None:
 
 def test_csv_holds_no_formula() -> None:
     (decision,) = diary.decisions(Policy(), 1)
-    senders = ["x@=cmd|' /C calc'!A0", "x@+1", "x@-1", "@x@y", "=1\r\n@", "x@\t1"]
+    senders = ["x@=cmd|'/C-calc'!A0", "x@+1", "x@-1", "@x@y", "=1\r\n@", "x@\t1"]
     lines = [line(replace(decision, evidence=replace(decision.evidence, mailfrom=sender))) for sender in senders]
     written = as_csv(replayed(lines, '[[rule]]\nname = "all"\naction = "reject"\n'), 9)
     cells = [cell for row in csv.reader(io.StringIO(written)) for cell in row]
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
-    assert "'=cmd|' /c calc'!a0" in cells
+    assert "'=cmd|'/c-calc'!a0" in cells
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from rdns_milter.checks.spf import Finding, Limits, spf
 from rdns_milter.checks.spf_record import MAX_RECORD, MAX_TERM
 from rdns_milter.lookup import Answer, Question, never_enough
-from rdns_milter.names import Mailbox
+from rdns_milter.mailboxes import Mailbox
 from tests.kit.dictlookup import DictLookup, run
 from tests.kit.zone import Zone
 

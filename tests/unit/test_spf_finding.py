@@ -11,7 +11,7 @@ import spf as pyspf
 from rdns_milter.checks.spf import Finding, Limits, helo_mailbox, spf
 from rdns_milter.evidence import Spf
 from rdns_milter.lookup import Question
-from rdns_milter.names import Mailbox, parse_mailbox
+from rdns_milter.mailboxes import Mailbox, parse_mailbox
 from tests.kit.dictlookup import DictLookup, run
 from tests.kit.spfcase import CLIENT, Case, check, find
 from tests.kit.zone import Zone

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rdns_milter.checks.spf import Finding, Limits, spf
 from rdns_milter.checks.spf_plan import MAX_HOSTS, Neighbours, Plan, policy_of
 from rdns_milter.lookup import Answer, Question
-from rdns_milter.names import Mailbox
+from rdns_milter.mailboxes import Mailbox
 from tests.kit.dictlookup import SILENCE, DictLookup, run
 from tests.kit.zone import Zone
 

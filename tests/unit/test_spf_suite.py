@@ -11,7 +11,8 @@ import spf as pyspf
 from rdns_milter.checks.spf import Finding, Limits, helo_mailbox, spf
 from rdns_milter.checks.spf_plan import Plan
 from rdns_milter.lookup import Question
-from rdns_milter.names import parse_address, parse_mailbox
+from rdns_milter.mailboxes import parse_mailbox
+from rdns_milter.names import parse_address
 from tests.kit import suite
 from tests.kit.dictlookup import DictLookup, run
 from tests.kit.suite import SuiteCase

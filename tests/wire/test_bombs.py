@@ -22,7 +22,7 @@ import pytest
 from rdns_milter.config import parse as parse_config
 from rdns_milter.endpoints import parse_nameserver
 from rdns_milter.engine import Engine
-from rdns_milter.names import parse_mailbox
+from rdns_milter.mailboxes import parse_mailbox
 from tests.kit.apart import NameServerApart
 from tests.kit.client import Client
 from tests.kit.daemon import Daemon
