@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple
 
 from ..evidence import Generic
 from ..names import Address, is_hostname
+from .generic_series import NOTHING, Mark, series
 from .generic_words import (
     ACCESS,
     DEDICATED,
@@ -39,7 +39,7 @@ THRESHOLD = 3
 # points: what a piece of evidence is worth
 WHOLE, OTHER, MOST, TAIL, LAST = 5, 4, 3, 2, 1
 PHRASE = 3
-IN_ACCESS, PROVIDER, SERIAL, SECOND_WORD = 2, 1, 1, 1
+IN_ACCESS, PROVIDER, SERIAL, LONG_SERIAL, SECOND_WORD = 2, 1, 1, 2, 1
 MAIL, MAIL_DOMAIN, SENDER, INFRA, RENTED = -5, -2, -8, -2, -4
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -53,16 +53,6 @@ _LEADING = re.compile(r"[0-9]+[-.x][0-9]+[-.]")
 _PHRASE = re.compile(rf"(?<![a-z0-9])({'|'.join(PHRASES)})(?![a-z0-9])")
 _BLOCK = re.compile(r"ip-[0-9]+-[0-9]+-[0-9]+")
 _GROUP = re.compile(r"(?<![0-9a-z])[0-9a-f]{1,4}(?![0-9a-z])")
-
-
-class Mark(NamedTuple):
-    """A piece of evidence: its points and what it is called."""
-
-    points: int
-    name: str
-
-
-NOTHING = Mark(0, "")
 
 
 def generic(
@@ -89,7 +79,7 @@ def generic(
     marks = tuple(_evidence(name, address))
     if sum(mark.points for mark in marks) < THRESHOLD:
         return Generic("no", "")
-    return Generic("yes", max(marks, key=lambda mark: mark.points).name)
+    return Generic("yes", max(marks, key=lambda mark: (mark.points, mark.name != "address:serial")).name)
 
 
 def _within(name: str, domain: str) -> bool:
@@ -102,6 +92,10 @@ def _evidence(name: str, address: Address) -> Iterator[Mark]:
     cut = _registered(labels)
     host, registered = labels[:cut], labels[cut:]
     found = _address(name, host, address)
+    if found.points < THRESHOLD:
+        found = max(
+            found, series(host, address if isinstance(address, IPv4Address) else None), key=lambda mark: mark.points
+        )
     yield found
     words, against = _words(host, found)
     yield from words
@@ -210,6 +204,8 @@ def _address(name: str, host: Sequence[str], address: Address) -> Mark:
     if found.points == TAIL:  # nobody's own name begins with it
         return Mark(TAIL + 1, found.name) if _LEADING.match(name) else found
     numbers = _DIGITS.findall(host[0]) if host else []
+    if any(len(number) > 4 for number in numbers):
+        return Mark(LONG_SERIAL, "address:serial")
     if len(numbers) > 1 or sum(map(len, numbers)) > 2:
         return Mark(SERIAL, "address:serial")
     return found

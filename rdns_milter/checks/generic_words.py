@@ -60,6 +60,39 @@ PHRASES = (
     "rdns-not", "reverse-not", "default-rdns", "reverse-dns", "not-configured",
 )  # fmt: skip
 
+# dial-in servers and terminal servers by the names of their makers or their work, and what their ports are called
+DIAL_IN = (
+    "max",
+    "tnt",
+    "pm",
+    "nas",
+    "das",
+    "ras",
+    "usr",
+    "modem",
+    "async",
+    "hiper",
+    "apx",
+    "dial",
+    "dialin",
+    "term",
+)
+DIAL_IN_PORTS = ("port", "line", "slot", "modem", "chan", "tty", "dialup", "async")
+
+# virtual machines of hosters: with a number of four digits or more, or of five or more
+HOSTED = ("vps", "vds", "kvm", "xen", "ovz", "vz", "vmi", "vserver", "vs", "lxc")
+HOSTED_MANY = ("vm", "cloud", "instance", "node", "srvr", "guest", "client", "customer", "cust")
+
+# letters with which senders of bulk mail begin the names of their hosts
+SHORT_SENDERS = frozenset("m mx mta mo ms mf mm e o a p s out em sn mail smtp".split())
+# second labels that are no places: somebody's own order
+NO_PLACES = frozenset(
+    """
+    prod corp core infra intern internal office hosting server servers cloud data cluster site test stage staging mail smtp
+    mailout outbound relay mgmt admin colo rack node nodes hosts systems services apps public private
+    """.split()
+)
+
 # in the registered domain: an access provider's name, worth one point
 PROVIDER_STEMS = (
     "dsl", "cable", "kabel", "catv", "broadband", "dialup", "wireless", "telecom", "telekom", "telefon", "fibr", "fiber",

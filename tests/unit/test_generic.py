@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from rdns_milter.checks import generic_words
 from rdns_milter.checks.generic import MAX_NAME, generic
 from rdns_milter.evidence import Generic
+from tests.kit import generic_names
 
 # pattern, then name and address
 POOLS = {
@@ -134,7 +136,7 @@ POOLS = {
     "domain:shawcable.net": "s0106f0f249e4dad3.gv.shawcable.net 96.54.245.187",
     "domain:ocn.ne.jp": "p1007-ipad203funabasi.chiba.ocn.ne.jp 222.146.80.7",
     "domain:members.linode.com": "li123-77.members.linode.com 203.0.113.77",
-    "domain:vps.ovh.net": "vps-0123abcd.vps.ovh.net 203.0.113.77",
+    "word:hosted": "vps-0123abcd.vps.ovh.net 203.0.113.77",
     "domain:vnpt.vn": "static.vnpt.vn 123.16.30.186",
 }
 
@@ -343,3 +345,41 @@ def test_tables_are_lower_case_and_do_not_contradict() -> None:
 def test_no_word_looks_like_hexadecimal() -> None:
     words = set(generic_words.WORDS) | generic_words.MAIL_WORDS | generic_words.INFRASTRUCTURE | generic_words.DEDICATED
     assert not [word for word in words if set(word) <= set("abcdef")]
+
+
+def test_kinds_of_names() -> None:
+    """Of every kind of pool nearly all are found, of every kind of mail host none."""
+    found = Counter(
+        kind
+        for kind, name, address in generic_names.names(generic_names.POOLS, 40)
+        if generic(name, address).result == "yes"
+    )
+    assert found.total() >= 0.93 * 40 * len(generic_names.POOLS)
+    assert [
+        name
+        for _, name, address in generic_names.names(generic_names.MAIL, 40)
+        if generic(name, address).result == "yes"
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("k93236.isp.example", "198.51.93.236"),
+        ("xnet093236.isp.example", "198.51.93.236"),
+        ("u93-236.isp.example", "198.51.93.236"),
+        ("n236.z198051093.isp.example", "198.51.93.236"),
+        ("ec.5d.33c6.ip4.static.isp.example", "198.51.93.236"),
+        ("max2-45.isp.example", "198.51.100.7"),
+        ("ts008d25.isp.example", "198.51.100.7"),
+        ("pm1port17.isp.example", "198.51.100.7"),
+        ("vps10234.hoster.example", "198.51.100.7"),
+        ("xy1-312-10234.vs.hoster.example", "198.51.100.7"),
+        ("bn97z75.bremen.isp.example", "198.51.100.7"),
+        ("cm-132b12c1a206.isp.example", "198.51.100.7"),
+    ],
+)
+def test_names_that_nobody_has_chosen(name: str, address: str) -> None:
+    assert generic(name, ip_address(address)).result == "yes"
+    # A word of mail in front, and somebody has.
+    assert generic(f"mail-{name}", ip_address("192.0.2.1")).result == "no" or "static" in name

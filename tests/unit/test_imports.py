@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("checks.__init__",),
         ("checks.iprev",),
         ("checks.helo",),
-        ("checks.generic_words", "checks.generic"),
+        ("checks.generic_words", "checks.generic_series", "checks.generic"),
         (
             "checks.spf_macro",
             "checks.spf_record",

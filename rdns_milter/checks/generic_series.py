@@ -1,0 +1,133 @@
+"""Numbers in a reverse name that nobody has chosen: the client's octets run together, in hexadecimal or in other order, and the
+serial numbers of dial-in servers, cable networks and hosters.
+
+Pure text against text, linear in the length of the name. Never counts a number alone: a mail host has numbers, too, but neither
+those of its address nor a series of thousands.
+
+RFC 1912 2.1 (PTR records); no RFC says how a pool is named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address
+from itertools import pairwise
+from typing import NamedTuple
+
+from .generic_words import DIAL_IN, DIAL_IN_PORTS, HOSTED, HOSTED_MANY, NO_PLACES, SHORT_SENDERS
+
+
+class Mark(NamedTuple):
+    """A piece of evidence: its points and what it is called."""
+
+    points: int
+    name: str
+
+
+NOTHING = Mark(0, "")
+WHOLE, MOST, TAIL = 5, 3, 2
+
+_RUNS = re.compile(r"[0-9]+")
+_HEX_TAIL = re.compile(r"[a-z]{0,8}?-?([0-9a-f]{2})[-_]?([0-9a-f]{2})\Z")
+_MAC = re.compile(
+    r"(?<![0-9a-f])(?=[0-9]*[a-f])(?=[a-f]*[0-9])(?:[0-9a-f]{12}|(?:[0-9a-f]{2}[-:]){5}[0-9a-f]{2})(?![0-9a-z])"
+)
+_SPREAD = re.compile(r"([a-z]{0,4})-?([0-9]{1,3})\.[a-z]{0,4}-?([0-9]{1,3})(?:\.|\Z)")
+_BETWEEN = str.maketrans("", "", ".-_")
+_TWO = re.compile(r"([a-z]{1,8})-?([0-9]{1,3})[-_x]([0-9]{1,3})\Z")
+_ONE = re.compile(r"[a-z]{0,8}-?([0-9]{4,12})[a-z]{0,3}\Z")
+_DIAL_IN = re.compile(
+    rf"(?:{'|'.join(DIAL_IN)})[0-9]{{1,5}}-?[a-z]{{0,6}}-?[0-9]{{1,4}}\Z|(?:as|ts|cs|ns|bas)[0-9]{{1,5}}[ds][0-9]{{1,4}}\Z"
+)
+_PORT = re.compile(rf"[0-9]-?(?:{'|'.join(DIAL_IN_PORTS)})-?[0-9]{{1,4}}(?![0-9])")
+_HOSTED = re.compile(rf"(?:{'|'.join(HOSTED)})-?[0-9]{{4,}}\Z|(?:{'|'.join(HOSTED_MANY)})-?[0-9]{{5,}}\Z")
+_CODE = re.compile(
+    r"[a-z]{1,3}[0-9]{1,4}-?[a-z]{1,3}[0-9]{1,4}(?:[a-z]{1,2}[0-9]{0,4})?\Z|[a-z]{0,4}-?[0-9]{5,}(?:-?[a-z]{1,2})?\Z"
+)
+_HEX_CODE = re.compile(r"(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8}\Z")
+_PLACE = re.compile(r"[a-z]{3,}\Z")
+
+
+def series(host: Sequence[str], address: IPv4Address | None) -> Mark:
+    """The heaviest piece of evidence in the labels left of the registered domain. `address`: None for IPv6, of which nothing is
+    looked for here."""
+    if not host:
+        return NOTHING
+    found = NOTHING
+    if address is not None:
+        found = max(_joined(host, address), _hexadecimal(host, address), key=lambda mark: mark.points)
+    return found if found.points >= MOST else max(found, _serial(host), key=lambda mark: mark.points)
+
+
+def _joined(host: Sequence[str], address: IPv4Address) -> Mark:
+    octets = tuple(address.packed)
+    two = _TWO.match(host[0]) or _SPREAD.match(".".join(host[:2]))
+    if two and two[1] not in SHORT_SENDERS and len(two[2] + two[3]) > 2:
+        pair = (int(two[2]), int(two[3]))
+        if pair in (octets[2:], octets[:1:-1]):
+            return Mark(MOST, "address:partial")
+    runs = [run for label in host for run in _RUNS.findall(label)]
+    if not any(len(run) > 3 for run in runs):
+        return NOTHING
+    joins = _joins(octets)
+    covered: set[int] = set()
+    for run in runs:
+        covered |= joins.get(run, frozenset())
+    if not covered:
+        return NOTHING
+    covered |= {octets.index(int(run)) for run in runs if len(run) < 4 and int(run) in octets}
+    if len(covered) > 2:
+        return Mark(WHOLE if len(covered) == 4 else MOST, "address:joined")
+    alone = _ONE.match(host[0])
+    enough = covered == {2, 3} and alone is not None and alone[1] in joins
+    return Mark(MOST if enough and alone and len(alone[1]) > 4 else TAIL, "address:joined")
+
+
+def _joins(octets: tuple[int, ...]) -> Mapping[str, frozenset[int]]:
+    """Two or three neighbouring octets without anything between, forwards and backwards, padded with zeros or not: which."""
+    found: dict[str, frozenset[int]] = {}
+    for places in _neighbours():
+        which = frozenset(places)
+        for first, *rest in (places, places[::-1]):
+            padded = "".join(f"{octets[place]:03d}" for place in (first, *rest))
+            plain = "".join(str(octets[place]) for place in (first, *rest))
+            mixed = f"{octets[first]}" + "".join(f"{octets[place]:03d}" for place in rest)
+            found |= {text: which for text in (padded, plain, mixed) if len(text) > 3}
+    return found
+
+
+def _neighbours() -> Iterator[tuple[int, ...]]:
+    yield from pairwise(range(4))
+    yield from ((0, 1, 2), (1, 2, 3))
+
+
+def _hexadecimal(host: Sequence[str], address: IPv4Address) -> Mark:
+    flat = "".join(host).translate(_BETWEEN)
+    octets = address.packed
+    if octets.hex() in flat or octets[::-1].hex() in flat:
+        return Mark(WHOLE, "address:hex")
+    tail = _HEX_TAIL.match(host[0])
+    if tail and tail[1] + tail[2] in (octets[2:].hex(), octets[:1:-1].hex()) and _RUNS.search(host[0]):
+        return Mark(MOST, "address:hex")
+    return NOTHING
+
+
+def _serial(host: Sequence[str]) -> Mark:
+    first, second = host[0], host[1] if len(host) > 1 else ""
+    if _DIAL_IN.match(first) or _PORT.search(first):
+        return Mark(MOST, "word:dial-in")
+    if second in HOSTED and sum(map(len, _RUNS.findall(first))) > 2:
+        return Mark(WHOLE, "word:hosted")  # whatever the host is called there
+    if _HOSTED.match(first) or (second in (*HOSTED, *HOSTED_MANY) and _HEX_CODE.match(first)):
+        return Mark(MOST, "word:hosted")
+    if _MAC.search(first):
+        return Mark(MOST, "address:mac")
+    if (
+        _CODE.match(first)
+        and sum(map(len, _RUNS.findall(first))) > 2
+        and _PLACE.match(second)
+        and second not in NO_PLACES
+    ):
+        return Mark(MOST, "address:serial-code")
+    return NOTHING
