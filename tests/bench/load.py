@@ -1,8 +1,8 @@
 """The MTA of the benchmark: whole milter conversations, many at once, out of one thread, with as little work for each as can be.
 
-Says what Postfix says: negotiation, macros, CONNECT, HELO, MAIL, RCPT, then 20 header fields (if the milter wants them) and the end
-of the message; one message for each connection. Waits for each reply; may think before the next command, as a client across a
-network makes an MTA do.
+Says what Postfix says: negotiation, macros, CONNECT, HELO, MAIL, RCPT, DATA (if the milter has it left in), then 20 header fields
+(if the milter wants them) and the end of the message; one message for each connection. Waits for each reply; may think before the
+next command, as a client across a network makes an MTA do.
 """
 
 from __future__ import annotations
@@ -24,23 +24,24 @@ from tests.kit.packets import ALL_ACTIONS, ALL_STEPS, VERSION, Steps, packet, st
 TIMEOUT = 40.0  # seconds without a reply after which a conversation is given up
 RETRY = 0.002  # seconds until a connection is tried again that the kernel had no room for
 LARGEST = 1 << 16
-NEGOTIATE, CONNECT, HELO, MAIL, RCPT, END = range(6)
+NEGOTIATE, CONNECT, HELO, MAIL, RCPT, DATA, END = range(7)
 THOUGHTS = (
     0,
     1,
     1,
     1,
-    2,
+    1,
+    1,
     0,
-)  # thinking times behind the reply to each stage; DATA, which no milter here asks for, is behind RCPT
+)  # thinking times behind the reply to each stage; without DATA its own comes behind RCPT
 
 _NEGOTIATION = packet(b"O", struct.pack(">III", VERSION, ALL_ACTIONS, ALL_STEPS))
 _MACROS = packet(b"D", b"C" + strings("j", "mx.bench.test", "{daemon_addr}", "127.0.0.1", "{client_addr}", "10.0.0.1"))
 _RCPT = packet(b"R", strings("<rcpt@bench.test>"))
+_DATA = packet(b"D", b"T" + strings("i", "4KitQ00001")) + packet(b"T")
 _END = packet(b"D", b"E" + strings("i", "4KitQ00001")) + packet(b"E")
 _QUIT = packet(b"Q")
 _FIELDS = b"".join(packet(b"L", strings(f"X-Field-{number}", " " + 40 * "x")) for number in range(20))
-_MUST_BE_LEFT_OUT = Steps.NO_BODY | Steps.NO_EOH | Steps.NO_DATA
 _FINAL = frozenset(b"acrtdy")  # what a packet begins with that ends a stage
 _TAKEN = frozenset(b"ac")
 
@@ -101,7 +102,7 @@ class Load:
         self._left = messages
         self._seconds = seconds
         self._think = think
-        self._end = _END
+        self._end, self._data = _END, False
         self._result = Result()
         self._epoll = select.epoll()
         self._active: dict[int, _Conversation] = {}
@@ -194,8 +195,9 @@ class Load:
             self._result.waits.append(conversation.wait)
             self._close(conversation, "accepted" if code in _TAKEN else "refused")
             return
-        conversation.stage = stage + 1
-        thought = self._think * THOUGHTS[stage]
+        skips = stage == RCPT and not self._data
+        conversation.stage = END if skips else stage + 1
+        thought = self._think * (THOUGHTS[stage] + skips)
         if thought:
             self._later(conversation, thought)
         else:
@@ -203,12 +205,14 @@ class Load:
 
     def _negotiated(self, payload: bytes) -> None:
         _, _, steps = struct.unpack(">III", payload[:12])
-        if not steps & Steps.NO_HEADERS:
-            if not steps & Steps.NOREPLY_HEADERS:
-                raise RuntimeError("this MTA does not wait for replies to header fields")
-            self._end = _FIELDS + _END
-        if steps & _MUST_BE_LEFT_OUT != _MUST_BE_LEFT_OUT:
-            raise RuntimeError("this MTA sends no DATA, no end of header and no body")
+        for left_out, unanswered in ((Steps.NO_HEADERS, Steps.NOREPLY_HEADERS), (Steps.NO_EOH, Steps.NOREPLY_EOH)):
+            if not steps & (left_out | unanswered):
+                raise RuntimeError("this MTA does not wait for replies to header fields, nor to their end")
+        if not steps & Steps.NO_BODY:
+            raise RuntimeError("this MTA sends no body")
+        fields = b"" if steps & Steps.NO_HEADERS else _FIELDS
+        self._end = fields + (b"" if steps & Steps.NO_EOH else packet(b"N")) + _END
+        self._data = not steps & Steps.NO_DATA
 
     def _send(self, conversation: _Conversation) -> None:
         number, stage = conversation.number, conversation.stage
@@ -220,7 +224,7 @@ class Load:
         elif stage == MAIL:
             data = packet(b"M", strings(f"<user{number}@{clients.sender(number)}>"))
         else:
-            data = _RCPT if stage == RCPT else self._end
+            data = {RCPT: _RCPT, DATA: _DATA}.get(stage, self._end)
         conversation.asked = time.monotonic()
         try:
             conversation.socket.send(data)
