@@ -26,11 +26,14 @@ _TOKEN = re.compile(
     r'|(?P<special>[<>@,;:()])|(?P<text>[^"\\\[<>@,;:() \t\r\n]+|.)',
     re.DOTALL,
 )
+_IN_COMMENT = re.compile(r"[()]|\\.", re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 # Dot-string (RFC 5321 4.1.2, RFC 6531 3.3): what may stand without quotes.
 _DOT_STRING = re.compile(r"[^\x00-\x20\x7f\"(),.:;<>@\[\\\]]+(?:\.[^\x00-\x20\x7f\"(),.:;<>@\[\\\]]+)*\Z")
 # What a domain may be made of, so that it means the same when it is read again; whether it is a name, others say.
-_DOMAIN = re.compile(r'(?:\[[^\[\]"()<>\\]*\]|[^ \t\r\n"\\()<>@,:\[])*\Z')
+_DOMAIN = re.compile(r'(?:\[[^\[\]"()<>\\@ \t\r\n]*\]|[^ \t\r\n"\\()<>@,:\[])*\Z')
+_PLAIN_NAME = re.compile(r"(?!\.|.*\.\.)[^\x00-,/:-@\[-^`{-\x7f]+\Z")  # letters, digits, hyphens, underscores, dots
+_SIGN = re.compile("[@!%]")
 _TO_ESCAPE = re.compile(r'["\\]')
 
 
@@ -62,6 +65,10 @@ class _Address(NamedTuple):
 
     local: str
     domain: str | None
+
+
+# Brackets that have no partner.
+_LONELY = frozenset((_Token("special", "("), _Token("special", ")"), _Token("text", "[")))
 
 
 def spelling(path: str) -> str:
@@ -103,9 +110,9 @@ def as_taken(path: str, macro: str, earlier: tuple[str, str] = ("", "")) -> str:
         return path
     if mine.readable and mine.domain == theirs.domain and mine.local.lower() == theirs.local.lower():
         return path
-    if macro == earlier[1] and path != earlier[0] and not _contains(path, theirs):
-        return path
-    return macro
+    qualified = not mine.domain and mine.local.lower() == theirs.local.lower()
+    again = macro == earlier[1] and path != earlier[0] and mine.readable and not qualified
+    return path if again and not _contains(path, theirs) else macro
 
 
 def _has_at(macro: str) -> bool:
@@ -124,8 +131,8 @@ def _read(path: str) -> tuple[_Address | None, str]:
     if len(path) >= MAX_PATH:
         return None, path
     text = path.strip(" \t\r\n")
-    tokens = _without_comments(_tokens(text))
-    inner = None if tokens is None else _without_brackets(tokens)
+    tokens = _tokens(text)
+    inner = None if any(token in _LONELY for token in tokens) else _without_brackets(tokens)
     address = None if inner is None else _address(_without_route(inner))
     if address is not None and not (_DOMAIN.match(address.domain or "") and len(_spelled(address)) < MAX_PATH):
         address = None
@@ -133,22 +140,31 @@ def _read(path: str) -> tuple[_Address | None, str]:
 
 
 def _tokens(text: str) -> list[_Token]:
-    return [_Token(match.lastgroup or "", match[match.lastgroup or 0]) for match in _TOKEN.finditer(text)]
+    """The tokens outside comments, one blank for several. A comment that is not closed stays as its bracket."""
+    tokens: list[_Token] = []
+    at = 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:  # never: every letter is a token
+            break
+        token = _Token(match.lastgroup or "", match[match.lastgroup or 0])
+        at = match.end()
+        end = _end_of_comment(text, at) if token == ("special", "(") else 0
+        if end:
+            at = end
+        elif token.kind != "blank" or not tokens or tokens[-1].kind != "blank":
+            tokens.append(token)
+    return tokens
 
 
-def _without_comments(tokens: list[_Token]) -> list[_Token] | None:
-    """The tokens outside comments (RFC 5322 3.2.2: they nest); None if a bracket has no partner."""
-    kept, depth = [], 0
-    for token in tokens:
-        if token == ("special", "("):
-            depth += 1
-        elif token == ("special", ")"):
-            depth -= 1
-            if depth < 0:
-                return None
-        elif not depth:
-            kept.append(token)
-    return None if depth else kept
+def _end_of_comment(text: str, at: int) -> int:
+    """Where a comment ends whose bracket stands before `at` (RFC 5322 3.2.2: they nest, and quotes mean nothing); 0: nowhere."""
+    depth = 1
+    for match in _IN_COMMENT.finditer(text, at):
+        depth += {"(": 1, ")": -1}.get(match[0], 0)
+        if not depth:
+            return match.end()
+    return 0
 
 
 def _without_brackets(tokens: list[_Token]) -> list[_Token] | None:
@@ -160,7 +176,9 @@ def _without_brackets(tokens: list[_Token]) -> list[_Token] | None:
     inner = tokens[opening[-1] + 1 :]
     closing = inner.index(_Token("special", ">")) if ("special", ">") in inner else len(inner)
     inside, after, before = inner[:closing], inner[closing:], tokens[: opening[-1]]
-    if any(token.kind != "blank" and token != ("special", ">") for token in after):
+    if any(token.kind != "blank" and token != ("special", ">") for token in after) or len(
+        [token for token in after if token.kind != "blank"]
+    ) > len(opening):
         return None
     named = any(token.kind not in ("blank", "special") for token in before)
     empty = not any(token.kind != "blank" for token in inside)
@@ -168,14 +186,22 @@ def _without_brackets(tokens: list[_Token]) -> list[_Token] | None:
 
 
 def _without_route(tokens: list[_Token]) -> list[_Token]:
-    """Without a source route ("@a,@b:", RFC 5321 4.1.2), or the name and the end of a group ("name: ... ;")."""
-    colons = [index for index, token in enumerate(tokens) if token == ("special", ":")]
-    if not colons:
-        return tokens
-    rest = tokens[colons[-1] + 1 :]
-    while rest and (rest[-1].kind == "blank" or rest[-1] == ("special", ";")):
-        rest = rest[:-1]
-    return rest
+    """Without source routes ("@a,@b:", RFC 5321 4.1.2), and without the name and the end of a group ("name: ... ;")."""
+    begin, end = 0, len(tokens)
+    while end and tokens[end - 1].kind == "blank":
+        end -= 1
+    in_group = end > 0 and tokens[end - 1] == ("special", ";")
+    end -= in_group
+    for index, token in enumerate(tokens):
+        if token == ("special", ":"):
+            if not (in_group or _begins_route(tokens, begin)):
+                break
+            begin, in_group = index + 1, False
+    return tokens[begin:end]
+
+
+def _begins_route(tokens: list[_Token], begin: int) -> bool:
+    return next((token for token in tokens[begin : begin + 2] if token.kind != "blank"), None) == ("special", "@")
 
 
 def _address(tokens: list[_Token]) -> _Address | None:
@@ -185,18 +211,27 @@ def _address(tokens: list[_Token]) -> _Address | None:
     at = [index for index, token in enumerate(tokens) if token == ("special", "@")]
     if not at:
         return _unqualified(_meant(tokens))
-    local, domain = tokens[: at[-1]], tokens[at[-1] + 1 :]
-    return _Address(_meant(local), _meant(domain))
+    local, domain = _meant(tokens[: at[-1]]), _meant(tokens[at[-1] + 1 :])
+    doubtful = (
+        ("special", ";") in tokens[: at[-1]] or (at[0] == 0 and len(at) > 1) or (not domain and _SIGN.search(local))
+    )
+    return None if doubtful else _Address(local, domain)
 
 
-def _unqualified(text: str) -> _Address:
-    """A text without "@" outside quotes, as both MTAs take it: "a@b" in quotes, then b!a, then a%b."""
+def _unqualified(text: str) -> _Address | None:
+    """A text without "@" outside quotes, as both MTAs take it: "a@b" in quotes, then b!a, then a%b. Postfix takes the last two for
+    a local part of its own unless both sides are plain; then the path alone does not say."""
+    if not _SIGN.search(text):
+        return _Address(text, None)
     local, sign, domain = text.rpartition("@")
+    if sign:
+        return _Address(local, domain) if domain else None
+    domain, sign, local = text.partition("!")
     if not sign:
-        domain, sign, local = text.partition("!")
-    if not (sign and local and domain):
         local, sign, domain = text.rpartition("%")
-    return _Address(local, domain) if sign and local and domain else _Address(text, None)
+    return (
+        _Address(local, domain) if _DOT_STRING.match(local) and local[0] != "!" and _PLAIN_NAME.match(domain) else None
+    )
 
 
 def _meant(tokens: list[_Token]) -> str:
