@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .policy import ACCEPT, ENFORCE, FORGED_RESULTS, REFUSALS, REJECT, TAG, TEMPFAIL, Policy, Rule
+from .policy import ACCEPT, ENFORCE, FORGED_RESULTS, REFUSALS, REJECT, TAG, TEMPFAIL, TOO_MANY_RECIPIENTS, Policy, Rule
 from .series import ALIVE, CELLS, CONFIG, FIXED_RULES, MAX_SERVERS, OTHER, ROW, SLOTS
 
 LATELY = 3.0  # seconds within which an event loop that lives has shown it
@@ -35,7 +35,7 @@ class RuleName:
     shadow: bool = False
 
 
-_ACTIONS = {OTHER: (), FORGED_RESULTS.name: (ACCEPT, REJECT)}
+_ACTIONS = {OTHER: (), FORGED_RESULTS.name: (ACCEPT, REJECT), TOO_MANY_RECIPIENTS.name: (ACCEPT, TEMPFAIL)}
 _FIXED = tuple(RuleName(name, _ACTIONS.get(name, (ACCEPT,))) for name in FIXED_RULES)
 
 

@@ -9,11 +9,14 @@ libmilter's smfi_setconn (forms of a socket's name).
 from __future__ import annotations
 
 import errno
+import fcntl
 import grp
 import os
 import select
 import socket
 import stat
+import termios
+from array import array
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 
@@ -204,14 +207,22 @@ def accepted(place: Listener) -> int:
     return sum(1 for _ in _accepted(place))
 
 
-def unread(place: Listener) -> list[int]:
-    """The inodes of those that have octets, or their end, to be read."""
-    poll, found = select.poll(), list[int]()
+def unread(place: Listener) -> dict[int, int]:
+    """The inodes of those that have octets, or their end, to be read, with the number of octets."""
+    poll, found = select.poll(), dict[int, int]()
     for sock in _accepted(place):
         poll.register(sock, select.POLLIN)
-        found += [os.fstat(sock.fileno()).st_ino for _ in poll.poll(0)]
+        if poll.poll(0):
+            found[os.fstat(sock.fileno()).st_ino] = _readable_octets(sock)
         poll.unregister(sock)
     return found
+
+
+def _readable_octets(sock: socket.socket) -> int:
+    octets = array("i", (0,))
+    with suppress(OSError):
+        fcntl.ioctl(sock.fileno(), termios.FIONREAD, octets)
+    return octets[0]
 
 
 def shut(place: Listener, inodes: Collection[int]) -> None:

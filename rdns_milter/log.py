@@ -69,7 +69,7 @@ _TEXTS = ("client", "helo_name", "mailfrom", "rcpt", "ptr")
 class Decision:
     """What was decided of one group of recipients: all those of a message with the same verdict. `evidence` is that of the
     first of them; `qid`: the queue id, "" without one; `policy`: the digest of the rules; `reply`: what the client was told,
-    "" if nothing."""
+    "" if nothing; `count`: how many recipients there are, 0 if all of them are named."""
 
     verdict: Verdict
     evidence: Evidence
@@ -79,6 +79,7 @@ class Decision:
     policy: str = ""
     cost: Cost = field(default_factory=Cost)
     reply: str = ""
+    count: int = 0
 
 
 Value = str | int | float | None
@@ -106,7 +107,7 @@ def _values(decision: Decision, share: int) -> dict[str, Value]:
         "helo_name": evidence.helo_name or None,
         "mailfrom": _cut_address(evidence.mailfrom, each) or NULL_PATH,
         "rcpt": _joined(decision.rcpts, LIMITS["rcpt"] // share, each),
-        "nrcpt": len(decision.rcpts),
+        "nrcpt": decision.count or len(decision.rcpts),
         "ptr": evidence.iprev.ptr or None,
         "ptrs": evidence.iprev.count,
         "forged": evidence.forged,

@@ -125,6 +125,15 @@ FORGED_RESULTS = Rule(
     " (Authentication-Results, Received-SPF); remove them",
 )
 
+# What defers a recipient of a message with more groups of recipients than are told apart (RFC 5321 4.5.3.1.10).
+TOO_MANY_RECIPIENTS = Rule(
+    "limit:recipients",
+    action=TEMPFAIL,
+    code=452,
+    enhanced="4.5.3",
+    text="Too many recipients that local policy tells apart; send to the others in another message",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

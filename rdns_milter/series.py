@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from .alarms import NAMES as ALARMS
 from .evidence import FACTS, LOOKED_UP
 from .lookup import Status, Type
-from .policy import ACTIONS, DEFAULT_RULE, FORGED_RESULTS
+from .policy import ACTIONS, DEFAULT_RULE, FORGED_RESULTS, TOO_MANY_RECIPIENTS
 
 PREFIX = "rdns_milter_"
 MAX_RULES = 500  # names of rules that are told apart between start and stop; more are OTHER
@@ -25,7 +25,13 @@ MAX_SERVERS = 64  # name servers whose state is shown
 OTHER = "other"
 EXEMPTIONS = ("network", "authenticated", "not-ip")
 # What stands where no rule of the config decided. Each rule has a number, its slot; those of the config follow upon these.
-FIXED_RULES = (OTHER, DEFAULT_RULE, *(f"exempt:{why}" for why in EXEMPTIONS), FORGED_RESULTS.name)
+FIXED_RULES = (
+    OTHER,
+    DEFAULT_RULE,
+    *(f"exempt:{why}" for why in EXEMPTIONS),
+    FORGED_RESULTS.name,
+    TOO_MANY_RECIPIENTS.name,
+)
 SLOTS = len(FIXED_RULES) + MAX_RULES
 STAGES = ("rcpt", "end")
 CNAME = "cname"  # an answer that leads to another name, and has none of that name's records

@@ -10,7 +10,7 @@ RFC 5321 3.3 and 4.1.4 (the order of the commands; EHLO sent again begins anew),
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import date
 
 from .checks import helo as greetings
@@ -37,8 +37,9 @@ from .mailboxes import parse_mailbox, spelling
 from .names import Address, alignment, canonical, is_domain, parse_address
 from .nat64 import translated
 from .news import News
-from .policy import Policy, Verdict, decide, reply_is_settled
-from .replies import Reply, compose
+from .policy import Policy, reply_is_settled
+from .recipients import Recipients
+from .replies import Reply
 
 MAX_GREETING = 1000  # characters that are looked at; RFC 5321 4.5.3.1.2 asks for 255 octets
 RCPT, END = "rcpt", "end"
@@ -66,18 +67,17 @@ class Service:
 
 @dataclass(slots=True)
 class Message:
-    """What is known of the message under way. `taken`: recipients to be judged at its end; `judged`: those refused; `fields`: the
-    header fields that may claim to be ours, None if nothing is to be removed; `queue_id`: "" while it has none."""
+    """What is known of the message under way. `fields`: the header fields that may claim to be ours, None if nothing is to be
+    removed; `queue_id`: "" while it has none."""
 
     config: Config
     policy: Policy
     path: str
     spf: Pending[Spf]
+    recipients: Recipients
     authenticated: bool = False
     exempt: str = ""
     queue_id: str = ""
-    taken: list[str] = field(default_factory=list)
-    judged: list[tuple[Evidence, Verdict, str]] = field(default_factory=list)
     fields: IncomingFields | None = None
     waited_ms: float = 0.0
     cost: Cost | None = None
@@ -156,7 +156,9 @@ class Session:
             spf = self._service.finder.spf(self._client, mailbox, self._greeting, config, self._receiver)
         self._spf_mailfrom = spf
         policy = config.policy.in_force(self._service.today())
-        self._message = Message(config, policy, path, spf, authenticated, exempt, queue_id)
+        self._message = Message(
+            config, policy, path, spf, Recipients(policy, bool(exempt)), authenticated, exempt, queue_id
+        )
         headers = config.headers
         if headers.remove_forged and (self._client is None or self._client not in headers.trusted_networks):
             self._message.fields = IncomingFields(self._authserv_ids, headers.tag)
@@ -172,13 +174,8 @@ class Session:
             return reply_is_settled(evidence, message.policy)
 
         evidence = self._collect(message, RCPT, recipient, settled)
-        if settled(evidence):
-            message.taken.append(recipient)
-            return None
-        verdict = decide(evidence, message.policy)
-        reply = compose(verdict, evidence)
-        message.judged.append((evidence, verdict, "" if reply is None else str(reply)))
-        return reply
+        recipients = message.recipients
+        return recipients.take(evidence) if settled(evidence) else recipients.judge(evidence)
 
     def field(self, name: str, value: str) -> None:
         """A header field of the message, in order."""
@@ -190,14 +187,8 @@ class Session:
         message = self._message
         if message is None:
             return Ending()
-        evidence = self._collect(message, END, message.taken[0] if message.taken else "")
-        verdicts = []
-        for recipient in message.taken:
-            theirs = evidence if recipient == evidence.rcpt else replace(evidence, rcpt=recipient)
-            verdict = decide(theirs, message.policy)
-            verdicts.append(verdict)
-            reply = compose(verdict, theirs)
-            message.judged.append((theirs, verdict, "" if reply is None else str(reply)))
+        evidence = self._collect(message, END, message.recipients.first)
+        verdicts = message.recipients.judge_taken(evidence)
         self._record(message, queue_id or message.queue_id)
         self._message = None
         if message.spf is not self._spf_helo:
@@ -210,7 +201,7 @@ class Session:
         message, self._message = self._message, None
         if message is None:
             return
-        if message.judged:
+        if message.recipients.are_judged:
             self._record(message, message.queue_id)
         if message.spf is not self._spf_helo:
             self._service.finder.drop(message.spf)
@@ -332,19 +323,5 @@ class Session:
         """One decision for each group of recipients with the same verdict."""
         cost = self._cost(message)
         self._service.judged(cost, message.fields.forged if message.fields else 0)
-        groups: dict[tuple[Verdict, str], tuple[Evidence, list[str]]] = {}
-        for evidence, verdict, reply in message.judged:
-            groups.setdefault((verdict, reply), (evidence, []))[1].append(evidence.rcpt)
-        for (verdict, reply), (evidence, recipients) in groups.items():
-            self._service.record(
-                Decision(
-                    verdict=verdict,
-                    evidence=evidence,
-                    rcpts=tuple(recipients),
-                    qid=queue_id,
-                    mode=message.policy.mode,
-                    policy=message.policy.digest,
-                    cost=cost,
-                    reply=reply,
-                )
-            )
+        for decision in message.recipients.decisions(queue_id, cost):
+            self._service.record(decision)

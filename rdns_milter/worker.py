@@ -49,7 +49,8 @@ _MOMENT = 0.02  # seconds
 _WAKE_UP = signal.SIGUSR2  # for a thread: interrupts the system call that it is in, and nothing else
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # mallopt(3)
 _LARGE = 65_536  # octets
-_LOST = 3  # looks, a second apart, at which a connection has something to read and nobody reads it
+_LOST = 3  # looks, a second apart, at which a connection has as much to read as before, and nobody reads it
+_SAMPLES = 30  # looks in a row that are to make sure of it
 _QUIET = 60.0  # seconds between two lines that say the same
 _MAX_WORD = 64  # octets of what the parent says at once
 _MAX_CONFIGS = 8  # that it may hand over with that
@@ -119,7 +120,7 @@ class Worker:
         self._quiet_until = 0.0
         self._given_up = False
         self._outdated = False
-        self._unread: dict[int, int] = {}
+        self._unread: dict[int, tuple[int, int]] = {}
         self._lost = 0
         # Had from the start: later no descriptor may be left.
         self._nowhere = _dead_listener()
@@ -276,10 +277,16 @@ class Worker:
     def _has_lost_connections(self) -> bool:
         """Whether there are connections that libmilter does not serve, for want of a thread when they came: it never will. They are
         shut, so that the MTA need not wait, and a new worker has to take our place."""
-        looks = {inode: self._unread.get(inode, 0) + 1 for inode in unread(self._place)}
+        looks = {}
+        for inode, octets in unread(self._place).items():
+            before, seen = self._unread.get(inode, (octets, 0))
+            looks[inode] = (octets, seen + 1 if octets == before else 1)
         self._unread = looks if self._kicker.is_anybody_idle() else {}
-        left = [inode for inode, seen in self._unread.items() if seen >= _LOST]
+        left = [inode for inode, (_, seen) in self._unread.items() if seen >= _LOST]
         # A session that waits does not read either, when its MTA has gone.
+        if len(left) <= self._kicker.waiting:
+            return False
+        left = self._still_unread(left)
         if len(left) <= self._kicker.waiting:
             return False
         self._lost = len(left)
@@ -290,6 +297,16 @@ class Worker:
         )
         shut(self._place, left)
         return True
+
+    def _still_unread(self, inodes: list[int]) -> list[int]:
+        """Those of these where nothing at all is read: of a busy one there may have been as much to read at each look by chance."""
+        for _ in range(_SAMPLES):
+            if not inodes:
+                break
+            time.sleep(_MOMENT)
+            octets = unread(self._place)
+            inodes = [inode for inode in inodes if octets.get(inode) == self._unread[inode][0]]
+        return inodes
 
     def _crowded(self, most: int) -> None:
         """A client's answer cannot be waited for: told once a minute."""

@@ -83,7 +83,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     ),
     # 6: a connection, or yesterday's
     (
-        ("ending", "inquiry", "findings", "engine", "costs", "news", "session", "rehearsal"),
+        ("ending", "inquiry", "findings", "engine", "costs", "news", "recipients", "session", "rehearsal"),
         ("judge", "replay", "replay_text", "chart", "report_style", "report", "report_text", "report_html"),
         ("progress",),
         ("shared_config", "config_reader"),

@@ -1,0 +1,61 @@
+"""One message to 50,000 recipients through the running milter: each is answered, the log has their number, and the memory that it
+takes is that of a message to a hundred. The grouping alone: tests.unit.test_recipients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.kit import watch
+from tests.kit.daemon import Daemon, until
+from tests.kit.mta import Conversation, deliver
+from tests.kit.nameserver import NameServer
+from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, NAMELESS
+
+MANY = 50_000
+ROOM = 8 * 1024  # KiB; one kept recipient of 200 octets with its evidence took 0.8 KiB, so all of them 40 MiB
+RULES: list[dict[str, Any]] = [
+    {"name": "nameless", "when": {"iprev": ["fail", "permerror"]}, "action": "reject"},
+    {"name": "marked", "when": {"rcpt": "marked@"}, "action": "tag"},
+]
+
+
+@pytest.mark.parametrize("client", [GOOD, NAMELESS], ids=["taken", "refused"])
+@pytest.mark.parametrize("ends", [True, False], ids=["end", "reset"])
+def test_memory(server: NameServer, client: Any, ends: bool) -> None:
+    with Daemon(rules=RULES, nameserver=server) as daemon:
+        deliver(daemon.spec, client=client, helo=GOOD_HELO)
+        daemon.wait_for_decisions(1)
+        workers = daemon.workers()
+        with Conversation(daemon.spec) as talk:
+            talk.connect(client.hostname, client.address)
+            talk.helo(GOOD_HELO)
+            talk.mail(GOOD_FROM)
+            seen, peak = [], 0
+            for number in range(MANY):
+                local = "marked" if number % 100 == 5 else "b" * 180 + str(number)
+                assert talk.rcpt(f"{local}@rcpt.example").goes_on == (client is GOOD)
+                if number == 100:
+                    before = watch.figures(workers).memory
+                elif number % 1000 == 0:
+                    seen.append(watch.figures(workers).memory)
+            peak = max(seen)
+            assert peak - before < ROOM, (before, seen)
+            if ends:
+                talk.end()
+            else:
+                talk.abort()
+            refused = client is NAMELESS
+            lines = (2 if not refused else 1) if ends or refused else 0
+            decisions = daemon.wait_for_decisions(1 + lines)[1:]
+            until(lambda: watch.figures(workers).memory - before < ROOM)
+            assert deliver(daemon.spec, client=client, helo=GOOD_HELO).accepted != refused
+        assert daemon.workers() == workers
+    numbers = {(each["action"], each["rule"]): int(each["nrcpt"]) for each in decisions}
+    if refused:
+        assert numbers == {("reject", "nameless"): MANY}
+    elif ends:
+        assert numbers == {("accept", "default"): MANY - MANY // 100, ("tag", "marked"): MANY // 100}
+    else:
+        assert numbers == {}
