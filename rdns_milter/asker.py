@@ -29,11 +29,13 @@ _IPV6_PREFIX = 64
 @dataclass(frozen=True, slots=True)
 class Asker:
     """`client`: the address, or the network of an IPv6 address; `sender`: the organizational domain of the identity, for SPF;
-    `owners`: the accounts on which every question of it is entered."""
+    `owners`: the accounts on which every question of it is entered; `behind`: it has asked more than an ordinary check does, so
+    that the work for its answers comes after all else."""
 
     client: str = ""
     sender: str = ""
     owners: tuple[Owner, ...] = ()
+    behind: bool = False
 
     def owners_of(self, name: str) -> tuple[Owner, ...]:
         """The accounts for a question about a name."""

@@ -181,13 +181,15 @@ async def _read(loop: asyncio.AbstractEventLoop, sock: socket.socket, octets: in
 
 
 class Channels:
-    """The channels of a resolver; `ids`: for questions that go another way."""
+    """The channels of a resolver. `ids`: for questions that go another way; `behind`: turns of answers that others' work goes
+    before."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._shared: dict[Endpoint, Channel] = {}
         self.ids = Ids()
         self._turns = Turns(loop)
+        self.behind = Turns(loop)
 
     def to(self, server: Endpoint) -> Channel:
         """A channel to a server. Raises OSError."""

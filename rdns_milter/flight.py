@@ -12,6 +12,7 @@ import asyncio
 import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from .channel import Channel, Channels, exchange
 from .endpoints import Endpoint
@@ -45,11 +46,11 @@ class Flight:
     """A question under way. `landed` is called once with what came of it; `heard` for each try, with the status of what the server
     said: "timeout" for silence, or UNREACHABLE. `waiters` are told the answer by the resolver: without any there is no further try;
     `until`: when the last of them gives up; `chased`: how many CNAMEs led here; `tickets`: the resolver's, for a place; `waits`:
-    whether it has none yet."""
+    whether it has none yet; `behind`: answers are read when the loop has seen to all else, one at a time."""
 
     __slots__ = (
         "_asked", "_channels", "_closed", "_heard", "_landed", "_last", "_loop", "_task", "_timer", "_tries",
-        "chased", "question", "started", "tickets", "until", "waiters", "waits",
+        "behind", "chased", "question", "started", "tickets", "until", "waiters", "waits",
     )  # fmt: skip
 
     def __init__(self, channels: Channels, question: Question, tries: Tries, landed: Landed, heard: Heard) -> None:
@@ -58,6 +59,7 @@ class Flight:
         self.started = channels.loop.time()
         self.until = self.started
         self.chased = 0
+        self.behind = False
         self.tickets: list[Ticket[Flight]] = []
         self.waits = True
         self._channels = channels
@@ -92,6 +94,14 @@ class Flight:
         query: Query
 
         def heard(wire: bytes | None) -> None:
+            if wire is not None and self.behind:
+                self._channels.behind.take(partial(read, wire))
+            else:
+                read(wire)
+
+        def read(wire: bytes | None) -> None:
+            if self._closed:
+                return
             # What comes late of an earlier try, and is no answer, must not end the present one.
             is_latest = self._asked[-1:] == [(channel, ident)]
             if wire is None:

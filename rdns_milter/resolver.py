@@ -69,6 +69,7 @@ class Resolver:
         self._channels = Channels(loop)
         self._flights: dict[Question, Flight] = {}
         self._chasing: set[Flight] = set()
+        self.put_behind = self._channels.behind.take  # work that comes after all else
         self._queue: FairQueue[Flight] = FairQueue(capacity(limits.max_outstanding))
         self._fills = False
         self._silence = Silence()
@@ -105,6 +106,7 @@ class Resolver:
             self._tally.joined()
             flight.until = max(flight.until, until)
             flight.waiters.append(waiter)
+            flight.behind = flight.behind and asker.behind
             if flight.waits:
                 self._launch(flight, asker)
             return True
@@ -117,6 +119,7 @@ class Resolver:
             return False
         flight = self._flights[question] = self._flight(question)
         flight.until = until
+        flight.behind = asker.behind
         flight.waiters.append(waiter)
         self._launch(flight, asker)
         return False
@@ -316,6 +319,7 @@ class Resolver:
         flight.chased += 1
         further = Flight(self._channels, question, self._tries(flight.question), landed, self._heard)
         further.chased = flight.chased
+        further.behind = flight.behind
         further.waiters = flight.waiters
         self._chasing.add(further)
         further.start()

@@ -1,8 +1,8 @@
 """Evaluate SPF on the answers known so far: pyspf walks through the mechanisms; grammar, macros, limits and answers are ours.
 
 The only module that knows pyspf. pyspf asks step by step and waits for each answer; here nobody waits: an evaluation breaks off
-where an answer is missing, and is repeated from the beginning when that one is in (a run costs some 50 us). pyspf never sees the
-text of a record: spf_record parses it and decides what a syntax error is. Never opens a socket, never changes pyspf's globals,
+where an answer is missing, and is repeated from the beginning when it can get further (a run costs some 50 us). pyspf never sees
+the text of a record: spf_record parses it and decides what a syntax error is. Never opens a socket, never changes pyspf's globals,
 never lets an exception out.
 
 RFC 7208 4.6 (record evaluation), 5 (mechanisms), 6 (modifiers), 7 (macros); RFC 8616 4 (senders outside ASCII).
@@ -10,7 +10,7 @@ RFC 7208 4.6 (record evaluation), 5 (mechanisms), 6 (modifiers), 7 (macros); RFC
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -21,7 +21,7 @@ from ..evidence import TEMPERROR
 from ..lookup import Answer, Type
 from ..names import reverse_name
 from . import spf_macro
-from .spf_knowledge import Knowledge, Missing
+from .spf_knowledge import Knowledge, Missing, Row
 from .spf_plan import MAX_HOSTS, exchanges, pointers
 from .spf_record import Mechanism, RecordError
 
@@ -71,7 +71,7 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
     def _begin(self) -> None:
         self._knowledge.forget_missing()
         self.d = self.o
-        self._expanded = self._compared = 0
+        self._expanded = self._compared = self._prefix = 0
 
     def run(self) -> Run | None:
         """Evaluate from the beginning; None if an answer is missing. Never raises."""
@@ -163,34 +163,48 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
         if self._knowledge.missing:
             raise pyspf.TempError("not known yet")
 
-    def dns(self, name: str, qtype: Type, cnames: object = None, ignore_void: bool = False) -> list[Any]:
-        """The values of an answer as pyspf has them; a lookup that finds nothing counts (RFC 7208 4.6.4)."""
-        answer = self._answer(name, qtype)
-        if answer is None:
-            return []
-        if answer.values:
-            return _texts(answer) if qtype == "TXT" else list(answer.values)
+    def _records(self, name: str, kind: Type, ignore_void: bool = False) -> Answer | None:
+        """The answer if it holds anything; a lookup that finds nothing counts (RFC 7208 4.6.4)."""
+        answer = self._answer(name, kind)
+        if answer is None or answer.values:
+            return answer
         if not ignore_void:
             self.void_lookups += 1
             if self.void_lookups > self._knowledge.limits.void_limit:
                 raise pyspf.PermError(f"More than {self._knowledge.limits.void_limit} lookups found nothing")
-        return []
+        return None
+
+    def dns(self, name: str, qtype: Type, cnames: object = None, ignore_void: bool = False) -> list[Any]:
+        """The values of an answer as pyspf has them."""
+        answer = self._records(name, qtype, ignore_void)
+        if answer is None:
+            return []
+        return _texts(answer) if qtype == "TXT" else list(answer.values)
 
     def dns_a(self, domainname: str, A: Type = "A", ignore_void: bool = False) -> list[Answer]:  # noqa: N803
         """The answer that has the addresses of a name, if there are any: `cidrmatch` knows what to do with it."""
-        if not self.dns(domainname, A, ignore_void=ignore_void):
-            return []
-        answer = self._answer(domainname, A)
+        answer = self._records(domainname, A, ignore_void)
         return [answer] if answer else []
 
     def dns_mx(self, domainname: str) -> Iterator[Answer]:
         """The addresses of the hosts, in order, up to the one that the caller is content with (RFC 7208 5.4)."""
-        self.dns(domainname, "MX")
-        answer = self._answer(domainname, "MX")
+        answer = self._records(domainname, "MX")
         hosts = exchanges(answer) if answer else []
         if len(hosts) > MAX_HOSTS:
             raise pyspf.PermError(f"More than {MAX_HOSTS} MX records")
-        return (addresses for host in hosts if host for addresses in self.dns_a(host, self.A))
+        return self._in_a_row([host for host in hosts if host and self._knowledge.question(host, self.A).name])
+
+    def _in_a_row(self, hosts: Sequence[str]) -> Iterator[Answer]:
+        """The addresses of each host. Where those of one are missing, the others are what is compared next."""
+        for position, host in enumerate(hosts):
+            try:
+                answer = self._records(host, self.A)
+            except pyspf.TempError:
+                questions = tuple(self._knowledge.question(each, self.A) for each in hosts[position:])
+                self._knowledge.row = Row(questions, self._prefix)
+                raise
+            if answer is not None:
+                yield answer
 
     def validated_ptrs(self) -> list[str]:
         """The client's names that lead back to it. A DNS error makes a name not count, or all (RFC 7208 5.5); that the
@@ -221,6 +235,7 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
     def cidrmatch(self, ipaddrs: Iterable[Answer | str], n: int) -> bool:
         """Whether the client's network of that prefix length holds one of the addresses: those of answers, or one as text."""
         neighbours = self._knowledge.neighbours
+        self._prefix = n
         try:
             for each in ipaddrs:
                 self._compared += 1 if isinstance(each, str) else len(each.values)

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from ..lookup import Answer, Lookup, Question, Type
 from ..mailboxes import Mailbox
 from ..names import Address
-from .spf_macro import PERSONAL, name_to_ask, values
+from .spf_macro import PERSONAL, values
 from .spf_plan import Neighbours, Plan
+
+MAX_PLAIN = 40  # addresses of an answer of which an evaluation is not needed to see that it goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,21 @@ class Missing(Exception):
     """An answer is not there yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Questions whose answers an evaluation compares one after the other with the client's network of that prefix length. It
+    stops at the first that matches, or is no plain answer; to find the next that it misses it need not be repeated."""
+
+    questions: tuple[Question, ...]
+    prefix: int
+
+
 class Knowledge:
     """The answers of one check, and what is the same however often its record is evaluated.
 
-    `worth`: what the macro letters stand for. `letters`: those that were expanded. `read`: parses a record (Plan). `missing`: the
-    questions that the last evaluation could not do without, at first the one for the domain's record; `forget_missing` before
-    each evaluation."""
+    `worth`: what the macro letters stand for. `letters`: those that were expanded. `read`: parses a record, `question`: the
+    question about a name (Plan). `missing`: the questions that the last evaluation could not do without, at first the one for
+    the domain's record; `row`: those that it would have compared next; `forget_missing` before each evaluation."""
 
     def __init__(self, address: Address, mailbox: Mailbox, helo: str, limits: Limits, receiver: str = "") -> None:
         self.address = address
@@ -52,15 +63,17 @@ class Knowledge:
         self.neighbours = Neighbours(address)
         self.letters: set[str] = set()
         self.missing = [Question(mailbox.domain, "TXT")]
+        self.row = Row((), 0)
         self._known: dict[Question, Answer] = {}
         self._asked: set[Question] = set()
         self._used: set[Question] = set()
         self._plan = Plan(address, self.neighbours, mailbox.domain, self.worth, limits.lookup_limit)
         self.read = self._plan.read
+        self.question = self._plan.question
 
     def answer(self, name: str, kind: Type) -> Answer | None:
         """The answer to a question, None if DNS cannot be asked that. Raises Missing, and notes what is."""
-        question = Question(name_to_ask(name), kind)
+        question = self.question(name, kind)
         if not question.name:
             return None
         answer = self._known.get(question)
@@ -73,11 +86,12 @@ class Knowledge:
     def forget_missing(self) -> None:
         """An evaluation begins."""
         self.missing.clear()
+        self.row = Row((), 0)
 
     async def learn(self, lookup: Lookup) -> bool:
         """Wait until what is missing is known; meanwhile ask ahead, and look further ahead with each answer. False if that
         would be too much, or the Lookup gives nothing."""
-        while missing := [question for question in self.missing if question not in self._known]:
+        while missing := self._open():
             wanted = dict.fromkeys(missing)
             asked = self._asked.union(missing)
             if len(asked) > self.limits.questions:
@@ -89,6 +103,30 @@ class Knowledge:
             if not self._take(wanted, await lookup.first(tuple(wanted))):
                 return False
         return True
+
+    def _open(self) -> list[Question]:
+        """What an evaluation would miss, as far as that is known without one: what the last one missed, then the first in the
+        row behind answers that neither match nor end it."""
+        missing = [question for question in self.missing if question not in self._known]
+        if missing:
+            return missing
+        for position, question in enumerate(self.row.questions):
+            answer = self._known.get(question)
+            if answer is None:
+                self.row = Row(self.row.questions[position:], self.row.prefix)
+                return [question]
+            if not self._is_passed_over(answer):
+                return []
+        return []
+
+    def _is_passed_over(self, answer: Answer) -> bool:
+        """Whether an evaluation goes on to the next in the row. False where that is not plain."""
+        if answer.status != "ok" or len(answer.values) > MAX_PLAIN:
+            return False
+        try:
+            return not self.neighbours.has_any(answer, self.row.prefix)
+        except ValueError:
+            return False
 
     async def learn_shortly(self, lookup: Lookup) -> None:
         """Give what is missing a moment and no more: it is known that the domain's record is in, which is enough."""

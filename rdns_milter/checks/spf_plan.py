@@ -9,6 +9,7 @@ RFC 7208 4.6.4 (limits: what the evaluation would not ask is not foreseen either
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
@@ -22,6 +23,7 @@ from .spf_record import MAX_RECORD, Mechanism, Record, RecordError, parse
 
 MAX_HOSTS = 10  # of an MX or PTR answer (RFC 7208 4.6.4)
 MAX_TERMS = 40  # of a tree that are foreseen, however high the limit is set
+MAX_WANTED = 40  # questions that are foreseen at a time: twice as many as one check may have under way
 
 
 class Outcome(Enum):
@@ -121,9 +123,15 @@ def policy_of(answer: Answer) -> str:
     return records[0].decode("ascii")
 
 
+class _EnoughError(Exception):
+    """As many questions are foreseen as are looked for."""
+
+
 class Plan:
     """What one check will ask, foreseen from the answers that are in. `letters`: what the macros stand for; `terms`: the
-    limit of terms that look something up; `read`: parses a record, once, and keeps of it what the client can reach."""
+    limit of terms that look something up; `read`: parses a record, once, and keeps of it what the client can reach;
+    `question`: the question about a name, its name "" if DNS cannot be asked that. An answer never changes, so that the
+    outcome of a mechanism is worked out once all its answers are in, and not again."""
 
     def __init__(
         self,
@@ -139,27 +147,34 @@ class Plan:
         self._letters = letters
         self._terms = min(terms, MAX_TERMS)
         self.read: Callable[[str], Record] = cache(lambda text: neighbours.reachable(parse(text), terms))
+        self.question: Callable[[str, Type], Question] = cache(lambda name, kind: Question(name_to_ask(name), kind))
         self._forward = forward_type(client)
+        self._exchanges: dict[Question, list[str]] = {}
+        self._outcomes: dict[Step, Outcome] = {}
         self._paths: dict[str, Path | None] = {}
         self._known: Mapping[Question, Answer] = {}
         self._wanted: dict[Question, None] = {}
         self._left = 0
 
     def wanted(self, known: Mapping[Question, Answer]) -> list[Question]:
-        """The questions not yet answered that the evaluation may come to, in the order in which it would."""
+        """The questions not yet answered that the evaluation may come to, in the order in which it would: the first
+        MAX_WANTED."""
         self._known = known
         self._wanted = {}
         self._left = self._terms
-        self._record(self._domain, top=True)
+        with suppress(_EnoughError):
+            self._record(self._domain, top=True)
         return list(self._wanted)
 
     def _answer(self, name: str, kind: Type) -> Answer | None:
-        """The answer, or None if it is still wanted. A name that cannot be asked has no records."""
-        question = Question(name_to_ask(name), kind)
+        """The answer, or None if it is still wanted. A name that cannot be asked has no records. Raises _EnoughError."""
+        question = self.question(name, kind)
         if not question.name:
             return Answer(question, "bad-name")
         answer = self._known.get(question)
         if answer is None:
+            if len(self._wanted) >= MAX_WANTED:
+                raise _EnoughError
             self._wanted[question] = None
         return answer
 
@@ -212,7 +227,12 @@ class Plan:
             return self._pointer(name)
         if step.kind == "include":
             return self._record(name)
-        return self._mx(step, name) if step.kind == "mx" else self._addresses(step, name)
+        outcome = self._outcomes.get(step)
+        if outcome is None:
+            outcome = self._mx(step, name) if step.kind == "mx" else self._addresses(step, name)
+            if outcome is not Outcome.MAYBE:
+                self._outcomes[step] = outcome
+        return outcome
 
     def _addresses(self, step: Step, name: str) -> Outcome:
         """`a` and `exists` (RFC 7208 5.3, 5.7)."""
@@ -231,8 +251,10 @@ class Plan:
             return Outcome.MAYBE
         if answer.temporary or len(answer.values) > MAX_HOSTS:
             return Outcome.STOP
+        if answer.question not in self._exchanges:
+            self._exchanges[answer.question] = [host for host in exchanges(answer) if host]
         outcome = Outcome.NO
-        for host in filter(None, exchanges(answer)):
+        for host in self._exchanges[answer.question]:
             addresses = self._answer(host, self._forward)
             if addresses is None:
                 outcome = Outcome.MAYBE

@@ -1,7 +1,8 @@
 """The clients of the benchmark, as many as are wanted: what the load says of client number N, and what DNS knows of it.
 
 Each has an address in 10/8, a reverse name that leads back to it, and a sender domain whose SPF record has three includes of its
-own, the last of which lets it pass. Of numbers from HOLES on DNS says nothing at all.
+own, the last of which lets it pass. Of numbers from HOLES on DNS says nothing at all. `costly` domains have the SPF records that
+cost most.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 HOLES = 1 << 23  # 10.0.0.0/9 answers, 10.128.0.0/9 does not
 CLIENTS = 1 << 24
 HOST, SENDER, PART, LAST = "host.test", "from.test", "part.test", "last.test"
+COSTLY, EXCHANGE, EXCHANGER = "costly.test", "mx.test", "exchanger.test"
+TEN = 10  # terms of a record, and hosts of an MX answer, at most (RFC 7208 4.6.4)
 
 
 def address(number: int) -> str:
@@ -33,3 +36,18 @@ def record(number: int) -> str:
 
 PART_RECORD = "v=spf1 ip4:192.0.2.0/24 -all"
 LAST_RECORD = "v=spf1 ip4:10.0.0.0/8 -all"
+
+
+def costly(number: int) -> str:
+    """A domain with the costliest record that RFC 7208 allows: ten mx of ten hosts each, and none of them matches."""
+    return f"d{number:x}.{COSTLY}"
+
+
+def costly_record(number: int) -> str:
+    """Its SPF record."""
+    return f"v=spf1 {' '.join(f'mx:q{number * TEN + each:x}.{EXCHANGE}' for each in range(TEN))} -all"
+
+
+def exchangers(number: int) -> list[str]:
+    """The hosts of one of its ten names."""
+    return [f"h{number * TEN + each:x}.{EXCHANGER}" for each in range(TEN)]

@@ -30,9 +30,10 @@ BATCH = 256
 HEADER = 12
 BUFFER = 4 << 20
 PATIENCE = 10.0
-A, PTR, TXT, SOA, OPT = 1, 12, 16, 6, 41
+A, SOA, PTR, MX, TXT, OPT = 1, 6, 12, 15, 16, 41
 
-Answer = Callable[[int, int], tuple[int, bytes] | None]  # kind and number of the client: type and data, or nothing
+Records = list[tuple[int, bytes]]  # type and data of each
+Answer = Callable[[int, int], Records]  # by the type that is asked for and the number of the client
 Peer = Any
 
 
@@ -41,16 +42,24 @@ def name(text: str) -> bytes:
     return b"".join(bytes((len(label),)) + label.encode() for label in text.split(".")) + b"\0"
 
 
-def _text(text: str) -> tuple[int, bytes]:
-    return TXT, bytes((len(text),)) + text.encode()
+def _text(text: str) -> Records:
+    return [(TXT, bytes((len(text),)) + text.encode())]
+
+
+def _exchangers(number: int) -> Records:
+    return [(MX, b"\0\x0a" + name(host)) for host in clients.exchangers(number)]
 
 
 _PART, _LAST = _text(clients.PART_RECORD), _text(clients.LAST_RECORD)
+_ELSEWHERE = [(A, bytes((192, 0, 2, 1)))]
 ANSWERS: dict[bytes, Answer] = {
-    name(clients.HOST): lambda kind, number: (A, bytes((10, *number.to_bytes(3, "big")))) if kind == A else None,
-    name(clients.SENDER): lambda kind, number: _text(clients.record(number)) if kind == TXT else None,
-    name(clients.PART): lambda kind, number: _PART if kind == TXT else None,
-    name(clients.LAST): lambda kind, number: _LAST if kind == TXT else None,
+    name(clients.HOST): lambda kind, number: [(A, bytes((10, *number.to_bytes(3, "big"))))] if kind == A else [],
+    name(clients.SENDER): lambda kind, number: _text(clients.record(number)) if kind == TXT else [],
+    name(clients.PART): lambda kind, number: _PART if kind == TXT else [],
+    name(clients.LAST): lambda kind, number: _LAST if kind == TXT else [],
+    name(clients.COSTLY): lambda kind, number: _text(clients.costly_record(number)) if kind == TXT else [],
+    name(clients.EXCHANGE): lambda kind, number: _exchangers(number) if kind == MX else [],
+    name(clients.EXCHANGER): lambda kind, number: _ELSEWHERE if kind == A else [],
 }
 _REVERSE = name("10.in-addr.arpa")
 _OPT = struct.pack("!BHHIH", 0, OPT, 1232, 0, 0)
@@ -70,19 +79,16 @@ def respond(wire: bytes) -> bytes | None:
         found = answer(kind, number)
     elif wire.endswith(_REVERSE, HEADER, end + 1):
         number = _reversed(wire)
-        found = (PTR, name(clients.host(number))) if kind == PTR else None
+        found = [(PTR, name(clients.host(number)))] if kind == PTR else []
     else:
         raise ValueError("nobody's name")
     if number >= HOLES:
         return None
     extra = wire[11:12] == b"\1"
-    counts = (1, 0) if found else (0, 1)
+    counts = (len(found), 0) if found else (0, 1)
     head = wire[:2] + struct.pack("!5H", 0x8180, 1, *counts, extra)
-    if found:
-        kind, data = found
-        told = b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, TTL, len(data)) + data
-    else:
-        told = _NOTHING
+    told = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, TTL, len(data)) + data for kind, data in found)
+    told = told or _NOTHING
     return head + wire[HEADER : end + 5] + told + (_OPT if extra else b"")
 
 

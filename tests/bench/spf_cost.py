@@ -1,0 +1,112 @@
+"""What the costliest SPF costs beside an ordinary message, both cold, in CPU time of the thread that asks DNS.
+
+    python -m tests.bench.spf_cost
+
+An ordinary message: reverse name, greeting, SPF of both identities, as in the scenario "cold" of the benchmark. The costliest: the
+same, with ten mx of ten hosts for each of two domains (RFC 7208 4.6.4). What libmilter and the session cost is the same for both,
+and not counted. Read the ratio, not the figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+from rdns_milter.config import BUILT_IN, Config, parse
+from rdns_milter.endpoints import parse_nameserver
+from rdns_milter.findings import Finder, Pending
+from rdns_milter.mailboxes import Mailbox
+from rdns_milter.resolver import Limits, Resolver
+from tests.bench import clients
+from tests.bench.stub import StubProcess
+
+WARM_UP, ORDINARY, COSTLY, ROUNDS = 30, 60, 8, 5
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of message: the greeting and the sender's domain of number N."""
+
+    greeting: Callable[[int], str]
+    sender: Callable[[int], str]
+
+
+KINDS = {
+    "ordinary": Kind(clients.host, clients.sender),
+    "costliest": Kind(lambda number: clients.costly(2 * number), lambda number: clients.costly(2 * number + 1)),
+}
+
+
+@dataclass
+class Messages:
+    """Messages, one after the other, each of a client that was never seen."""
+
+    finder: Finder
+    config: Config
+    number: int = 0
+
+    async def send(self, kind: Kind, count: int) -> tuple[float, float]:
+        """Milliseconds of CPU and questions of one message, on average."""
+        began, questions = time.thread_time(), 0
+        for _ in range(count):
+            questions += await self._message(kind)
+        return (time.thread_time() - began) * 1000 / count, questions / count
+
+    async def _message(self, kind: Kind) -> int:
+        self.number += 1
+        address = ip_address(clients.address(self.number))
+        helo, domain = kind.greeting(self.number), kind.sender(self.number)
+        find, config = self.finder, self.config
+        pendings: list[Pending[Any]] = [
+            find.reverse_name(address, config),
+            find.greeting(address, helo, config),
+            find.spf(address, Mailbox("postmaster", helo), helo, config),
+            find.spf(address, Mailbox("a", domain), helo, config),
+        ]
+        for pending in pendings:
+            await _settled(pending)
+        return len({answer.question for pending in pendings for answer in pending.trail})
+
+
+async def _settled(pending: Pending[Any]) -> None:
+    there = asyncio.Event()
+    pending.listen(there.set)
+    await there.wait()
+
+
+async def measure(hostport: str) -> dict[str, tuple[float, float]]:
+    """Milliseconds and questions of each kind of message: medians of some rounds, the kinds taking turns."""
+    loop = asyncio.get_running_loop()
+    resolver = Resolver(loop, [parse_nameserver(hostport)], Limits())
+    messages = Messages(Finder(loop, resolver, 1000, _bug), parse("", BUILT_IN))
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in KINDS}
+    await messages.send(KINDS["ordinary"], WARM_UP)
+    for _ in range(ROUNDS):
+        for name, kind in KINDS.items():
+            runs[name].append(await messages.send(kind, COSTLY if name == "costliest" else ORDINARY))
+    resolver.close()
+    return {name: (statistics.median(ms for ms, _ in each), each[0][1]) for name, each in runs.items()}
+
+
+def _bug(where: str, error: BaseException) -> None:
+    raise RuntimeError(where) from error
+
+
+def main() -> int:
+    """Exit status: 0."""
+    with StubProcess() as stub:
+        found = asyncio.run(measure(stub.hostport))
+    for name, (ms, questions) in found.items():
+        print(f"{name:10} {ms:7.2f} ms  {questions:5.0f} questions  {ms / questions:6.3f} ms a question")
+    print(f"ratio      {found['costliest'][0] / found['ordinary'][0]:7.1f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
