@@ -79,7 +79,8 @@ def _verdicts(guest: Guest, stage: Stage) -> list[Verdict]:
     """The log's lines about this client, once there are as many as there should be."""
     until = time.monotonic() + LOG_SECONDS
     while True:
-        lines = ((line, parse(line)) for line in stage.postfix.log().split("\n"))
+        # The last line may not be written to its end yet.
+        lines = ((line, parse(line)) for line in stage.postfix.log().split("\n")[:-1])
         found = [Verdict(line, read) for line, read in lines if read and read["client"] == guest.client.address]
         if len(found) >= len(guest.verdicts) or time.monotonic() > until:
             return found
