@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 
-from . import __version__, garbage
+from . import __version__, garbage, nameserver_reports
 from .activation import inherited_listener
 from .books import Books
 from .config import Config, ConfigError, warnings
@@ -39,13 +39,6 @@ NAME = "rdns-milter"
 EX_OK, EX_UNAVAILABLE, EX_CONFIG = 0, 69, 78
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 _STOPPING = {signal.SIGTERM, signal.SIGINT}
-_SILENT = "does not answer: until it does,"
-# What is said of a name server that answers and yet does not resolve, by the status of its answers.
-_NOT_RECURSIVE = "it is not a recursive resolver; set dns.nameservers to one. Until it resolves,"
-_FAULTS = {
-    "referral": f"answers with referrals: {_NOT_RECURSIVE}",
-    "lame": f"answers with nothing: {_NOT_RECURSIVE}",
-}
 _STOP_MARGIN = 5.0  # seconds beyond the deadline after which a worker that will not leave is killed
 
 
@@ -211,19 +204,11 @@ class Server:
         status, _, server = word.partition(" ")
         if status == "config":
             self._crew.judges_by(child, server, f"{self._loaded.number} {self._config.policy.digest}")
-        before = self._down()
-        if status == "ok":
-            child.down.discard(server)
-        elif server in map(str, self._servers):
-            child.down.add(server)
+        servers, before = tuple(map(str, self._servers)), self._down()
+        nameserver_reports.note(child.down, status, server, servers)
         down = self._down()
-        for server in down - before:
-            others = "the others are asked instead"
-            alone = "clients are judged without DNS (temperror, resolver-down), and none is refused for it"
-            what = alone if len(down) >= len(set(self._servers)) else others
-            self._sink.write(f"name server {server} {_FAULTS.get(status, _SILENT)} {what}", "err")
-        for server in before - down:
-            self._sink.write(f"name server {server} answers again", "notice")
+        for line, level in nameserver_reports.changes(status, before, down, servers):
+            self._sink.write(line, level)
         if down != before:
             self._write_board()
 

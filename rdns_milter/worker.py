@@ -10,7 +10,6 @@ PLATFORM 0.2 to 0.4.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import select
@@ -47,8 +46,6 @@ _AFTER_BUSY = 1.0  # seconds that connections without a message get to end by th
 _TAP_SECONDS = 0.2
 _MOMENT = 0.02  # seconds
 _WAKE_UP = signal.SIGUSR2  # for a thread: interrupts the system call that it is in, and nothing else
-_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # mallopt(3)
-_LARGE = 65_536  # octets
 _LOST = 3  # looks, a second apart, at which a connection has as much to read as before, and nobody reads it
 _SAMPLES = 30  # looks in a row that are to make sure of it
 _QUIET = 60.0  # seconds between two lines that say the same
@@ -129,8 +126,8 @@ class Worker:
 
     def run(self) -> None:
         """Serve until TERM, or until the parent or libmilter is gone; then end the process."""
-        _pin(self._post)
-        _share_memory()
+        garbage.pin(self._post.number, self._post.workers)
+        garbage.share_memory()
         gc.disable()
         wake, channel = self._take_signals(), self._post.channel.fileno()
         sys.excepthook = self._untranslated
@@ -334,21 +331,3 @@ def _dead_listener() -> socket.socket:
     dead.bind("")
     dead.listen(1)
     return dead
-
-
-def _share_memory() -> None:
-    """One heap for all threads. glibc gives each its own, and libmilter's come and go: so the process grew by a fifth within
-    150,000 messages. Python's lock lets one thread at a time allocate anyway. What is large, a bomb's record, goes back to the
-    system when it is let go, always: left to itself glibc would from the second one on take it from the heap, which then grows."""
-    with suppress(AttributeError, OSError):  # another libc
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_ARENA_MAX, 1)
-        libc.mallopt(_M_MMAP_THRESHOLD, _LARGE)
-
-
-def _pin(post: Post) -> None:
-    """One worker on each core: Python's lock costs most where its threads wander between cores (bench/SPIKES.md, 1). Not
-    where the numbers differ: there the kernel knows better."""
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) == post.workers > 1:
-        os.sched_setaffinity(0, {cores[post.number]})

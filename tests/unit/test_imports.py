@@ -103,6 +103,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "exporter",
             "worker",
             "crew",
+            "nameserver_reports",
             "server",
         ),
     ),
