@@ -16,8 +16,9 @@ from mail import CLONE, CONFIG, INET, MAIN_CF, SPOOL, eventually, judges, run, s
 
 from tests.kit import readme
 from tests.kit.client import Client
+from tests.kit.load import Load
+from tests.kit.mta import deliver
 from tests.kit.nameserver import NameServer
-from tests.kit.visitors import Visitors
 from tests.kit.zone import Zone
 
 SERVICE = "rdns-milter.service"
@@ -109,17 +110,17 @@ def restarts() -> None:
     run("systemctl", "stop", SERVICE)
     run("systemctl", "enable", "--now", "rdns-milter.socket")
     run("systemctl", "start", SERVICE)
-    with Visitors(INET, 4, code=550, **LIAR) as visitors:
+    with Load(lambda number: deliver(INET, timeout=60.0, **LIAR).rcpts[0].code) as load:
         for _ in range(3):
-            visitors.more(50)
+            load.wait(50)
             run("systemctl", "restart", SERVICE)
-        visitors.more(50)
+        load.wait(50)
         before = show("MainPID")
         run("dpkg", "--force-confold", "-i", "/root/next.deb")
         assert show("MainPID") != before
-        visitors.more(50)
-    print(f"served {visitors.served}, not served {len(visitors.failed)}")
-    assert not visitors.failed, visitors.failed
+        load.wait(50)
+    print(f"refused as they should be {load.codes[550]}, else {load.sent - load.codes[550]}")
+    assert (load.lost, set(load.codes)) == ([], {550})
 
 
 if __name__ == "__main__":
