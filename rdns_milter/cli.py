@@ -35,7 +35,7 @@ from .output_file import OutputError
 from .positions import Positions
 from .privileges import NotPossible, service_account, unreadable
 from .sample import sample
-from .standard_streams import discard, flush, prepare, sentence
+from .standard_streams import discard, discard_errors, flush, prepare, sentence
 from .textfile import read_text
 
 Command = Callable[[argparse.Namespace], int]
@@ -44,6 +44,13 @@ Command = Callable[[argparse.Namespace], int]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status. What cannot be read or written is said in a sentence."""
     prepare()
+    try:
+        return _guarded(arguments)
+    finally:
+        discard_errors()
+
+
+def _guarded(arguments: Sequence[str] | None) -> int:
     try:
         try:
             return _command(arguments)

@@ -12,6 +12,7 @@ import io
 import os
 import sys
 from types import MappingProxyType
+from typing import TextIO
 
 _HANDLER = "rdns_milter.plain"
 # What terminal.py and rich draw with, for those who have nothing but ASCII.
@@ -43,11 +44,15 @@ def flush() -> None:
 
 def discard() -> None:
     """Forget what standard output would not take: Python would try again at the end, and complain."""
-    with contextlib.suppress(OSError, ValueError, io.UnsupportedOperation):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
-        sys.stdout.flush()
+    _forget(sys.stdout)
+
+
+def discard_errors() -> None:
+    """Forget what standard error would not take: Python would try again at the end, and change the exit status."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _forget(sys.stderr)
 
 
 def sentence(error: OSError) -> str:
@@ -57,6 +62,14 @@ def sentence(error: OSError) -> str:
         return f"{os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename}: {why}"
     why = "is closed" if error.errno == errno.EBADF else why
     return f"standard output: {why}" if error.errno in _OF_OUTPUT else why
+
+
+def _forget(stream: TextIO) -> None:
+    with contextlib.suppress(OSError, ValueError, io.UnsupportedOperation):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+        stream.flush()
 
 
 def _fill(number: int, flags: int) -> None:

@@ -66,7 +66,7 @@ def test_standard_error_closed_or_full(log: Path) -> None:
     for redirection in ("2>&-", "2>/dev/full", "2>&- <&-"):
         done = run(f"report LOG {redirection}", log)
         assert (done.returncode, "30 decisions" in done.stdout) == (0, True), done
-        done = run(f"report {log}.1 {redirection}", log)
+        done = run(f"report {log}.1 {redirection}", log, PYTHONUNBUFFERED="")
         assert (done.returncode, done.stdout) == (2, ""), done
 
 
