@@ -77,7 +77,10 @@ class Facts:
 
     def reverse_name(self, address: Address, config: Config) -> Pending[ReverseName]:
         """See Finder."""
-        return self._begin("iprev", ReverseName(self._evidence.iprev, self._evidence.generic))
+        found = self._evidence.iprev
+        if found.result != "pass":  # no name is confirmed then, and HELO and sender match none
+            found = replace(found, names=())
+        return self._begin("iprev", ReverseName(found, self._evidence.generic))
 
     def greeting(self, address: Address, greeting: str, config: Config) -> Pending[Greeting]:
         """See Finder."""
