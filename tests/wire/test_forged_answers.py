@@ -1,0 +1,105 @@
+"""Another local user who forges answers of a resolver on this host, towards the socket that questions to it share: he knows the
+milter's port and the question's id, as nobody does who may not read the network, and is not heard all the same.
+
+RFC 5452 (what makes answers hard to forge). connect(2): a connected datagram socket hears nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from rdns_milter.channel import Channels
+from rdns_milter.endpoints import Endpoint
+from tests.kit.daemon import ROOT
+
+TRUE, FORGED = b"true........", b"forged......"
+# Becomes nobody, if it can. Sends the forged answer from another address and another port, then from the resolver's own, if it
+# can be had. Prints for each way "sent", or why not.
+FORGER = """
+import os, socket, sys
+if os.geteuid() == 0:
+    os.setuid(65534)
+host, port, to, forged = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), bytes.fromhex(sys.argv[4])
+for source in ((host, 0), ("127.0.0.2", port), (host, port)):
+    for option in (0, socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            try:
+                if option:
+                    sock.setsockopt(socket.SOL_SOCKET, option, 1)
+                sock.bind(source)
+                sock.sendto(forged, ("127.0.0.1", to))
+                print("sent")
+            except OSError as error:
+                print(error.strerror)
+"""
+
+
+@pytest.fixture
+def resolver() -> Iterator[socket.socket]:
+    """What a resolver listens with; its port is one that anybody may bind."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(10)
+        yield sock
+
+
+def forge(resolver: socket.socket, victim: tuple[str, int], ident: bytes) -> list[str]:
+    """What came of each way in which another user forges an answer."""
+    host, port = resolver.getsockname()
+    command = [sys.executable, "-c", FORGER, host, str(port), str(victim[1]), (ident + FORGED).hex()]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
+    return done.stdout.split("\n")[:-1]
+
+
+def test_nobody_but_the_resolver_is_heard(resolver: socket.socket) -> None:
+    heard: list[bytes | None] = []
+
+    async def ask() -> list[str]:
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def hear(wire: bytes | None) -> None:
+            heard.append(wire)
+            done.set()
+
+        channels = Channels(loop)
+        channel = channels.to(Endpoint(*resolver.getsockname()))
+        ident = channel.reserve(hear).to_bytes(2, "big")
+        channel.send(ident + b"question....")
+        _, victim = resolver.recvfrom(512)
+        outcomes = forge(resolver, victim, ident)
+        resolver.sendto(ident + TRUE, victim)
+        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.sleep(0)
+        channels.close()
+        return outcomes
+
+    outcomes = asyncio.run(ask())
+    assert outcomes[:6] == ["sent"] * 6
+    assert outcomes[6:] == ["Address already in use"] * 3
+    assert [wire and wire[2:] for wire in heard] == [TRUE]
+
+
+def test_each_question_has_an_id_of_its_own(resolver: socket.socket) -> None:
+    """Questions share the socket, and no two ids follow from each other: of 1,000 drawn from 65,536 few are neighbours."""
+
+    async def ids() -> list[int]:
+        channels = Channels(asyncio.get_running_loop())
+        server = Endpoint(*resolver.getsockname())
+        assert channels.to(server) is channels.to(server)
+        found = [channels.to(server).reserve(lambda wire: None) for _ in range(1000)]
+        channels.close()
+        return found
+
+    found = asyncio.run(ids())
+    assert len(set(found)) == len(found)
+    assert max(found) > 50_000
+    assert min(found) < 15_000
+    assert sum(abs(one - other) == 1 for one, other in itertools.pairwise(found)) < 10
