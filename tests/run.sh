@@ -21,8 +21,8 @@ fi
 provide $RUNTIME python3-venv python3-dev python3-pytest python3-pytest-xdist python3-hypothesis python3-yaml python3-authres python3-pip \
     gcc libc6-dev libmilter-dev postfix ca-certificates openssl iproute2 procps systemd groff mandoc
 if [ -n "$all" ]; then
-    # What packaging/examples are for.
-    provide haproxy unbound rsyslog logrotate prometheus
+    # What packaging/examples are for, and a clock that jumps.
+    provide haproxy unbound rsyslog logrotate prometheus faketime
 fi
 
 venv=${RDNS_MILTER_VENV:-.venv}

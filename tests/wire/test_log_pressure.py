@@ -3,6 +3,7 @@ order is kept, and what is lost is counted. The sink alone: tests.unit.test_sink
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import resource
@@ -48,6 +49,16 @@ class LogDaemon:
         texts = [self.socket.recv(65536).decode() for _ in range(count)]
         assert all(text.startswith(f"<22>rdns-milter[{os.getpid()}]: ") for text in texts)
         return [text.partition(": ")[2] for text in texts]
+
+    @staticmethod
+    def left(old: socket.socket) -> list[str]:
+        """What is still in a socket that takes nothing any more; then it is closed."""
+        found = []
+        with old, contextlib.suppress(BlockingIOError):
+            old.setblocking(False)
+            while True:
+                found.append(old.recv(65536).decode().partition(": ")[2])
+        return found
 
     def rest(self) -> list[str]:
         """All that comes until it is quiet."""
@@ -124,6 +135,38 @@ def test_closed_and_opened_again(daemon: LogDaemon) -> None:
     write_all(sink, LINES[25:30])
     assert daemon.read(5) == LINES[25:30]
     assert sink.dropped == 0
+
+
+def test_replaced_under_load(daemon: LogDaemon) -> None:
+    """Another log daemon takes the path, again and again, while several threads write; the old one reads what it has and leaves.
+    Each line comes once, to one of them, or is counted as lost."""
+    sink = Sink(Syslog("rdns-milter", str(daemon.path)))
+    own = [[f"writer {writer} line {number}" for number in range(2000)] for writer in range(4)]
+
+    def write(lines: list[str]) -> None:
+        for line in lines:
+            sink.write(line)
+            time.sleep(0.0002)
+
+    threads = [threading.Thread(target=write, args=(lines,)) for lines in own]
+    for thread in threads:
+        thread.start()
+    found: list[str] = []
+    for _ in range(20):
+        found += daemon.read(50)
+        old = daemon.socket
+        daemon.open()
+        old.shutdown(socket.SHUT_RD)  # it takes no more
+        found += LogDaemon.left(old)
+    assert all(thread.is_alive() for thread in threads)
+    for thread in threads:
+        while thread.is_alive():
+            found += daemon.rest()
+    sink.flush(PATIENCE)
+    found += daemon.rest()
+    assert sink.dropped == 0
+    for lines in own:
+        assert [line for line in found if line in set(lines)] == lines
 
 
 def test_notices_have_another_priority(daemon: LogDaemon) -> None:
