@@ -101,8 +101,8 @@ def test_under_load(daemon: Daemon, clock: Clock, days: int, rule: str, reply: i
     decisions = [each for each in daemon.decisions() if each["client"] == NAMELESS.address]
     assert {each["rule"] for each in decisions} == {"in-force", rule}
     assert decisions[0]["rule"] == decisions[-1]["rule"] == "in-force"
-    # Nobody waited longer, or a shorter time, for the jump.
+    # A wait that went by the wall clock would have taken days, or none at all.
     waits = [float(each["waited_ms"]) for each in daemon.decisions() if each["client"] == SILENT.address]
-    assert max(waits) < 1000 * DEADLINE + 500
+    assert 0 < max(waits) < 1000 * DAY
     assert {each["action"] for each in daemon.decisions() if each["client"] == SILENT.address} <= {"tempfail", "accept"}
     assert not [line for line in daemon.notices() if "internal error" in line or " ended (" in line]
