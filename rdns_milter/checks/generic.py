@@ -49,6 +49,7 @@ _SHORT = re.compile(rf"(?<![a-z0-9])({'|'.join(SHORT)})(?![a-z])")
 _QUAD = re.compile(r"(?<![0-9])[0-9]{1,3}[-.x_][0-9]{1,3}[-.x_][0-9]{1,3}[-.x_][0-9]{1,3}(?![0-9])")
 _TWELVE = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
 _HEX = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{32}|[0-9a-f]{1,4}(?:-[0-9a-f]{1,4}){5,7})(?![0-9a-f-])")
+_LONG_HEX = re.compile(r"[0-9a-f]{12}")
 _LEADING = re.compile(r"[0-9]+[-.x][0-9]+[-.]")
 _PHRASE = re.compile(rf"(?<![a-z0-9])({'|'.join(PHRASES)})(?![a-z0-9])")
 _BLOCK = re.compile(r"ip-[0-9]+-[0-9]+-[0-9]+")
@@ -294,13 +295,20 @@ def _numbers4(numbers: Sequence[int], octets: tuple[int, ...]) -> Mark:
 def _address6(name: str, address: IPv6Address) -> Mark:
     nibbles = address.packed.hex()
     flat = name.replace(".", "").replace("-", "")
+    long = _LONG_HEX.search(flat)
     for text, kind in ((nibbles, "nibbles"), (nibbles[::-1], "nibbles-reversed")):
         if text in flat:
             return Mark(WHOLE, f"address:{kind}")
         for half in (text[:16], text[16:]):
             if half in flat and len(half.strip("0")) > 7:
                 return Mark(WHOLE, "address:half")
+        if long and any(piece in flat and len(piece.strip("0")) > 5 for piece in _pieces(text)):
+            return Mark(MOST, "address:partial")
     return _groups6([int(group, 16) for group in _GROUP.findall(name)], address.packed)
+
+
+def _pieces(nibbles: str) -> Iterator[str]:
+    return (nibbles[at : at + 12] for at in range(21))
 
 
 def _groups6(groups: Sequence[int], packed: bytes) -> Mark:
@@ -316,4 +324,7 @@ def _groups6(groups: Sequence[int], packed: bytes) -> Mark:
             longest = max(longest, size)
     if longest > 3 or longest == len(want) > 2:
         return Mark(WHOLE, "address:groups")
-    return Mark(MOST, "address:partial") if longest == 3 else NOTHING
+    if longest == 3:
+        return Mark(MOST, "address:partial")
+    ends = longest == 2 and have[-2:] == want[-2:] and have[-1] > 255
+    return Mark(TAIL, "address:partial") if ends else NOTHING

@@ -15,7 +15,16 @@ from ipaddress import IPv4Address
 from itertools import pairwise
 from typing import NamedTuple
 
-from .generic_words import DIAL_IN, DIAL_IN_PORTS, HOSTED, HOSTED_MANY, NO_PLACES, SHORT_SENDERS
+from .generic_words import (
+    BULK_SENDERS,
+    DIAL_IN,
+    DIAL_IN_PORTS,
+    HOSTED,
+    HOSTED_MANY,
+    NO_PLACES,
+    SERVER_PARTS,
+    SHORT_SENDERS,
+)
 
 
 class Mark(NamedTuple):
@@ -29,22 +38,39 @@ NOTHING = Mark(0, "")
 WHOLE, MOST, TAIL = 5, 3, 2
 
 _RUNS = re.compile(r"[0-9]+")
+_LETTERS = re.compile(r"[a-z]+")
 _HEX_TAIL = re.compile(r"[a-z]{0,8}?-?([0-9a-f]{2})[-_]?([0-9a-f]{2})\Z")
 _MAC = re.compile(
-    r"(?<![0-9a-f])(?=[0-9]*[a-f])(?=[a-f]*[0-9])(?:[0-9a-f]{12}|(?:[0-9a-f]{2}[-:]){5}[0-9a-f]{2})(?![0-9a-z])"
+    r"(?<![0-9a-f])(?=[0-9]*[a-f])(?=[a-f]*[0-9])(?:[0-9a-f]{12}(?:[0-9a-f]{4})?|(?:[0-9a-f]{2}[-:]){5}[0-9a-f]{2})(?![0-9a-z])"
 )
-_SPREAD = re.compile(r"([a-z]{0,4})-?([0-9]{1,3})\.[a-z]{0,4}-?([0-9]{1,3})(?:\.|\Z)")
+_SPREAD = re.compile(r"([a-z]{0,24})-?([0-9]{1,3})\.[a-z]{0,12}-?([0-9]{1,3})(?:\.|\Z)")
 _BETWEEN = str.maketrans("", "", ".-_")
-_TWO = re.compile(r"([a-z]{1,8})-?([0-9]{1,3})[-_x]([0-9]{1,3})\Z")
+_TWO = re.compile(r"([a-z]{1,24})(?:[0-9]{0,4}[a-z]?-)?([0-9]{1,3})[-_x]([0-9]{1,3})\Z")
 _ONE = re.compile(r"[a-z]{0,8}-?([0-9]{4,12})[a-z]{0,3}\Z")
 _DIAL_IN = re.compile(
-    rf"(?:{'|'.join(DIAL_IN)})[0-9]{{1,5}}-?[a-z]{{0,6}}-?[0-9]{{1,4}}\Z|(?:as|ts|cs|ns|bas)[0-9]{{1,5}}[ds][0-9]{{1,4}}\Z"
+    rf"(?:{'|'.join(DIAL_IN)})[0-9]{{1,5}}(?:-|-?[a-z]{{1,6}}-?)[0-9]{{1,4}}\Z"
+    r"|(?:as|ts|cs|ns|bas)[0-9]{1,5}[ds][0-9]{1,4}\Z"
+)
+# the server behind a place's name, or a model's number: "oslo-ts6-11", "as5300-2-32"
+_DIAL_IN_PLACE = re.compile(
+    r"[a-z]{3,16}[0-9]?-(?:ts|as|pm|tnt|max|das|ras|usr|lns)[0-9]{1,4}-[0-9]{2,3}\Z"
+    r"|(?:as|ts|pm|max|tnt|usr)[0-9]{1,5}-[0-9]{1,3}-[a-z]?[0-9]{1,3}\Z"
 )
 _PORT = re.compile(rf"[0-9]-?(?:{'|'.join(DIAL_IN_PORTS)})-?[0-9]{{1,4}}(?![0-9])")
 _HOSTED = re.compile(rf"(?:{'|'.join(HOSTED)})-?[0-9]{{4,}}\Z|(?:{'|'.join(HOSTED_MANY)})-?[0-9]{{5,}}\Z")
+_SERVERS = re.compile(r"(?:srv|server|host|vserver|cloudserver)-?[0-9]{6,}\Z")
 _CODE = re.compile(
-    r"[a-z]{1,3}[0-9]{1,4}-?[a-z]{1,3}[0-9]{1,4}(?:[a-z]{1,2}[0-9]{0,4})?\Z|[a-z]{0,4}-?[0-9]{5,}(?:-?[a-z]{1,2})?\Z"
+    r"[a-z]{1,3}(?:[0-9]{1,4}-?[a-z]{1,2}[0-9]{2,4}|[0-9]{2,4}-?[a-z]{1,2}[0-9])(?:[a-z]{1,2}[0-9]{0,4})?\Z"
+    r"|[a-z]{0,4}-?[0-9]{5,}(?:-?[a-z]{1,2})?\Z|[a-z]{1,3}[0-9]{4,6}-[a-z]{2,6}[0-9]{1,4}[a-z]{2,12}\Z"
 )
+_MILLIONS = re.compile(r"([a-z]{2,3}(?=-?[0-9]{6})|[a-z](?=-?[0-9]{7}))-?[0-9]+\Z")
+_TWO_SERIALS = re.compile(r"([a-z]{1,3})[0-9]{4,}\.[a-z]{1,4}[0-9]{3,}(?:\.|\Z)")
+# a site's three letters, its number, a role: a server, whatever the role is called ("lon1rp12")
+_SITE = re.compile(r"[a-z]{3}[0-9]-?[a-z]{1,3}[0-9]{1,2}\Z")
+_PORT_OF = re.compile(
+    r"(?:tty|port|line|slot|async|ppp|[adps])-?[0-9]{1,3}\.(?:max|tnt|pm|das|ras|usr|hiper)[0-9]{1,3}(?:\.|\Z)"
+)
+_HOSTED_HEX = re.compile(r"(?:vm|vps|vds|kvm|vserver|cloud|instance)-(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8}\Z")
 _HEX_CODE = re.compile(r"(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8}\Z")
 _PLACE = re.compile(r"[a-z]{3,}\Z")
 
@@ -115,19 +141,36 @@ def _hexadecimal(host: Sequence[str], address: IPv4Address) -> Mark:
 
 def _serial(host: Sequence[str]) -> Mark:
     first, second = host[0], host[1] if len(host) > 1 else ""
-    if _DIAL_IN.match(first) or _PORT.search(first):
+    if (
+        _DIAL_IN.match(first)
+        or _DIAL_IN_PLACE.match(first)
+        or _PORT.search(first)
+        or _PORT_OF.match(f"{first}.{second}")
+    ):
         return Mark(MOST, "word:dial-in")
     if second in HOSTED and sum(map(len, _RUNS.findall(first))) > 2:
         return Mark(WHOLE, "word:hosted")  # whatever the host is called there
-    if _HOSTED.match(first) or (second in (*HOSTED, *HOSTED_MANY) and _HEX_CODE.match(first)):
+    if _SERVERS.match(first):
+        return Mark(WHOLE, "word:hosted")
+    if (
+        _HOSTED.match(first)
+        or _HOSTED_HEX.match(first)
+        or (second in (*HOSTED, *HOSTED_MANY) and _HEX_CODE.match(first))
+    ):
         return Mark(MOST, "word:hosted")
     if _MAC.search(first):
         return Mark(MOST, "address:mac")
-    if (
-        _CODE.match(first)
-        and sum(map(len, _RUNS.findall(first))) > 2
-        and _PLACE.match(second)
-        and second not in NO_PLACES
-    ):
+    long = _MILLIONS.match(first) or _TWO_SERIALS.match(f"{first}.{second}")
+    if long and long[1] not in BULK_SENDERS and long[1] not in SERVER_PARTS:
+        return Mark(MOST, "address:serial-code")
+    if _PLACE.match(second) and second not in NO_PLACES and _code(first):
         return Mark(MOST, "address:serial-code")
     return NOTHING
+
+
+def _code(first: str) -> bool:
+    """Whether the label is a serial code without the abbreviations by which servers are named ("dc1ex02")."""
+    if not _CODE.match(first) or _SITE.match(first) or sum(map(len, _RUNS.findall(first))) < 4:
+        return False
+    parts = _LETTERS.findall(first)
+    return not (SERVER_PARTS.intersection(parts) or (parts and parts[0] in BULK_SENDERS))

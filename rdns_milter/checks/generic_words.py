@@ -19,23 +19,43 @@ PLACEHOLDERS = frozenset(
 _POINTS = {
     # says by itself how the line is made or that the address changes
     3: """
-        dyn dynamic dynip dynamicip dynadsl dyndsl ddns dinamic dinamico dinamica dynamique dynamisch dhcp bootp ppp
+        dyn dynamic dynip dynamicip dynadsl dyndsl ddns dinamic dinamico dinamica dinamik dinamis dinamikus dinamicka
+        dinamichna dinamichnyj
+        dynamique dynamisch dynamisk dynamiska dynaaminen dynamiczny dynamiczne dynamicky dynamicka dynamicznie dhcp bootp ppp
         pppoe pppoa pptp dial dialup dialin dsl adsl vdsl xdsl sdsl hdsl shdsl idsl gdsl dslam isdn modem modems
         cablemodem modemcable catv docsis hfc broadband breitband bredband bredbaand laajakaista ftth fttb fttx fttc fttp
         gpon epon wimax gprs umts hsdpa hspa evdo cdma lte genericrev dclient slip megaline
     """,
     # says who sits at the end of the line
     2: """
-        pool pools cable kabel cabel cabo mobile mobil movil wireless wifi wlan wlans cust custs customer customers kunden
+        pool pools pula piscina puli bassein cable kabel cabel cabo kablo kabelnet kaapeli mobile mobil movil movel
+        mobiel wireless wifi wlan wlans cust custs customer customers kunden
         kunde cliente clientes clienti client clients abo abonent abonne abonnes abonado subs subscriber subscribers
-        subnet user users usuario usuarios cpe bband surfer residential retail resnet dorm dorms access wline bbcs
-        fiber fibre fibra fios hotspot revip inaddr ipoe bras lns bng telecable priv speedy fls
+        subnet user usuario usuarios cpe bband surfer residential retail resnet dorm dorms access wline bbcs
+        fiber fibre fibra fios hotspot revip inaddr ipoe bras lns bng telecable priv speedy fls lan pstn bldg apartment
+        accesso acceso acces acesso zugang pristup pripojka pripojeni pripojenie spojenie prikljucak hogar hogares domowy
+        domowa domacnost domashniy otthon lakossagi lakossag satelit satelite satellite residencial residenziale
+        residentiel rezidential domicilio domestico bandaancha bandalarga inalambrico particulier particuliers sansfil
+        haushalt glasfaser glasvezel wohnheim thuis tradlos tradlost langaton valokuitu kuitu hushall hjemme pretplatnik
+        abonat rumah hogiadinh kaisen hikari mansion mushtarik moshtari kvartira lacze lacza swiatlowod optika
+        tilslutning conexion conexao connexion
+        linea linha ligne linja linje linka liniya lijn leitung flat
+        static statica staticip
+        pon gepon xgpon xpon olt onu ont vsat lmds mmds wisp hsia apn uewba cgn cgnat
+        klient klienti klienty klijent klijenti klients klientas kund kunder kundar klant klanten asiakas musteri zakaznik
+        zakaznici ugyfel ugyfelek pelanggan khachhang nguoidung thuebao abone abonenti abonenty abonents abonados
+        abonnement abonnent abonnenten teilnehmer anschluss nutzer benutzer gebruiker gebruikers bruger bruker anvandare
+        uzytkownik uzytkownicy uzivatel korisnik korisnici vartotojas lietotajs kasutaja utente utenti utilisateur
+        utilisateurs utilizador utilizadores utilizator utilizatori assinante assinantes suscriptor suscriptores
+        felhasznalo elofizeto predplatnik uporabnik pengguna kullanici polzovatel pelates syndromitis
     """,
     # goes with a number or an address, says nothing without
     1: """
-        static sta stat statik statica staticip fixed fix fixip ip ips host hst node rev reverse home house res biz
-        business isp nat lan net network pc pcs adr addr ipaddr members member vps vds vm vserver cloud compute instance
-        node nodes h cm dh cp lns nas bas ras line leased ll inet connect customerip wan upc hsi hsia
+        sta stat statik fixed fix fixip ip ips host hst node rev reverse home house res biz
+        business isp nat net network pc pcs adr addr ipaddr members member vps vds vm vserver cloud compute instance
+        node nodes h users cm dh cp lns nas bas ras line leased sabit statisch statisk statyczny statyczne staticky
+        estatico estatica fisso fija fijo fixe festeip kotikone
+        ll inet connect customerip wan upc hsi hsia
         telecom telekom hosted rdns ipv ap band link ds lightspeed red
     """,
 }
@@ -85,6 +105,16 @@ HOSTED_MANY = ("vm", "cloud", "instance", "node", "srvr", "guest", "client", "cu
 
 # letters with which senders of bulk mail begin the names of their hosts
 SHORT_SENDERS = frozenset("m mx mta mo ms mf mm e o a p s out em sn mail smtp".split())
+# of these, the letters that stay a sender's however long the number behind them is
+BULK_SENDERS = frozenset("m mx mta mo ms mf mm e o out em sn mail smtp".split())
+# abbreviations in the names of servers ("lon1ex12", "dc2-srv14", "web10234")
+SERVER_PARTS = frozenset(
+    """
+    ex exc xch srv sv svr ser serv dc db sql web www app api mx ns fw gw lb ha hv esx esxi ad ts rds fs rp px prx ftp dns
+    iis lx lin linux win wp cp hst site kvm xen nag mon git k8s pod stor nfs san ldap dmz owa cas hub edge bkp bak rly
+    fe be ms mr mm mg gx ep io pg my lo vs vh vp sh nd cl cs rd er cr sw pe ce rt is
+    """.split()
+)
 # second labels that are no places: somebody's own order
 NO_PLACES = frozenset(
     """

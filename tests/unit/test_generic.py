@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rdns_milter.checks import generic_words
 from rdns_milter.checks.generic import MAX_NAME, generic
 from rdns_milter.evidence import Generic
-from tests.kit import generic_names
+from tests.kit import generic_kinds, generic_names
 
 # pattern, then name and address
 POOLS = {
@@ -133,11 +133,12 @@ POOLS = {
     "word:undefined": "undefined.hostname.localhost 203.0.113.77",
     "phrase:hosted-by": "hosted-by.example.nl 203.0.113.77",
     "phrase:no-reverse": "no-reverse-dns-configured.com 203.0.113.77",
-    "domain:shawcable.net": "s0106f0f249e4dad3.gv.shawcable.net 96.54.245.187",
-    "domain:ocn.ne.jp": "p1007-ipad203funabasi.chiba.ocn.ne.jp 222.146.80.7",
+    "address:mac": "s0106f0f249e4dad3.gv.shawcable.net 96.54.245.187",
+    "address:serial-code": "p1007-ipad203funabasi.chiba.ocn.ne.jp 222.146.80.7",
+    "domain:shawcable.net": "h96-54.gv.shawcable.net 203.0.113.7",
     "domain:members.linode.com": "li123-77.members.linode.com 203.0.113.77",
     "word:hosted": "vps-0123abcd.vps.ovh.net 203.0.113.77",
-    "domain:vnpt.vn": "static.vnpt.vn 123.16.30.186",
+    "word:static": "static.vnpt.vn 123.16.30.186",
 }
 
 MAIL = """
@@ -360,6 +361,41 @@ def test_kinds_of_names() -> None:
         for _, name, address in generic_names.names(generic_names.MAIL, 40)
         if generic(name, address).result == "yes"
     ] == []
+
+
+def test_recall_and_false_alarms() -> None:
+    pools = [generic(name, address).result for _, name, address in generic_kinds.names(generic_kinds.POOLS, 10)]
+    mail = [
+        (name, str(address))
+        for _, name, address in generic_kinds.names(generic_kinds.MAIL, 10)
+        if generic(name, address).result == "yes"
+    ]
+    assert pools.count("yes") >= 0.93 * len(pools)
+    assert len(mail) <= 0.005 * 10 * len(generic_kinds.MAIL), mail
+
+
+@pytest.mark.parametrize(
+    "name",
+    """
+    nas12.firm.example max2019.firm.example pm25.firm.example term30.firm.example as12.firm.example users623.phy.firm.example
+    lon1ex12.london.firm.example dc2ex04.london.firm.example lon1rp12.london.firm.example osa89nod60.osaka.firm.example
+    c2b18.london.firm.example r8u35.london.firm.example web10234.london.firm.example m12345.london.firm.example
+    """.split(),  # noqa: SIM905
+)
+def test_server_codes_are_no_serials(name: str) -> None:
+    assert generic(name, IPv4Address("198.51.93.236")) == Generic("no", "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    """
+    20010db80077.isp.example 1f.00.7700.8bd0.1002.isp.example cust-20010db800770000.isp.example
+    1.0.0.0.2.0.0.0.7.7.0.0.8.b.d.0.1.0.0.2.isp.example x-2001-db8-77.isp.example user-abcd-1f2e.isp.example
+    """.split(),  # noqa: SIM905
+)
+def test_parts_of_an_ipv6_address(name: str) -> None:
+    assert generic(name, IPv6Address("2001:db8:77:2:1::abcd:1f2e")).result == "yes"
+    assert generic(f"mail-{name}", IPv6Address("2001:db8:77:2:1::abcd:1f2e")).result == "no"
 
 
 @pytest.mark.parametrize(
