@@ -56,7 +56,7 @@ _POINTS = {
         node nodes h users cm dh cp lns nas bas ras line leased sabit statisch statisk statyczny statyczne staticky
         estatico estatica fisso fija fijo fixe festeip kotikone
         ll inet connect customerip wan upc hsi hsia
-        telecom telekom hosted rdns ipv ap band link ds lightspeed red
+        telecom telekom hosted rdns ipv ap band link lightspeed red
     """,
 }
 WORDS = MappingProxyType(
