@@ -56,6 +56,8 @@ def _translated(evidence: Evidence) -> Oddity:
 
 _NAMELESS: Mapping[str, bool] = MappingProxyType({"pass": False, "fail": True, "permerror": True})
 CLOCK = "clock-jumped"
+# Told again and again while they last (congestion.py).
+CROWDED, LATE = "questions-crowded-out", "facts-too-late"
 # By the name that the alarm has in the metrics.
 WATCHES: Mapping[str, Watch] = MappingProxyType(
     {
@@ -86,15 +88,17 @@ WATCHES: Mapping[str, Watch] = MappingProxyType(
         ),
     }
 )
-NAMES = (*WATCHES, CLOCK)
+NAMES = (*WATCHES, CLOCK, CROWDED, LATE)
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """`name`: one of NAMES; `text`: what seems to be wrong, and what to do."""
+    """`name`: one of NAMES; `text`: what seems to be wrong, and what to do; `again`: it is told each time, not once for all
+    processes."""
 
     name: str
     text: str
+    again: bool = False
 
 
 class Streak:

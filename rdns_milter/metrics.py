@@ -14,7 +14,9 @@ import threading
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 
-from .evidence import FACTS, Cost, Evidence
+from .alarms import Alarm
+from .congestion import NOTHING_LATE, Congestion, Late
+from .evidence import FACTS, LOOKED_UP, Cost, Evidence
 from .ledger import Board, Ledger
 from .lookup import Type
 from .policy import ACTIONS, Verdict
@@ -31,6 +33,7 @@ _CROWDED_OUT, _OUTSTANDING = CELLS[("dns_crowded_out_total",)], CELLS[("dns_outs
 _SOFTENED, _OPEN = CELLS[("softened_total",)], CELLS[("connections_open",)]
 _ERRORS, _DROPPED = CELLS[("internal_errors_total",)], CELLS[("log_lines_dropped_total",)]
 _FORGED = CELLS[("forged_fields_total",)]
+_LATE = {fact: CELLS[("late_facts_total", fact)] for fact in LOOKED_UP}
 _RESTARTS = CELLS[("worker_restarts_total",)]
 _FACTS: tuple[tuple[Callable[[Evidence], str], Mapping[str, int]], ...] = tuple(
     (fact.get, {word: CELLS[("facts_total", name, word)] for word in fact.words}) for name, fact in FACTS.items()
@@ -38,12 +41,14 @@ _FACTS: tuple[tuple[Callable[[Evidence], str], Mapping[str, int]], ...] = tuple(
 
 
 class Meter(Tally):
-    """Counts for one process, in a row that no other process writes. From any thread, but for what says otherwise."""
+    """Counts for one process, in a row that no other process writes. From any thread, but for what says otherwise.
+    `congestion`: whose questions and messages had no place and no time, which is no series: names are of the network."""
 
     def __init__(self, ledger: Ledger, row: int) -> None:
         self._ledger = ledger
         self._cells = ledger.rows[row]
         self._lock = threading.Lock()
+        self.congestion = Congestion()
         self._decided: dict[str, dict[str, int]] = {}
         self._shadows: dict[str, int] = {}
         self._learn(ledger.board() or Board())
@@ -64,12 +69,16 @@ class Meter(Tally):
 
     # What sessions tell.
 
-    def judged(self, cost: Cost, forged: int) -> None:
-        """A message has been judged; `forged`: how many of its header fields claimed to be ours."""
+    def judged(self, cost: Cost, forged: int, late: Late = NOTHING_LATE) -> None:
+        """A message has been judged; `forged`: how many of its header fields claimed to be ours; `late`: facts that were not there
+        in time."""
+        self.congestion.judged(late)
         with self._lock:
             self._cells[_MESSAGES] += 1
             self._cells[_VAIN] += cost.vain
             self._cells[_FORGED] += forged
+            for fact in late.facts:
+                self._cells[_LATE.get(fact, NOWHERE)] += 1
 
     def decided(self, verdict: Verdict, evidence: Evidence) -> None:
         """One decision of a message."""
@@ -119,6 +128,7 @@ class Meter(Tally):
     def crowded_out(self, client: str = "", sender: str = "") -> None:
         """See Tally."""
         self._cells[_CROWDED_OUT] += 1
+        self.congestion.crowded_out(client, sender)
 
     def spared(self) -> None:
         """See Tally."""
@@ -136,11 +146,12 @@ class Meter(Tally):
         with self._lock:
             self._cells[_DROPPED] += 1
 
-    def alarmed(self, name: str) -> bool:
-        """An alarm went off: whether it is the first of its name in all processes. Only then it counts."""
-        cell = CELLS[("alarms_total", name)]
+    def alarmed(self, alarm: Alarm) -> bool:
+        """An alarm went off: whether it is to be told, as the first of its name in all processes, or one that comes again. It
+        counts only then."""
+        cell = CELLS[("alarms_total", alarm.name)]
         with self._lock:
-            if self._ledger.total(cell):
+            if not alarm.again and self._ledger.total(cell):
                 return False
             self._cells[cell] += 1
         return True

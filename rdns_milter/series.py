@@ -92,6 +92,12 @@ SERIES: Mapping[str, Series] = MappingProxyType(
         "forged_fields_total": Series(
             "counter", "Header fields of messages that claimed to be ours: removed, or the message was refused."
         ),
+        "late_facts_total": Series(
+            "counter",
+            "Facts without which a message was judged because DNS had no answer within the deadline.",
+            ("fact",),
+            tuple(product(LOOKED_UP)),
+        ),
         "wait_seconds": Series(
             "histogram",
             "How long DNS held up a message, by stage. A message that did not have to wait does not count.",
@@ -142,7 +148,7 @@ SERIES: Mapping[str, Series] = MappingProxyType(
         "internal_errors_total": Series("counter", "Errors of the milter itself; the log says which."),
         "alarms_total": Series(
             "counter",
-            "Alarms about the set-up of MTA, resolver or clock; the log says what to do.",
+            "Alarms about the set-up of MTA, resolver or clock, and about floods; the log says what to do.",
             ("alarm",),
             tuple(product(ALARMS)),
         ),

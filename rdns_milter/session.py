@@ -13,10 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+from .asker import asker
 from .checks import helo as greetings
 from .checks.spf import helo_mailbox
 from .config import Config
-from .costs import cost_of
+from .congestion import NOTHING_LATE, Late
+from .costs import cost_of, late_facts
 from .ending import Ending, ending
 from .evidence import UNKNOWN, Cost, Evidence, Helo, Spf, exempted
 from .findings import (
@@ -50,8 +52,8 @@ PendingFact = Pending[ReverseName] | Pending[Greeting] | Pending[Spf]
 class Service:
     """What the sessions of a process share. `config` may be exchanged at any time: a message keeps the one that it began with.
     `wait` waits for news, at most so many seconds, and says whether there is. Who counts is told: `waited` for which stage, which
-    fact, how many milliseconds; `held` at which stage for how many seconds; `judged` what a message cost and how many forged
-    fields it had, once for each."""
+    fact, how many milliseconds; `held` at which stage for how many seconds; `judged` what a message cost, how many forged
+    fields it had, and which facts came too late, once for each."""
 
     config: Config
     finder: Finder
@@ -62,13 +64,13 @@ class Service:
     wait: Callable[[News, float], bool] = News.wait
     waited: Callable[[str, str, float], None] = lambda stage, fact, ms: None
     held: Callable[[str, float], None] = lambda stage, seconds: None
-    judged: Callable[[Cost, int], None] = lambda cost, forged: None
+    judged: Callable[[Cost, int, Late], None] = lambda cost, forged, late: None
 
 
 @dataclass(slots=True)
 class Message:
     """What is known of the message under way. `fields`: the header fields that may claim to be ours, None if nothing is to be
-    removed; `queue_id`: "" while it has none."""
+    removed; `queue_id`: "" while it has none; `given_up`: facts for which there was no time."""
 
     config: Config
     policy: Policy
@@ -80,7 +82,7 @@ class Message:
     queue_id: str = ""
     fields: IncomingFields | None = None
     waited_ms: float = 0.0
-    cost: Cost | None = None
+    given_up: frozenset[str] = frozenset()
 
 
 class Session:
@@ -293,6 +295,8 @@ class Session:
         ended = service.clock()
         message.waited_ms += (ended - began) * 1000
         service.held(stage, ended - began)
+        if not in_time:
+            message.given_up |= {name for name, pending in missing.items() if pending.value is None}
         for name, pending in missing.items():
             if pending.value is not None or not in_time:
                 until = ended if pending.value is None else pending.ended
@@ -319,9 +323,16 @@ class Session:
         self._counted = frozenset(pendings)
         return cost_of(fresh, message.waited_ms)
 
+    def _late(self, message: Message) -> Late:
+        facts = () if message.exempt else late_facts(self._pendings(message), message.given_up)
+        if not facts or self._client is None:
+            return NOTHING_LATE
+        who = asker(self._client, parse_mailbox(message.path).domain or canonical(self._greeting))
+        return Late(facts, who.client, who.sender)
+
     def _record(self, message: Message, queue_id: str) -> None:
         """One decision for each group of recipients with the same verdict."""
         cost = self._cost(message)
-        self._service.judged(cost, message.fields.forged if message.fields else 0)
+        self._service.judged(cost, message.fields.forged if message.fields else 0, self._late(message))
         for decision in message.recipients.decisions(queue_id, cost):
             self._service.record(decision)

@@ -186,6 +186,8 @@ class Worker:
         self._meter.alive(self._engine.loop.time())
         self._meter.holds(self._engine.resolver.outstanding, len(self._callbacks.open))
         self._sound(self._alarms.looked(time.time(), time.monotonic()))
+        for alarm in self._meter.congestion.looked(time.monotonic()):
+            self._sound(alarm)
         self._look_at_resolv_conf()
         self._engine.loop.call_later(BEAT, self._beat)
 
@@ -267,8 +269,8 @@ class Worker:
             self._sink.write(line(decision, log.format))
 
     def _sound(self, alarm: Alarm | None) -> None:
-        """Tell the admin what seems to be wrong with the set-up: one worker, once."""
-        if alarm is not None and self._meter.alarmed(alarm.name):
+        """Tell the admin what seems to be wrong with the set-up: one worker, once; of floods each worker, again."""
+        if alarm is not None and self._meter.alarmed(alarm):
             self._sink.write(f"{alarm.name}: {alarm.text}", "warning")
 
     def _has_lost_connections(self) -> bool:

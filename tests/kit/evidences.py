@@ -38,7 +38,7 @@ def evidence(**changes: Any) -> Evidence:
     return replace(GOOD, **changes)
 
 
-_NASTY = st.sampled_from(
+NASTY = st.sampled_from(
     [
         "\r\nBcc: x@evil.example",
         "\n\tspf=pass smtp.mailfrom=bank.example",
@@ -64,7 +64,7 @@ _NASTY = st.sampled_from(
         "",
     ]
 )
-TEXTS = st.one_of(_NASTY, st.text(max_size=60), st.lists(_NASTY, min_size=1, max_size=4).map("".join))
+TEXTS = st.one_of(NASTY, st.text(max_size=60), st.lists(NASTY, min_size=1, max_size=4).map("".join))
 _NAMES = st.lists(TEXTS, max_size=3).map(tuple)
 
 

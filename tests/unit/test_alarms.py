@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdns_milter.alarms import CLOCK, JUMP, LONG, MANY, NAMES, WATCHES, Alarm, Alarms
+from rdns_milter.alarms import CLOCK, CROWDED, JUMP, LATE, LONG, MANY, NAMES, WATCHES, Alarm, Alarms
 from rdns_milter.evidence import Evidence, Helo, exempted
 from tests.kit.evidences import GOOD, NO_PTR, NOT_CONFIRMED, PTR_TIMEOUT
 
@@ -43,7 +43,7 @@ ODD = {
 
 def test_every_alarm_has_its_case() -> None:
     assert set(ODD) == set(WATCHES)
-    assert {*ODD, CLOCK} == set(NAMES)
+    assert {*ODD, CLOCK, CROWDED, LATE} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", ODD)

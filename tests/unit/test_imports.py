@@ -77,9 +77,8 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("nameservers",),
         ("line_prefix", "log_escapes", "log", "journal", "logdate", "logs", "maillog_lines", "maillog"),
         ("sink",),
-        ("alarms", "series", "ledger", "metrics", "books", "exposition", "pulse", "scrape"),
+        ("toplist", "alarms", "congestion", "series", "ledger", "metrics", "books", "exposition", "pulse", "scrape"),
         ("figures", "terminal"),
-        ("toplist",),
     ),
     # 6: a connection, or yesterday's
     (

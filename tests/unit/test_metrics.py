@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdns_milter import __version__, session
+from rdns_milter.alarms import CROWDED, Alarm
 from rdns_milter.books import Books
-from rdns_milter.evidence import FACTS, Cost, Evidence, Generic, Helo, Iprev, Spf
+from rdns_milter.congestion import Late
+from rdns_milter.evidence import FACTS, LOOKED_UP, Cost, Evidence, Generic, Helo, Iprev, Spf
 from rdns_milter.exposition import Exposition
 from rdns_milter.ledger import LATELY, Board, Ledger
 from rdns_milter.metrics import Meter
@@ -72,6 +74,7 @@ def test_names_and_labels_are_as_promised() -> None:
         "softened_total": (),
         "facts_total": ("fact", "value"),
         "forged_fields_total": (),
+        "late_facts_total": ("fact",),
         "wait_seconds": ("stage",),
         "fact_waits_total": ("stage", "fact"),
         "fact_wait_seconds_total": ("stage", "fact"),
@@ -266,9 +269,27 @@ def test_what_has_no_place_is_counted_nowhere() -> None:
 def test_an_alarm_counts_once() -> None:
     books = Books(2)
     one, two = Meter(books.ledger, 0), Meter(books.ledger, 1)
-    assert [one.alarmed("one-address"), two.alarmed("one-address"), one.alarmed("one-address")] == [True, False, False]
-    assert two.alarmed("clock-jumped")
+    first = Alarm("one-address", "")
+    assert [one.alarmed(first), two.alarmed(first), one.alarmed(first)] == [True, False, False]
+    assert two.alarmed(Alarm("clock-jumped", ""))
     assert page(books).value("alarms_total") == 2
+    flood = Alarm(CROWDED, "", again=True)
+    assert [one.alarmed(flood), two.alarmed(flood), one.alarmed(flood)] == [True] * 3
+    assert page(books).value("alarms_total", alarm=CROWDED) == 3
+
+
+def test_late_facts_count_for_each_message() -> None:
+    books = Books(1)
+    meter = Meter(books.ledger, 0)
+    for facts in (("iprev", "helo"), (), ("iprev",), ("unheard-of",)):
+        meter.judged(Cost(), 0, Late(facts, "192.0.2.7", "example.com"))
+    told = page(books)
+    assert {fact: told.value("late_facts_total", fact=fact) for fact in LOOKED_UP} == {
+        **dict.fromkeys(LOOKED_UP, 0),
+        "iprev": 2,
+        "helo": 1,
+    }
+    assert told.value("messages_total") == 4
 
 
 # The board

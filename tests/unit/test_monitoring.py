@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from rdns_milter.alarms import CROWDED
 from rdns_milter.alarms import NAMES as ALARMS
 from rdns_milter.policy import ACTIONS
 from rdns_milter.series import CELLS, PREFIX, SERIES
@@ -199,6 +200,7 @@ TROUBLES: dict[str, tuple[dict[str, str], set[str]]] = {
         {"RdnsMilterSlow"},
     ),
     "setup": ({f"alarms_total,alarm={ALARMS[0]}": "0x30 1x30"}, {"RdnsMilterSetup"}),
+    "flood": ({f"alarms_total,alarm={CROWDED}": "0x30 1x30"}, {"RdnsMilterSetup"}),
 }
 
 
