@@ -64,6 +64,8 @@ class Inquiry:
 
     def close(self) -> None:
         """The check is over, or nobody needs it any more."""
+        for question in self._open:
+            self._resolver.given_up(question, self._asker)
         self._leave(self._open.copy())
         for question in self._expected:
             self._resolver.leave(question)
@@ -146,8 +148,6 @@ class Inquiry:
     def _late(self, question: Question) -> Answer:
         """What is said of a question for which there is no more time."""
         now = self._resolver.loop.time()
-        if now >= self._deadline:
-            self._resolver.late(question, self._asker)
         answer = Answer(question, "deadline", ms=(now - self._asked.setdefault(question, now)) * 1000)
         self._keep(answer)
         return answer

@@ -135,8 +135,8 @@ class Resolver:
             self._withdraw(flight)
             del self._flights[question]
 
-    def late(self, question: Question, asker: Asker) -> None:
-        """The asker's time is up: whether the question had found a place by then is counted."""
+    def given_up(self, question: Question, asker: Asker) -> None:
+        """The asker has no more time, or has gone: whether the question had found a place by then is counted."""
         flight = self._flights.get(question)
         if flight is not None and flight.waits:
             self._tally.crowded_out(asker.client, asker.sender)

@@ -127,7 +127,7 @@ SERIES: Mapping[str, Series] = MappingProxyType(
         "dns_cache_hits_total": Series("counter", "Questions answered from memory."),
         "dns_coalesced_total": Series("counter", "Questions that joined an equal one under way."),
         "dns_crowded_out_total": Series(
-            "counter", "Questions not asked because too many waited already, or for too long."
+            "counter", "Questions not asked because too many waited already, or until nobody needed them any more."
         ),
         "dns_spared_total": Series("counter", "Questions not asked because their zone does not answer at present."),
         "dns_vain_total": Series("counter", "Questions asked ahead for SPF that it did not need after all."),

@@ -21,8 +21,8 @@ class Tally:
         """A question joined an equal one that was under way."""
 
     def crowded_out(self, client: str = "", sender: str = "") -> None:
-        """A question found no place in time. `client`: for which one, or network of some; `sender`: for SPF of which domain, or
-        ""."""
+        """A question found no place while it was needed. `client`: for which one, or network of some; `sender`: for SPF of which
+        domain, or ""."""
 
     def spared(self) -> None:
         """A question was not asked because its zone does not answer."""

@@ -4,6 +4,7 @@
     python -m tests.bench --quick               a few seconds: does it work? its figures mean nothing
     python -m tests.bench million               memory and CPU time over many clients, each seen once
     python -m tests.bench million --clients 1000000 --entries 100000
+    python -m tests.bench floods                what others notice of clients that flood it with questions, a minute or two
 
 Read the ratios to the floor, not the absolute figures: load, DNS and milter share the machine. The peers' figures come from
 ../shared/bench/run_peers, whose load is in C; this one is in Python, and says what it takes itself.
@@ -21,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import million
+from tests.bench import floods, million
 from tests.bench.peers import DEADLINE, Peer, floor, milter
 from tests.bench.scenarios import BURST, SCENARIOS, Bench, Figures, as_json, median
 from tests.bench.stub import StubProcess
@@ -66,7 +67,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", choices=("all", "million"), default="all")
+    parser.add_argument("what", nargs="?", choices=("all", "million", "floods"), default="all")
     parser.add_argument("--quick", action="store_true", help="tiny numbers")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each scenario; the median counts")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
@@ -74,11 +75,13 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=0, help="of the milter; 0: one for each core")
     parser.add_argument("--clients", type=int, default=20_000, help="million: how many")
     parser.add_argument("--entries", type=int, default=2_000, help="million: cache_entries")
+    parser.add_argument("--messages", type=int, default=150, help="floods: of each kind, quiet and beside; 200 at most")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     chosen = parser.parse_args(given)
     if chosen.quick:
         chosen.rounds, chosen.seconds, chosen.burst = 1, QUICK_SECONDS, QUICK_BURST
         chosen.clients, chosen.entries = min(chosen.clients, 500), min(chosen.entries, 50)
+        chosen.messages = 5
     return chosen
 
 
@@ -89,6 +92,10 @@ def main(given: Sequence[str] | None = None) -> int:
         parts = million.run(chosen.clients, chosen.entries, chosen.workers)
         print(f"\n{million.report(parts)}")
         figures = million.as_json(parts)
+    elif chosen.what == "floods":
+        measured = floods.run(chosen.messages, floods.SCENARIOS[:1] if chosen.quick else floods.SCENARIOS)
+        print(floods.report(measured))
+        figures = floods.as_json(measured)
     else:
         figures = everything(chosen)
     machine = {"python": platform.python_version(), "cores": os.cpu_count(), "kernel": platform.release()}

@@ -14,7 +14,7 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,6 +29,9 @@ CLIENTS = 50
 AT_ONCE = 400  # messages of the ordinary clients that are under way
 SECONDS = 20.0
 ASLEEP = "asleep.example"
+IDLE = 300  # connections
+RECIPIENTS = 1000  # of a message
+_NETWORK = "2001:db8:bad"
 
 Begin = Callable[[], None]
 Run = Callable[[str, Begin], None]
@@ -36,14 +39,18 @@ Run = Callable[[str, Begin], None]
 
 def zone() -> Listing:
     """What DNS knows of the attackers. Each client has a reverse name; the hosts of each f<n>.fan.example are in a silent zone of
-    its own; `any` name below fan.example has a record that leads to ten silent names of its own."""
+    its own; `any` name below fan.example has a record that leads to ten silent names of its own. Addresses of 203.0.112.0/24 have
+    ten reverse names whose addresses nobody tells; reverse names of 2001:db8:bad::/48 are silent."""
     records: dict[str, Any] = {
         "*.113.0.203.in-addr.arpa": [("PTR", "client.fan.example")],
         "client.fan.example": [("A", f"203.0.113.{n}") for n in range(256)],
         "*.any.fan.example": [("TXT", f"v=spf1 {' '.join(f'a:{n}.%{{h}}.{ASLEEP}' for n in range(10))} -all")],
         "*.fast.example": [("TXT", "v=spf1 " + " ".join(f"exists:{n}.%{{l}}.%{{i}}.here.example" for n in range(10)))],
         f"*.{ASLEEP}": ["SILENT"],
+        "*.d.a.b.0.8.b.d.0.1.0.0.2.ip6.arpa": ["SILENT"],
     }
+    for number in range(256):
+        records[f"203.0.112.{number}"] = [("PTR", f"p{k}.a{number}.{ASLEEP}") for k in range(10)]
     for number in range(SENDERS):
         name = f"f{number}.fan.example"
         records[name] = [("TXT", f"v=spf1 {' '.join(f'mx:m{k}.{name}' for k in range(10))} -all")]
@@ -109,6 +116,55 @@ def ordinary(spec: str, begin: Begin) -> None:
         for number in range(1 << 30):
             begin()
             pool.submit(send, number)
+
+
+def reverse_names(spec: str, begin: Begin) -> None:
+    """Connections of clients with ten reverse names each, whose addresses nobody tells."""
+    for number in range(1 << 30):
+        begin()
+        _greet(spec, f"203.0.112.{number % 256}")
+
+
+def one_network(spec: str, begin: Begin) -> None:
+    """Connections of a new address each time, all of one /64, whose reverse zone is silent."""
+    for number in range(1 << 30):
+        begin()
+        _greet(spec, f"{_NETWORK}::{number % 0xFFFF:x}")
+
+
+def recipients(spec: str, begin: Begin) -> None:
+    """Message after message with a thousand recipients, of a sender whose record leads to a hundred silent names."""
+    for number in range(1 << 30):
+        with Conversation(spec) as talk:
+            talk.connect("x", client(4).address)
+            talk.helo("client.fan.example")
+            talk.mail(f"a@f{number % SENDERS}.fan.example")
+            for recipient in range(RECIPIENTS):
+                begin()
+                talk.rcpt(f"r{recipient}@rcpt.example")
+            talk.abort()
+
+
+def idle(spec: str, begin: Begin) -> None:
+    """Connections that stop after MAIL with such a record, and stay open."""
+    with ExitStack() as stack:
+        for number in range(IDLE):
+            begin()
+            talk = stack.enter_context(Conversation(spec))
+            talk.connect("x", client(10 + number % CLIENTS).address)
+            talk.helo(f"i{number}.any.fan.example")
+            talk.mail(f"a@f{number % SENDERS}.fan.example")
+        while True:
+            begin()
+            time.sleep(0.1)
+
+
+def _greet(spec: str, address: str) -> None:
+    with Conversation(spec) as talk:
+        talk.connect("x", address)
+        talk.helo("client.fan.example")
+        talk.mail("a@client.fan.example")
+        talk.abort()
 
 
 class _Over(Exception):

@@ -87,3 +87,11 @@ def test_the_stub_answers_as_a_name_server_does(name: str, kind: str, answer: st
 def test_the_stub_says_nothing_of_holes() -> None:
     for name, kind in ((sender(HOLES), "TXT"), (host(HOLES + 5), "A"), ("1.0.128.10.in-addr.arpa", "PTR")):
         assert respond(dns.message.make_query(name, kind).to_wire()) is None
+
+
+def test_floods(tmp_path: Path) -> None:
+    out = bench("floods", "--quick", "--json", str(tmp_path / "figures.json"))
+    (figures,) = json.loads((tmp_path / "figures.json").read_text())["floods"].values()
+    assert figures["accepted"] == figures["refused"] == figures["messages"] > 0
+    assert min(figures["quiet"], figures["beside"], figures["rounds"]) > 0
+    assert "p95 quiet" in out

@@ -5,91 +5,36 @@ by their facts, and neither waits much longer than in a quiet hour.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from rdns_milter.config import BUILT_IN, parse
-from rdns_milter.sample import sample
-from tests.kit import floods
+from rdns_milter.alarms import CROWDED, LATE
+from rdns_milter.congestion import MANY_MESSAGES, MANY_QUESTIONS
+from tests.kit import floods, neighbours
 from tests.kit.apart import NameServerApart
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon
+from tests.kit.daemon import Daemon, until
+from tests.kit.endpoint import free_port
 from tests.kit.floods import Flood, Run
-from tests.kit.mta import Outcome, deliver
+from tests.kit.neighbours import DEFAULT_RULES, NOT_EXEMPT, send
+from tests.kit.scraped import fetch, healthy, page
 from tests.kit.zone import Zone
 
-GOOD = 400  # clients of whom everything is in order, each with names of its own
-AT_ONCE = 4
 MORE = (
     2.0  # seconds; without fairness others waited for the whole deadline. The benchmark holds the bar of half a second
 )
-DEFAULT_RULES = "\n\n".join(parse(sample(), BUILT_IN).rules)
-
-
-def good_address(number: int) -> str:
-    return f"198.51.{100 + number // 200}.{number % 200 + 1}"
-
-
-def records() -> dict[str, Any]:
-    """Of the good. Nothing is known of the bad, 192.0.2.0/24."""
-    known: dict[str, Any] = {}
-    for number in range(GOOD):
-        host = f"mail.g{number}.example"
-        known[good_address(number)] = [("PTR", host)]
-        known[host] = [("A", good_address(number)), ("TXT", "v=spf1 a -all")]
-        known[f"g{number}.example"] = [("TXT", f"v=spf1 include:spf.g{number}.example -all")]
-        known[f"spf.g{number}.example"] = [("TXT", f"v=spf1 a:{host} -all")]
-    return known
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[NameServerApart]:
-    with NameServerApart(Zone(records(), floods.zone())) as running:
+    with NameServerApart(Zone(neighbours.zone(), floods.zone())) as running:
         yield running
 
 
 @pytest.fixture
 def daemon(server: NameServerApart) -> Iterator[Daemon]:
-    with Daemon({"exempt": {"networks": []}}, DEFAULT_RULES, server.hostport) as running:
+    with Daemon(NOT_EXEMPT, DEFAULT_RULES, server.hostport) as running:
         yield running
-
-
-@dataclass(frozen=True)
-class Others:
-    """What came of the messages of others."""
-
-    good: list[Outcome]
-    bad: list[Outcome]
-
-    @property
-    def p95(self) -> float:
-        """Seconds that a good message waited, at most, but for one in twenty."""
-        return statistics.quantiles([outcome.seconds() for outcome in self.good], n=20)[-1]
-
-
-def send(daemon: Daemon, first: int, count: int = 40) -> Others:
-    """So many messages of each kind, of clients that were never seen."""
-
-    def good(number: int) -> Outcome:
-        return deliver(
-            daemon.spec,
-            client=Client(good_address(number)),
-            helo=f"mail.g{number}.example",
-            mailfrom=f"a@g{number}.example",
-        )
-
-    def bad(number: int) -> Outcome:
-        name = f"nothing{number}.example"
-        return deliver(daemon.spec, client=Client(f"192.0.2.{number % 250}"), helo=name, mailfrom=f"a@{name}")
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        pairs = list(pool.map(lambda number: (good(number), bad(number)), range(first, first + count)))
-    return Others([one for one, _ in pairs], [other for _, other in pairs])
 
 
 @pytest.mark.parametrize(
@@ -101,14 +46,21 @@ def send(daemon: Daemon, first: int, count: int = 40) -> Others:
         (floods.ordinary, 7, 50),
         (floods.ordinary, 35, 150),
         (floods.unique_names, 0, 300),
+        (floods.reverse_names, 0, 500),
+        (floods.one_network, 0, 500),
+        (floods.recipients, 0, 3000),
+        (floods.idle, 0, floods.IDLE + 1),
     ],
-    ids=["mail-12", "mail-60", "greetings", "ordinary-7", "ordinary-35", "unique-names"],
+    ids=[
+        *("mail-12", "mail-60", "greetings", "ordinary-7", "ordinary-35", "unique-names"),
+        *("reverse-names", "one-network", "recipients", "idle"),
+    ],
 )
 def test_a_flood(daemon: Daemon, run: Run, rate: float, rounds: int) -> None:
-    quiet = send(daemon, 0)
+    quiet = send(daemon.spec, 0)
     with Flood(run, daemon.spec, rate) as flood:
         flood.wait(rounds)
-        beside = send(daemon, 40)
+        beside = send(daemon.spec, 40)
         flood.wait(1)
     print(f"p95 {quiet.p95:.3f} s quiet, {beside.p95:.3f} s beside {flood.rounds} rounds")
     for others in (quiet, beside):
@@ -119,3 +71,37 @@ def test_a_flood(daemon: Daemon, run: Run, rate: float, rounds: int) -> None:
     assert facts == {("pass", "pass", "pass", "pass")}
     assert beside.p95 < quiet.p95 + MORE
     assert [line for line in daemon.notices() if "internal error" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("run", "name", "client", "sender"),
+    [
+        (floods.greetings, CROWDED, "203.0.113.2", "fan.example"),
+        (floods.mail_and_reset, CROWDED, "203.0.113.1", "fan.example"),
+        (floods.ordinary, LATE, "203.0.113.", "fan.example"),
+    ],
+    ids=["greetings", "mail", "ordinary"],
+)
+def test_the_log_says_whose_flood_it_is(server: NameServerApart, run: Run, name: str, client: str, sender: str) -> None:
+    """Once for some minutes, and so do the metrics, without the names; the milter is healthy all the while."""
+    port = free_port()
+    config = NOT_EXEMPT | {"metrics": {"listen": f"127.0.0.1:{port}"}}
+    with Daemon(config, DEFAULT_RULES, server.hostport) as daemon:
+
+        def alarms() -> list[str]:
+            return [line for line in daemon.notices() if f"{name}: " in line]
+
+        with Flood(run, daemon.spec, 60) as flood:
+            (alarm,) = until(alarms, 60)
+            assert healthy(port)
+            flood.wait(60)
+        assert f"; most often of client {client}" in alarm
+        assert f" and of the sender's domain {sender} (" in alarm
+        told = page(port)
+        assert alarms() == [alarm]
+        assert told.value("alarms_total", alarm=name) == 1
+        if name == CROWDED:
+            assert told.value("dns_crowded_out_total") >= MANY_QUESTIONS
+        else:
+            assert told.value("late_facts_total", fact="spf_mailfrom") >= MANY_MESSAGES
+        assert sender not in fetch(port, "/metrics").text

@@ -1,0 +1,115 @@
+"""Floods: what good and bad clients notice of others that ask DNS for as much as SPF allows, in the same run as a quiet time.
+
+Each flood meets a milter of its own, with its default rules. Where a rate is given, it is five times or more that at
+which good mail had to wait before there was fairness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from tests.bench.table import table
+from tests.kit import floods, neighbours
+from tests.kit.apart import NameServerApart
+from tests.kit.daemon import Daemon
+from tests.kit.endpoint import free_port
+from tests.kit.floods import Flood, Run
+from tests.kit.scraped import page
+from tests.kit.zone import Zone
+
+ALARMS = ("questions-crowded-out", "facts-too-late")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`rate`: rounds a second, 0: as fast as the milter answers; `rounds` before others are measured beside it."""
+
+    name: str
+    run: Run
+    rate: float
+    rounds: int
+
+
+SCENARIOS = (
+    Scenario("mail-60", floods.mail_and_reset, 60, 300),
+    Scenario("mail-100", floods.mail_and_reset, 100, 500),
+    Scenario("greetings", floods.greetings, 0, 1000),
+    Scenario("ordinary-35", floods.ordinary, 35, 250),
+    Scenario("unique-names", floods.unique_names, 0, 500),
+    Scenario("reverse-names", floods.reverse_names, 0, 500),
+    Scenario("one-network", floods.one_network, 0, 500),
+    Scenario("recipients", floods.recipients, 0, 3000),
+    Scenario("idle", floods.idle, 0, floods.IDLE + 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Seconds that good messages waited, 95 of 100 of them, quiet and beside the flood; of so many messages of each kind beside it
+    the good that were accepted and the bad that were refused; rounds of the flood a second; questions that found no place, facts
+    that were late, and alarms, of the whole run."""
+
+    quiet: float
+    beside: float
+    messages: int
+    accepted: int
+    refused: int
+    rounds: int
+    crowded_out: int
+    late: int
+    alarms: int
+
+
+def measure(scenario: Scenario, hostport: str, messages: int) -> Figures:
+    """One flood."""
+    port = free_port()
+    config = neighbours.NOT_EXEMPT | {"metrics": {"listen": f"127.0.0.1:{port}"}}
+    with Daemon(config, neighbours.DEFAULT_RULES, hostport) as daemon:
+        quiet = neighbours.send(daemon.spec, 0, messages)
+        with Flood(scenario.run, daemon.spec, scenario.rate) as flood:
+            flood.wait(scenario.rounds)
+            beside = neighbours.send(daemon.spec, messages, messages)
+            flood.wait(1)
+            rounds = flood.rounds
+        told = page(port)
+        return Figures(
+            quiet=quiet.p95,
+            beside=beside.p95,
+            messages=messages,
+            accepted=beside.accepted,
+            refused=beside.refused,
+            rounds=rounds,
+            crowded_out=int(told.value("dns_crowded_out_total")),
+            late=int(told.value("late_facts_total")),
+            alarms=int(sum(told.value("alarms_total", alarm=name) for name in ALARMS)),
+        )
+
+
+def run(messages: int, scenarios: Sequence[Scenario] = SCENARIOS) -> dict[str, Figures]:
+    """All floods, one after the other."""
+    with NameServerApart(Zone(neighbours.zone(), floods.zone())) as server:
+        return {each.name: measure(each, server.hostport, messages) for each in scenarios}
+
+
+def report(found: dict[str, Figures]) -> str:
+    """As a table."""
+    head = ("flood", "rounds", "p95 quiet s", "beside s", "good accepted", "bad refused", "no place", "late", "alarms")
+    rows = [
+        (
+            name,
+            str(each.rounds),
+            f"{each.quiet:.3f}",
+            f"{each.beside:.3f}",
+            f"{each.accepted}/{each.messages}",
+            f"{each.refused}/{each.messages}",
+            *map(str, (each.crowded_out, each.late, each.alarms)),
+        )
+        for name, each in found.items()
+    ]
+    return table([head, *rows])
+
+
+def as_json(found: dict[str, Figures]) -> dict[str, object]:
+    """For a file."""
+    return {"floods": {name: asdict(each) for name, each in found.items()}}
