@@ -22,6 +22,7 @@ MANY_QUESTIONS = 100  # that found no place: more than one check can have waitin
 MANY_MESSAGES = 20  # that were judged without facts: at least so many, and
 LATE_PERCENT = 10  # at least so many of all messages, because there are always senders whose zones are dead
 NAMES = 100  # clients, and senders' domains, that survive when too many have been counted
+SHARE_PERCENT = 10  # of all, for a name to be told: nobody is blamed who is one of many
 _MAX_NAME = 100  # characters of a name in an alarm
 
 
@@ -58,10 +59,14 @@ class Toll:
             self.senders.add(sender)
 
     def whose(self) -> str:
-        """The client and the sender's domain that occur most often, each with its count; "" if no name is known."""
-        tops = (("client", self.clients), ("the sender's domain", self.senders))
-        named = [f"{kind} {_safe(top.name)} ({top.count})" for kind, names in tops for top in names.top(1)]
-        return f"; most often of {' and of '.join(named)}" if named else ""
+        """The client and the sender's domain that occur most often, each with its count, if that is a good part of all."""
+        named = [
+            f"{kind} {_safe(top.name)} ({top.count})"
+            for kind, names in (("client", self.clients), ("the sender's domain", self.senders))
+            for top in names.top(1)
+            if top.count * 100 >= self.count * SHARE_PERCENT
+        ]
+        return f"; most often of {' and of '.join(named)}" if named else "; of many clients and senders"
 
 
 class Congestion:
@@ -120,8 +125,8 @@ class Congestion:
         return Alarm(
             LATE,
             f"{toll.count} of {messages} messages within {_seconds(now - toll.since)} s were judged without facts for lack of time"
-            f" ({missing}){toll.whose()}. Such facts are temperror, and refuse nobody. If it is one sender, its zone does not"
-            " answer; if many, see whether the name servers are slow (dns_query_seconds), and dns.timeout and milter.deadline",
+            f" ({missing}){toll.whose()}. Such facts are temperror, and refuse nobody. If it is one sender, its zone is dead"
+            " or slow; if many, see whether the name servers are slow (dns_query_seconds), and dns.timeout and milter.deadline",
             again=True,
         )
 

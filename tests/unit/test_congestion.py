@@ -21,7 +21,7 @@ from rdns_milter.costs import late_facts
 from rdns_milter.evidence import Generic as GenericFact
 from rdns_milter.evidence import Iprev, Spf
 from rdns_milter.findings import Greeting, Pending, ReverseName
-from rdns_milter.lookup import Answer, Question
+from rdns_milter.lookup import Answer, Question, Status
 from tests.kit.evidences import NASTY
 
 CLIENT, SENDER = "192.0.2.7", "fan.example"
@@ -39,6 +39,14 @@ def judged(late: int, in_time: int = 0) -> Congestion:
     congestion = Congestion()
     for number in range(late + in_time):
         congestion.judged(OF_ONE if number < late else NOTHING_LATE)
+    return congestion
+
+
+def spread(count: int) -> Congestion:
+    """Each of another client and sender."""
+    congestion = Congestion()
+    for number in range(count):
+        congestion.crowded_out(f"192.0.2.{number}", f"s{number}.example")
     return congestion
 
 
@@ -60,7 +68,16 @@ def test_questions_and_whose_they_were() -> None:
 def test_questions_of_no_sender() -> None:
     text = only(crowded(MANY_QUESTIONS, "2001:db8::/64", "").looked(1.0)).text
     assert f"; most often of client 2001:db8::/64 ({MANY_QUESTIONS}). Clients" in text
-    assert "most often" not in only(crowded(MANY_QUESTIONS, "", "").looked(1.0)).text
+
+
+def test_nobody_is_named_who_is_one_of_many() -> None:
+    congestion = Congestion()
+    for number in range(MANY_QUESTIONS):
+        congestion.crowded_out(f"192.0.2.{number}", SENDER if number % 2 else "")
+    text = only(congestion.looked(1.0)).text
+    assert f"; most often of the sender's domain {SENDER} ({MANY_QUESTIONS // 2}). Clients" in text
+    for text in (only(crowded(MANY_QUESTIONS, "", "").looked(1.0)).text, only(spread(MANY_QUESTIONS).looked(1.0)).text):
+        assert "; of many clients and senders. Clients" in text
 
 
 def test_messages_and_whose_they_were() -> None:
@@ -133,25 +150,26 @@ def test_names_are_fit_for_the_log(client: str, sender: str) -> None:
 # Which facts were late
 
 
-def pending(value: object, *statuses: str) -> Pending[object]:
+def pending(value: object, *statuses: Status) -> Pending[object]:
     found: Pending[object] = Pending(value)
-    found.trail = tuple(Answer(Question("x.example", "A"), status) for status in statuses)  # type: ignore[arg-type]
+    found.trail = tuple(Answer(Question("x.example", "A"), status) for status in statuses)
     return found
 
 
 @pytest.mark.parametrize(
-    ("found", "late"),
+    ("value", "statuses", "late"),
     [
-        (pending(ReverseName(Iprev("temperror", "deadline"), GenericFact("none")), "ok", "deadline"), True),
-        (pending(ReverseName(Iprev("pass", "confirmed"), GenericFact("no")), "ok", "deadline"), False),
-        (pending(ReverseName(Iprev("temperror", "timeout"), GenericFact("none")), "timeout"), False),
-        (pending(Greeting("temperror", "deadline"), "deadline"), True),
-        (pending(Spf("temperror"), "ok", "deadline"), True),
-        (pending(Spf("temperror"), "servfail"), False),
-        (pending(Spf("fail"), "ok", "deadline"), False),
-        (pending(None), False),
+        (ReverseName(Iprev("temperror", "deadline"), GenericFact("none")), ("ok", "deadline"), True),
+        (ReverseName(Iprev("pass", "confirmed"), GenericFact("no")), ("ok", "deadline"), False),
+        (ReverseName(Iprev("temperror", "timeout"), GenericFact("none")), ("timeout",), False),
+        (Greeting("temperror", "deadline"), ("deadline",), True),
+        (Spf("temperror"), ("ok", "deadline"), True),
+        (Spf("temperror"), ("servfail",), False),
+        (Spf("fail"), ("ok", "deadline"), False),
+        (None, (), False),
     ],
 )
-def test_late(found: Pending[object], late: bool) -> None:
+def test_late(value: object, statuses: tuple[Status, ...], late: bool) -> None:
+    found = pending(value, *statuses)
     assert late_facts({"a": found}, ()) == (("a",) if late else ())
     assert late_facts({"a": found, "b": pending(None)}, {"b"}) == (("a", "b") if late else ("b",))

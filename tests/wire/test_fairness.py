@@ -20,6 +20,7 @@ from tests.kit.neighbours import DEFAULT_RULES, NOT_EXEMPT, send
 from tests.kit.scraped import fetch, healthy, page
 from tests.kit.zone import Zone
 
+SENDER = "fan.example"
 MORE = (
     2.0  # seconds; without fairness others waited for the whole deadline. The benchmark holds the bar of half a second
 )
@@ -74,15 +75,15 @@ def test_a_flood(daemon: Daemon, run: Run, rate: float, rounds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "name", "client", "sender"),
+    ("run", "name", "whose"),
     [
-        (floods.greetings, CROWDED, "203.0.113.2", "fan.example"),
-        (floods.mail_and_reset, CROWDED, "203.0.113.1", "fan.example"),
-        (floods.ordinary, LATE, "203.0.113.", "fan.example"),
+        (floods.greetings, CROWDED, "client 203.0.113.2 ("),
+        (floods.mail_and_reset, CROWDED, "client 203.0.113.1 ("),
+        (floods.ordinary, LATE, ""),
     ],
     ids=["greetings", "mail", "ordinary"],
 )
-def test_the_log_says_whose_flood_it_is(server: NameServerApart, run: Run, name: str, client: str, sender: str) -> None:
+def test_the_log_says_whose_flood_it_is(server: NameServerApart, run: Run, name: str, whose: str) -> None:
     """Once for some minutes, and so do the metrics, without the names; the milter is healthy all the while."""
     port = free_port()
     config = NOT_EXEMPT | {"metrics": {"listen": f"127.0.0.1:{port}"}}
@@ -95,8 +96,8 @@ def test_the_log_says_whose_flood_it_is(server: NameServerApart, run: Run, name:
             (alarm,) = until(alarms, 60)
             assert healthy(port)
             flood.wait(60)
-        assert f"; most often of client {client}" in alarm
-        assert f" and of the sender's domain {sender} (" in alarm
+        assert f"; most often of {whose}" in alarm
+        assert f"of the sender's domain {SENDER} (" in alarm
         told = page(port)
         assert alarms() == [alarm]
         assert told.value("alarms_total", alarm=name) == 1
@@ -104,4 +105,4 @@ def test_the_log_says_whose_flood_it_is(server: NameServerApart, run: Run, name:
             assert told.value("dns_crowded_out_total") >= MANY_QUESTIONS
         else:
             assert told.value("late_facts_total", fact="spf_mailfrom") >= MANY_MESSAGES
-        assert sender not in fetch(port, "/metrics").text
+        assert SENDER not in fetch(port, "/metrics").text
