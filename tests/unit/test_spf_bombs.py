@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from rdns_milter.checks.spf import Finding, Limits, spf
+from rdns_milter.checks.spf_evaluation import Evaluation, Run
 from rdns_milter.checks.spf_record import MAX_RECORD, MAX_TERM
 from rdns_milter.lookup import Answer, Question, never_enough
 from rdns_milter.mailboxes import Mailbox
@@ -92,6 +93,7 @@ def mail_exchangers(addresses: int) -> dict[str, list[tuple[str, Any]]]:
     return tree
 
 
+HOSTS_BEHIND = frozenset(f"h{k}.m0.example" for k in range(5, 10))
 SLOW = [f"exists:{n}%{{d}}{'.a' * 240}.com" for n in range(7)]  # the longest terms that pyspf may see, and the slowest
 BOMBS: Mapping[str, tuple[dict[str, list[tuple[str, Any]]], str, str]] = {
     "long-term": ({"v.example": record("a:b." + "a" * 20_000 + "!")}, "permerror", "Record of 20012 octets"),
@@ -164,3 +166,33 @@ def test_what_the_limits_allow_is_within_the_bound() -> None:
     finding, watched = explode(tree)
     assert finding.spf.result == "fail"
     assert len(watched.inner.begun) == 123
+
+
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["at-once", "one-by-one"])
+def test_evaluations_do_not_grow_with_answers(one_by_one: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten mx of ten hosts: 111 questions, but no more evaluations than the first, one for each mx, and the last."""
+    evaluations = 0
+    evaluate = Evaluation.run
+
+    def counted(self: Evaluation) -> Run | None:
+        nonlocal evaluations
+        evaluations += 1
+        return evaluate(self)
+
+    monkeypatch.setattr(Evaluation, "run", counted)
+    finding, watched = explode(mail_exchangers(1), one_by_one)
+    assert finding.spf.result == "fail"
+    assert len(watched.inner.begun) == 111
+    assert evaluations <= 12
+
+
+def test_a_match_in_a_row_is_found_before_the_hosts_behind_it_answer() -> None:
+    """The evaluation is not put off where a host matches: those behind it, which never answer, are not waited for."""
+    tree = mail_exchangers(1)
+    tree["v.example"] = record("mx:m0.example", "-all")
+    tree["h4.m0.example"] = [("A", CLIENT)]
+    lookup = DictLookup(Zone(tree))
+    lookup.delays = lambda question: 50.0 if question.name in HOSTS_BEHIND else None
+    finding = run(spf(lookup, ip_address(CLIENT), Mailbox("a", "v.example"), "mx.v.example", limits=Limits()))
+    assert finding.spf.result == "pass"
+    assert lookup.now < 1.0
