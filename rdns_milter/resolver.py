@@ -265,7 +265,7 @@ class Resolver:
         outcome = "cname" if reading.chase else reading.status
         self._tally.landed(flight.question.type, outcome, self.loop.time() - flight.started)
         if not flight.chased:
-            self._learn(flight.question, reading)
+            self._learn(flight.question, reading, flight.started)
         if reading.chase and flight.waiters:
             self._chase(flight, reading.chase)
             return
@@ -276,13 +276,13 @@ class Resolver:
             self._remember(answer)  # one try without an answer says too little
         self._tell(flight, answer)
 
-    def _learn(self, question: Question, reading: Reading) -> None:
+    def _learn(self, question: Question, reading: Reading, began: float) -> None:
         """Which zones answer. Silence counts only while the servers answer other questions: else it may be theirs."""
         if reading.status in ("ok", "nxdomain", "nodata"):
             if self._silence:
                 self._silence.answered(question.name)
         elif reading.status == "timeout" and self.loop.time() - self._heard_at < self.limits.timeout:
-            self._silence.unanswered(question.name, self.loop.time())
+            self._silence.unanswered(question.name, began, self.loop.time())
 
     def _make_room(self, flight: Flight) -> None:
         for held in flight.tickets:
@@ -312,7 +312,7 @@ class Resolver:
 
         def landed(further: Flight, reading: Reading) -> None:
             self._chasing.discard(further)
-            self._learn(question, reading)
+            self._learn(question, reading, further.started)
             flight.chased = further.chased
             self._landed(flight, reading)
 

@@ -1,9 +1,10 @@
 """Which zones do not answer? Learned from the questions that timed out, so that further ones take no place and no time.
 
-Pure: sends nothing; the time is an argument. A zone is silent once several names in different branches right below it have had no
-answer, and nothing below it has had one since. So the branch that is dead is found where it is: a dead subdomain does not make its
-parent look dead, and nobody can make a zone look dead that answers. A public suffix is never silent. One question at a time goes
-through, to see whether the zone is back; any answer from below it ends the silence.
+Pure: sends nothing; the time is an argument. A zone is suspect once a name below it has had no answer. It is silent once several
+names in different branches right below it have had none either, all of them asked since then, while nothing below it was answered:
+questions that were under way together say nothing of a zone that answered others meanwhile. So the branch that is dead is found
+where it is: a dead subdomain does not make its parent look dead, and nobody can make a zone look dead that answers. A public suffix
+is never silent. One question at a time goes through, to see whether the zone is back; any answer from below it ends the silence.
 
 RFC 2308 7.1 and RFC 9520 3.2 (failures are remembered, for a short time, and retries are bounded).
 """
@@ -38,13 +39,14 @@ def _last(name: str, count: int) -> str:
 
 
 class _Zone:
-    """`branches`: labels below it that have had no answer; `until`: when that is forgotten; `probe`: when the next question goes
-    through."""
+    """`since`: when it became suspect; `branches`: labels below it that have been asked since and had no answer; `until`: when that
+    is forgotten; `probe`: when the next question goes through."""
 
-    __slots__ = ("branches", "probe", "until")
+    __slots__ = ("branches", "probe", "since", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, since: float) -> None:
         self.branches: set[str] = set()
+        self.since = since
         self.until = self.probe = 0.0
 
 
@@ -60,15 +62,15 @@ class Silence:
         """Whether anything is known: only then is there a use in asking."""
         return bool(self._zones)
 
-    def unanswered(self, name: str, now: float) -> None:
-        """A question about a name has had no answer, though the name servers answered others meanwhile."""
+    def unanswered(self, name: str, began: float, now: float) -> None:
+        """A question about a name, asked at `began`, has had no answer, though the name servers answered others meanwhile."""
         for zone, branch in _above(name):
             known = self._zones.get(zone)
             if known is None or known.until <= now:
-                known = self._zones[zone] = _Zone()
+                known = self._zones[zone] = _Zone(now)
             self._zones.move_to_end(zone)
             known.until = now + HOLDS
-            if len(known.branches) < BRANCHES:
+            if began >= known.since and len(known.branches) < BRANCHES:
                 known.branches.add(branch)
         while len(self._zones) > MAX_ZONES:
             self._zones.popitem(last=False)

@@ -12,10 +12,12 @@ NOW = 1000.0
 
 
 def silent(*names: str, now: float = NOW) -> Silence:
-    """After these had no answer."""
+    """After these had no answer, all of them asked after the first that had none."""
     silence = Silence()
+    for name in names[:1]:
+        silence.unanswered(name, now, now)
     for name in names:
-        silence.unanswered(name, now)
+        silence.unanswered(name, now, now)
     return silence
 
 
@@ -86,6 +88,17 @@ def test_a_public_suffix_is_never_silent() -> None:
     assert not covers(silent(*addresses), "1.99.0.192.in-addr.arpa")
 
 
+def test_questions_that_were_under_way_together_say_nothing() -> None:
+    """A zone with dead branches, asked for many names at once: the others answer at once, the dead ones end together later."""
+    silence = Silence()
+    for name in below("case.example", 50):
+        silence.unanswered(name, NOW, NOW + 1)
+    assert not covers(silence, "x.case.example", NOW + 1)
+    for name in below("case.example"):
+        silence.unanswered(name, NOW + 1, NOW + 2)
+    assert covers(silence, "x.case.example", NOW + 2)
+
+
 def test_any_answer_ends_it() -> None:
     silence = silent(*below("asleep.example"))
     silence.answered("other.asleep.example")
@@ -102,20 +115,20 @@ def test_one_question_at_a_time_tries() -> None:
 def test_it_is_forgotten() -> None:
     silence = silent(*below("asleep.example"))
     assert not covers(silence, "x.asleep.example", NOW + HOLDS)
-    silence.unanswered("x.asleep.example", NOW + HOLDS)
+    silence.unanswered("x.asleep.example", NOW + HOLDS, NOW + HOLDS)
     assert not covers(silence, "y.asleep.example", NOW + HOLDS)
 
 
 def test_memory_is_bounded() -> None:
     silence = Silence()
     deep = ".".join(["a"] * 100)
-    silence.unanswered(f"{deep}.deep.example", NOW)
+    silence.unanswered(f"{deep}.deep.example", NOW, NOW)
     assert len(silence._zones) == MAX_LEVELS
     for number in range(2 * MAX_ZONES):
-        silence.unanswered(f"x.zone{number}.example", NOW)
+        silence.unanswered(f"x.zone{number}.example", NOW, NOW)
     assert len(silence._zones) == MAX_ZONES
     for number in range(100):
-        silence.unanswered(f"x{number}.zone.example", NOW)
+        silence.unanswered(f"x{number}.zone.example", NOW, NOW)
     assert len(silence._zones["zone.example"].branches) == BRANCHES
 
 

@@ -119,6 +119,8 @@ def refused(daemon: Daemon) -> bool:
         connected(daemon.spec, 2).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # the socket was shut just then
+        return False
     return False
 
 
