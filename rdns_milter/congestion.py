@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass
 
 from .alarms import CROWDED, LATE, Alarm
+from .evidence import NOTHING_LATE, Late
 from .names import is_domain
 from .tokens import printable, quoted_name
 from .toplist import TopList
@@ -24,18 +24,6 @@ LATE_PERCENT = 10  # at least so many of all messages, because there are always 
 NAMES = 100  # clients, and senders' domains, that survive when too many have been counted
 SHARE_PERCENT = 10  # of all, for a name to be told: nobody is blamed who is one of many
 _MAX_NAME = 100  # characters of a name in an alarm
-
-
-@dataclass(frozen=True, slots=True)
-class Late:
-    """`facts`: those of a message that were not there in time; `client`, `sender`: whose it was, as an Asker names them."""
-
-    facts: tuple[str, ...] = ()
-    client: str = ""
-    sender: str = ""
-
-
-NOTHING_LATE = Late()
 
 
 class Toll:

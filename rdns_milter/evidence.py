@@ -86,6 +86,18 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Late:
+    """`facts`: those of a message that were not there in time; `client`, `sender`: whose it was, as an Asker names them."""
+
+    facts: tuple[str, ...] = ()
+    client: str = ""
+    sender: str = ""
+
+
+NOTHING_LATE = Late()
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """All that a rule can ask about. `client` is None if it has no IP address; `helo_name` is as the client sent it;
     `mailfrom`, `rcpt` are mailboxes in their one spelling (mailboxes.spelling); `exempt` says why it is not judged ("network",

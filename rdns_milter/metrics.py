@@ -15,8 +15,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 
 from .alarms import Alarm
-from .congestion import NOTHING_LATE, Congestion, Late
-from .evidence import FACTS, LOOKED_UP, Cost, Evidence
+from .congestion import Congestion
+from .evidence import FACTS, LOOKED_UP, NOTHING_LATE, Cost, Evidence, Late
 from .ledger import Board, Ledger
 from .lookup import Type
 from .policy import ACTIONS, Verdict

@@ -17,10 +17,9 @@ from .asker import asker
 from .checks import helo as greetings
 from .checks.spf import helo_mailbox
 from .config import Config
-from .congestion import NOTHING_LATE, Late
 from .costs import cost_of, late_facts
 from .ending import Ending, ending
-from .evidence import UNKNOWN, Cost, Evidence, Helo, Spf, exempted
+from .evidence import NOTHING_LATE, UNKNOWN, Cost, Evidence, Helo, Late, Spf, exempted
 from .findings import (
     NO_GREETING_IN_TIME,
     NO_REVERSE_NAME_IN_TIME,

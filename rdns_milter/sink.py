@@ -98,6 +98,7 @@ class Stderr:
         if not self._poll.poll(0):
             return False
         octets = self._next(text if level == "info" else f"{self._tag}: {text}")
+        is_rest = octets is self._left
         try:
             count = os.write(self._fd, octets)
         except BlockingIOError:
@@ -106,9 +107,20 @@ class Stderr:
             self._was_away = True
             raise Away(str(error)) from error
         self._left, self._was_away = octets[count:], count < len(octets)
+        if is_rest and self._is_file and not self._stands(octets[:count]):
+            self._left, self._was_away = b"", True
+            return False
         if self._left:
             self._size = os.fstat(self._fd).st_size
         return not self._left
+
+    def _stands(self, rest: bytes) -> bool:
+        """Whether the rest of a line follows the part written before: another process may have been quicker to write."""
+        try:
+            with open(f"/proc/self/fd/{self._fd}", "rb", buffering=0) as file:
+                return os.pread(file.fileno(), len(rest), self._size) == rest
+        except OSError:
+            return True
 
     def _next(self, line: str) -> bytes:
         """The octets that are due: the rest of what was begun; or the line, on a line of its own."""

@@ -12,14 +12,12 @@ from rdns_milter.congestion import (
     MANY_MESSAGES,
     MANY_QUESTIONS,
     NAMES,
-    NOTHING_LATE,
     PERIOD,
     Congestion,
-    Late,
 )
 from rdns_milter.costs import late_facts
+from rdns_milter.evidence import NOTHING_LATE, Iprev, Late, Spf
 from rdns_milter.evidence import Generic as GenericFact
-from rdns_milter.evidence import Iprev, Spf
 from rdns_milter.findings import Greeting, Pending, ReverseName
 from rdns_milter.lookup import Answer, Question, Status
 from tests.kit.evidences import NASTY

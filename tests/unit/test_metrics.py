@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from rdns_milter import __version__, session
 from rdns_milter.alarms import CROWDED, Alarm
 from rdns_milter.books import Books
-from rdns_milter.congestion import Late
-from rdns_milter.evidence import FACTS, LOOKED_UP, Cost, Evidence, Generic, Helo, Iprev, Spf
+from rdns_milter.evidence import FACTS, LOOKED_UP, Cost, Evidence, Generic, Helo, Iprev, Late, Spf
 from rdns_milter.exposition import Exposition
 from rdns_milter.ledger import LATELY, Board, Ledger
 from rdns_milter.metrics import Meter

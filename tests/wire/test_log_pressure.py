@@ -296,8 +296,30 @@ def test_a_short_write_of_one_of_several_processes(
     until(lambda: not any(sink._backlog for sink in sinks))
     found = path.read_text().splitlines()
     assert sorted(line for line in found if line in lines) == sorted(lines)
-    (cut,) = [line for line in found if line not in lines] or [lines[0]]
-    assert any(line.startswith(cut) for line in lines)
+    assert all(any(piece in line for line in lines) for piece in found)
+
+
+def test_the_rest_of_a_cut_line_that_comes_too_late(
+    log_file: tuple[Path, int], full_disk: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process writes after it was seen that the rest may follow: the line is written anew, whole."""
+    path, number = log_file
+    outlet = Stderr("rdns-milter", number)
+    first, other = f"first {'x' * 90}", f"other {'y' * 90}"
+    full_disk(50)
+    assert not outlet.send(first, "info")
+    full_disk(100_000)
+    write = os.write
+
+    def another_was_quicker(fd: int, octets: bytes) -> int:
+        monkeypatch.setattr(os, "write", write)
+        write(fd, f"\n{other}\n".encode())
+        return write(fd, octets)
+
+    monkeypatch.setattr(os, "write", another_was_quicker)
+    assert not outlet.send(first, "info")
+    assert outlet.send(first, "info")
+    assert path.read_text().splitlines() == [first[:50], other, first[50:], first]
 
 
 def test_what_a_full_disk_costs_is_counted(log_file: tuple[Path, int], full_disk: Callable[[int], None]) -> None:
