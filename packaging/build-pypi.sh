@@ -41,7 +41,7 @@ for python in "$@"; do
     clean/bin/rdns-milter config --sample | cmp - tree/etc/rdns-milter.toml
     clean/bin/rdns-milter check 192.0.2.7 --helo mx.example.com --dns 127.0.0.1:1 > check.txt
     grep -q '^  accept' check.txt
-    clean/bin/python -c 'import rdns_milter.server'
+    clean/bin/python -c 'import rdns_milter.daemon.master'
     cd "$OLDPWD"
 done
 rm -f dist/rdns_milter-*

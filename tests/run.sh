@@ -51,6 +51,6 @@ fi
 # Each file by itself, but three at a time: most tests wait for a clock or a server.
 "$venv/bin/python" -m pytest -q -n 3 --dist loadfile tests/mta tests/wire tests/unit
 echo "once more with Debian's versions of what we depend on:"
-"$PYTHON" -m pytest -q -n 3 --dist loadfile tests/unit/test_spf.py tests/unit/test_config.py tests/unit/test_headers.py \
-    tests/unit/test_policy.py tests/wire/test_suite.py tests/wire/test_session.py \
+"$PYTHON" -m pytest -q -n 3 --dist loadfile tests/unit/checks/test_spf.py tests/unit/config/test_load.py tests/unit/responses/test_headers.py \
+    tests/unit/policy/test_rules.py tests/wire/test_suite.py tests/wire/test_session.py \
     tests/wire/test_speech.py tests/wire/test_hostile_dns.py tests/wire/test_hostile_smtp.py tests/wire/test_check.py

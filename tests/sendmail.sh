@@ -1,4 +1,4 @@
-# Sourced by tests/run.sh: a Sendmail for tests/kit/sendmail.py, beside whatever MTA the machine has.
+# Sourced by tests/run.sh: a Sendmail for tests/kit/mta/sendmail.py, beside whatever MTA the machine has.
 # Debian's packages of two MTAs exclude each other, so these are not installed but unpacked, with all that they depend on, into a
 # directory that becomes Sendmail's root. Nothing of them is run here, and the machine's packages stay as they are.
 

@@ -137,7 +137,7 @@ def rehearse(milter_root: Path, postfix_root: Path, base: Path) -> Checks:
     for root in (milter_root, postfix_root):
         (root / "etc" / "resolv.conf").write_text("nameserver 127.0.0.1\n")
     network()
-    names = [sys.executable, "-m", "tests.kit.nameserver", "--zone", str(ZONE), "--listen", "127.0.0.1:53"]
+    names = [sys.executable, "-m", "tests.kit.dns.nameserver", "--zone", str(ZONE), "--listen", "127.0.0.1:53"]
     with (
         ended(subprocess.Popen(names, cwd=CLONE, stdout=subprocess.DEVNULL)),
         ended(milter.start(milter_root, base / "milter", read_only=True)) as one,

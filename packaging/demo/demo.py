@@ -17,7 +17,7 @@ from stage import CLONE, SAMPLE, CannotStart, Stage
 from tour import tour
 
 from rdns_milter import __version__
-from tests.kit.postfix import PostfixFailed
+from tests.kit.mta.postfix import PostfixFailed
 
 EX_OK, EX_WRONG, EX_CANNOT = 0, 1, 69
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

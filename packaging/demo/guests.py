@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.kit.client import Client
+from tests.kit.smtp.client_identity import Client
 
 DOMAIN = "demo.example"
 HOST = f"mx.{DOMAIN}"

@@ -18,7 +18,7 @@ from typing import Self
 
 from guests import DOMAIN, HOST
 
-from tests.kit.postfix import Postfix
+from tests.kit.mta.postfix import Postfix
 
 HERE = Path(__file__).resolve().parent
 CLONE = HERE.parents[1]
@@ -79,7 +79,7 @@ class Stage:
 
     def _start_nameserver(self) -> None:
         output = self.base / "nameserver.log"
-        command = ["-m", "tests.kit.nameserver", "--zone", str(ZONE), "--listen", "127.0.0.1:0"]
+        command = ["-m", "tests.kit.dns.nameserver", "--zone", str(ZONE), "--listen", "127.0.0.1:0"]
         self._launch("the name server", command, output)
         self.nameserver = self._await("the name server", output, r"listening on (\S+)")
 

@@ -13,8 +13,8 @@ from guests import GUESTS, Guest
 from speech import DIM, GREEN, RED, Speech
 from stage import Stage
 
-from rdns_milter.log import parse
-from tests.kit.smtp import Dialogue, send
+from rdns_milter.logs.decision import parse
+from tests.kit.smtp.smtp_client import Dialogue, send
 
 LOG_SECONDS = 15.0
 OURS = ("Authentication-Results", "Received-SPF", "X-Rdns-Milter")

@@ -1,4 +1,4 @@
-"""rdns-milter.toml(5): the config. Options, their defaults and sentences are those of the table in rdns_milter/options.py.
+"""rdns-milter.toml(5): the config. Options, their defaults and sentences are those of the table in rdns_milter/config/options.py.
 
 The keys of a rule, its conditions and the facts have sentences here, one for each that there is: a missing one ends the program.
 """
@@ -8,15 +8,15 @@ from __future__ import annotations
 from roff import Page, bold, italic, plain
 
 from rdns_milter import __version__
-from rdns_milter.conditions import SINGLE, TEXTUAL
-from rdns_milter.config import DEFAULT_PATH
-from rdns_milter.evidence import FACTS
-from rdns_milter.lists import MAX_LINES
-from rdns_milter.options import SECTIONS, Option, options_of
-from rdns_milter.policy import ACTIONS, CONDITIONS
-from rdns_milter.replies import PLACEHOLDERS
-from rdns_milter.rules import RULE_KEYS
-from rdns_milter.toml import text
+from rdns_milter.checks.evidence import FACTS
+from rdns_milter.config.condition_types import SINGLE, TEXTUAL
+from rdns_milter.config.list_files import MAX_LINES
+from rdns_milter.config.load import DEFAULT_PATH
+from rdns_milter.config.options import SECTIONS, Option, options_of
+from rdns_milter.config.rule_reader import RULE_KEYS
+from rdns_milter.policy.policy import ACTIONS, CONDITIONS
+from rdns_milter.responses.replies import PLACEHOLDERS
+from rdns_milter.text.toml import text
 
 NAME, SECTION, MANUAL = "rdns-milter.toml", 5, "File Formats"
 

@@ -23,11 +23,11 @@ from typing import Any
 CLONE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CLONE))
 
-from tests.kit import readme  # noqa: E402
-from tests.kit.client import Client  # noqa: E402
-from tests.kit.mta import deliver  # noqa: E402
-from tests.kit.nameserver import NameServer  # noqa: E402
-from tests.kit.zone import Zone  # noqa: E402
+from tests.kit.data import documents  # noqa: E402
+from tests.kit.dns.nameserver import NameServer  # noqa: E402
+from tests.kit.dns.zone import Zone  # noqa: E402
+from tests.kit.milter.transaction import deliver  # noqa: E402
+from tests.kit.smtp.client_identity import Client  # noqa: E402
 
 UNIT = Path("/lib/systemd/system/rdns-milter.service")
 CONFIG = Path("/etc/rdns-milter/rdns-milter.toml")
@@ -51,7 +51,7 @@ def main() -> None:
             run("service", "postfix", "start")
             step("two lines in main.cf")
             original = MAIN_CF.read_text()
-            lines = readme.blocks("main.cf")
+            lines = documents.blocks("main.cf")
             print(lines[0], end="")
             MAIN_CF.write_text(original + lines[0])
             run("postfix", "reload")
@@ -152,7 +152,7 @@ def mail(what: str) -> None:
     assert sent == (), sent
     refusal = eventually(lambda: send("198.51.100.30", "mail.bank.example", "offer@nothing.example", subject))
     assert refusal, "the liar's mail was taken"
-    assert "{} {}\n".format(*refusal) == readme.blocks("reply")[0], refusal
+    assert "{} {}\n".format(*refusal) == documents.blocks("reply")[0], refusal
     print("refused:", *refusal)
     accepted, refused = eventually(lambda: found if len(found := decisions()[before:]) == 2 else None)
     assert "action=accept" in accepted
@@ -208,10 +208,12 @@ def milters(lines: str) -> str:
 
 def unix_socket() -> Path:
     """README.md's way to a unix socket: the directory made, and the config with its socket line as shown there."""
-    (command,) = (line.strip() for line in readme.text().splitlines() if line.strip().startswith("install -d"))
+    (command,) = (line.strip() for line in documents.text().splitlines() if line.strip().startswith("install -d"))
     assert command in (CLONE / "packaging" / "debian" / "README.Debian").read_text()
     run(*shlex.split(command))
-    (line,) = (line for block in readme.blocks("toml") for line in block.splitlines() if line.startswith("socket = "))
+    (line,) = (
+        line for block in documents.blocks("toml") for line in block.splitlines() if line.startswith("socket = ")
+    )
     changed = CONFIG.with_name("unix.toml")
     changed.write_text(CONFIG.read_text().replace(f'socket = "{INET}"', line))
     assert line in changed.read_text()

@@ -14,12 +14,12 @@ from pathlib import Path
 import mail
 from mail import CLONE, CONFIG, INET, MAIN_CF, SPOOL, eventually, judges, run, step
 
-from tests.kit import readme
-from tests.kit.client import Client
-from tests.kit.load import Load
-from tests.kit.mta import deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.zone import Zone
+from tests.kit.data import documents
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.load import Load
+from tests.kit.milter.transaction import deliver
+from tests.kit.smtp.client_identity import Client
 
 SERVICE = "rdns-milter.service"
 LIAR = {"client": Client("198.51.100.30"), "helo": "mail.bank.example", "mailfrom": "offer@nothing.example"}
@@ -55,7 +55,7 @@ def show(what: str, unit: str = SERVICE) -> str:
 def through_postfix() -> None:
     """Mail, with Postfix as systemd runs it; the journal has the decisions."""
     step("two lines in main.cf, mail, the journal")
-    MAIN_CF.write_text(MAIN_CF.read_text().partition("smtpd_milters")[0] + readme.blocks("main.cf")[0])
+    MAIN_CF.write_text(MAIN_CF.read_text().partition("smtpd_milters")[0] + documents.blocks("main.cf")[0])
     run("postfix", "reload")
     mail.mail("inet, under systemd")
     journal = run("journalctl", "--no-pager", "-o", "cat", "-t", "rdns-milter")

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
-from ..evidence import Generic
-from ..names import Address, is_hostname
+from ..net.names import Address, is_hostname
+from .evidence import Generic
 from .generic_series import NOTHING, Mark, series
 from .generic_words import (
     ACCESS,

@@ -1,6 +1,6 @@
 """The words and domains by which `generic` knows an access network or a sender of mail.
 
-Tables only, immutable: no function, no decision. Points are those of generic.py, where THRESHOLD says how many make a
+Tables only, immutable: no function, no decision. Points are those of checks/generic.py, where THRESHOLD says how many make a
 name generic. Words are matched whole (a name is cut at dots, dashes and digits), stems inside longer words. No word may
 consist of a to f alone: hexadecimal addresses are full of them.
 """

@@ -11,8 +11,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection
 
-from ..lookup import Answer, Lookup, Question, Type, forward_type
-from ..names import Address, canonical, is_domain, is_hostname, parse_address, parse_literal
+from ..net.names import Address, canonical, is_domain, is_hostname, parse_address, parse_literal
+from ..resolver.lookup import Answer, Lookup, Question, Type, forward_type
 
 # DNS is asked for these; literal and address are compared as they stand.
 _NAMES = frozenset(("fqdn", "unqualified"))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..evidence import Iprev
-from ..lookup import Answer, Lookup, Question, forward_type
-from ..names import Address, is_hostname, is_special_use, parse_address, reverse_name
+from ..net.names import Address, is_hostname, is_special_use, parse_address, reverse_name
+from ..resolver.lookup import Answer, Lookup, Question, forward_type
+from .evidence import Iprev
 
 
 async def iprev(lookup: Lookup, address: Address, max_names: int) -> Iprev:

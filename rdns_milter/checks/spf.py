@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..evidence import TEMPERROR, Spf
-from ..lookup import Lookup
-from ..mailboxes import Mailbox
-from ..names import Address, canonical, parse_address
-from . import spf_macro
+from ..net.mailboxes import Mailbox
+from ..net.names import Address, canonical, parse_address
+from ..resolver.lookup import Lookup
+from . import spf_macros
+from .evidence import TEMPERROR, Spf
+from .spf_answers import Knowledge, Limits
 from .spf_evaluation import NONE, Evaluation, Explanation, Run
-from .spf_knowledge import Knowledge, Limits
 
 __all__ = ["Finding", "Limits", "helo_mailbox", "spf"]
 
@@ -50,7 +50,7 @@ async def spf(
     """The result for a client's address and a sender. A mailbox without a domain that SPF is for (RFC 7208 4.3) is `none`,
     and nothing is asked. `receiver`: the receiving MTA's name, which an explanation may mention. Never raises for what comes
     from the network; DNS trouble is `temperror`."""
-    if not spf_macro.is_domain(mailbox.domain):
+    if not spf_macros.is_domain(mailbox.domain):
         return Finding(Spf(NONE))
     client = parse_address(str(address).partition("%")[0]) or address
     knowledge = Knowledge(client, mailbox, helo, limits, receiver)

@@ -17,12 +17,12 @@ from typing import Any
 
 import spf as pyspf
 
-from ..evidence import TEMPERROR
-from ..lookup import Answer, Type
-from ..names import reverse_name
-from . import spf_macro
-from .spf_knowledge import Knowledge, Missing, Row
-from .spf_plan import MAX_HOSTS, exchanges, pointers
+from ..net.names import reverse_name
+from ..resolver.lookup import Answer, Type
+from . import spf_macros
+from .evidence import TEMPERROR
+from .spf_answers import Knowledge, Missing, Row
+from .spf_prefetch import MAX_HOSTS, exchanges, pointers
 from .spf_record import Mechanism, RecordError
 
 MAX_EXPANSION = 65_536  # characters that the macros of one run may put in
@@ -253,21 +253,21 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
         """The text with its macros replaced: a name, or with `stripdot` False the text of an explanation."""
 
         def value(letter: str) -> str:
-            if stripdot and letter in spf_macro.TEXT_ONLY:
-                raise spf_macro.MacroError(f"%{{{letter}}} is for explanations only")
+            if stripdot and letter in spf_macros.TEXT_ONLY:
+                raise spf_macros.MacroError(f"%{{{letter}}} is for explanations only")
             self._knowledge.letters.add(letter)
             return self._worth(letter)
 
         text = s
         if "%" in s:
             try:
-                text = spf_macro.expand(s, value)
-            except spf_macro.MacroError as error:
+                text = spf_macros.expand(s, value)
+            except spf_macros.MacroError as error:
                 raise pyspf.PermError("Invalid macro", str(error)) from error
             self._expanded += len(text)
             if self._expanded > MAX_EXPANSION:
                 raise pyspf.PermError("Macros expand too far")
-        return spf_macro.cut_to_name(text) if stripdot else text
+        return spf_macros.cut_to_name(text) if stripdot else text
 
     def _worth(self, letter: str) -> str:
         if letter == "p":

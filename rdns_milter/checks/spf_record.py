@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 
-from .spf_macro import MacroError, check_macros, ends_in_domain
+from .spf_macros import MacroError, check_macros, ends_in_domain
 
 MAX_RECORD = 4096  # octets of a record that is evaluated; RFC 7208 3.4 wants less than 512
 MAX_TERM = 512  # octets of a term of it

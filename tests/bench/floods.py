@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from tests.bench.table import table
-from tests.kit import floods, neighbours
-from tests.kit.apart import NameServerApart
-from tests.kit.daemon import Daemon
-from tests.kit.endpoint import free_port
-from tests.kit.floods import Flood, Run
-from tests.kit.scraped import page
-from tests.kit.zone import Zone
+from tests.kit.data.metrics_page import page
+from tests.kit.dns.nameserver_process import NameServerApart
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.endpoint import free_port
+from tests.kit.smtp import floods, other_clients
+from tests.kit.smtp.floods import Flood, Run
 
 ALARMS = ("questions-crowded-out", "facts-too-late")
 
@@ -64,12 +64,12 @@ class Figures:
 def measure(scenario: Scenario, hostport: str, messages: int) -> Figures:
     """One flood."""
     port = free_port()
-    config = neighbours.NOT_EXEMPT | {"metrics": {"listen": f"127.0.0.1:{port}"}}
-    with Daemon(config, neighbours.DEFAULT_RULES, hostport) as daemon:
-        quiet = neighbours.send(daemon.spec, 0, messages)
+    config = other_clients.NOT_EXEMPT | {"metrics": {"listen": f"127.0.0.1:{port}"}}
+    with Daemon(config, other_clients.DEFAULT_RULES, hostport) as daemon:
+        quiet = other_clients.send(daemon.spec, 0, messages)
         with Flood(scenario.run, daemon.spec, scenario.rate) as flood:
             flood.wait(scenario.rounds)
-            beside = neighbours.send(daemon.spec, messages, messages)
+            beside = other_clients.send(daemon.spec, messages, messages)
             flood.wait(1)
             rounds = flood.rounds
         told = page(port)
@@ -88,7 +88,7 @@ def measure(scenario: Scenario, hostport: str, messages: int) -> Figures:
 
 def run(messages: int, scenarios: Sequence[Scenario] = SCENARIOS) -> dict[str, Figures]:
     """All floods, one after the other."""
-    with NameServerApart(Zone(neighbours.zone(), floods.zone())) as server:
+    with NameServerApart(Zone(other_clients.zone(), floods.zone())) as server:
         return {each.name: measure(each, server.hostport, messages) for each in scenarios}
 
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from rdns_milter.log import parse
-from tests.kit import packetfuzz
-from tests.kit.daemon import Daemon, until
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import ZONE
-from tests.kit.watch import Figures, figures
-from tests.kit.zone import Zone
+from rdns_milter.logs.decision import parse
+from tests.kit.data.scenario import ZONE
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter import packet_fuzz
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.mta.process_usage import Figures, figures
 
 AT_ONCE = 4
 WARM_UP = 0.2  # of the packets: until then caches fill and pools of threads grow
@@ -101,11 +101,11 @@ def _send(daemon: Daemon, packets: float, seed: int, report: Report) -> None:
 
     def session(number: int) -> int:
         mine = Random(f"{seed}/{number}")
-        wires = packetfuzz.session(mine)
-        said = packetfuzz.send(daemon.spec, wires, abrupt=mine.random() < 0.1)
+        wires = packet_fuzz.session(mine)
+        said = packet_fuzz.send(daemon.spec, wires, abrupt=mine.random() < 0.1)
         report.faults += [
             f"seed {seed}/{number}: said {text[:100]!r}"
-            for text in packetfuzz.spoken(said)
+            for text in packet_fuzz.spoken(said)
             if not _CLEAN.fullmatch(text)
         ]
         return len(wires)

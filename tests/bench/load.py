@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.bench import clients
-from tests.kit.packets import ALL_ACTIONS, ALL_STEPS, VERSION, Steps, packet, strings
+from tests.kit.milter.packets import ALL_ACTIONS, ALL_STEPS, VERSION, Steps, packet, strings
 
 TIMEOUT = 40.0  # seconds without a reply after which a conversation is given up
 RETRY = 0.002  # seconds until a connection is tried again that the kernel had no room for

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rdns_milter.config import BUILT_IN, parse
-from rdns_milter.log import parse as parse_line
-from rdns_milter.sample import sample
+from rdns_milter.config.load import BUILT_IN, parse
+from rdns_milter.config.sample import sample
+from rdns_milter.logs.decision import parse as parse_line
 from tests.bench import process
-from tests.kit.daemon import PATIENCE, Daemon, environment, until
+from tests.kit.milter.daemon import PATIENCE, Daemon, environment, until
 
 FLOOR, MILTER = "floor", "rdns-milter"
 DEADLINE = 6.0

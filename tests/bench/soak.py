@@ -20,14 +20,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from rdns_milter.log import parse
-from tests.kit import packetfuzz
-from tests.kit.apart import NameServerApart
-from tests.kit.daemon import Daemon, until
-from tests.kit.packets import packet, strings
-from tests.kit.scene import GOOD_HELO, ZONE
-from tests.kit.watch import Figures, figures
-from tests.kit.zone import Zone
+from rdns_milter.logs.decision import parse
+from tests.kit.data.scenario import GOOD_HELO, ZONE
+from tests.kit.dns.nameserver_process import NameServerApart
+from tests.kit.dns.zone import Zone
+from tests.kit.milter import packet_fuzz
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.milter.packets import packet, strings
+from tests.kit.mta.process_usage import Figures, figures
 
 AT_ONCE = 24
 ROWS = 10
@@ -134,7 +134,7 @@ def bomb(dice: Random, number: int) -> Made:
 def odd(dice: Random, number: int) -> Made:
     """Octets that nobody should send."""
     dice = Random(number % FEW)
-    one, other, *rest = (packetfuzz.octets(dice, 300).replace(b"\0", b"") for _ in range(4))
+    one, other, *rest = (packet_fuzz.octets(dice, 300).replace(b"\0", b"") for _ in range(4))
     return message("192.0.2.1", one, other, ("Authentication-Results", rest[0]), (b"X" + rest[1], one)), frozenset()
 
 
@@ -152,7 +152,7 @@ def lost(dice: Random, number: int) -> Made:
 
 def false(dice: Random, number: int) -> Made:
     """Packets at random, and their own negotiation."""
-    return packetfuzz.session(Random(number % FEW)), frozenset()
+    return packet_fuzz.session(Random(number % FEW)), frozenset()
 
 
 def forger(dice: Random, number: int) -> Made:
@@ -239,11 +239,11 @@ class Soak:
         kinds = ATTACKS if dice.random() < self.attacks else KINDS
         (kind,) = dice.choices(list(kinds), None if kinds is ATTACKS else list(KINDS.values()))
         packets, codes = kind(dice, number)
-        said = packetfuzz.send(self.daemon.spec, packets if kind is false else [NEGOTIATION, *packets])
+        said = packet_fuzz.send(self.daemon.spec, packets if kind is false else [NEGOTIATION, *packets])
         self.sent[kind.__name__] += 1
         if not codes:
             return
-        replies = [(command, data) for command, data in packetfuzz.frames(said) if command in b"cytra"]
+        replies = [(command, data) for command, data in packet_fuzz.frames(said) if command in b"cytra"]
         expected = sum(each[4:5] in b"CHMRTE" for each in packets)
         given = {int(data[:3]) for command, data in replies if command == b"y"} or {0}
         if len(replies) != expected or not given <= codes:

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from rdns_milter.config import BUILT_IN, Config, parse
-from rdns_milter.endpoints import parse_nameserver
-from rdns_milter.findings import Finder, Pending
-from rdns_milter.mailboxes import Mailbox
-from rdns_milter.resolver import Limits, Resolver
+from rdns_milter.config.load import BUILT_IN, Config, parse
+from rdns_milter.net.endpoints import parse_nameserver
+from rdns_milter.net.mailboxes import Mailbox
+from rdns_milter.resolver.resolver import Limits, Resolver
+from rdns_milter.session.check_runner import Finder, Pending
 from tests.bench import clients
 from tests.bench.stub import StubProcess
 

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from rdns_milter.sample import sample
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon
-from tests.kit.nameserver import NameServer
-from tests.kit.postfix import Postfix
-from tests.kit.sendmail import Root, Sendmail
-from tests.kit.smtp import Dialogue, send
-from tests.kit.zone import Zone
+from rdns_milter.config.sample import sample
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon
+from tests.kit.mta.postfix import Postfix
+from tests.kit.mta.sendmail import Root, Sendmail
+from tests.kit.smtp.client_identity import Client
+from tests.kit.smtp.smtp_client import Dialogue, send
 
 HOST = "mx.rcpt.example"
 USER, POSTMASTER, ABUSE = "user@rcpt.example", "Postmaster@rcpt.example", "abuse@rcpt.example"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit import sendmail
-from tests.kit.nameserver import NameServer
-from tests.kit.netns import Network
-from tests.kit.postfix import installed
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.mta import sendmail
+from tests.kit.mta.network_namespace import Network
+from tests.kit.mta.postfix import installed
 from tests.mta.attached import ZONE, Attached, AttachedSendmail, attached, attached_sendmail
 
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from tests.kit.client import Client
-from tests.kit.mta import burst
+from tests.kit.milter.transaction import burst
+from tests.kit.smtp.client_identity import Client
 from tests.mta.attached import DEADLINE, Attached, AttachedSendmail, facts
 
 # Title, client, HELO, MAIL FROM, the reply to RCPT TO (a regular expression), facts in the log.

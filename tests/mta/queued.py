@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from rdns_milter.log import rcpts_of
-from rdns_milter.mailboxes import Mailbox, parse_mailbox
-from rdns_milter.names import canonical
-from tests.kit.nameserver import NameServer
-from tests.kit.paths import any_path
-from tests.kit.postfix import SBIN, Postfix
-from tests.kit.smtp import Smtp
+from rdns_milter.logs.decision import rcpts_of
+from rdns_milter.net.mailboxes import Mailbox, parse_mailbox
+from rdns_milter.net.names import canonical
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.mta.postfix import SBIN, Postfix
+from tests.kit.smtp.paths import any_path
+from tests.kit.smtp.smtp_client import Smtp
 from tests.mta.attached import HOST, ZONE, Attached, attached
 
 PLAIN = "plain@rcpt.example"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.daemon import ROOT
+from tests.kit.milter.daemon import ROOT
 
 PRISTINE = os.environ.get("RDNS_MILTER_PRISTINE", "")
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.log import KEYS, parse
-from tests.kit import readme
-from tests.kit.daemon import until
-from tests.kit.postfix import installed
+from rdns_milter.logs.decision import KEYS, parse
+from tests.kit.data import documents
+from tests.kit.milter.daemon import until
+from tests.kit.mta.postfix import installed
 
 pytestmark = pytest.mark.skipif(not installed(), reason="Postfix is not installed (no /usr/sbin/postconf)")
 
@@ -101,10 +101,10 @@ def test_it_shows_every_client_and_leaves_nothing(place: Path) -> None:
         assert all(set(KEYS) == set(parse(line) or ()) for line in lines)
         assert re.search(r"^    (?:Postfix:  |to \S+: )[25]\d\d ", text, re.MULTILINE)
         assert "    as it should be\n" in text
-    assert READMES_COUNT[len(clients)] in readme.text()
-    assert settled(readme.blocks("log")[0]) in settled(clients[3])
+    assert READMES_COUNT[len(clients)] in documents.text()
+    assert settled(documents.blocks("log")[0]) in settled(clients[3])
     added = re.findall(r"^    \+ (.*\n)", clients[0], re.MULTILINE)
-    assert "".join(added) == readme.blocks("header")[0]
+    assert "".join(added) == documents.blocks("header")[0]
     assert "+ Authentication-Results: mx.demo.example;" in clients[0]
     assert "- Authentication-Results: mx.demo.example; spf=pass" in clients[0]
     assert "What to do next" in out

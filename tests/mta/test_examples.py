@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import examples
-from tests.kit.daemon import Daemon
-from tests.kit.endpoint import free_port, postfix_style
-from tests.kit.nameserver import NameServer
-from tests.kit.postfix import SBIN, Postfix, installed
-from tests.kit.smtp import send
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.endpoint import free_port, postfix_style
+from tests.kit.mta import examples
+from tests.kit.mta.postfix import SBIN, Postfix, installed
+from tests.kit.smtp.smtp_client import send
 from tests.mta.attached import BAD, BAD_FROM, BAD_HELO, DEFAULT_RULES, HOST, USER
 
 pytestmark = pytest.mark.skipif(not installed(), reason="Postfix is not installed (no /usr/sbin/postconf)")

@@ -16,15 +16,15 @@ from functools import partial
 
 import pytest
 
-from tests.kit import readme
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon
-from tests.kit.herd import stopped
-from tests.kit.load import Load
-from tests.kit.mta import burst
-from tests.kit.nameserver import NameServer
-from tests.kit.postfix import Postfix
-from tests.kit.smtp import Dialogue, Smtp
+from tests.kit.data import documents
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.load import Load
+from tests.kit.milter.process_group import stopped
+from tests.kit.milter.transaction import burst
+from tests.kit.mta.postfix import Postfix
+from tests.kit.smtp.client_identity import Client
+from tests.kit.smtp.smtp_client import Dialogue, Smtp
 from tests.mta.attached import DEFAULT_RULES, GOOD, GOOD_FROM, GOOD_HELO, HOST, USER
 
 RESULTS = "Authentication-Results"
@@ -195,8 +195,8 @@ def test_restart(daemon: Daemon, sites: Sites) -> None:
 
 
 def test_readme_says_so() -> None:
-    rows = {readme.code(row[0])[0]: row for row in readme.table("`milter_default_action`")}
-    assert {action: readme.code(row[1])[0] for action, row in rows.items()} == {
+    rows = {documents.code(row[0])[0]: row for row in documents.table("`milter_default_action`")}
+    assert {action: documents.code(row[1])[0] for action, row in rows.items()} == {
         action: told for action, (told, _) in FATES.items()
     }
     assert {action for action, row in rows.items() if "forged" in row[2]} == {

@@ -16,14 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import examples, scraped
-from tests.kit.child import Child
-from tests.kit.daemon import Daemon, children, until
-from tests.kit.endpoint import free_port, taken
-from tests.kit.fleet import HERE, NAMES, Fleet, fleet, missing, program
-from tests.kit.load import Load
-from tests.kit.nameserver import NameServer
-from tests.kit.smtp import Dialogue, send
+from tests.kit.data import metrics_page
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon, children, until
+from tests.kit.milter.endpoint import free_port, taken
+from tests.kit.milter.load import Load
+from tests.kit.mta import examples
+from tests.kit.mta.child import Child
+from tests.kit.mta.fleet import HERE, NAMES, Fleet, fleet, missing, program
+from tests.kit.smtp.smtp_client import Dialogue, send
 from tests.mta.attached import (
     BAD,
     BAD_FROM,
@@ -222,7 +223,7 @@ def prometheus(running: Fleet) -> Iterator[Prometheus]:
 
 def test_prometheus_adds_it_up(running: Fleet, prometheus: Prometheus) -> None:
     def pages(name: str, **labels: str) -> float:
-        return sum(scraped.page(one.metrics).value(name, **labels) for one in running.instances.values())
+        return sum(metrics_page.page(one.metrics).value(name, **labels) for one in running.instances.values())
 
     mail = Mail(running)
     with Load(mail.send, clients=CLIENTS) as load:

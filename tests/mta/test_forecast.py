@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date
 
-from rdns_milter.config import load
-from rdns_milter.forecast import Forecaster
-from rdns_milter.maillog import ACCEPTED, REFUSED, deliveries
-from tests.kit.client import Client
-from tests.kit.nameserver import NameServer
+from rdns_milter.analysis.forecast import Forecaster
+from rdns_milter.config.load import load
+from rdns_milter.logs.mta_log import ACCEPTED, REFUSED, deliveries
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.smtp.client_identity import Client
 from tests.mta.attached import DEADLINE, GOOD, GOOD_FROM, GOOD_HELO, HOST, POSTMASTER, USER, attached
 from tests.mta.test_postfix import KINDS
 

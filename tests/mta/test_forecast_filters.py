@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.maillog import ACCEPTED, DEFERRED, REFUSED, Delivery, deliveries
-from tests.kit import smtp
-from tests.kit.client import Client
-from tests.kit.postfix import Postfix, installed
-from tests.kit.smtp import Smtp
+from rdns_milter.logs.mta_log import ACCEPTED, DEFERRED, REFUSED, Delivery, deliveries
+from tests.kit.mta.postfix import Postfix, installed
+from tests.kit.smtp import smtp_client
+from tests.kit.smtp.client_identity import Client
+from tests.kit.smtp.smtp_client import Smtp
 
 pytestmark = pytest.mark.skipif(not installed(), reason="Postfix is not installed (no /usr/sbin/postconf)")
 
@@ -41,7 +41,7 @@ CHECKS = """/^Subject: warn/ WARN look <here>
 
 
 def send(postfix: Postfix, subject: str = "kit") -> None:
-    smtp.send(
+    smtp_client.send(
         postfix.address, CLIENT, helo=HELO, mailfrom=SENDER, rcpts=[FIRST, SECOND], headers=(("Subject", subject),)
     )
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tests.kit.nameserver import NameServer
+from tests.kit.dns.nameserver import NameServer
 from tests.mta.attached import (
     GOOD,
     GOOD_FROM,

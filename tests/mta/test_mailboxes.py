@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from tests.kit.client import Client
-from tests.kit.nameserver import NameServer
-from tests.kit.zone import Zone
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.smtp.client_identity import Client
 from tests.mta.attached import Attached, AttachedSendmail, attached, attached_sendmail
 from tests.mta.queued import RULES, SETTINGS, compare
 

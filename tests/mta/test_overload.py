@@ -6,12 +6,12 @@ import threading
 import time
 from functools import partial
 
-from tests.kit.client import Client
-from tests.kit.daemon import until
-from tests.kit.mta import burst
-from tests.kit.nameserver import NameServer
-from tests.kit.smtp import Dialogue, Smtp
-from tests.kit.zone import Zone
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import until
+from tests.kit.milter.transaction import burst
+from tests.kit.smtp.client_identity import Client
+from tests.kit.smtp.smtp_client import Dialogue, Smtp
 from tests.mta.attached import USER, Attached, attached
 
 CLIENTS = 300

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from tests.kit.client import Client
-from tests.kit.nameserver import NameServer
-from tests.kit.smtp import Dialogue, Smtp
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.smtp.client_identity import Client
+from tests.kit.smtp.smtp_client import Dialogue, Smtp
 from tests.mta.attached import (
     ABUSE,
     BAD,

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.client import Client
-from tests.kit.herd import alive, dies_with_us
-from tests.kit.mta import RECEIVED, deliver
-from tests.kit.postfix import Postfix, PostfixFailed, installed
-from tests.kit.probe import Probe
-from tests.kit.smtp import Smtp, send
+from tests.kit.milter.probe import Probe
+from tests.kit.milter.process_group import alive, dies_with_us
+from tests.kit.milter.transaction import RECEIVED, deliver
+from tests.kit.mta.postfix import Postfix, PostfixFailed, installed
+from tests.kit.smtp.client_identity import Client
+from tests.kit.smtp.smtp_client import Smtp, send
 
 pytestmark = pytest.mark.skipif(not installed(), reason="Postfix is not installed (no /usr/sbin/postconf)")
 
@@ -237,4 +237,4 @@ def test_a_failed_start_says_why_and_leaves_nothing() -> None:
 
 
 def test_it_dies_with_us() -> None:
-    assert dies_with_us("from tests.kit.postfix import Postfix\nwith Postfix() as p:", "p.master.pid, p.base")
+    assert dies_with_us("from tests.kit.mta.postfix import Postfix\nwith Postfix() as p:", "p.master.pid, p.base")

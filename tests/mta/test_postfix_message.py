@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.client import Client
-from tests.kit.endpoint import postfix_style
-from tests.kit.nameserver import NameServer
-from tests.kit.probe import Probe
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.endpoint import postfix_style
+from tests.kit.milter.probe import Probe
+from tests.kit.smtp.client_identity import Client
 from tests.mta.attached import (
     GOOD,
     GOOD_FROM,

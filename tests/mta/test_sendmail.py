@@ -11,17 +11,17 @@ from datetime import date
 
 import pytest
 
-from rdns_milter.config import load
-from rdns_milter.evidence import Evidence
-from rdns_milter.forecast import Forecaster
-from rdns_milter.log import Decision, line, parse
-from rdns_milter.maillog import ACCEPTED, REFUSED, deliveries
-from rdns_milter.policy import Verdict
-from tests.kit.client import Client
-from tests.kit.nameserver import NameServer
-from tests.kit.netns import Network
-from tests.kit.sendmail import OWN_ADDRESS, OWN_ADDRESS_6, Sendmail
-from tests.kit.smtp import Dialogue, send
+from rdns_milter.analysis.forecast import Forecaster
+from rdns_milter.checks.evidence import Evidence
+from rdns_milter.config.load import load
+from rdns_milter.logs.decision import Decision, line, parse
+from rdns_milter.logs.mta_log import ACCEPTED, REFUSED, deliveries
+from rdns_milter.policy.policy import Verdict
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.mta.network_namespace import Network
+from tests.kit.mta.sendmail import OWN_ADDRESS, OWN_ADDRESS_6, Sendmail
+from tests.kit.smtp.client_identity import Client
+from tests.kit.smtp.smtp_client import Dialogue, send
 from tests.mta.attached import (
     ABUSE,
     BAD,

@@ -13,13 +13,13 @@ from functools import partial
 
 import pytest
 
-from tests.kit import readme
-from tests.kit.daemon import Daemon
-from tests.kit.load import Load
-from tests.kit.mta import burst
-from tests.kit.nameserver import NameServer
-from tests.kit.sendmail import EXAMPLE, Sendmail
-from tests.kit.smtp import Dialogue
+from tests.kit.data import documents
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.load import Load
+from tests.kit.milter.transaction import burst
+from tests.kit.mta.sendmail import EXAMPLE, Sendmail
+from tests.kit.smtp.smtp_client import Dialogue
 from tests.mta.attached import DEFAULT_RULES, GOOD, GOOD_FROM, GOOD_HELO, HOST, USER
 from tests.mta.test_failures import FORGED, HEADERS, RESULTS, Amid, processes, signal_all
 
@@ -152,9 +152,9 @@ def test_restart(daemon: Daemon, sites: Sites) -> None:
 
 
 def test_readme_and_the_example_say_so() -> None:
-    rows = {(readme.code(row[0]) or [""])[0].removeprefix("F="): row for row in readme.table("`F=`")}
-    said = {flag: tuple(int(reply[:3]) for reply in readme.code(row[1])) for flag, row in rows.items()}
+    rows = {(documents.code(row[0]) or [""])[0].removeprefix("F="): row for row in documents.table("`F=`")}
+    said = {flag: tuple(int(reply[:3]) for reply in documents.code(row[1])) for flag, row in rows.items()}
     assert said == FATES
     assert {flag for flag, row in rows.items() if "forged" in row[2]} == {""}
     assert all(f"F={flag}" in EXAMPLE.read_text() for flag in FATES)
-    assert os.path.relpath(EXAMPLE, readme.README.parent) in readme.text()
+    assert os.path.relpath(EXAMPLE, documents.README.parent) in documents.text()

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.options import SECTIONS, options_of
-from tests.kit import readme
-from tests.kit.herd import dies_with_us, members
-from tests.kit.mta import RECEIVED, deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.netns import Network
-from tests.kit.probe import Probe
-from tests.kit.sendmail import EXAMPLE, FILTER, UNPACKED, Root, Sendmail, SendmailFailed
-from tests.kit.smtp import send
+from rdns_milter.config.options import SECTIONS, options_of
+from tests.kit.data import documents
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.probe import Probe
+from tests.kit.milter.process_group import dies_with_us, members
+from tests.kit.milter.transaction import RECEIVED, deliver
+from tests.kit.mta.network_namespace import Network
+from tests.kit.mta.sendmail import EXAMPLE, FILTER, UNPACKED, Root, Sendmail, SendmailFailed
+from tests.kit.smtp.smtp_client import send
 from tests.mta.attached import GOOD, HOST, USER
 from tests.mta.test_postfix_kit import FIELDS
 
@@ -59,7 +59,7 @@ def test_no_socket_below_a_directory_that_a_group_may_write_to(names: NameServer
 
 
 def test_the_example_and_readme_have_the_same_filter() -> None:
-    (block,) = readme.blocks("sendmail.mc")
+    (block,) = documents.blocks("sendmail.mc")
     found = FILTER.search(EXAMPLE.read_text("utf-8"))
     assert found
     assert found[0] + "\n" == block
@@ -73,7 +73,7 @@ def test_the_example_and_readme_have_the_same_filter() -> None:
 
 def test_the_line_is_good_for_debians_own_sendmail_mc(network: Network, probe: Probe) -> None:
     """As whoever has one already puts it there."""
-    (block,) = readme.blocks("sendmail.mc")
+    (block,) = documents.blocks("sendmail.mc")
     theirs = (UNPACKED / "pristine/usr/share/sendmail/cf/debian/sendmail.mc").read_text("utf-8")
     text = re.sub(r"include\(`/etc/mail/m4/.*\n", "", theirs)  # files that sendmailconfig makes
     with Sendmail() as sendmail:
@@ -107,4 +107,4 @@ def test_the_network_is_left_as_it_was_entered() -> None:
 
 
 def test_it_dies_with_us(network: Network) -> None:
-    assert dies_with_us("from tests.kit.sendmail import Sendmail\nwith Sendmail() as s:", "s.leader.pid, s.base")
+    assert dies_with_us("from tests.kit.mta.sendmail import Sendmail\nwith Sendmail() as s:", "s.leader.pid, s.base")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.kit.client import Client
-from tests.kit.nameserver import NameServer
-from tests.kit.probe import Probe
-from tests.kit.sendmail import LOGIN, OWN_ADDRESS, OWN_ADDRESS_6, Sendmail
-from tests.kit.smtp import send
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.probe import Probe
+from tests.kit.mta.sendmail import LOGIN, OWN_ADDRESS, OWN_ADDRESS_6, Sendmail
+from tests.kit.smtp.client_identity import Client
+from tests.kit.smtp.smtp_client import send
 from tests.mta.attached import (
     GOOD,
     GOOD_FROM,

@@ -1,4 +1,5 @@
-"""What most tests here share: the name server with the world of tests.kit.scene. A file with a world of its own has a `server`
+"""What most tests here share: the name server with the world of tests.kit.data.scenario. A file with a world of its own has a
+`server`
 of its own."""
 
 from __future__ import annotations
@@ -7,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import ZONE
-from tests.kit.zone import Zone
+from tests.kit.data.scenario import ZONE
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.server import EX_UNAVAILABLE
-from tests.kit.activated import Activated
-from tests.kit.daemon import Daemon, until
-from tests.kit.endpoint import free_port
-from tests.kit.load import Load
-from tests.kit.mta import Conversation, deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD_HELO, LATE, REFUSE_ALL, code
+from rdns_milter.daemon.master import EX_UNAVAILABLE
+from tests.kit.data.scenario import GOOD, GOOD_HELO, LATE, REFUSE_ALL, code
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.milter.endpoint import free_port
+from tests.kit.milter.load import Load
+from tests.kit.milter.socket_activation import Activated
+from tests.kit.milter.transaction import Conversation, deliver
 
 RESTARTS = 3
 

@@ -16,7 +16,7 @@ from tests.bench.clients import HOLES, address, host, record, sender
 from tests.bench.peers import FLOOR, MILTER
 from tests.bench.scenarios import BURST, SCENARIOS
 from tests.bench.stub import respond
-from tests.kit.daemon import ROOT, environment
+from tests.kit.milter.daemon import ROOT, environment
 
 PATIENCE = 60.0
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.kit.daemon import Daemon, children
-from tests.kit.load import Load
-from tests.kit.manynetworks import networks
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import code
+from tests.kit.data.many_networks import networks
+from tests.kit.data.scenario import code
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon, children
+from tests.kit.milter.load import Load
 
 MILLION = 1_000_000
 MOST = 150_000  # kB of memory that all processes together may take

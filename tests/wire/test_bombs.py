@@ -1,7 +1,7 @@
 """SPF records made to freeze or fool whoever evaluates them (PLATFORM 0.7, 0.8), through the running milter, while another
 client is served: each is classed within the deadline, what is said of it is clean, and the other client hardly notices.
 
-The evaluation alone, and more records: tests.unit.test_spf_bombs.
+The evaluation alone, and more records: tests.unit.checks.test_spf_bombs.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.config import parse as parse_config
-from rdns_milter.endpoints import parse_nameserver
-from rdns_milter.engine import Engine
-from rdns_milter.mailboxes import parse_mailbox
-from tests.kit.apart import NameServerApart
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon
-from tests.kit.mta import Outcome, deliver
-from tests.kit.zone import Zone
+from rdns_milter.config.load import parse as parse_config
+from rdns_milter.net.endpoints import parse_nameserver
+from rdns_milter.net.mailboxes import parse_mailbox
+from rdns_milter.session.dns_thread import Engine
+from tests.kit.dns.nameserver_process import NameServerApart
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.transaction import Outcome, deliver
+from tests.kit.smtp.client_identity import Client
 
 Records = dict[str, list[Any]]
 DEADLINE = 4.0

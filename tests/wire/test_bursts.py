@@ -17,17 +17,17 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.config import BUILT_IN, parse
-from rdns_milter.sample import sample
+from rdns_milter.config.load import BUILT_IN, parse
+from rdns_milter.config.sample import sample
 from tests.bench.clients import HOLES
 from tests.bench.load import Load
 from tests.bench.peers import milter
 from tests.bench.stub import StubProcess
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon, until
-from tests.kit.mta import Conversation, Outcome, burst, deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.zone import Zone
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.milter.transaction import Conversation, Outcome, burst, deliver
+from tests.kit.smtp.client_identity import Client
 
 COUNT = 100
 LATE = 2.5  # seconds until DNS answers

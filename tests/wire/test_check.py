@@ -13,12 +13,9 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.cli import main
-from rdns_milter.log import KEYS
-from tests.kit.client import Client
-from tests.kit.daemon import ROOT, Daemon, command, environment
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import (
+from rdns_milter.cli.main import main
+from rdns_milter.logs.decision import KEYS
+from tests.kit.data.scenario import (
     GOOD,
     GOOD6,
     GOOD_FROM,
@@ -31,7 +28,10 @@ from tests.kit.scene import (
     TROUBLED,
     ZONE,
 )
-from tests.kit.zone import Zone
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import ROOT, Daemon, command, environment
+from tests.kit.smtp.client_identity import Client
 
 HOSTILE = r"""
 192.0.2.40            PTR!TARGET-BYTES 1b5d303b6f776e656407
@@ -146,7 +146,7 @@ def test_broken_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_nobody_to_ask(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rdns_milter.nameservers.parse_resolv_conf", lambda octets: ())
+    monkeypatch.setattr("rdns_milter.resolver.nameservers.parse_resolv_conf", lambda octets: ())
     path = tmp_path / "empty.toml"
     path.write_text("")
     assert main(["check", "192.0.2.1", "-c", str(path)]) == EX_UNAVAILABLE
@@ -162,7 +162,9 @@ def test_the_server_on_the_command_line_is_asked(server: NameServer, tmp_path: P
 
 def test_without_libmilter(config: str) -> None:
     """All but `run` works without it."""
-    program = "import sys; sys.modules['milter'] = None; from rdns_milter.cli import main; sys.exit(main(sys.argv[1:]))"
+    program = (
+        "import sys; sys.modules['milter'] = None; from rdns_milter.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
 
     def without(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.kit.daemon import Daemon, until
-from tests.kit.load import Load
-from tests.kit.mta import deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD_HELO, NAMELESS, SILENT
+from tests.kit.data.scenario import GOOD_HELO, NAMELESS, SILENT
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.milter.load import Load
+from tests.kit.milter.transaction import deliver
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 DAY = 86400

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from rdns_milter.config import load
-from tests.kit.daemon import ROOT, Daemon, until
-from tests.kit.endpoint import free_port
-from tests.kit.scraped import healthy
+from rdns_milter.config.load import load
+from tests.kit.data.metrics_page import healthy
+from tests.kit.milter.daemon import ROOT, Daemon, until
+from tests.kit.milter.endpoint import free_port
 
 HERE = ROOT / "packaging" / "container"
 FILES = {"milter": HERE / "Containerfile", "postfix": HERE / "postfix" / "Containerfile"}

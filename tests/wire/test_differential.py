@@ -1,6 +1,6 @@
 """The same facts by the network as without it, cold, warm, and with nothing remembered; and what the running milter makes of them.
 
-The rest of it, faster and in any order, is in tests/unit/test_differential.py.
+The rest of it, faster and in any order, is in tests/unit/session/test_differential.py.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from dataclasses import replace
 
 import pytest
 
-from rdns_milter.config import BUILT_IN, Config, parse
-from rdns_milter.endpoints import Endpoint
-from rdns_milter.engine import Engine
-from rdns_milter.sample import sample
-from tests.kit import suite
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon
-from tests.kit.mta import Outcome
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LATE, LIAR, NAMELESS, POOL, TROUBLED
-from tests.kit.suite import SuiteCase
-from tests.kit.zone import Zone
-from tests.kit.zoneresolver import Facts, Message, Stage, begin, found
+from rdns_milter.config.load import BUILT_IN, Config, parse
+from rdns_milter.config.sample import sample
+from rdns_milter.net.endpoints import Endpoint
+from rdns_milter.session.dns_thread import Engine
+from tests.kit.data.scenario import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LATE, LIAR, NAMELESS, POOL, TROUBLED
+from tests.kit.data.spf import suite
+from tests.kit.data.spf.suite import SuiteCase
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.dns.zone_resolver import Facts, Message, Stage, begin, found
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.transaction import Outcome
+from tests.kit.smtp.client_identity import Client
 
 SCENARIOS = {name: list(cases) for name, cases in itertools.groupby(suite.cases(), lambda case: case.scenario)}
 CONFIG = Config()

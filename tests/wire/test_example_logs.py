@@ -15,17 +15,18 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.cli import parser
-from rdns_milter.config import load
-from rdns_milter.log import parse
-from rdns_milter.sample import sample
-from rdns_milter.sink import SYSLOG_PATH, Syslog
-from tests.kit import diary, examples, scraped
-from tests.kit.child import Child
-from tests.kit.client import Client
-from tests.kit.daemon import ROOT, Daemon, environment, until
-from tests.kit.endpoint import free_port
-from tests.kit.fleet import program
+from rdns_milter.cli.main import parser
+from rdns_milter.config.load import load
+from rdns_milter.config.sample import sample
+from rdns_milter.logs.decision import parse
+from rdns_milter.logs.output import SYSLOG_PATH, Syslog
+from tests.kit.data import metrics_page, random_log
+from tests.kit.milter.daemon import ROOT, Daemon, environment, until
+from tests.kit.milter.endpoint import free_port
+from tests.kit.mta import examples
+from tests.kit.mta.child import Child
+from tests.kit.mta.fleet import program
+from tests.kit.smtp.client_identity import Client
 
 FORMATS = ("RSYSLOG_TraditionalFileFormat", "RSYSLOG_FileFormat")
 REFUSED = ("reject", "tempfail", "quarantine")
@@ -57,7 +58,7 @@ def life() -> Life:
             )
             daemon.reload(config, RULES)
             daemon.reload('[milter]\nmode = "obey"\n')
-            (worker,) = until(lambda: scraped.workers(daemon))
+            (worker,) = until(lambda: metrics_page.workers(daemon))
             os.kill(worker, signal.SIGKILL)
             until(lambda: any(" ended (" in line for line in daemon.notices()))
             assert daemon.terminate() == 0
@@ -67,7 +68,7 @@ def life() -> Life:
     usual = [line for line in said if line not in unusual]
     assert len(unusual) == 4
     assert sum(parse(line) is not None for line in usual) == 4
-    return Life(usual + [line.partition("]: ")[2] for line in diary.lines(load().policy, DECISIONS)], unusual)
+    return Life(usual + [line.partition("]: ")[2] for line in random_log.lines(load().policy, DECISIONS)], unusual)
 
 
 def reported(directory: Path, lines: list[str]) -> list[str]:

@@ -9,16 +9,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from rdns_milter.alarms import CROWDED, LATE
-from rdns_milter.congestion import MANY_MESSAGES, MANY_QUESTIONS
-from tests.kit import floods, neighbours
-from tests.kit.apart import NameServerApart
-from tests.kit.daemon import Daemon, until
-from tests.kit.endpoint import free_port
-from tests.kit.floods import Flood, Run
-from tests.kit.neighbours import DEFAULT_RULES, NOT_EXEMPT, send
-from tests.kit.scraped import fetch, healthy, page
-from tests.kit.zone import Zone
+from rdns_milter.monitoring.alarms import CROWDED, LATE
+from rdns_milter.monitoring.congestion import MANY_MESSAGES, MANY_QUESTIONS
+from tests.kit.data.metrics_page import fetch, healthy, page
+from tests.kit.dns.nameserver_process import NameServerApart
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.milter.endpoint import free_port
+from tests.kit.smtp import floods, other_clients
+from tests.kit.smtp.floods import Flood, Run
+from tests.kit.smtp.other_clients import DEFAULT_RULES, NOT_EXEMPT, send
 
 SENDER = "fan.example"
 MORE = (
@@ -28,7 +28,7 @@ MORE = (
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[NameServerApart]:
-    with NameServerApart(Zone(neighbours.zone(), floods.zone())) as running:
+    with NameServerApart(Zone(other_clients.zone(), floods.zone())) as running:
         yield running
 
 

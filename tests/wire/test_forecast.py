@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.config import Config, parse
-from rdns_milter.endpoints import parse_nameserver
-from rdns_milter.evidence import UNKNOWN, missing_facts
-from rdns_milter.forecast import OPEN, Forecast, Forecaster, as_dict, grouped, warnings
-from rdns_milter.maillog import ACCEPTED, DEFERRED, REFUSED, Delivery
-from rdns_milter.sample import sample
-from tests.kit.daemon import command
-from tests.kit.nameserver import NameServer
-from tests.kit.zone import Zone
+from rdns_milter.analysis.forecast import OPEN, Forecast, Forecaster, as_dict, grouped, warnings
+from rdns_milter.checks.evidence import UNKNOWN, missing_facts
+from rdns_milter.config.load import Config, parse
+from rdns_milter.config.sample import sample
+from rdns_milter.logs.mta_log import ACCEPTED, DEFERRED, REFUSED, Delivery
+from rdns_milter.net.endpoints import parse_nameserver
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import command
 
 ZONE = Zone(
     """

@@ -16,9 +16,9 @@ from contextlib import closing
 
 import pytest
 
-from rdns_milter.channel import Channels
-from rdns_milter.endpoints import Endpoint
-from tests.kit.daemon import ROOT
+from rdns_milter.net.endpoints import Endpoint
+from rdns_milter.resolver.transport import Channels
+from tests.kit.milter.daemon import ROOT
 
 TRUE, FORGED = b"true........", b"forged......"
 # Becomes nobody, if it can. Sends the forged answer from another address and another port, then from the resolver's own, if it

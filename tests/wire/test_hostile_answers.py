@@ -1,4 +1,4 @@
-"""Behaviours of tests.kit.hostile that are wrong in what they say, shown on the wire with plain sockets."""
+"""Behaviours of tests.kit.dns.hostile.behaviours that are wrong in what they say, shown on the wire with plain sockets."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import dns.rdatatype
 import pytest
 from dns.message import Message
 
-from tests.kit.nameserver import NameServer
-from tests.kit.questioner import RIGHT, Make, hostile_maker, read_frame, texts
+from tests.kit.dns.hostile.questioner import RIGHT, Make, hostile_maker, read_frame, texts
+from tests.kit.dns.nameserver import NameServer
 
 SHOWN: set[str] = set()
 

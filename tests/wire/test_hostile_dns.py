@@ -2,7 +2,7 @@
 
 All cases go through one milter at once, each with an address and names of its own. Trouble (RFC 8601 2.7.3, RFC 7208 2.6.6) is
 `temperror` and defers; what DNS has said (RFC 2308: no such name, no such record) may refuse; and nothing of what came over
-the wire stands raw in line, header or reply. Behaviours: tests.kit.hostile.
+the wire stands raw in line, header or reply. Behaviours: tests.kit.dns.hostile.behaviours.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.log import MAX_LINE, parse
-from tests.kit import hostile
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon
-from tests.kit.mta import Outcome, deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.zone import Zone
+from rdns_milter.logs.decision import MAX_LINE, parse
+from tests.kit.dns.hostile import behaviours
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.transaction import Outcome, deliver
+from tests.kit.smtp.client_identity import Client
 
 PLACES = ("PTR", "A", "TXT", "MX")
 AT_ONCE = 48
@@ -287,4 +287,4 @@ def test_log(name: str, request: pytest.FixtureRequest) -> None:
 def test_every_behaviour_is_there() -> None:
     tried = {case.behaviour.split()[0] for case in CASES}
     # TARGET and its kin, HUGE and BIG-TXT change nothing but their own types; RCODE is tried with numbers.
-    assert tried == hostile.BEHAVIOURS.keys()
+    assert tried == behaviours.BEHAVIOURS.keys()

@@ -15,16 +15,16 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.log import MAX_LINE, parse
+from rdns_milter.logs.decision import MAX_LINE, parse
 from tests.bench import fuzz
-from tests.kit import packetfuzz
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon, until
-from tests.kit.mta import Conversation, Outcome, deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.packets import packet, strings
-from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, SILENT, TROUBLED
-from tests.kit.watch import figures
+from tests.kit.data.scenario import GOOD, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, SILENT, TROUBLED
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter import packet_fuzz
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.milter.packets import packet, strings
+from tests.kit.milter.transaction import Conversation, Outcome, deliver
+from tests.kit.mta.process_usage import figures
+from tests.kit.smtp.client_identity import Client
 
 CLIENTS = (GOOD, LIAR, NAMELESS, TROUBLED)
 CODES = {GOOD: 0, LIAR: 550, NAMELESS: 550, TROUBLED: 451}
@@ -69,7 +69,7 @@ def clean(outcome: Outcome) -> None:
 
 def any_octets(dice: Random) -> bytes:
     """As they come over the protocol: NUL ends a string."""
-    return packetfuzz.octets(dice, 300).replace(b"\0", b"")
+    return packet_fuzz.octets(dice, 300).replace(b"\0", b"")
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -132,7 +132,7 @@ def test_any_order(daemon: Daemon, begun: str) -> None:
     """Each pair of commands after each beginning, with a whole message behind it."""
     for more in itertools.product(STEPS, repeat=2):
         for ending in ("", "CHMRLE"):
-            packetfuzz.send(daemon.spec, [STEPS[step] for step in (*begun, *more, *ending)])
+            packet_fuzz.send(daemon.spec, [STEPS[step] for step in (*begun, *more, *ending)])
     serves(daemon)
 
 
@@ -191,7 +191,7 @@ def test_lost_at_every_step(daemon: Daemon, client: Client, abrupt: bool) -> Non
     packets = dialogue(client)
     for count, packet_ in enumerate(packets):
         for part in (b"", packet_[:2], packet_[:4], packet_[:5], packet_[:-1]):
-            packetfuzz.send(daemon.spec, [*packets[:count], part], abrupt)
+            packet_fuzz.send(daemon.spec, [*packets[:count], part], abrupt)
     until(lambda: figures(pids).descriptors <= before.descriptors + 2)
     assert figures(pids).threads <= before.threads + 8
     serves(daemon)

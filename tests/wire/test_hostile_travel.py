@@ -1,4 +1,5 @@
-"""Behaviours of tests.kit.hostile in how answers travel, shown on the wire with plain sockets; and that all are shown."""
+"""Behaviours of tests.kit.dns.hostile.behaviours in how answers travel, shown on the wire with plain sockets; and that all are
+shown."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ import dns.flags
 import dns.message
 import pytest
 
-from tests.kit import hostile
-from tests.kit.nameserver import NameServer
-from tests.kit.questioner import RIGHT, Make, hostile_maker, read_all, read_frame, texts
+from tests.kit.dns.hostile import behaviours
+from tests.kit.dns.hostile.questioner import RIGHT, Make, hostile_maker, read_all, read_frame, texts
+from tests.kit.dns.nameserver import NameServer
 from tests.wire.test_hostile_answers import SHOWN as SHOWN_BY_ANSWERS
 
 SHOWN: set[str] = set()
@@ -204,10 +205,10 @@ def test_several_behaviours_hold_together(hostile_with: Make) -> None:
     assert query.id not in [dns.message.from_wire(wire).id for wire in wires]
 
 
-@pytest.mark.parametrize("word", hostile.BEHAVIOURS)
+@pytest.mark.parametrize("word", behaviours.BEHAVIOURS)
 @pytest.mark.parametrize("rdtype", ["A", "AAAA", "PTR", "MX", "TXT", "CAA", "ANY"])
 def test_no_behaviour_fails_for_any_type(hostile_with: Make, word: str, rdtype: str) -> None:
-    row = hostile.BEHAVIOURS[word]
+    row = behaviours.BEHAVIOURS[word]
     needed = {"delay": " 0.01", "rcode": " 11", "target": " t.example", "target-bytes": " ff"}.get(word, "")
     assert bool(needed) == (row.read is not None and row.default is None)
     x = hostile_with(word + needed)
@@ -217,4 +218,4 @@ def test_no_behaviour_fails_for_any_type(hostile_with: Make, word: str, rdtype: 
 
 
 def test_every_behaviour_is_shown() -> None:
-    assert set(hostile.BEHAVIOURS) == SHOWN | SHOWN_BY_ANSWERS
+    assert set(behaviours.BEHAVIOURS) == SHOWN | SHOWN_BY_ANSWERS

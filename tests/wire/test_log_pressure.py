@@ -1,5 +1,5 @@
 """The log under pressure, with real sockets and pipes: missing, full, slow, closed and opened again. Nobody waits for it, the
-order is kept, and what is lost is counted. The sink alone: tests.unit.test_sink."""
+order is kept, and what is lost is counted. The sink alone: tests.unit.logs.test_output."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.log import MAX_LINE, parse
-from rdns_milter.sink import MAX_BACKLOG, Sink, Stderr, Syslog
-from tests.kit.daemon import ROOT, Daemon, environment, until
-from tests.kit.endpoint import connected
-from tests.kit.mta import deliver
+from rdns_milter.logs.decision import MAX_LINE, parse
+from rdns_milter.logs.output import MAX_BACKLOG, Sink, Stderr, Syslog
+from tests.kit.milter.daemon import ROOT, Daemon, environment, until
+from tests.kit.milter.endpoint import connected
+from tests.kit.milter.transaction import deliver
 
 PATIENCE = 20.0
 LINES = [f"action=accept number={number} {'x' * 600}" for number in range(20_000)]

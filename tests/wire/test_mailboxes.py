@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.client import Client
-from tests.kit.conversation import Conversation
-from tests.kit.daemon import Daemon
-from tests.kit.nameserver import NameServer
-from tests.kit.packets import Steps
-from tests.kit.scene import part
-from tests.kit.zone import Zone
+from tests.kit.data.scenario import part
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.conversation import Conversation
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.packets import Steps
+from tests.kit.smtp.client_identity import Client
 
 BANK = Zone(
     """

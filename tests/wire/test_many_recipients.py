@@ -1,5 +1,5 @@
 """One message to 50,000 recipients through the running milter: each is answered, the log has their number, and the memory that it
-takes is that of a message to a hundred. The grouping alone: tests.unit.test_recipients."""
+takes is that of a message to a hundred. The grouping alone: tests.unit.session.test_recipients."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.kit import watch
-from tests.kit.daemon import Daemon, until
-from tests.kit.mta import Conversation, deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, NAMELESS
+from tests.kit.data.scenario import GOOD, GOOD_FROM, GOOD_HELO, NAMELESS
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.milter.transaction import Conversation, deliver
+from tests.kit.mta import process_usage
 
 MANY = 50_000
 ROOM = 8 * 1024  # KiB; one kept recipient of 200 octets with its evidence took 0.8 KiB, so all of them 40 MiB
@@ -37,9 +37,9 @@ def test_memory(server: NameServer, client: Any, ends: bool) -> None:
                 local = "marked" if number % 100 == 5 else "b" * 180 + str(number)
                 assert talk.rcpt(f"{local}@rcpt.example").goes_on == (client is GOOD)
                 if number == 100:
-                    before = watch.figures(workers).memory
+                    before = process_usage.figures(workers).memory
                 elif number % 1000 == 0:
-                    seen.append(watch.figures(workers).memory)
+                    seen.append(process_usage.figures(workers).memory)
             peak = max(seen)
             assert peak - before < ROOM, (before, seen)
             if ends:
@@ -49,7 +49,7 @@ def test_memory(server: NameServer, client: Any, ends: bool) -> None:
             refused = client is NAMELESS
             lines = (2 if not refused else 1) if ends or refused else 0
             decisions = daemon.wait_for_decisions(1 + lines)[1:]
-            until(lambda: watch.figures(workers).memory - before < ROOM)
+            until(lambda: process_usage.figures(workers).memory - before < ROOM)
             assert deliver(daemon.spec, client=client, helo=GOOD_HELO).accepted != refused
         assert daemon.workers() == workers
     numbers = {(each["action"], each["rule"]): int(each["nrcpt"]) for each in decisions}

@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.evidence import FACTS
-from rdns_milter.scrape import MAX_CONNECTIONS, MAX_HEAD
-from tests.kit.client import Client
-from tests.kit.daemon import ROOT, Daemon, children, command, until
-from tests.kit.endpoint import free_port, taken
-from tests.kit.mta import Conversation, burst, deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, LATE, LIAR, NAMELESS, POOL, TROUBLED
-from tests.kit.scraped import Page, exporter, fetch, healthy, page, scraped, workers
-from tests.kit.zone import Zone
+from rdns_milter.checks.evidence import FACTS
+from rdns_milter.monitoring.http import MAX_CONNECTIONS, MAX_HEAD
+from tests.kit.data.metrics_page import Page, exporter, fetch, healthy, page, scraped, workers
+from tests.kit.data.scenario import GOOD, GOOD_FROM, GOOD_HELO, LATE, LIAR, NAMELESS, POOL, TROUBLED
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import ROOT, Daemon, children, command, until
+from tests.kit.milter.endpoint import free_port, taken
+from tests.kit.milter.transaction import Conversation, burst, deliver
+from tests.kit.smtp.client_identity import Client
 
 RULES: list[dict[str, Any]] = [
     {"name": "postmaster", "when": {"rcpt": "postmaster@"}, "action": "accept"},
@@ -405,7 +405,7 @@ def test_those_who_do_not_read_are_let_go(standing: Measured) -> None:
 
 # Alarms
 
-HASTY = "import rdns_milter.alarms as alarms\nalarms.MANY, alarms.LONG = 5, 0.0\n"
+HASTY = "import rdns_milter.monitoring.alarms as alarms\nalarms.MANY, alarms.LONG = 5, 0.0\n"
 
 
 def test_an_alarm_is_said_by_one_worker_once(

@@ -9,11 +9,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.client import Client
-from tests.kit.endpoint import Endpoint, milter_style, parse_endpoint, postfix_style
-from tests.kit.mta import RECEIVED, Change, Conversation, MilterClosed, ProtocolError, Reply, burst, deliver
-from tests.kit.packets import ALL_STEPS, Steps, packet, parse_change, parse_negotiation, parse_reply
-from tests.kit.probe import Probe
+from tests.kit.milter.endpoint import Endpoint, milter_style, parse_endpoint, postfix_style
+from tests.kit.milter.packets import ALL_STEPS, Steps, packet, parse_change, parse_negotiation, parse_reply
+from tests.kit.milter.probe import Probe
+from tests.kit.milter.transaction import (
+    RECEIVED,
+    Change,
+    Conversation,
+    MilterClosed,
+    ProtocolError,
+    Reply,
+    burst,
+    deliver,
+)
+from tests.kit.smtp.client_identity import Client
 
 
 @pytest.fixture(scope="module", params=["inet", "unix"])

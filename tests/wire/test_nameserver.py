@@ -1,4 +1,4 @@
-"""tests.kit.nameserver on its sockets: what it answers, how it truncates, what it counts, how it stops."""
+"""tests.kit.dns.nameserver on its sockets: what it answers, how it truncates, what it counts, how it stops."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ import dns.update
 import pytest
 from dns.message import Message
 
-from tests.kit.nameserver import NameServer
-from tests.kit.zone import Zone
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
 
 SECONDS = 10.0
 ROOT = Path(__file__).parents[2]
@@ -325,7 +325,7 @@ def test_a_burst_is_answered_to_the_last_query(server: NameServer) -> None:
 
 def program(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.kit.nameserver", *arguments],
+        [sys.executable, "-m", "tests.kit.dns.nameserver", *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

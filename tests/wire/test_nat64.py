@@ -8,10 +8,10 @@ from ipaddress import ip_address
 
 import pytest
 
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon, command
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD_FROM, GOOD_HELO
+from tests.kit.data.scenario import GOOD_FROM, GOOD_HELO
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon, command
+from tests.kit.smtp.client_identity import Client
 
 PREFIXES = ["64:ff9b::/96", "2001:db8:122::/48"]
 BEHIND = [Client("64:ff9b::c000:201"), Client("2001:db8:122:c000:2:100::")]

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from tests.kit.daemon import Daemon, children, command, until
-from tests.kit.endpoint import free_port
-from tests.kit.manynetworks import networks
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import DEFER_ALL, REFUSE_ALL, code
-from tests.kit.scraped import fetch, scraped, workers
+from tests.kit.data.many_networks import networks
+from tests.kit.data.metrics_page import fetch, scraped, workers
+from tests.kit.data.scenario import DEFER_ALL, REFUSE_ALL, code
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon, children, command, until
+from tests.kit.milter.endpoint import free_port
 
 REFUSED, DEFERRED = 550, 451
 KEPT = "rdns-milter: config not reloaded, the old one stays in force: "

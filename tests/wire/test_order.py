@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon
-from tests.kit.macros import of_client as macros_of
-from tests.kit.mta import Conversation
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LIAR, OWN_NAME, POOL, RULES, part
+from tests.kit.data.scenario import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LIAR, OWN_NAME, POOL, RULES, part
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.macros import of_client as macros_of
+from tests.kit.milter.transaction import Conversation
+from tests.kit.smtp.client_identity import Client
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.sample import sample
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon
-from tests.kit.mta import burst, deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.zone import Zone
+from rdns_milter.config.sample import sample
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.transaction import burst, deliver
+from tests.kit.smtp.client_identity import Client
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 

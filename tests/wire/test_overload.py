@@ -16,15 +16,15 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.channel import Channel, Channels
-from rdns_milter.endpoints import Endpoint
-from rdns_milter.lookup import Answer, Question
-from rdns_milter.resolver import Limits, Resolver
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon, until
-from tests.kit.mta import Conversation, burst, deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.zone import Zone
+from rdns_milter.net.endpoints import Endpoint
+from rdns_milter.resolver.lookup import Answer, Question
+from rdns_milter.resolver.resolver import Limits, Resolver
+from rdns_milter.resolver.transport import Channel, Channels
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.milter.transaction import Conversation, burst, deliver
+from tests.kit.smtp.client_identity import Client
 
 OLD = 10
 # OLD clients of whom DNS says all, but late; 198.18.0.0/16 and asleep.example, of which it says nothing.

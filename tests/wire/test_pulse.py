@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.endpoints import Listener
-from rdns_milter.exposition import Exposition
-from rdns_milter.ledger import LATELY, Ledger
-from rdns_milter.metrics import Meter
-from rdns_milter.pulse import trouble
-from rdns_milter.scrape import Scrape
-from tests.kit.endpoint import free_port
+from rdns_milter.monitoring.counters import Meter
+from rdns_milter.monitoring.exposition import Exposition
+from rdns_milter.monitoring.healthcheck import trouble
+from rdns_milter.monitoring.http import Scrape
+from rdns_milter.monitoring.shared_memory import LATELY, Ledger
+from rdns_milter.net.endpoints import Listener
+from tests.kit.milter.endpoint import free_port
 
 PATIENCE = 0.3
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

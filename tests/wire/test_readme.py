@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 
-from tests.kit import readme
-from tests.kit.daemon import command
-from tests.kit.nameserver import NameServer
-from tests.kit.zone import Zone
+from tests.kit.data import documents
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import command
 
-ZONE = readme.README.parent / "packaging" / "demo" / "zone.txt"
+ZONE = documents.README.parent / "packaging" / "demo" / "zone.txt"
 
 
 def settled(output: str) -> list[str]:
@@ -19,7 +19,7 @@ def settled(output: str) -> list[str]:
 
 
 def test_check() -> None:
-    first, _, shown = readme.blocks("check")[0].partition("\n")
+    first, _, shown = documents.blocks("check")[0].partition("\n")
     with NameServer(Zone.from_file(ZONE)) as server:
         done = command(*shlex.split(first)[2:], "--dns", server.hostport)
     assert (done.returncode, done.stderr) == (1, b"")

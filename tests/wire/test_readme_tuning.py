@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.config import load
-from rdns_milter.sample import sample
-from tests.kit import diary, readme
-from tests.kit.daemon import command
-from tests.kit.nameserver import NameServer
-from tests.kit.zone import Zone
+from rdns_milter.config.load import load
+from rdns_milter.config.sample import sample
+from tests.kit.data import documents, random_log
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import command
 
-ZONE = readme.README.parent / "packaging" / "demo" / "zone.txt"
+ZONE = documents.README.parent / "packaging" / "demo" / "zone.txt"
 
 
 def strict() -> str:
@@ -51,7 +51,7 @@ MAILLOG = (
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    (tmp_path / "mail.log").write_text("\n".join(diary.lines(load().policy, 5000)) + "\n")
+    (tmp_path / "mail.log").write_text("\n".join(random_log.lines(load().policy, 5000)) + "\n")
     (tmp_path / "postfix.log").write_text(MAILLOG)
     (tmp_path / "new.toml").write_text(strict())
     (tmp_path / "bad.toml").write_text(
@@ -62,7 +62,7 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["replay", "lint", "forecast", "report"])
 def test_the_output_is_real(name: str, directory: Path) -> None:
-    (block,) = readme.blocks(name)
+    (block,) = documents.blocks(name)
     first, *shown = block.rstrip("\n").split("\n")
     assert first.startswith("$ rdns-milter ")
     arguments = shlex.split(first)[2:]

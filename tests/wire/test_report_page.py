@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.config import load
-from rdns_milter.log import line
-from rdns_milter.logdate import Dates
-from rdns_milter.report import Report, as_dict
-from rdns_milter.report_html import page
-from tests.kit import diary
-from tests.kit.htmlpage import at
+from rdns_milter.analysis.report import Report, as_dict
+from rdns_milter.analysis.report_html import page
+from rdns_milter.config.load import load
+from rdns_milter.logs.decision import line
+from rdns_milter.logs.timestamps import Dates
+from tests.kit.data import random_log
+from tests.kit.data.html_page import at
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine (apt-get install chromium)")
@@ -59,14 +59,14 @@ def found() -> dict[str, Any]:
     """The document of a log with ordinary and hostile clients."""
     report = Report(Dates(NOW, UTC).of, rules=["a-rule-that-never-matched"])
     policy = load().policy
-    for each in diary.lines(policy, 3000):
+    for each in random_log.lines(policy, 3000):
         report.add(each)
-    for number, decision in enumerate(diary.decisions(policy, 200, seed=5)):
+    for number, decision in enumerate(random_log.decisions(policy, 200, seed=5)):
         evil = EVIL[number % len(EVIL)]
         evidence = replace(decision.evidence, helo_name=evil, mailfrom=f"x@{evil}")
         verdict = replace(decision.verdict, action="reject", rule=evil[:100])
         report.add(
-            f"{diary.stamp(number * 3600)} mail rdns-milter[1]: {line(replace(decision, evidence=evidence, verdict=verdict))}"
+            f"{random_log.stamp(number * 3600)} mail rdns-milter[1]: {line(replace(decision, evidence=evidence, verdict=verdict))}"
         )
     return as_dict(report, 15)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.daemon import Daemon, until
-from tests.kit.nameserver import NameServer
-from tests.kit.netns import Network
-from tests.kit.scene import GOOD, ZONE, code
-from tests.kit.zone import Zone
+from tests.kit.data.scenario import GOOD, ZONE, code
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.mta.network_namespace import Network
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount, and serve port 53"),

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.inquiry import Inquiry
-from rdns_milter.lookup import Answer, Question
-from rdns_milter.message import MAX_VALUES
-from rdns_milter.resolver import FAILURE_TTL, MAX_CHASE, Limits
-from tests.kit.nameserver import NameServer
-from tests.kit.resolving import ONCE, TWICE, ZONE, asked, fresh, question, resolved
-from tests.kit.zone import Zone
+from rdns_milter.resolver.bounded_lookup import Inquiry
+from rdns_milter.resolver.lookup import Answer, Question
+from rdns_milter.resolver.resolver import FAILURE_TTL, MAX_CHASE, Limits
+from rdns_milter.resolver.wire import MAX_VALUES
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.resolver_run import ONCE, TWICE, ZONE, asked, fresh, question, resolved
+from tests.kit.dns.zone import Zone
 
 RIGHT = {"A": ("192.0.2.1",), "PTR": ("host.hx.example",), "TXT": (b"v=spf1 ip4:192.0.2.1 -all",)}
 RECORDS = {"A": "192.0.2.1", "PTR": "host.hx.example", "TXT": "v=spf1 ip4:192.0.2.1 -all"}
 
-# Behaviour (tests.kit.hostile), limits, status, values (None: the right ones).
+# Behaviour (tests.kit.dns.hostile.behaviours), limits, status, values (None: the right ones).
 ROWS: Sequence[tuple[str, Limits, str, Any]] = (
     # response codes
     ("nxdomain", ONCE, "nxdomain", ()),

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon, until
-from tests.kit.holder import one_at_each
-from tests.kit.mta import Outcome, burst, deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.zone import Zone
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.milter.transaction import Outcome, burst, deliver
+from tests.kit.milter.worker_of import one_at_each
+from tests.kit.smtp.client_identity import Client
 
 # Host n is a proper one, known to DNS by its name; nobody answers for 198.51.100.0/24 and silent.example.
 PROPER = "".join(

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from rdns_milter.endpoints import Endpoint
-from rdns_milter.inquiry import Inquiry
-from rdns_milter.lookup import Answer
-from rdns_milter.resolver import FAILURE_TTL, Resolver
-from tests.kit.endpoint import free_port
-from tests.kit.nameserver import NameServer
-from tests.kit.resolving import ONCE, TWICE, ZONE, ask, asked, endpoint, fresh, question, resolved
-from tests.kit.zone import Zone
+from rdns_milter.net.endpoints import Endpoint
+from rdns_milter.resolver.bounded_lookup import Inquiry
+from rdns_milter.resolver.lookup import Answer
+from rdns_milter.resolver.resolver import FAILURE_TTL, Resolver
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.resolver_run import ONCE, TWICE, ZONE, ask, asked, endpoint, fresh, question, resolved
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.endpoint import free_port
 
 
 @pytest.fixture(scope="module")

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.endpoints import Endpoint
-from rdns_milter.resolver import Resolver
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon, until
-from tests.kit.mta import burst, deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.netns import Network, NoNetwork
-from tests.kit.resolving import ZONE as KNOWN
-from tests.kit.resolving import ask, endpoint, resolved
-from tests.kit.zone import Zone
+from rdns_milter.net.endpoints import Endpoint
+from rdns_milter.resolver.resolver import Resolver
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.resolver_run import ZONE as KNOWN
+from tests.kit.dns.resolver_run import ask, endpoint, resolved
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.milter.transaction import burst, deliver
+from tests.kit.mta.network_namespace import Network, NoNetwork
+from tests.kit.smtp.client_identity import Client
 from tests.wire.test_metrics import Measured
 from tests.wire.test_resolver_down import BACK, FACTS, PROPER, QUICK, STRICT, outage, proper, recover, said
 

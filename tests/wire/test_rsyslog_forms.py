@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rdns_milter.logdate import Dates
-from rdns_milter.maillog import deliveries
-from rdns_milter.report import Report
-from rdns_milter.sink import Syslog
-from tests.kit.child import Child
-from tests.kit.daemon import until
-from tests.kit.decisions import EXAMPLE
-from tests.kit.fleet import program
+from rdns_milter.analysis.report import Report
+from rdns_milter.logs.mta_log import deliveries
+from rdns_milter.logs.output import Syslog
+from rdns_milter.logs.timestamps import Dates
+from tests.kit.data.decisions import EXAMPLE
+from tests.kit.milter.daemon import until
+from tests.kit.mta.child import Child
+from tests.kit.mta.fleet import program
 
 FORMATS = (
     "RSYSLOG_TraditionalFileFormat", "RSYSLOG_FileFormat", "RSYSLOG_SyslogProtocol23Format"

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon
-from tests.kit.mta import deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, OWN_NAME, RULES, TROUBLED, part
+from tests.kit.data.scenario import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, OWN_NAME, RULES, TROUBLED, part
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.transaction import deliver
+from tests.kit.smtp.client_identity import Client
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.kit.daemon import ROOT, Daemon, environment, until
-from tests.kit.mta import Conversation, MilterClosed
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import SILENT, code
+from tests.kit.data.scenario import SILENT, code
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import ROOT, Daemon, environment, until
+from tests.kit.milter.transaction import Conversation, MilterClosed
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root may become somebody else, and no limit holds for root"

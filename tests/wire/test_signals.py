@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.kit.daemon import Daemon, until
-from tests.kit.mta import Conversation, MilterClosed, Reply
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import DEFER_ALL, GOOD, GOOD_HELO, REFUSE_ALL, SILENT, code
+from tests.kit.data.scenario import DEFER_ALL, GOOD, GOOD_HELO, REFUSE_ALL, SILENT, code
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.milter.transaction import Conversation, MilterClosed, Reply
 
 WAIT: list[dict[str, Any]] = [{"name": "wait", "when": {"iprev": "fail"}, "action": "reject"}]
 

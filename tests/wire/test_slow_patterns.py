@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon, command, until
-from tests.kit.mta import deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import DEFER_ALL, GOOD_FROM, REFUSE_ALL, code
-from tests.kit.zone import Zone
+from tests.kit.data.scenario import DEFER_ALL, GOOD_FROM, REFUSE_ALL, code
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon, command, until
+from tests.kit.milter.transaction import deliver
+from tests.kit.smtp.client_identity import Client
 
 EX_CONFIG = 78
 SLOW = [r"^([0-9]+-?)+\.dyn\.", r"^(?:[a-z0-9]+[-.]?)+\.pool$", r"^(\w|\d\d?)*\.isp$"]

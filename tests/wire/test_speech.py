@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.log import KEYS
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon
-from tests.kit.mta import deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, OWN_NAME
+from rdns_milter.logs.decision import KEYS
+from tests.kit.data.scenario import GOOD, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, OWN_NAME
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.transaction import deliver
+from tests.kit.smtp.client_identity import Client
 
 RESULTS = "Authentication-Results"
 RULES: list[dict[str, Any]] = [

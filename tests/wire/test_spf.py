@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.authresults import results
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon, command
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import OWN_NAME
-from tests.kit.zone import Zone
+from tests.kit.data.scenario import OWN_NAME
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon, command
+from tests.kit.smtp.authentication_results import results
+from tests.kit.smtp.client_identity import Client
 
 CLIENT = Client("192.0.2.7")
 ZONE = f"""

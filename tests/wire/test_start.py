@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.kit.daemon import ROOT, Daemon, command, environment, until
-from tests.kit.endpoint import free_port
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import DEFER_ALL, REFUSE_ALL, code
+from tests.kit.data.scenario import DEFER_ALL, REFUSE_ALL, code
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import ROOT, Daemon, command, environment, until
+from tests.kit.milter.endpoint import free_port
 
 EX_UNAVAILABLE, EX_CONFIG = 69, 78
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")

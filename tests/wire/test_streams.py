@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.daemon import ROOT, environment
-from tests.kit.decisions import EXAMPLE
+from tests.kit.data.decisions import EXAMPLE
+from tests.kit.milter.daemon import ROOT, environment
 
 LINE = f"Nov 21 01:02:03 mail rdns-milter[1]: {EXAMPLE}\n"
 PROGRAM = f"{sys.executable} -m rdns_milter"

@@ -12,16 +12,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from rdns_milter.mailboxes import parse_mailbox, spelling
-from rdns_milter.names import canonical, is_hostname
-from tests.kit import suite
-from tests.kit.authresults import results
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon
-from tests.kit.nameserver import NameServer
-from tests.kit.suite import SuiteCase
-from tests.kit.suitereference import of_helo
-from tests.kit.zone import Zone
+from rdns_milter.net.mailboxes import parse_mailbox, spelling
+from rdns_milter.net.names import canonical, is_hostname
+from tests.kit.data.spf import suite
+from tests.kit.data.spf.suite import SuiteCase
+from tests.kit.data.spf.suite_reference import of_helo
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon
+from tests.kit.smtp.authentication_results import results
+from tests.kit.smtp.client_identity import Client
 
 CASES = tuple(suite.cases())
 ZONES = {case.scenario: case.zonedata for case in CASES}

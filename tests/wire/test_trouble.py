@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.config import parse as parse_config
-from rdns_milter.log import MAX_LINE, evidence_of, parse
-from rdns_milter.sample import sample
-from tests.kit.client import Client
-from tests.kit.daemon import Daemon
-from tests.kit.mta import Conversation, Outcome, burst, deliver
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, LATE, SILENT, TROUBLED, ZONE
-from tests.kit.zone import Zone
+from rdns_milter.config.load import parse as parse_config
+from rdns_milter.config.sample import sample
+from rdns_milter.logs.decision import MAX_LINE, evidence_of, parse
+from tests.kit.data.scenario import GOOD, GOOD_FROM, GOOD_HELO, LATE, SILENT, TROUBLED, ZONE
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.transaction import Conversation, Outcome, burst, deliver
+from tests.kit.smtp.client_identity import Client
 
 RESULTS = "Authentication-Results"
 DEFAULT_RULES = "\n\n".join(parse_config(sample(), "").rules)

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from rdns_milter.config import BUILT_IN, parse
-from rdns_milter.sample import sample
-from tests.kit.daemon import Daemon
-from tests.kit.mta import Conversation
-from tests.kit.nameserver import NameServer
-from tests.kit.zone import Zone
+from rdns_milter.config.load import BUILT_IN, parse
+from rdns_milter.config.sample import sample
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.dns.zone import Zone
+from tests.kit.milter.daemon import Daemon
+from tests.kit.milter.transaction import Conversation
 
 DELAY = 1.5  # seconds until SPF is answered
 NAMED, NAMELESS = "192.0.2.1", "192.0.2.2"

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from tests.kit.daemon import Daemon, until
-from tests.kit.endpoint import connected
-from tests.kit.holder import one_at_each
-from tests.kit.load import Load
-from tests.kit.mta import Conversation, MilterClosed, Reply
-from tests.kit.nameserver import NameServer
-from tests.kit.scene import GOOD, GOOD_FROM, GOOD_HELO, SILENT, code
+from tests.kit.data.scenario import GOOD, GOOD_FROM, GOOD_HELO, SILENT, code
+from tests.kit.dns.nameserver import NameServer
+from tests.kit.milter.daemon import Daemon, until
+from tests.kit.milter.endpoint import connected
+from tests.kit.milter.load import Load
+from tests.kit.milter.transaction import Conversation, MilterClosed, Reply
+from tests.kit.milter.worker_of import one_at_each
 
 CLOSED = (MilterClosed, ConnectionResetError, BrokenPipeError)
 ACCEPT: list[dict[str, Any]] = [{"name": "all", "action": "accept"}]

@@ -1,0 +1,199 @@
+"""`rdns-milter check`: one client through the milter's own session, without an MTA.
+
+Shows what a postmaster whose mail was refused can be sent: facts, the DNS trail with times, verdict, reply, headers, and what
+to publish. Judges nothing itself. What DNS or the command line said is escaped before it reaches a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..config.load import Config
+from ..logs.decision import Decision, line
+from ..net.endpoints import Endpoint
+from ..net.names import Address
+from ..policy.policy import REFUSALS, TEMPFAIL, Verdict
+from ..resolver.lookup import Answer
+from ..responses.advice import advice
+from ..session.dns_thread import Engine
+from ..session.modifications import Ending
+from ..session.session import Service, Session
+from ..text.numbers import plain
+from ..text.terminal import heading, word
+
+EX_FINE, EX_REFUSED, EX_TEMPFAIL = 0, 1, 75
+# The facts in the order in which they are shown: title, keys of the log line.
+_FACTS = (
+    ("reverse name", ("iprev", "iprev_reason", "ptr", "ptrs", "generic")),
+    ("greeting", ("helo_name", "helo_kind", "helo", "helo_match", "helo_own")),
+    ("SPF", ("spf_helo", "spf_mailfrom")),
+    ("sender", ("mailfrom", "mailfrom_match", "rcpt")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who is to be checked, as he would say it to the MTA."""
+
+    address: Address
+    helo: str = ""
+    mailfrom: str = ""
+    rcpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that came of it."""
+
+    decision: Decision
+    trail: tuple[Answer, ...]
+    ending: Ending
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the one recipient."""
+        return self.decision.verdict
+
+    @property
+    def status(self) -> int:
+        """The exit status of the command."""
+        if self.verdict.action in REFUSALS:
+            return EX_REFUSED
+        return EX_TEMPFAIL if self.verdict.action == TEMPFAIL else EX_FINE
+
+
+def examine(client: Client, config: Config, servers: tuple[Endpoint, ...]) -> Outcome:
+    """Let the client connect, greet and send a message to one recipient."""
+    decisions: list[Decision] = []
+    bugs: list[BaseException] = []
+    with Engine(config, servers, lambda where, error: bugs.append(error)) as engine:
+        hostname = socket.gethostname()
+        service = Service(config, engine.finder, decisions.append, date.today, time.monotonic, hostname)
+        session = Session(service)
+        session.connect(client.address, hostname)
+        if client.helo:
+            session.helo(client.helo)
+        session.mail(client.mailfrom)
+        refused = session.rcpt(client.rcpt) is not None
+        ending = session.end()
+        trail = tuple(session.trail())
+    if bugs:
+        raise bugs[0]
+    return Outcome(decisions[0], trail, Ending() if refused else ending)
+
+
+def as_json(outcome: Outcome) -> str:
+    """The outcome as DESIGN section 3 has it."""
+    verdict, decision = outcome.verdict, outcome.decision
+    document: dict[str, Any] = {
+        "evidence": json.loads(line(decision, "json")),
+        "queries": [
+            {
+                "name": answer.question.name,
+                "type": answer.question.type,
+                "status": answer.status,
+                "answers": [_value(value) for value in answer.values],
+                "ms": round(answer.ms, 1),
+            }
+            for answer in outcome.trail
+        ],
+        "verdict": {
+            "action": verdict.action,
+            "rule": verdict.rule,
+            "would": verdict.would,
+            "shadow_rule": verdict.shadow_rule,
+            "score": verdict.score,
+            "mode": decision.mode,
+        },
+        "reply": decision.reply or None,
+        "headers": [list(field) for field in reversed(outcome.ending.fields)],
+        "advice": list(advice(decision.evidence)),
+    }
+    return json.dumps(document, indent=2)
+
+
+def show(outcome: Outcome, console: Console) -> None:
+    """The outcome for a reader, coloured if the console is a terminal."""
+    _show_facts(outcome, console)
+    _show_trail(outcome.trail, console)
+    _show_verdict(outcome, console)
+
+
+def _show_facts(outcome: Outcome, console: Console) -> None:
+    facts = json.loads(line(outcome.decision, "json"))
+    evidence = outcome.decision.evidence
+    console.print(Text(f"Client {evidence.client}", style="bold"))
+    notes = {
+        "spf_helo": evidence.spf_helo.problem or evidence.spf_helo.mechanism,
+        "spf_mailfrom": evidence.spf_mailfrom.problem or evidence.spf_mailfrom.mechanism,
+        "generic": evidence.generic.pattern,
+        "ptr": ", ".join(evidence.iprev.names[1:]),
+    }
+    for title, keys in _FACTS:
+        heading(console, title)
+        for key in keys:
+            text = Text(f"  {key:<15} ").append(word(facts[key]))
+            if notes.get(key):
+                text.append(f"  ({plain(notes[key])})", style="dim")
+            console.print(text, soft_wrap=True)
+
+
+def _show_trail(trail: tuple[Answer, ...], console: Console) -> None:
+    heading(console, "DNS")
+    if not trail:
+        console.print("  nothing was asked")
+        return
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for _ in range(4):
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for answer in trail:
+        values = ", ".join(plain(_value(value)) for value in answer.values[:10])
+        more = f" and {len(answer.values) - 10} more" if len(answer.values) > 10 else ""
+        table.add_row(
+            Text(f"  {answer.question.type}"),
+            Text(plain(answer.question.name)),
+            Text("cached" if answer.cached else f"{answer.ms:.0f} ms", style="dim"),
+            word(answer.status),
+            Text(values + more),
+        )
+    console.print(table)
+
+
+def _show_verdict(outcome: Outcome, console: Console) -> None:
+    verdict, decision = outcome.verdict, outcome.decision
+    heading(console, "verdict")
+    text = Text("  ").append(word(verdict.action)).append(f" by rule {verdict.rule}")
+    if verdict.would:
+        by = f" (shadow rule {verdict.shadow_rule})" if verdict.shadow_rule else " (enforcement)"
+        text.append(f"; would {verdict.would}{by}")
+    if verdict.softened:
+        text.append("; DNS trouble is never answered for good")
+    console.print(text, soft_wrap=True)
+    if decision.reply:
+        console.print(Text(f"  reply: {decision.reply}"), soft_wrap=True)
+    if outcome.ending.fields:
+        heading(console, "headers")
+        for name, value in reversed(outcome.ending.fields):
+            console.print(Text(f"  {name}: " + value.replace("\n", "\n  ").replace("\t", "    ")), soft_wrap=True)
+    sentences = advice(decision.evidence)
+    if sentences:
+        heading(console, "advice for the sender's postmaster")
+        for sentence in sentences:
+            console.print(Text(f"  - {sentence}"), soft_wrap=True)
+
+
+def _value(value: object) -> str:
+    """A value of an answer as text."""
+    if isinstance(value, bytes):
+        return value.decode("ascii", "backslashreplace")
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,57 @@
+"""What the commands share: exit statuses, and the options that several of them have.
+
+sysexits(3) for the exit statuses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from typing import TypeAlias
+
+from ..config.load import DEFAULT_PATH, Config
+from ..net.endpoints import Endpoint, parse_nameserver
+
+EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_IOERR, EX_CONFIG = 0, 2, 69, 74, 78
+EX_INTERRUPTED = 130  # as shells have it
+# argparse has no public name for what add_subparsers returns.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+class Failure(Exception):
+    """The command cannot go on. The text says why; `status`: the exit status."""
+
+    def __init__(self, text: str, status: int = EX_USAGE) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def say(text: str) -> None:
+    """A line to standard error."""
+    with contextlib.suppress(OSError):  # nobody is left who could be told
+        print(f"rdns-milter: {text}", file=sys.stderr)
+
+
+def add_config_option(command: argparse.ArgumentParser) -> None:
+    """-c FILE."""
+    command.add_argument(
+        "-c", "--config", metavar="FILE", help=f"the config file (default: {DEFAULT_PATH}, if it is there)"
+    )
+
+
+def add_dns_option(command: argparse.ArgumentParser) -> None:
+    """--dns HOST:PORT."""
+    command.add_argument("--dns", metavar="HOST:PORT", help="the name server to ask, instead of the config's")
+
+
+def asked_nameservers(options: argparse.Namespace, config: Config) -> tuple[Endpoint, ...]:
+    """Those of --dns, else the config's, else the system's. Raises Failure."""
+    from ..resolver.nameservers import NoNameservers, nameservers
+
+    try:
+        return (parse_nameserver(options.dns),) if options.dns else nameservers(config.dns.nameservers)
+    except ValueError as error:
+        raise Failure(str(error)) from None
+    except NoNameservers as error:
+        raise Failure(str(error), EX_UNAVAILABLE) from None

@@ -1,0 +1,181 @@
+"""The commands that read logs: rdns-milter replay, forecast, report.
+
+Reads arguments and hands on; counts and judges nothing.
+
+DESIGN section 3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import date, datetime
+from typing import Any
+
+from .. import __version__
+from ..config.load import Config, load
+from ..logs.files import Logs
+from ..logs.timestamps import Dates
+from ..policy.policy import Policy
+from .common import EX_OK, Commands, Failure, add_config_option, add_dns_option, asked_nameservers
+
+DEFAULT_LIMIT = 10_000
+
+
+def add_commands(commands: Commands) -> None:
+    """Add them to the command line."""
+    _add_replay(commands)
+    _add_forecast(commands)
+    _add_report(commands)
+
+
+def _add_replay(commands: Commands) -> None:
+    replay = commands.add_parser("replay", help="judge the decisions in a log by another policy: what would change")
+    add_config_option(replay)
+    _add_enforce_option(replay)
+    form = replay.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for programs")
+    form.add_argument(
+        "--csv", action="store_true", help="for a spreadsheet: clients and sender domains that change sides"
+    )
+    _add_logs(replay, "LOG")
+    replay.set_defaults(command=_replay)
+
+
+def _add_forecast(commands: Commands) -> None:
+    forecast = commands.add_parser(
+        "forecast", help="judge past mail by the MTA's own log, before the milter is attached; asks DNS"
+    )
+    add_config_option(forecast)
+    _add_enforce_option(forecast)
+    forecast.add_argument(
+        "--limit",
+        metavar="N",
+        type=_count,
+        default=DEFAULT_LIMIT,
+        help=f"look at the last N deliveries (default: {DEFAULT_LIMIT}; 0: at all)",
+    )
+    add_dns_option(forecast)
+    forecast.add_argument("--json", action="store_true", help="for programs")
+    _add_logs(forecast, "MAILLOG")
+    forecast.set_defaults(command=_forecast)
+
+
+def _add_report(commands: Commands) -> None:
+    report = commands.add_parser("report", help="what the milter did: verdicts, rules, facts, DNS, who was refused")
+    report.add_argument("-c", "--config", metavar="FILE", help="a config file: which of its rules matched nothing?")
+    report.add_argument(
+        "--since", metavar="WHEN", help='count from then on: "2026-11-01", "2026-11-01T12:30", "36h", "7d"'
+    )
+    form = report.add_mutually_exclusive_group()
+    form.add_argument("--html", metavar="FILE", help="write a page with charts, all in one file")
+    form.add_argument("--json", action="store_true", help="for programs")
+    _add_logs(report, "LOG")
+    report.set_defaults(command=_report)
+
+
+def _add_enforce_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--enforce", action="store_true", help='judge as if the config had mode = "enforce"')
+
+
+def _add_logs(command: argparse.ArgumentParser, name: str) -> None:
+    command.add_argument(
+        "--top", metavar="N", type=_count, default=20, help="how many clients and senders are shown (default: 20)"
+    )
+    command.add_argument(
+        "logs",
+        metavar=name,
+        nargs="+",
+        help='plain, gzip, bzip2, xz, or what "journalctl -o export" writes; "-": standard input',
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return int(text)
+
+
+def _title(config: Config, policy: Policy) -> str:
+    return f"Judged by {config.path or 'the built-in default'}: policy {policy.digest}, mode {policy.mode}"
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from ..analysis.evaluator import Judge
+    from ..analysis.progress import reading
+    from ..analysis.replay import Replay, as_dict
+    from ..analysis.replay_text import as_csv, show
+
+    config, logs = load(options.config), Logs(options.logs)
+    replay = Replay(Judge(config, date.today(), options.enforce))
+    for line in reading(logs, Console(stderr=True)):
+        replay.add(line)
+    if options.json:
+        print(json.dumps(as_dict(replay, options.top, logs.troubles), indent=2))
+    elif options.csv:
+        print(as_csv(replay, options.top), end="")
+    else:
+        title = _title(config, replay.judge.policy)
+        show(replay, title, options.top, logs.troubles, Console(highlight=False))
+    return EX_OK
+
+
+def _forecast(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from ..analysis.forecast import Forecast, Forecaster, as_dict, grouped, warnings
+    from ..analysis.forecast_text import show
+    from ..analysis.progress import counting, reading
+    from ..logs.mta_log import MailLog, deliveries
+
+    config, logs, progress = load(options.config), Logs(options.logs), Console(stderr=True)
+    servers = asked_nameservers(options, config)
+    mail_log = MailLog()
+    found = grouped(deliveries(reading(logs, progress), mail_log), options.limit)
+    with Forecaster(config, servers, date.today(), options.enforce) as forecaster:
+        forecast = Forecast(forecaster.policy)
+        judged = counting(forecaster.judge_all(found), len(found), "asking DNS", progress)
+        for outlooks, count in zip(judged, found.values(), strict=True):
+            forecast.add(outlooks, count)
+    notes = (*warnings(forecast, config, options.limit, mail_log.beginnings), *logs.troubles)
+    if options.json:
+        print(json.dumps(as_dict(forecast, options.top, notes), indent=2))
+    else:
+        show(forecast, _title(config, forecast.policy), options.top, notes, Console(highlight=False))
+    return EX_OK
+
+
+def _report(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from ..analysis.progress import reading
+    from ..analysis.report import Report, as_dict
+    from ..analysis.report_html import page
+    from ..analysis.report_text import show
+    from ..text.output_file import written
+
+    now = datetime.now().astimezone()
+    policy = load(options.config).policy if options.config else Policy()
+    logs, dates = Logs(options.logs), Dates(now)
+    try:
+        since = dates.since(options.since) if options.since else None
+    except ValueError as error:
+        raise Failure(str(error)) from None
+
+    def found() -> dict[str, Any]:
+        report = Report(dates.of, since, [rule.name for rule in policy.rules if rule.action])
+        for line in reading(logs, Console(stderr=True)):
+            report.add(line)
+        return as_dict(report, options.top, policy.digest, logs.troubles)
+
+    if options.html is not None:
+        # First, so that nobody waits for a report that cannot be written.
+        with written(options.html, [*options.logs, *([options.config] if options.config else [])]) as output:
+            output.write(page(found(), __version__, now))
+    elif options.json:
+        print(json.dumps(found(), indent=2))
+    else:
+        show(found(), Console(highlight=False))
+    return EX_OK

@@ -1,0 +1,222 @@
+"""The command: rdns-milter run, check, config; the commands that read logs are in cli/log_commands.py.
+
+Reads arguments and hands on; knows no DNS, no rule and no SMTP. libmilter is imported for `run` alone.
+
+DESIGN section 3; sysexits(3) for the exit status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+
+from .. import __version__
+from ..config.load import MAX_OCTETS, Config, ConfigError, Error, load, show, warnings
+from ..config.sample import sample
+from ..config.textfile import read_text
+from ..daemon.privileges import NotPossible, service_account, unreadable
+from ..logs.files import UnreadableLogError
+from ..net.names import parse_address
+from ..text.output_file import OutputError
+from ..text.standard_streams import discard, discard_errors, flush, prepare, sentence
+from ..text.toml_positions import Positions
+from . import log_commands
+from .common import (
+    EX_CONFIG,
+    EX_INTERRUPTED,
+    EX_IOERR,
+    EX_OK,
+    EX_UNAVAILABLE,
+    EX_USAGE,
+    Commands,
+    Failure,
+    add_config_option,
+    add_dns_option,
+    asked_nameservers,
+    say,
+)
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status. What cannot be read or written is said in a sentence."""
+    prepare()
+    try:
+        return _guarded(arguments)
+    finally:
+        discard_errors()
+
+
+def _guarded(arguments: Sequence[str] | None) -> int:
+    try:
+        try:
+            return _command(arguments)
+        finally:
+            flush()
+    except BrokenPipeError:
+        discard()
+        return EX_OK
+    except OSError as error:
+        discard()
+        say(sentence(error))
+        return EX_IOERR
+    except KeyboardInterrupt:
+        discard()
+        return EX_INTERRUPTED
+
+
+def _command(arguments: Sequence[str] | None) -> int:
+    options = parser().parse_args(arguments)
+    command: Command = options.command
+    try:
+        return command(options)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EX_CONFIG
+    except Failure as error:
+        say(str(error))
+        return error.status
+    except UnreadableLogError as error:
+        say(str(error))
+        return EX_USAGE
+    except OutputError as error:
+        say(str(error))
+        return EX_IOERR if error.has_begun else EX_USAGE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line. The manual page is made from it."""
+    top = argparse.ArgumentParser(prog="rdns-milter", description=_DESCRIPTION)
+    top.add_argument("--version", action="version", version=f"rdns-milter {__version__}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_check(commands)
+    _add_config(commands)
+    log_commands.add_commands(commands)
+    return top
+
+
+_DESCRIPTION = "A milter for Postfix and Sendmail that judges SMTP clients by reverse DNS, HELO and SPF."
+
+
+def _add_run(commands: Commands) -> None:
+    run = commands.add_parser("run", help="serve the MTA, in the foreground")
+    add_config_option(run)
+    run.add_argument(
+        "-n", "--dry-run", action="store_true", help="check the config, bind the socket, report, and leave"
+    )
+    run.set_defaults(command=_run)
+
+
+def _add_check(commands: Commands) -> None:
+    check = commands.add_parser("check", help="judge one client as the milter would, and show why")
+    check.add_argument("address", metavar="IP", help="the client's address")
+    check.add_argument("--helo", metavar="NAME", default="", help="what it says in HELO or EHLO")
+    check.add_argument("--from", metavar="ADDR", dest="mailfrom", default="", help="MAIL FROM; none: the null sender")
+    check.add_argument("--rcpt", metavar="ADDR", default="", help="RCPT TO")
+    add_config_option(check)
+    add_dns_option(check)
+    check.add_argument("--json", action="store_true", help="for programs")
+    check.set_defaults(command=_check)
+
+
+def _add_config(commands: Commands) -> None:
+    config = commands.add_parser("config", help="check or show the configuration")
+    add_config_option(config)
+    what = config.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--check", dest="command", action="store_const", const=_config_check, help="valid or not, and why"
+    )
+    what.add_argument("--show", dest="command", action="store_const", const=_config_show, help="the values in force")
+    what.add_argument(
+        "--sample", dest="command", action="store_const", const=_config_sample, help="the annotated default"
+    )
+    what.add_argument(
+        "--lint", dest="command", action="store_const", const=_config_lint, help="what is valid, but against an RFC"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..daemon.config_reader import NotRead, read_config
+    from ..resolver.nameservers import NoNameservers
+
+    try:
+        loaded, memory = read_config(options.config)
+    except (NoNameservers, NotRead) as error:
+        raise Failure(str(error), EX_UNAVAILABLE) from None
+    try:
+        from ..daemon.master import run
+    except ImportError as error:
+        raise Failure(f"run needs pymilter and libmilter: {error}", EX_UNAVAILABLE) from None
+    return run(loaded, memory, options.config, options.dry_run, say)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from .check import Client, as_json, examine, show
+
+    address = parse_address(options.address)
+    if address is None:
+        raise Failure(f"{options.address!r} is no IP address")
+    config = load(options.config)
+    asked = asked_nameservers(options, config)
+    outcome = examine(Client(address, options.helo, options.mailfrom, options.rcpt), config, asked)
+    if options.json:
+        print(as_json(outcome))
+    else:
+        show(outcome, Console(highlight=False))
+    return outcome.status
+
+
+def _config_check(options: argparse.Namespace) -> int:
+    config = load(options.config)
+    if config.path and config.sets_nothing:
+        raise ConfigError([Error(config.path, 0, "", "is empty: it sets nothing, and a reload refuses it")])
+    for warning in (*warnings(config, date.today()), *_out_of_reach(config)):
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"{config.path or 'built-in default'}: valid, {_summary(config)}")
+    return EX_OK
+
+
+def _out_of_reach(config: Config) -> Iterator[str]:
+    """What root can read, and the service could not."""
+    if os.geteuid() != 0 or not config.path:
+        return
+    try:
+        user = service_account(config.milter.user)
+        if user is not None:
+            for found in unreadable((config.path, *(item.path for item in config.lists)), user):
+                yield f"the user {user.pw_name}, as whom the service reads it, cannot read {found}"
+    except (NotPossible, OSError) as error:
+        yield str(error)
+
+
+def _config_show(options: argparse.Namespace) -> int:
+    print(show(load(options.config)), end="")
+    return EX_OK
+
+
+def _config_sample(options: argparse.Namespace) -> int:
+    print(sample(), end="")
+    return EX_OK
+
+
+def _config_lint(options: argparse.Namespace) -> int:
+    from ..config.lint import lint
+
+    config = load(options.config)
+    name = config.path or "built-in default"
+    cautions = lint(config, date.today(), Positions(read_text(config.path, MAX_OCTETS) if config.path else ""))
+    for caution in cautions:
+        print(f"{name}:{caution.line}: {caution}" if caution.line else f"{name}: {caution}")
+    print(f"{name}: {len(cautions) or 'no'} warning{'' if len(cautions) == 1 else 's'}")
+    return EX_OK
+
+
+def _summary(config: Config) -> str:
+    return f"{len(config.policy.rules)} rules, mode {config.milter.mode}, policy {config.policy.digest}"

@@ -1,0 +1,144 @@
+"""Log files as lines of text: plain, gzip, bzip2, xz, journald's export format, and standard input.
+
+A stream: never holds more than one line, nor more than MAX_LINE octets of it. Knows nothing of what the lines say. Octets that
+are no UTF-8 survive (PEP 383). What is damaged within a file ends that file, and is told afterwards; it raises nothing.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from types import MappingProxyType
+from typing import BinaryIO, cast
+
+from . import journald
+
+MAX_LINE = 65_536  # octets; rsyslog's own limit is 8 KiB
+STDIN = "-"
+
+_DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
+# By the octets with which a file begins.
+_COMPRESSED: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = MappingProxyType(
+    {
+        b"\x1f\x8b": lambda file: cast(BinaryIO, gzip.GzipFile(fileobj=file)),
+        b"BZh": lambda file: cast(BinaryIO, bz2.BZ2File(file)),
+        b"\xfd7zXZ\x00": lambda file: cast(BinaryIO, lzma.LZMAFile(file)),  # noqa: SIM115 - closed with the file
+    }
+)
+
+
+_DOCKER = b'{"log":"'
+
+
+class UnreadableLogError(Exception):
+    """A log file cannot be read; the text names it and says why."""
+
+
+class Logs:
+    """Log files, read one after the other. `size`: octets of all of them, 0 if that is not known; `troubles`: a sentence for each
+    file that could not be read to its end; `cut`: how many lines were longer than MAX_LINE.
+
+    Raises UnreadableLogError at once if one of the files cannot be opened."""
+
+    def __init__(self, paths: Sequence[str], stdin: BinaryIO | None = None) -> None:
+        self._paths = tuple(paths)
+        self._stdin = stdin
+        self._read = 0
+        self._raw: BinaryIO | None = None
+        self.troubles: list[str] = []
+        if STDIN in self._paths and stdin is None and sys.stdin is None:
+            raise UnreadableLogError(f"{STDIN}: standard input is closed")
+        self.cut = 0
+        sizes = [_size(path) for path in self._paths]
+        self.size = sum(sizes) if all(sizes) else 0
+
+    @property
+    def position(self) -> int:
+        """Octets read so far, of `size`."""
+        if self._raw is not None and not self._raw.closed:
+            with suppress(OSError, ValueError):
+                return self._read + self._raw.tell()
+        return self._read
+
+    def __iter__(self) -> Iterator[str]:
+        """The lines without their ends."""
+        for path in self._paths:
+            try:
+                with self._open(path) as file:
+                    self._raw = file
+                    yield from self._lines(_unpacked(file))
+                    self._read = self.position
+            except _DAMAGE as error:
+                self.troubles.append(f"{path}: cannot be read to its end: {error or type(error).__name__}")
+
+    def _open(self, path: str) -> BinaryIO:
+        if path != STDIN:
+            return open(path, "rb")
+        stream = self._stdin if self._stdin is not None else sys.stdin.buffer
+        # Whoever gave it to us may want it back.
+        return stream if isinstance(stream, io.BytesIO) else open(os.dup(stream.fileno()), "rb")
+
+    def _lines(self, file: BinaryIO) -> Iterator[str]:
+        if _begins(file, journald.BEGINNING):
+            yield from journald.lines(file)
+            return
+        if _begins(file, _DOCKER):
+            yield from _docker_lines(file)
+            return
+        readline = file.readline
+        while line := readline(MAX_LINE):
+            if len(line) == MAX_LINE and line[-1] != 10:
+                self.cut += 1
+                while (rest := readline(MAX_LINE)) and rest[-1] != 10:
+                    pass
+            yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+
+
+def _docker_lines(file: BinaryIO) -> Iterator[str]:
+    """The lines of docker's own files (driver json-file), each behind its date as in `docker logs -t`; others as they are."""
+    while octets := file.readline(MAX_LINE):
+        line = octets.decode("utf-8", "surrogateescape").rstrip("\r\n")
+        try:
+            entry = json.loads(line)
+            yield f"{entry['time']} {entry['log']}".rstrip("\r\n")
+        except (ValueError, TypeError, KeyError, RecursionError):
+            yield line
+
+
+def _size(path: str) -> int:
+    """Octets of a file, 0 for what is none. Raises UnreadableLogError."""
+    if path == STDIN:
+        return 0
+    try:
+        found = os.stat(path)
+        if os.path.isdir(path):
+            raise IsADirectoryError(0, "is a directory")
+        if not os.access(path, os.R_OK):
+            raise PermissionError(0, "permission denied")
+    except (OSError, ValueError) as error:
+        raise UnreadableLogError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    return found.st_size
+
+
+def _unpacked(file: BinaryIO) -> BinaryIO:
+    for magic, unpack in _COMPRESSED.items():
+        if _begins(file, magic):
+            return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, unpack(file)), 1 << 17))
+    return file
+
+
+def _begins(file: BinaryIO, magic: bytes) -> bool:
+    if isinstance(file, io.BufferedReader):
+        return file.peek(len(magic)).startswith(magic)
+    begin = file.tell()
+    head = file.read(len(magic))
+    file.seek(begin)
+    return head == magic

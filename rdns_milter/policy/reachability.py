@@ -1,0 +1,221 @@
+"""Rules that can never match, and why: conditions that exclude one another, and rules that no message ever comes to or that
+an earlier one leaves nothing over for.
+
+Pure. Says so only where it is certain; a rule that merely matches seldom is nobody's business here.
+
+DESIGN section 2 (which facts occur together).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from ..checks.evidence import FACTS
+from ..net.networks import Networks
+from ..resolver.lookup import TEMPORARY
+from ..text.toml import quoted
+from .policy import Condition, Mailboxes, Names, Rule, Words
+
+Domains = dict[str, frozenset[str]]  # what each fact can still be
+
+
+def _table(
+    first: str, second: str, restricted: Mapping[str, Sequence[str]]
+) -> tuple[str, str, Mapping[str, frozenset[str]]]:
+    """Which words of the second fact occur with each of the first: all where nothing is said."""
+    every = FACTS[second].words
+    return first, second, {word: frozenset(restricted.get(word, every)) for word in FACTS[first].words}
+
+
+_UNCONFIRMED = {word: ("none",) for word in FACTS["iprev"].words if word != "pass"}
+_NO_SPF = ("none", "temperror")
+
+# Pairs of facts that are not independent. They form no circle, so that comparing pairs finds every contradiction.
+_TOGETHER = (
+    _table(
+        "iprev",
+        "iprev_reason",
+        {
+            "pass": ("confirmed",),
+            "fail": ("not-confirmed", "no-forward", "bad-name"),
+            "permerror": ("no-ptr", "bad-name"),
+            "temperror": tuple(TEMPORARY),
+            "none": ("exempt",),
+        },
+    ),
+    _table("iprev", "helo_match", _UNCONFIRMED),
+    _table("iprev", "mailfrom_match", _UNCONFIRMED),
+    _table("iprev_reason", "generic", {"no-ptr": ("none",), "exempt": ("none",)}),
+    _table("helo_kind", "helo", {"missing": ("none",), "invalid": ("none", "temperror")}),
+    _table("helo_kind", "helo_match", {"missing": ("none",)}),
+    _table("helo_kind", "helo_own", {"missing": ("no",)}),
+    # RFC 7208 2.3: only a name of two labels or more can have a record.
+    _table("helo_kind", "spf_helo", {word: _NO_SPF for word in FACTS["helo_kind"].words if word != "fqdn"}),
+)
+
+
+def contradiction(rule: Rule) -> str:
+    """Why the conditions of the rule cannot all hold; "" if they can."""
+    for wanted in rule.when:
+        for excluded in rule.unless:
+            if wanted.name == excluded.name and _covers(excluded.values, wanted.values):
+                return f"unless excludes all that when asks of {wanted.name}"
+    domains = _domains(rule)
+    if all(domains.values()):
+        return ""
+    asked = [condition.name for condition in rule.when + rule.unless if condition.name in {*FACTS, "ptr", "helo_name"}]
+    return f"no client meets all of its conditions on {', '.join(dict.fromkeys(asked))}"
+
+
+def unreachable(rule: Rule, earlier: Sequence[Rule]) -> str:
+    """Why no message comes to the rule behind the earlier ones, or none with the score that it asks for; "" if one may."""
+    for other in earlier:
+        if _decides_all(other):
+            return f"rule {quoted(other.name)} before it decides every message"
+    scores = [other.score for other in earlier if not other.action]
+    most, least = sum(score for score in scores if score > 0), sum(score for score in scores if score < 0)
+    for condition in rule.when:
+        if condition.name == "min_score" and _number(condition) > most:
+            return f"the scores of the rules before it add up to {most:g} at most"
+    for condition in rule.unless:
+        if condition.name == "min_score" and _number(condition) <= least:
+            return f"every message has a score of {least:g} at least"
+    return ""
+
+
+def eclipsing(rule: Rule, earlier: Sequence[Rule]) -> Rule | None:
+    """The earlier rule that decides all messages which the rule could match; None if none is certain to. A rule that ends one
+    day (`until`) is none, and neither is one that asks for a score which may have grown since."""
+    possible = _domains(rule)
+    for place, other in enumerate(earlier):
+        scored = any(not between.action for between in earlier[place + 1 :])
+        if other.action and not other.shadow and other.until is None and _includes(other, rule, possible, scored):
+            return other
+    return None
+
+
+def _includes(outer: Rule, inner: Rule, possible: Domains, scored: bool) -> bool:
+    """Whether the outer rule matches wherever the inner one does. `possible`: what the facts can be there."""
+    asked = {condition.name: condition.values for condition in inner.when}
+    excluded = {condition.name: condition.values for condition in inner.unless}
+
+    def implied(condition: Condition) -> bool:
+        if condition.name in FACTS:
+            return possible[condition.name] <= _words(condition)
+        if condition.name == "min_score" and scored:
+            return False
+        return condition.name in asked and _covers(condition.values, asked[condition.name])
+
+    def ruled_out(condition: Condition) -> bool:
+        if condition.name in FACTS:
+            return not possible[condition.name] & _words(condition)
+        if condition.name == "min_score" and scored:
+            return False
+        return condition.name in excluded and _covers(excluded[condition.name], condition.values)
+
+    return all(map(implied, outer.when)) and all(map(ruled_out, outer.unless))
+
+
+def _decides_all(rule: Rule) -> bool:
+    return (
+        bool(rule.action)
+        and not rule.shadow
+        and rule.until is None
+        and not rule.unless
+        and all(
+            condition.name in FACTS and _words(condition) >= set(FACTS[condition.name].words) for condition in rule.when
+        )
+    )
+
+
+def _domains(rule: Rule) -> Domains:
+    """What the facts can be where the rule matches; an empty set where there is nothing left."""
+    domains: Domains = {name: frozenset(fact.words) for name, fact in FACTS.items()}
+    for condition in rule.when:
+        if condition.name in FACTS:
+            domains[condition.name] &= _words(condition)
+        elif condition.name == "ptr":  # only a confirmed name counts
+            domains["iprev"] &= {"pass"}
+        elif condition.name == "helo_name":
+            domains["helo_kind"] -= {"missing"}
+    for condition in rule.unless:
+        if condition.name in FACTS:
+            domains[condition.name] -= _words(condition)
+    while _narrow(domains):
+        pass
+    return domains
+
+
+def _narrow(domains: Domains) -> bool:
+    """Drop the words that nothing else goes with; whether there were any."""
+    before = dict(domains)
+    for first, second, table in _TOGETHER:
+        domains[first] = frozenset(word for word in domains[first] if table[word] & domains[second])
+        domains[second] &= frozenset().union(*(table[word] for word in domains[first]))
+    return domains != before
+
+
+def _words(condition: Condition) -> frozenset[str]:
+    assert isinstance(condition.values, Words)
+    return condition.values.words
+
+
+def _number(condition: Condition) -> float:
+    assert isinstance(condition.values, (int, float))
+    return condition.values
+
+
+def _covers(outer: Any, inner: Any) -> bool:
+    """Whether all that the inner values match, the outer ones match too. Values out of an empty list match nothing yet: no."""
+    return _COVERS[type(inner)](outer, inner)
+
+
+def _cover_words(outer: Words, inner: Words) -> bool:
+    return inner.words <= outer.words
+
+
+def _cover_names(outer: Names, inner: Names) -> bool:
+    return (
+        bool(inner.exact or inner.suffixes)
+        and all(map(outer.match, inner.exact))
+        and all(_suffixed(outer, name) for name in inner.suffixes)
+    )
+
+
+def _suffixed(outer: Names, suffix: str) -> bool:
+    return suffix in outer.suffixes or Names(suffixes=outer.suffixes).match(f"x{suffix}")
+
+
+def _cover_mailboxes(outer: Mailboxes, inner: Mailboxes) -> bool:
+    domains = inner.domains.exact or inner.domains.suffixes
+    if not (inner.addresses or inner.locals or domains or inner.null):
+        return False
+    return (
+        inner.locals <= outer.locals
+        and (outer.null or not inner.null)
+        and (not domains or _cover_names(outer.domains, inner.domains))
+        and all(address in outer.addresses or _matches(outer, address) for address in inner.addresses)
+    )
+
+
+def _matches(outer: Mailboxes, address: str) -> bool:
+    local, _, domain = address.rpartition("@")  # as values.read_mailbox made it, not as a client writes it
+    return local in outer.locals or outer.domains.match(domain)
+
+
+def _cover_networks(outer: Networks, inner: Networks) -> bool:
+    return len(inner) > 0 and outer.covers(inner)
+
+
+_COVERS: Mapping[type, Callable[[Any, Any], bool]] = MappingProxyType(
+    {
+        Words: _cover_words,
+        Names: _cover_names,
+        Mailboxes: _cover_mailboxes,
+        Networks: _cover_networks,
+        bool: lambda outer, inner: outer is inner,
+        float: lambda outer, inner: outer <= inner,
+    }
+)

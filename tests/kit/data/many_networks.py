@@ -1,0 +1,20 @@
+"""List files of very many networks, each time the same."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+
+def networks(count: int, seed: int = 1) -> Iterator[str]:
+    """So many lines: addresses and networks of both families, a tenth of them IPv6, none with
+    a client of tests.kit.data.scenario."""
+    dice = random.Random(seed)
+    for number in range(count):
+        bits = dice.getrandbits(28)
+        if number % 10 == 0:
+            yield f"2001:db8:{bits >> 16:x}:{bits & 65535:x}::/64\n"
+        elif number % 3:
+            yield f"{32 + (bits >> 24)}.{bits >> 16 & 255}.{bits >> 8 & 255}.{bits & 255}\n"
+        else:
+            yield f"{48 + (bits >> 24)}.{bits >> 16 & 255}.{bits >> 8 & 255}.0/24\n"

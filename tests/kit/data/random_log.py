@@ -1,0 +1,91 @@
+"""A log as the milter writes it, diced: any number of decisions, the same for the same seed.
+
+Facts are combined as they come, also as no lookup would ever find them; names, senders and clients repeat as in real mail: a few
+often, most seldom.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_address
+from random import Random
+
+from rdns_milter.checks.evidence import FACTS, SPF_RESULTS, Cost, Evidence, Generic, Helo, Iprev, Spf, exempted
+from rdns_milter.logs.decision import Decision, line
+from rdns_milter.policy.policy import REJECT, TEMPFAIL, Policy, decide
+
+_REASONS = {
+    "pass": ("confirmed",),
+    "fail": ("not-confirmed", "no-forward"),
+    "permerror": ("no-ptr",),
+    "temperror": ("timeout", "servfail"),
+}
+_REPLIES = {REJECT: "550 5.7.25 no reverse name", TEMPFAIL: "451 4.7.25 try again later"}
+
+
+_NEIGHBOUR = ip_address("10.1.2.3")  # in a network that is exempt by default
+
+
+def _zipf(dice: Random, many: int) -> int:
+    """A number below `many`, small ones far more often."""
+    return int(many ** dice.random()) - 1
+
+
+def evidence(dice: Random) -> Evidence:
+    """Any client's; one in twenty is exempt."""
+    result = dice.choice(("pass", "pass", "pass", "fail", "permerror", "temperror"))
+    reason = dice.choice(_REASONS[result])
+    name = f"mx{_zipf(dice, 5000)}.example.{dice.choice(('com', 'net', 'org'))}" if result in ("pass", "fail") else ""
+    names = (name,) if name else ()
+    number = _zipf(dice, 65_536)
+    words = {
+        fact: dice.choice(FACTS[fact].words)
+        for fact in ("generic", "helo_kind", "helo", "helo_match", "mailfrom_match")
+    }
+    client = f"198.51.{number % 256}.{number // 256 % 256}" if dice.random() < 0.8 else f"2001:db8::{number:x}"
+    found = Evidence(
+        client=ip_address(client),
+        helo_name=dice.choice((name, f"host{_zipf(dice, 5000)}.example.net", "", "[192.0.2.1]")),
+        mailfrom=dice.choice(
+            ("", f"user{_zipf(dice, 999)}@dom{_zipf(dice, 5000)}.example", f"x@{name or 'example.com'}")
+        ),
+        rcpt=f"{dice.choice(('postmaster', 'info', f'user{_zipf(dice, 300)}'))}@rcpt.example",
+        iprev=Iprev(result, reason, names if result == "pass" else (), names, len(names)),
+        generic=Generic(words["generic"]),
+        helo=Helo(words["helo_kind"], dice.choice(("no", "no", "no", "yes")), words["helo"], words["helo_match"]),
+        spf_helo=Spf(dice.choice(SPF_RESULTS)),
+        spf_mailfrom=Spf(dice.choice(SPF_RESULTS)),
+        mailfrom_match=words["mailfrom_match"],
+    )
+    if dice.random() < 0.05:
+        return exempted(found, "authenticated")
+    return exempted(replace(found, client=_NEIGHBOUR), "network") if dice.random() < 0.03 else found
+
+
+def decisions(policy: Policy, count: int, seed: int = 1) -> Iterator[Decision]:
+    """So many decisions by that policy, a recipient each."""
+    dice = Random(seed)
+    for number in range(count):
+        found = evidence(dice)
+        verdict = decide(found, policy)
+        cost = Cost(dice.randrange(9), dice.randrange(3), 0, float(_zipf(dice, 4000)), float(_zipf(dice, 2000)))
+        reply = _REPLIES.get(verdict.action, "")
+        qid = "" if reply else f"4b{number:X}z"
+        yield Decision(verdict, found, (found.rcpt,), qid, policy.mode, policy.digest, cost, reply)
+
+
+def lines(policy: Policy, count: int, seed: int = 1, form: str = "logfmt", different: int = 0) -> Iterator[str]:
+    """The same as rsyslog has them, the lines a second apart. `different`: how many are diced; then they come again."""
+    found: Iterator[str] = (line(decision, form) for decision in decisions(policy, different or count, seed))
+    if different:
+        found = itertools.islice(itertools.cycle(found), count)
+    for number, each in enumerate(found):
+        yield f"{stamp(number)} mail rdns-milter[4711]: {each}"
+
+
+def stamp(seconds: int) -> str:
+    """So many seconds into 20 November 2026."""
+    days, rest = divmod(seconds, 86_400)
+    return f"2026-11-{20 + days:02}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}.000000+00:00"

@@ -1,0 +1,53 @@
+"""Conditions and rules in few words, and a client to judge by them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from rdns_milter.checks.evidence import FACTS, Evidence, Generic, Helo, Iprev, Spf
+from rdns_milter.net.names import parse_address
+from rdns_milter.net.networks import Networks, parse_network
+from rdns_milter.policy.policy import Condition, Mailboxes, Names, Words
+
+CLIENT = Evidence(
+    client=parse_address("192.0.2.7"),
+    helo_name="MX.Example.com.",
+    mailfrom="Anna@Example.com",
+    rcpt="bob@example.net",
+    iprev=Iprev("fail", "not-confirmed", (), ("pool-7.isp.example",), 1),
+    generic=Generic("yes"),
+    helo=Helo("fqdn", "no", "fail", "different"),
+    spf_helo=Spf("none"),
+    spf_mailfrom=Spf("softfail"),
+    mailfrom_match="aligned",
+)
+CONFIRMED = replace(CLIENT, iprev=Iprev("pass", "confirmed", ("mx.example.com",), ("mx.example.com",), 1))
+
+
+def asks(**conditions: Any) -> tuple[Condition, ...]:
+    """Conditions by name; the words of a fact as text with blanks between them."""
+    return tuple(
+        Condition(name, Words(frozenset(values.split())) if name in FACTS else values)
+        for name, values in conditions.items()
+    )
+
+
+def client(*texts: str) -> Networks:
+    """Networks, as `client` is compared with."""
+    return Networks(map(parse_network, texts))
+
+
+def exact(*names: str) -> Names:
+    """Host names as they stand."""
+    return Names(exact=frozenset(names))
+
+
+def below(*suffixes: str) -> Names:
+    """Host names below these suffixes."""
+    return Names(suffixes=frozenset(suffixes))
+
+
+def boxes(*addresses: str, local: str = "", domains: Names | None = None, null: bool = False) -> Mailboxes:
+    """Mailboxes, as `mailfrom` and `rcpt` are compared with."""
+    return Mailboxes(frozenset(addresses), frozenset((local,) if local else ()), domains or Names(), null)

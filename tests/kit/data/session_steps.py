@@ -1,0 +1,236 @@
+"""A session driven as the milter drives it, over a finder whose facts come in when a test says so: between two commands, or one by
+one while the session waits. No thread, no clock, no DNS: a run is the same each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from random import Random
+from typing import Any
+
+from rdns_milter.checks.evidence import UNKNOWN, Evidence, Generic, Iprev, Spf
+from rdns_milter.config.load import Config
+from rdns_milter.logs.decision import Decision
+from rdns_milter.net.mailboxes import Mailbox, parse_mailbox, spelling
+from rdns_milter.net.names import Address, parse_address
+from rdns_milter.policy.policy import reply_is_settled
+from rdns_milter.responses.replies import Reply
+from rdns_milter.session.check_runner import Greeting, Pending, ReverseName
+from rdns_milter.session.latch import News
+from rdns_milter.session.modifications import Ending
+from rdns_milter.session.session import Service, Session
+from tests.kit.data.strategies import HOSTS, MAILBOXES
+
+CLIENT = parse_address("192.0.2.7")
+HOST = "mx.test.example"
+TODAY = date(2026, 12, 1)
+MOMENT = 0.01  # seconds from one fact to the next
+ALL = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: its sender, how it came, and its recipients."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    authenticated: bool = False
+    tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """One connection of CLIENT."""
+
+    helo: str
+    messages: tuple[Message, ...]
+
+
+def diced(seed: int) -> Dialogue:
+    """Any dialogue."""
+    dice = Random(seed)
+    recipients = [box for box in MAILBOXES if box]
+    messages = tuple(
+        Message(
+            dice.choice(MAILBOXES),
+            tuple(dice.choices(recipients, k=dice.randint(1, 4))),
+            dice.random() < 0.1,
+            dice.random() < 0.5,
+        )
+        for _ in range(dice.randint(1, 2))
+    )
+    return Dialogue(dice.choice(HOSTS), messages)
+
+
+class Facts:
+    """A finder that finds what `evidence` has, a fact at a time, but those `at_once`. `latest`: of each fact the one begun last."""
+
+    def __init__(self, evidence: Evidence, dice: Random, at_once: Collection[str] = ()) -> None:
+        self.latest: dict[str, Pending[Any]] = {}
+        self.dropped: list[Pending[Any]] = []
+        self._evidence = evidence
+        self._dice = dice
+        self._at_once = at_once
+        self._coming: list[tuple[str, Pending[Any], Any]] = []
+
+    def reverse_name(self, address: Address, config: Config) -> Pending[ReverseName]:
+        """See Finder."""
+        found = self._evidence.iprev
+        if found.result != "pass":  # no name is confirmed then, and HELO and sender match none
+            found = replace(found, names=())
+        return self._begin("iprev", ReverseName(found, self._evidence.generic))
+
+    def greeting(self, address: Address, greeting: str, config: Config) -> Pending[Greeting]:
+        """See Finder."""
+        return self._begin("helo", Greeting(self._evidence.helo.result, "ok"))
+
+    def spf(self, address: Address, mailbox: Mailbox, helo: str, config: Config, receiver: str = "") -> Pending[Spf]:
+        """See Finder. Of a connection's identities the greeting is the first; senders' results name their domains."""
+        if "spf_helo" not in self.latest:
+            return self._begin("spf_helo", self._evidence.spf_helo)
+        return self._begin("spf_mailfrom", replace(self._evidence.spf_mailfrom, domain=mailbox.domain))
+
+    def drop(self, *pendings: Pending[Any]) -> None:
+        """See Finder."""
+        self.dropped += pendings
+
+    @property
+    def coming(self) -> int:
+        """How many are still to come."""
+        return len(self._coming)
+
+    def settle(self, count: int) -> None:
+        """So many more come in, any of them."""
+        for _ in range(min(count, len(self._coming))):
+            _, pending, value = self._coming.pop(self._dice.randrange(len(self._coming)))
+            pending.settle(value)
+
+    def _begin(self, name: str, value: Any) -> Pending[Any]:
+        pending = self.latest[name] = Pending(value if name in self._at_once else None)
+        if pending.value is None:
+            self._coming.append((name, pending, value))
+        return pending
+
+
+@dataclass(slots=True)
+class Run:
+    """What a dialogue came to: the reply to each recipient, what was recorded, and how each message ended that was sent. `waits`:
+    the stages at which the session waited; `waited`: what it said of that, (stage, fact); `evidence`: what it knew in the end, for
+    each number of a message and recipient."""
+
+    replies: list[Reply | None] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    endings: list[Ending] = field(default_factory=list)
+    waits: list[str] = field(default_factory=list)
+    waited: list[tuple[str, str]] = field(default_factory=list)
+    evidence: dict[tuple[int, str], Evidence] = field(default_factory=dict)
+
+
+class Player:
+    """Plays dialogues.
+
+    `early`: the numbers of facts that come in before each command, again and again. `patience`: how many come in while the session
+    waits, before its time is up. `complete`: Run.evidence of the same dialogue; if it is given, each wait for a recipient is held
+    against it: nobody waits for what is settled.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        facts: Facts,
+        early: Sequence[int],
+        patience: int = ALL,
+        complete: Mapping[tuple[int, str], Evidence] | None = None,
+    ) -> None:
+        self.run = Run()
+        self._facts = facts
+        self._early = early
+        self._patience = patience
+        self._complete = complete
+        self._policy = config.policy.in_force(TODAY)
+        self._commands = 0
+        self._now = 0.0
+        self._about: tuple[int, str] | None = None
+        self._service = Service(
+            config=config,
+            finder=facts,  # type: ignore[arg-type]  # in all that a session asks of it, it is one
+            record=self.run.decisions.append,
+            today=lambda: TODAY,
+            clock=lambda: self._now,
+            hostname=HOST,
+            wait=self._wait,
+            waited=lambda stage, fact, ms: self.run.waited.append((stage, fact)),
+        )
+
+    def play(self, dialogue: Dialogue) -> Run:
+        """From the connection to its end."""
+        session = Session(self._service)
+        session.connect(CLIENT, HOST, "198.51.100.1")
+        self._command()
+        session.helo(dialogue.helo)
+        self._command()
+        for number, message in enumerate(dialogue.messages):
+            self._message(session, number, message)
+        session.close()
+        return self.run
+
+    def _message(self, session: Session, number: int, message: Message) -> None:
+        run, recorded = self.run, len(self.run.decisions)
+        session.mail(message.sender, message.authenticated, message.tls)
+        replies = []
+        for recipient in message.recipients:
+            self._command()
+            self._about = number, spelling(recipient)
+            replies.append(session.rcpt(recipient))
+            self._about = None
+        run.replies += replies
+        if None in replies:
+            self._command()
+            run.endings.append(session.end("Q1"))
+        else:
+            session.abort()
+        for decision in run.decisions[recorded:]:
+            run.evidence |= {(number, each): replace(decision.evidence, rcpt=each) for each in decision.rcpts}
+
+    def _command(self) -> None:
+        self._facts.settle(self._early[self._commands % len(self._early)])
+        self._commands += 1
+
+    def _wait(self, news: News, seconds: float) -> bool:
+        """Facts come in one by one until there is news, or patience is at its end."""
+        assert 0 < seconds <= self._service.config.milter.deadline
+        assert self._facts.coming
+        self.run.waits.append("rcpt" if self._about else "end")
+        left = self._patience
+        while not news.told and left > 0:
+            self._hold_unsettled()
+            self._facts.settle(1)
+            self._now += MOMENT
+            left -= 1
+        if not news.told:
+            self._now += seconds
+        return news.told
+
+    def _hold_unsettled(self) -> None:
+        """What is known does not settle the reply that somebody waits for."""
+        if self._complete is not None and self._about is not None:
+            assert not reply_is_settled(self._known(self._complete[self._about]), self._policy)
+
+    def _known(self, complete: Evidence) -> Evidence:
+        """The evidence without what is still to come."""
+        coming = {name for name, pending in self._facts.latest.items() if pending.value is None}
+        known = complete
+        if "iprev" in coming:
+            helo = replace(known.helo, match=UNKNOWN)
+            known = replace(known, iprev=Iprev(), generic=Generic(), mailfrom_match=UNKNOWN, helo=helo)
+        if known.helo.kind != "missing":
+            if "helo" in coming:
+                known = replace(known, helo=replace(known.helo, result=UNKNOWN))
+            if "spf_helo" in coming:
+                known = replace(known, spf_helo=Spf())
+        source = "spf_helo" if parse_mailbox(known.mailfrom).is_null else "spf_mailfrom"
+        if source in coming and not (source == "spf_helo" and known.helo.kind == "missing"):
+            known = replace(known, spf_mailfrom=Spf())
+        return known

@@ -1,0 +1,44 @@
+"""One SPF check as a row of a table: a record, the zone around it, client, sender, greeting, and what must come of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
+
+from rdns_milter.checks.spf import Finding, Limits, spf
+from rdns_milter.net.mailboxes import parse_mailbox
+from tests.kit.dns.zone import Zone
+from tests.kit.dns.zone_lookup import DictLookup, run
+
+LIMITS = Limits()
+CLIENT, CLIENT6 = "192.0.2.1", "2001:db8::1"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One check: the record of v.example, the rest of the zone, the result, and what else must hold of the fact."""
+
+    name: str
+    record: str
+    zone: str
+    result: str
+    client: str = CLIENT
+    sender: str = "a@v.example"
+    helo: str = "mx.v.example"
+    limits: Limits = LIMITS
+    fact: dict[str, str] = field(default_factory=dict)
+    asked: int | None = None
+
+
+def check(case: Case, **options: Any) -> tuple[Finding, DictLookup]:
+    """What is found in a case, and the lookup that was asked."""
+    record = f"v.example TXT {case.record}\n" if case.record else ""
+    lookup = DictLookup(Zone(record + case.zone), **options)
+    mailbox = parse_mailbox(case.sender)
+    return run(spf(lookup, ip_address(case.client), mailbox, case.helo, limits=case.limits)), lookup
+
+
+def find(record: str, zone: str = "", **more: Any) -> Finding:
+    """What is found for a record."""
+    return check(Case("", record, zone, "", **more))[0]

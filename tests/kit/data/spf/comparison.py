@@ -1,0 +1,124 @@
+"""Compare `rdns_milter.checks.spf` with the reference evaluator on random records.
+
+`python -m tests.kit.data.spf.comparison [--cases 1000000] [--first 0]` writes each case on which they disagree, and ends with 1 if
+there
+was one. A case is compared in result, matching term and explanation, and in the questions that the evaluation used: it may ask
+more ahead, but must not need more. Some are answered all at once, some one by one, the question that was asked last first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+
+from rdns_milter.checks.spf import Finding, Limits, spf
+from rdns_milter.net.mailboxes import Mailbox
+from rdns_milter.resolver.lookup import Answer, Question, Status, Value, never_enough
+from tests.kit.data.spf.random_records import Case, case
+from tests.kit.data.spf.reference_evaluator import Reference, Verdict
+from tests.kit.dns.zone_lookup import run
+
+_TIME = re.compile(r"[0-9]{10,}")  # %{t}, which the reference takes for 0
+RECEIVER = "mx.receiver.example"
+REPORTED = 20  # disagreements after which the command gives up
+
+
+@dataclass
+class CaseLookup:
+    """The Lookup of a case. `at_once`: all questions are answered, or the last of them. `begun`: the questions, once each."""
+
+    case: Case
+    at_once: bool
+    begun: set[Question] = field(default_factory=set)
+
+    def expect(self, questions: Sequence[Question]) -> None:
+        """See Lookup.expect."""
+        self.begun.update(questions)
+
+    async def ask(
+        self, questions: Sequence[Question], enough: Callable[[Answer], bool] = never_enough
+    ) -> tuple[Answer, ...]:
+        """See Lookup.ask."""
+        self.begun.update(questions)
+        return tuple(map(self._answer, questions))
+
+    async def first(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
+        """See Lookup.first."""
+        answers = await self.ask(questions)
+        return answers if self.at_once else answers[-1:]
+
+    def _answer(self, question: Question) -> Answer:
+        records = self.case.answer(question.name, question.type)
+        status: Status = "servfail" if records is None else "ok" if records else "nodata"
+        values: list[Value] = [record for record in records or () if isinstance(record, str | bytes | tuple)]
+        return Answer(question, status, tuple(values), 60.0)
+
+
+def ours(each: Case, at_once: bool = True) -> tuple[Finding, CaseLookup]:
+    """What the milter finds."""
+    lookup = CaseLookup(each, at_once)
+    mailbox, limits = Mailbox(each.local, each.domain), Limits(each.terms, each.voids)
+    check = spf(lookup, each.client, mailbox, each.helo, limits=limits, receiver=RECEIVER)
+    return run(check), lookup
+
+
+def theirs(each: Case) -> tuple[Verdict, Reference]:
+    """What the RFC's text gives."""
+    client = each.client.ipv4_mapped or each.client if isinstance(each.client, IPv6Address) else each.client
+    sender = each.local or "postmaster", each.domain
+    reference = Reference(each.answer, client, sender, each.helo or "unknown", RECEIVER, each.terms, each.voids)
+    return reference.check(), reference
+
+
+def disagreement(number: int) -> str:
+    """In what the two differ for the case of a number, and the case; "" if in nothing."""
+    each = case(number)
+    finding, lookup = ours(each, at_once=number % 2 == 0)
+    verdict, reference = theirs(each)
+    fact = finding.spf
+    pairs = {
+        "result": (fact.result, verdict.result),
+        "mechanism": (fact.mechanism, _printable(verdict.mechanism[:200])),
+        "explanation": (_TIME.sub("0", fact.explanation), verdict.explanation[:250]),
+        "questions": (len(lookup.begun) - finding.vain, len(reference.asked)),
+    }
+    found = ", ".join(f"{name}: {mine!r}, not {right!r}" for name, (mine, right) in pairs.items() if mine != right)
+    return f"case {number}: {found}\n{each}\n" if found else ""
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)
+
+
+def main() -> int:
+    """Compare as many cases as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=1_000_000)
+    parser.add_argument("--first", type=int, default=0)
+    options = parser.parse_args()
+    results: Counter[str] = Counter()
+    found = asked = unused = 0
+    for number in range(options.first, options.first + options.cases):
+        if found_here := disagreement(number):
+            print(found_here, flush=True)
+            found += 1
+            if found == REPORTED:
+                break
+        if number % 100 == 0:
+            finding, lookup = ours(case(number))
+            results[finding.spf.result] += 1
+            asked, unused = asked + len(lookup.begun), unused + finding.vain
+    shares = ", ".join(f"{name} {count}" for name, count in results.most_common())
+    print(
+        f"{found} disagreements; of every hundredth case: {shares}; {asked} questions, {unused} of them asked ahead and not used"
+    )
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

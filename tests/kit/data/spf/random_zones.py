@@ -1,0 +1,118 @@
+"""Zones full of SPF records, diced from a number: includes, redirects, macros, hosts and trouble, few enough that they meet.
+
+Records may be wrong, loop, or ask too much: a test that compares two ways to evaluate them wants all of that.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from tests.kit.dns.zone_resolver import Message
+
+CLIENTS = ("192.0.2.1", "192.0.2.2", "2001:db8::1")
+SENDERS = ("alice", "bob", "al.ice+x", "")
+DOMAINS = tuple(f"d{number}.example" for number in range(5))
+HOSTS = tuple(f"h{number}.example" for number in range(4))
+GREETINGS = ("h0.example", "H1.example", "d1.example", "alice.example", "[192.0.2.1]", "nowhere.example", "")
+_MACROS = ("%{l}", "%{l1r-}", "%{L}", "%{s}", "%{h}", "%{i}", "%{ir}", "%{d}", "%{o}", "%{v}", "%{p}", "%{d1}")
+_PRESENT = ("alice", "bob", "h0", "d1", "192", "1", "mail", "in-addr")
+
+
+def zone(seed: int) -> str:
+    """A zone's text. Each of DOMAINS has a record, or trouble; of what `exists` is asked for, about half is there."""
+    dice = Random(seed)
+    lines = []
+    for domain in DOMAINS:
+        lines += _domain(dice, domain)
+    for host in HOSTS:
+        lines += _host(dice, host)
+    for client in CLIENTS:
+        lines += _pointers(dice, client)
+    for part in _PRESENT:
+        if dice.random() < 0.5:
+            lines.append(f"*.{part}.x.example A 127.0.0.2\n{part}.x.example A 127.0.0.2")
+    lines.append(
+        "t.example TXT See %{l} at %{h} of %{d}\nu.example TXT You are %{c}\nv.example TXT %{p} is not one of us"
+    )
+    return "\n".join(lines)
+
+
+def message(dice: Random) -> Message:
+    """Any message; the null sender too."""
+    mailfrom = f"{dice.choice(SENDERS)}@{dice.choice(DOMAINS)}" if dice.random() < 0.9 else ""
+    return Message(dice.choice(CLIENTS), dice.choice(GREETINGS), mailfrom)
+
+
+def _domain(dice: Random, domain: str) -> list[str]:
+    fate = dice.random()
+    if fate < 0.06:
+        return [f"{domain} SERVFAIL"]
+    if fate < 0.1:
+        return []
+    lines = [f"{domain} {dice.choice((5, 60, 300))} TXT {_record(dice)}"]
+    if fate < 0.13:
+        lines.append(f"{domain} TXT v=spf1 -all")
+    lines += [f"{domain} MX {number} {host}" for number, host in enumerate(dice.sample(HOSTS, dice.randint(0, 3)))]
+    lines += _addresses(dice, domain)
+    return lines
+
+
+def _host(dice: Random, host: str) -> list[str]:
+    fate = dice.random()
+    if fate < 0.1:
+        return [f"{host} SERVFAIL"]
+    lines = _addresses(dice, host)
+    if fate < 0.4:
+        lines.append(f"{host} TXT {_record(dice)}")
+    return lines
+
+
+def _addresses(dice: Random, name: str) -> list[str]:
+    chosen = dice.sample((*CLIENTS, "198.51.100.9", "2001:db8::99"), dice.randint(0, 3))
+    return [f"{name} {'AAAA' if ':' in address else 'A'} {address}" for address in chosen]
+
+
+def _pointers(dice: Random, client: str) -> list[str]:
+    if dice.random() < 0.1:
+        return [f"{client} SERVFAIL"]
+    return [f"{client} PTR {name}" for name in dice.sample((*HOSTS, *DOMAINS), dice.randint(0, 3))]
+
+
+def _record(dice: Random) -> str:
+    terms = [_term(dice) for _ in range(dice.randint(0, 5))]
+    end = dice.random()
+    if end < 0.7:
+        terms.append(dice.choice(("-all", "-all", "~all", "?all", "+all")))
+    elif end < 0.9:
+        terms.append(f"redirect={dice.choice(DOMAINS)}")
+    if dice.random() < 0.3:
+        terms.append(f"exp={dice.choice('tuvw')}.example")
+    return " ".join(("v=spf1", *terms))
+
+
+def _term(dice: Random) -> str:
+    if dice.random() < 0.02:
+        return dice.choice(("all", "a:", "nonsense", "ip4:1", "redirect=d1.example", "exists:%{x}.example"))
+    qualifier = dice.choice(("", "", "", "-", "~", "?"))
+    macro, name, prefix = dice.choice(_MACROS), dice.choice((*DOMAINS, *HOSTS)), dice.choice(("", "", "/24", "//64"))
+    return qualifier + dice.choice(
+        (
+            f"include:{dice.choice(DOMAINS)}",
+            f"include:{dice.choice(DOMAINS)}",
+            f"exists:{macro}.x.example",
+            f"exists:{macro}.x.example",
+            f"exists:{macro}.{dice.choice(_MACROS)}.x.example",
+            f"include:%{{l}}.{name}",
+            f"a{prefix}",
+            f"a:{name}{prefix}",
+            f"mx:{name}",
+            "mx",
+            "ptr",
+            f"ptr:{name}",
+            "ip4:192.0.2.1",
+            "ip4:192.0.2.0/24",
+            "ip4:10.0.0.0/8",
+            "ip6:2001:db8::/32",
+            "ip4:192.0.2.2",
+        )
+    )

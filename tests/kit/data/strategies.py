@@ -1,0 +1,245 @@
+"""Hypothesis strategies: any evidence, any policy, any decision, and text as hostile as a client can send it.
+
+Values come out of small pools, so that conditions often hold; facts are combined freely, also as no lookup would ever find them.
+Facts and policies are diced from one drawn number: drawn one by one they come out so alike that rules hardly ever meet.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from ipaddress import ip_address
+from random import Random
+from types import MappingProxyType
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from rdns_milter.checks.evidence import FACTS, LOOKED_UP, UNKNOWN, Cost, Evidence, Generic, Spf, exempted
+from rdns_milter.logs.decision import Decision
+from rdns_milter.net.names import Address
+from rdns_milter.net.networks import Networks, parse_network
+from rdns_milter.policy.policy import (
+    ACTIONS,
+    CONDITIONS,
+    MODES,
+    Condition,
+    Mailboxes,
+    Names,
+    Policy,
+    Rule,
+    Values,
+    Words,
+    decide,
+)
+
+ADDRESSES: tuple[Address, ...] = tuple(map(ip_address, ("192.0.2.7", "198.51.100.9", "2001:db8::7")))
+NETWORKS = ("192.0.2.0/24", "198.51.100.9", "2001:db8::/32", "0.0.0.0/0")
+HOSTS = ("mx.example.com", "example.com", "pool-7.isp.example", "MX.Example.Com.", "localhost", "none", "")
+MAILBOXES = (
+    "a@example.com",
+    "postmaster@example.net",
+    "B@MX.example.com",
+    '"x, y"@example.net',
+    "none",
+    "a@b@example.com",
+    "",
+)
+SUFFIXES = (".example.com", ".example", ".net")
+SCORES = (-2.5, -1.0, 0.1, 0.5, 1.0, 2.5, 4.0)
+
+SEEDS = st.integers(0, 2**64)
+
+# What a client would have to write to add a key, end the line, begin another one, or close the quotes.
+FORGERIES = (
+    "action=reject",
+    "x action=reject rule=forged",
+    '" action=reject rule="',
+    "\naction=reject rule=forged qid=NOQUEUE",
+    "\\",
+    '\\" action=reject x="',
+    "Nov 21 01:02:03 mail rdns-milter[1]: action=reject",
+    '{"action":"reject"}',
+    "none",
+    '"none"',
+    "\x85action=reject",
+    "\u2028action=reject",
+    "\x00\x1b[31m\x7f\r\n",
+    "\udcff\udc80=",
+    "<>",
+    ",",
+    "\\,",
+    "=",
+    "d\u00e9j\u00e0@v\u00fc.example",
+    "\U0001f4e7",
+)
+
+
+def hostile_text(max_size: int = 60) -> SearchStrategy[str]:
+    """Any text that may come out of the milter protocol (PEP 383 for bytes that are no UTF-8), forgeries among it."""
+    letters = st.characters() | st.sampled_from([chr(0xDC00 + octet) for octet in range(0x80, 0x100)])
+    pieces = st.lists(st.sampled_from(FORGERIES) | st.text(letters, max_size=8), min_size=1, max_size=4).map("".join)
+    return (pieces | st.sampled_from(FORGERIES) | st.text(letters, max_size=max_size)).map(lambda text: text[:max_size])
+
+
+# How to give each fact a word.
+SETTERS: Mapping[str, Callable[[Evidence, str], Evidence]] = MappingProxyType(
+    {
+        "iprev": lambda e, word: replace(e, iprev=replace(e.iprev, result=word)),
+        "iprev_reason": lambda e, word: replace(e, iprev=replace(e.iprev, reason=word)),
+        "generic": lambda e, word: replace(e, generic=Generic(word)),
+        "helo_kind": lambda e, word: replace(e, helo=replace(e.helo, kind=word)),
+        "helo": lambda e, word: replace(e, helo=replace(e.helo, result=word)),
+        "helo_match": lambda e, word: replace(e, helo=replace(e.helo, match=word)),
+        "helo_own": lambda e, word: replace(e, helo=replace(e.helo, own=word)),
+        "spf_helo": lambda e, word: replace(e, spf_helo=Spf(word)),
+        "spf_mailfrom": lambda e, word: replace(e, spf_mailfrom=Spf(word)),
+        "mailfrom_match": lambda e, word: replace(e, mailfrom_match=word),
+    }
+)
+
+
+def with_facts(evidence: Evidence, words: Mapping[str, str]) -> Evidence:
+    """The evidence with these facts instead."""
+    for name, word in words.items():
+        evidence = SETTERS[name](evidence, word)
+    return evidence
+
+
+def replaced(
+    evidence: Evidence, facts: Iterable[str], without: frozenset[str] = frozenset()
+) -> SearchStrategy[Evidence]:
+    """The same evidence with any words for these facts, but those `without`; with other names too where iprev is among them."""
+    facts = sorted(facts)
+
+    def build(seed: int) -> Evidence:
+        dice = Random(seed)
+        changed = evidence
+        if "iprev" in facts:
+            names, claimed = (tuple(sorted(_some(dice, HOSTS[:3]))) for _ in range(2))
+            changed = replace(changed, iprev=replace(changed.iprev, names=names, claimed=claimed, count=len(claimed)))
+        choices = {name: [word for word in FACTS[name].words if word not in without] for name in facts}
+        return with_facts(changed, {name: dice.choice(words) for name, words in choices.items()})
+
+    return SEEDS.map(build)
+
+
+def every_replacement(
+    evidence: Evidence, facts: Iterable[str], without: frozenset[str] = frozenset()
+) -> Iterator[Evidence]:
+    """The same evidence with each combination of words for these facts, but those `without`."""
+    facts = sorted(facts)
+    choices = [[word for word in FACTS[name].words if word not in without] for name in facts]
+    for words in itertools.product(*choices):
+        yield with_facts(evidence, dict(zip(facts, words, strict=True)))
+
+
+@st.composite
+def evidences(
+    draw: st.DrawFn, unknown: bool = False, exempt: bool = False, text: SearchStrategy[str] | None = None
+) -> Evidence:
+    """Any evidence; with `unknown` facts may be missing, with `exempt` some clients are not judged; `text`: names and mailboxes."""
+    hosts, mailboxes = (st.sampled_from(HOSTS), st.sampled_from(MAILBOXES)) if text is None else (text, text)
+    evidence = Evidence(
+        client=draw(st.none() | st.sampled_from(ADDRESSES)),
+        helo_name=draw(hosts),
+        mailfrom=draw(mailboxes),
+        rcpt=draw(mailboxes),
+        authenticated=draw(st.booleans()),
+        tls=draw(st.booleans()),
+    )
+    evidence = draw(replaced(evidence, FACTS))
+    if text is not None:
+        names = tuple(name for name in draw(st.lists(text, max_size=2)) if name)
+        evidence = replace(evidence, iprev=replace(evidence.iprev, names=(), claimed=names, count=len(names)))
+    if unknown:
+        dice = Random(draw(SEEDS))
+        missing = dice.choice((FACTS.keys(), _some(dice, sorted(FACTS)), _some(dice, LOOKED_UP, 1)))
+        evidence = with_facts(evidence, dict.fromkeys(missing, UNKNOWN))
+    if exempt and draw(st.integers(0, 4)) == 4:
+        evidence = exempted(evidence, draw(st.sampled_from(("network", "authenticated", "not-ip"))))
+    return evidence
+
+
+def _some(dice: Random, words: Sequence[str], least: int = 0) -> frozenset[str]:
+    return frozenset(dice.sample(words, dice.randint(least, len(words))))
+
+
+def _names(dice: Random) -> Names:
+    return Names(_some(dice, ("mx.example.com", "example.com", "localhost")), _some(dice, SUFFIXES))
+
+
+def _mailboxes(dice: Random) -> Mailboxes:
+    addresses = _some(dice, ("a@example.com", '"x, y"@example.net'))
+    return Mailboxes(addresses, _some(dice, ("postmaster", "a")), _names(dice), dice.random() < 0.5)
+
+
+_VALUES: Mapping[str, Callable[[Random], Values]] = MappingProxyType(
+    {
+        "client": lambda dice: Networks(map(parse_network, sorted(_some(dice, NETWORKS)))),
+        "ptr": _names,
+        "helo_name": _names,
+        "mailfrom": _mailboxes,
+        "rcpt": _mailboxes,
+        "authenticated": lambda dice: dice.random() < 0.5,
+        "tls": lambda dice: dice.random() < 0.5,
+        "min_score": lambda dice: dice.choice(SCORES),
+    }
+)
+assert _VALUES.keys() == CONDITIONS.keys()
+
+
+def _condition(dice: Random, names: Sequence[str]) -> Condition:
+    name = dice.choice(names)
+    return Condition(name, Words(_some(dice, FACTS[name].words, 1)) if name in FACTS else _VALUES[name](dice))
+
+
+def _rule(dice: Random, names: Sequence[str]) -> Rule:
+    return Rule(
+        name=dice.choice(("a", "b", "no-rdns", "two words", 'quo"ted')),
+        when=tuple(_condition(dice, names) for _ in range(dice.choice((0, 1, 1, 2)))),
+        unless=tuple(_condition(dice, names) for _ in range(dice.choice((0, 0, 1, 2)))),
+        action=dice.choice(("", "", "", "reject", "reject", "quarantine", *ACTIONS)),
+        score=dice.choice(SCORES),
+        shadow=dice.random() < 0.15,
+    )
+
+
+def policies(but: frozenset[str] = frozenset(), modes: Sequence[str] = MODES) -> SearchStrategy[Policy]:
+    """Any policy whose rules ask about one to three facts and conditions, none of them in `but`: so few that rules meet."""
+    often = [*FACTS, *CONDITIONS, *LOOKED_UP, *LOOKED_UP, *LOOKED_UP, "ptr"]
+    names = [name for name in often if name not in but]
+
+    def build(seed: int) -> Policy:
+        dice = Random(seed)
+        asked = dice.choices(names, k=3)
+        rules = [_rule(dice, asked) for _ in range(dice.randint(0, 6))]
+        shape = dice.random()
+        if shape < 0.3:  # nothing is accepted for want of a rule
+            rules.append(Rule("rest", action=dice.choice(ACTIONS)))
+        elif shape < 0.6:  # all hangs on a score
+            rules = [replace(rule, action="", shadow=False) for rule in rules]
+            enough = Condition("min_score", dice.choice(SCORES))
+            rules.append(Rule("enough", (enough,), action=dice.choice(("reject", "quarantine"))))
+        return Policy(tuple(rules), dice.choice(modes), "3f9a1c")
+
+    return SEEDS.map(build)
+
+
+@st.composite
+def decisions(draw: st.DrawFn, text: SearchStrategy[str]) -> Decision:
+    """Any decision, its verdict that of any policy on its evidence; `text`: names, mailboxes and reply."""
+    evidence = draw(evidences(exempt=True, text=text))
+    policy = draw(policies())
+    milliseconds = st.floats(0, 1e5)
+    return Decision(
+        verdict=decide(evidence, policy),
+        evidence=evidence,
+        rcpts=(evidence.rcpt, *draw(st.lists(text, max_size=4))),
+        qid=draw(st.sampled_from(("", "4bQ1Xz2Lq9zT1", "0A1B2C3D4E"))),
+        mode=policy.mode,
+        policy=policy.digest,
+        cost=draw(st.builds(Cost, st.integers(0, 40), st.integers(0, 40), st.just(0), milliseconds, milliseconds)),
+        reply=draw(text),
+    )

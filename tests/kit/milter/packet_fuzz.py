@@ -1,0 +1,216 @@
+"""Hostile milter traffic at random, the same for the same seed: sessions that are nearly right, and packets that are not.
+
+`session` makes one connection's packets; `send` puts them on the wire and reads what the milter says to them; `spoken` tells
+what of that is for client and message. Never judges the milter: that is for tests.
+
+One thing is never sent: macros of which the last has no value. Debian's libmilter (8.17.1) reads on behind the end of such a
+list (smfi_getsymval), whatever a milter does, and may crash. No MTA sends them, and no client can make it.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+
+from tests.kit.milter.endpoint import Endpoint, connected
+from tests.kit.milter.packets import VERSION, packet, strings
+
+PATIENCE = 20.0
+LINGER = struct.pack("ii", 1, 0)  # close sends RST (socket(7))
+COMMANDS = b"OCDHMRTLNBEAQKU"
+CLIENTS = ("192.0.2.1", "192.0.2.7", "192.0.2.8", "192.0.2.9", "192.0.2.66", "192.0.2.55", "127.0.0.1", "2001:db8::25")
+NAMES = (
+    "mail.good.example",
+    "mail.late.example",
+    "trouble.example",
+    "nobody.example",
+    "x",
+    "[192.0.2.1]",
+    "",
+    "mx.test.example",
+)
+PATHS = (
+    "<a@good.example>",
+    "<>",
+    "a@nobody.example",
+    "<a@strict.example>",
+    "<@x:a@broken.example>",
+    '<"a@b"@late.example>',
+)
+MACROS = ("j", "i", "{daemon_addr}", "{client_addr}", "{auth_authen}", "{tls_version}", "v", "{", "")
+FIELDS = ("Authentication-Results", "Subject", "AUTHENTICATION-RESULTS ", "X-Rdns-Milter", "")
+PIECES = (
+    *(b"\0", b"\r\n", b"\n\t", b"\xff\xfe", b"=", b'"', b"\\", b"%", b"%{", b"(", b")", b";", b"<", b">", b"@"),
+    b"\xed\xb2\x80",
+)
+
+
+def session(dice: Random) -> list[bytes]:
+    """The packets of one connection; about one in three has nothing wrong but its values."""
+    while True:
+        packets = [_negotiation(dice), *_dialogue(dice)]
+        for _ in range(dice.choice((0, 0, 1, 1, 2, 8))):
+            dice.choice(_MISTAKES)(dice, packets)
+        if not any(command == b"D" and data[1:].count(0) % 2 for command, data in frames(b"".join(packets))):
+            return packets
+
+
+def send(spec: Endpoint, packets: Sequence[bytes], abrupt: bool = False) -> bytes:
+    """Send them without waiting, hang up (`abrupt`: at once, with RST), and return what the milter said. Raises TimeoutError
+    if it does not hang up in turn."""
+    said = b""
+    with connected(spec, PATIENCE) as connection:
+        try:
+            connection.sendall(b"".join(packets))
+            if abrupt:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
+                return said
+            connection.shutdown(socket.SHUT_WR)
+            while chunk := connection.recv(65536):
+                said += chunk
+        except TimeoutError:
+            raise
+        except OSError:
+            pass  # it did not want to hear all of it
+    return said
+
+
+def spoken(said: bytes) -> Iterator[bytes]:
+    """Of the milter's packets the texts for client and message: replies, fields, reasons; without NULs and folds."""
+    for command, data in frames(said):
+        if command in b"yhq":
+            yield data.replace(b"\0", b"").replace(b"\n\t", b"")
+        elif command in b"im":
+            yield data[4:].replace(b"\0", b"").replace(b"\n\t", b"")
+
+
+def frames(wire: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Each packet's command and data."""
+    at = 0
+    while at + 4 < len(wire):
+        (size,) = struct.unpack_from(">I", wire, at)
+        yield wire[at + 4 : at + 5], wire[at + 5 : at + 4 + size]
+        at += 4 + size
+
+
+def octets(dice: Random, most: int = 80) -> bytes:
+    """Any octets, NUL among them."""
+    kind = dice.randrange(4)
+    if kind == 0:
+        return dice.randbytes(dice.randrange(most))
+    if kind == 1:
+        return b"".join(dice.choice(PIECES) + dice.randbytes(1) for _ in range(dice.randrange(1, 12)))
+    if kind == 2:
+        return dice.choice(PIECES) * dice.randrange(1, 2000)
+    return dice.choice(NAMES).encode() + dice.choice(PIECES) + dice.choice(NAMES).encode()
+
+
+def _value(dice: Random, usual: Sequence[str]) -> bytes:
+    return dice.choice(usual).encode() if dice.random() < 0.6 else octets(dice)
+
+
+def _negotiation(dice: Random) -> bytes:
+    version, actions, steps = VERSION, 0x1FF, 0x1FFFFF
+    if dice.random() < 0.2:
+        version = dice.choice((0, 1, 2, 5, 6, 7, 2**32 - 1))
+        actions, steps = dice.getrandbits(32), dice.getrandbits(32)
+    return packet(b"O", struct.pack(">III", version, actions, steps))
+
+
+def _macros(dice: Random, stage: bytes) -> bytes:
+    names = [dice.choice(MACROS) for _ in range(dice.randrange(5))]
+    return packet(
+        b"D", stage + strings(*(part for name in names for part in (name, _value(dice, CLIENTS).replace(b"\0", b""))))
+    )
+
+
+def _connect(dice: Random) -> bytes:
+    address = dice.choice(CLIENTS)
+    family = "6" if ":" in address else "4"
+    if dice.random() < 0.2:
+        family, address = (
+            dice.choice("46LUX?\0"),
+            dice.choice((address, "0300.1", "::ffff:192.0.2.1", "fe80::1%lo", "/x", "")),
+        )
+    peer = b"" if family == "U" else struct.pack(">H", dice.getrandbits(16)) + strings(address)
+    return packet(b"C", strings(_value(dice, NAMES)) + family.encode() + peer)
+
+
+def _dialogue(dice: Random) -> Iterator[bytes]:
+    yield _macros(dice, b"C")
+    yield _connect(dice)
+    yield packet(b"H", strings(_value(dice, NAMES)))
+    for _ in range(dice.choice((0, 1, 1, 1, 2, 3))):
+        yield _macros(dice, b"M")
+        yield packet(b"M", strings(_value(dice, PATHS), *(octets(dice, 20) for _ in range(dice.randrange(3)))))
+        for _ in range(dice.choice((1, 1, 2, 5))):
+            yield packet(b"R", strings(_value(dice, ("<b@rcpt.example>", "<postmaster@rcpt.example>"))))
+        for _ in range(dice.choice((0, 1, 3, 20))):
+            yield packet(b"L", strings(_value(dice, FIELDS), _value(dice, ("mx.test.example; spf=pass", "x"))))
+        yield dice.choice((packet(b"E"), packet(b"E"), packet(b"E"), packet(b"A"), packet(b"K")))
+    if dice.random() < 0.5:
+        yield packet(b"Q")
+
+
+def _flip(dice: Random, packets: list[bytes]) -> None:
+    """Flip bits behind the length."""
+    at = dice.randrange(len(packets))
+    wire = bytearray(packets[at])
+    for _ in range(dice.randint(1, 8) if len(wire) > 4 else 0):
+        wire[dice.randrange(4, len(wire))] ^= 1 << dice.randrange(8)
+    packets[at] = bytes(wire)
+
+
+def _resize(dice: Random, packets: list[bytes]) -> None:
+    """A length that is not true."""
+    at = dice.randrange(len(packets))
+    true = len(packets[at]) - 4
+    length = dice.choice((0, 1, true - 1, true + 1, 65_535, 65_536, 2**20, 2**31, 2**32 - 1))
+    packets[at] = struct.pack(">I", max(0, length)) + packets[at][4:]
+
+
+def _cut(dice: Random, packets: list[bytes]) -> None:
+    """Less data (a string without its NUL, say), with a length that says so."""
+    at = dice.randrange(len(packets))
+    body = packets[at][4:]
+    body = body[: dice.randrange(1, len(body) + 1)] if body else b"H"
+    packets[at] = packet(body[:1], body[1:])
+
+
+def _half(dice: Random, packets: list[bytes]) -> None:
+    """The last packet does not come whole."""
+    del packets[dice.randrange(1, len(packets) + 1) :]
+    packets[-1] = packets[-1][: dice.randrange(len(packets[-1]) + 1)]
+
+
+def _insert(dice: Random, packets: list[bytes]) -> None:
+    """A packet that nobody expects."""
+    command = bytes([dice.choice(COMMANDS) if dice.random() < 0.8 else dice.randrange(256)])
+    packets.insert(dice.randrange(len(packets) + 1), packet(command, octets(dice)))
+
+
+def _noise(dice: Random, packets: list[bytes]) -> None:
+    """Octets that are no packet."""
+    packets.insert(dice.randrange(len(packets) + 1), dice.randbytes(dice.randrange(1, 64)))
+
+
+def _drop(dice: Random, packets: list[bytes]) -> None:
+    if len(packets) > 1:
+        del packets[dice.randrange(len(packets))]
+
+
+def _repeat(dice: Random, packets: list[bytes]) -> None:
+    at = dice.randrange(len(packets))
+    packets[at:at] = [packets[at]] * dice.choice((1, 2, 50))
+
+
+def _disorder(dice: Random, packets: list[bytes]) -> None:
+    one, other = dice.randrange(len(packets)), dice.randrange(len(packets))
+    packets[one], packets[other] = packets[other], packets[one]
+
+
+_MISTAKES: Sequence[Callable[[Random, list[bytes]], None]] = (
+    _flip, _flip, _resize, _cut, _half, _insert, _insert, _noise, _drop, _repeat, _disorder, _disorder,
+)  # fmt: skip

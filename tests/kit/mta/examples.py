@@ -1,0 +1,37 @@
+"""What is in packaging/examples, as tests take it: the file itself, with nothing changed but where things are.
+
+text = changed("fleet/haproxy.cfg", {"127.0.0.1:8895": "127.0.0.1:4711"})
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+DIRECTORY = Path(__file__).resolve().parents[3] / "packaging" / "examples"
+_SETTING = re.compile(r"^([a-z][a-z0-9_]*) = (.*)$", re.MULTILINE)
+
+
+def text(name: str) -> str:
+    """The file."""
+    return (DIRECTORY / name).read_text("utf-8")
+
+
+def changed(name: str, changes: Mapping[str, str]) -> str:
+    """The file with each of these texts replaced; AssertionError for one that is not in it."""
+    content = text(name)
+    for old, new in changes.items():
+        assert old in content, f"{name} has no {old!r}"
+        content = content.replace(old, new)
+    return content
+
+
+def settings(name: str) -> dict[str, str]:
+    """Names and values of a main.cf."""
+    return dict(_SETTING.findall(text(name)))
+
+
+def comments(name: str) -> str:
+    """What the file says to people, in one line."""
+    return " ".join(line.lstrip("# ") for line in text(name).splitlines() if line.lstrip().startswith("#"))

@@ -1,0 +1,220 @@
+"""Clients that try to keep the milter so busy with DNS that it has no time for others: each flood runs in a process of its own, so
+that what a test measures of other clients does not wait for the flood's work.
+
+    with Flood(greetings, daemon.spec, rate=0) as flood:
+        flood.wait(300)
+        ... other clients send ...
+
+The records that they count on: `zone`. RFC 7208 4.6.4 allows all of them.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from types import TracebackType
+from typing import Any, Self
+
+from tests.kit.dns.zone_text import Listing
+from tests.kit.milter.conversation import Conversation
+from tests.kit.milter.daemon import until
+from tests.kit.milter.transaction import deliver
+from tests.kit.smtp.client_identity import Client
+
+SENDERS = 200  # domains with a record of ten mx of ten hosts
+CLIENTS = 50
+AT_ONCE = 400  # messages of the ordinary clients that are under way
+SECONDS = 20.0
+ASLEEP = "asleep.example"
+IDLE = 300  # connections
+RECIPIENTS = 1000  # of a message
+_NETWORK = "2001:db8:bad"
+
+Begin = Callable[[], None]
+Run = Callable[[str, Begin], None]
+
+
+def zone() -> Listing:
+    """What DNS knows of the attackers. Each client has a reverse name; the hosts of each f<n>.fan.example are in a silent zone of
+    its own; `any` name below fan.example has a record that leads to ten silent names of its own. Addresses of 203.0.112.0/24 have
+    ten reverse names whose addresses nobody tells; reverse names of 2001:db8:bad::/48 are silent."""
+    records: dict[str, Any] = {
+        "*.113.0.203.in-addr.arpa": [("PTR", "client.fan.example")],
+        "client.fan.example": [("A", f"203.0.113.{n}") for n in range(256)],
+        "*.any.fan.example": [("TXT", f"v=spf1 {' '.join(f'a:{n}.%{{h}}.{ASLEEP}' for n in range(10))} -all")],
+        "*.fast.example": [("TXT", "v=spf1 " + " ".join(f"exists:{n}.%{{l}}.%{{i}}.here.example" for n in range(10)))],
+        f"*.{ASLEEP}": ["SILENT"],
+        "*.d.a.b.0.8.b.d.0.1.0.0.2.ip6.arpa": ["SILENT"],
+    }
+    for number in range(256):
+        records[f"203.0.112.{number}"] = [("PTR", f"p{k}.a{number}.{ASLEEP}") for k in range(10)]
+    for number in range(SENDERS):
+        name = f"f{number}.fan.example"
+        records[name] = [("TXT", f"v=spf1 {' '.join(f'mx:m{k}.{name}' for k in range(10))} -all")]
+        records[f"*.asleep{number}.example"] = ["SILENT"]
+        for k in range(10):
+            records[f"m{k}.{name}"] = [("MX", f"{j} h{j}.m{k}.asleep{number}.example.") for j in range(10)]
+    return records
+
+
+def client(number: int) -> Client:
+    """An attacker."""
+    return Client(f"203.0.113.{number % 256}")
+
+
+def mail_and_reset(spec: str, begin: Begin) -> None:
+    """One connection: MAIL with a record of ten mx of ten silent hosts, RSET, again."""
+    number = 0
+    with Conversation(spec) as talk:
+        talk.connect("x", client(1).address)
+        talk.helo("client.fan.example")
+        while True:
+            begin()
+            talk.mail(f"a@f{number % SENDERS}.fan.example")
+            talk.abort()
+            number += 1
+
+
+def greetings(spec: str, begin: Begin) -> None:
+    """One connection at a time: a hundred greetings, each with a record of ten silent names."""
+    number = 0
+    while True:
+        with Conversation(spec) as talk:
+            talk.connect("x", client(2).address)
+            for _ in range(100):
+                begin()
+                talk.helo(f"h{number}.any.fan.example")
+                number += 1
+            talk.quit()
+
+
+def unique_names(spec: str, begin: Begin) -> None:
+    """MAIL and RSET, with ten names that are answered at once, and that nobody has asked before."""
+    number = 0
+    with Conversation(spec) as talk:
+        talk.connect("x", client(3).address)
+        talk.helo("client.fan.example")
+        while True:
+            begin()
+            talk.mail(f"u{number}@s{number}.fast.example")
+            talk.abort()
+            number += 1
+
+
+def ordinary(spec: str, begin: Begin) -> None:
+    """Fifty clients that send messages: the greeting's record leads to ten silent names, the sender's to a hundred."""
+
+    def send(number: int) -> None:
+        helo, sender = f"c{number}.any.fan.example", f"a@f{number % SENDERS}.fan.example"
+        with suppress(OSError):
+            deliver(spec, client=client(10 + number % CLIENTS), helo=helo, mailfrom=sender)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for number in range(1 << 30):
+            begin()
+            pool.submit(send, number)
+
+
+def reverse_names(spec: str, begin: Begin) -> None:
+    """Connections of clients with ten reverse names each, whose addresses nobody tells."""
+    for number in range(1 << 30):
+        begin()
+        _greet(spec, f"203.0.112.{number % 256}")
+
+
+def one_network(spec: str, begin: Begin) -> None:
+    """Connections of a new address each time, all of one /64, whose reverse zone is silent."""
+    for number in range(1 << 30):
+        begin()
+        _greet(spec, f"{_NETWORK}::{number % 0xFFFF:x}")
+
+
+def recipients(spec: str, begin: Begin) -> None:
+    """Message after message with a thousand recipients, of a sender whose record leads to a hundred silent names."""
+    for number in range(1 << 30):
+        with Conversation(spec) as talk:
+            talk.connect("x", client(4).address)
+            talk.helo("client.fan.example")
+            talk.mail(f"a@f{number % SENDERS}.fan.example")
+            for recipient in range(RECIPIENTS):
+                begin()
+                talk.rcpt(f"r{recipient}@rcpt.example")
+            talk.abort()
+
+
+def idle(spec: str, begin: Begin) -> None:
+    """Connections that stop after MAIL with such a record, and stay open."""
+    with ExitStack() as stack:
+        for number in range(IDLE):
+            begin()
+            talk = stack.enter_context(Conversation(spec))
+            talk.connect("x", client(10 + number % CLIENTS).address)
+            talk.helo(f"i{number}.any.fan.example")
+            talk.mail(f"a@f{number % SENDERS}.fan.example")
+        while True:
+            begin()
+            time.sleep(0.1)
+
+
+def _greet(spec: str, address: str) -> None:
+    with Conversation(spec) as talk:
+        talk.connect("x", address)
+        talk.helo("client.fan.example")
+        talk.mail("a@client.fan.example")
+        talk.abort()
+
+
+class _Over(Exception):
+    """The flood is to end."""
+
+
+class Flood:
+    """A flood that runs until the context ends. `rate`: rounds a second; 0: as fast as the milter answers."""
+
+    def __init__(self, run: Run, spec: str, rate: float = 0) -> None:
+        spawn = multiprocessing.get_context("spawn")  # a fork would take the test's threads' locks with it
+        self._rounds = spawn.Value("Q", 0)
+        self._over = spawn.Event()
+        self._process = spawn.Process(target=_run, args=(run, spec, rate, self._rounds, self._over), daemon=True)
+
+    @property
+    def rounds(self) -> int:
+        """How many have begun."""
+        return int(self._rounds.value)
+
+    def wait(self, count: int) -> None:
+        """Until so many more rounds have begun. Raises TimeoutError."""
+        wanted = self.rounds + count
+        until(lambda: self.rounds >= wanted, 60)
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._process.join(SECONDS)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+
+def _run(run: Run, spec: str, rate: float, rounds: Any, over: Any) -> None:
+    began = time.monotonic()
+    done = 0
+
+    def begin() -> None:
+        nonlocal done
+        due = began + done / rate if rate else 0.0
+        if over.wait(max(0.0, due - time.monotonic())) or over.is_set():
+            raise _Over
+        done += 1
+        rounds.value = done
+
+    with suppress(_Over):
+        run(spec, begin)

@@ -1,0 +1,198 @@
+"""Records made to freeze whoever evaluates them (PLATFORM 0.7, 0.8): classed, and never long on the event loop at a stretch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from rdns_milter.checks.spf import Finding, Limits, spf
+from rdns_milter.checks.spf_evaluation import Evaluation, Run
+from rdns_milter.checks.spf_record import MAX_RECORD, MAX_TERM
+from rdns_milter.net.mailboxes import Mailbox
+from rdns_milter.resolver.lookup import Answer, Question, never_enough
+from tests.kit.dns.zone import Zone
+from tests.kit.dns.zone_lookup import DictLookup, run
+
+CLIENT = "192.0.2.1"
+# Seconds of CPU that a check may hold the loop at a stretch. 0.03 at most was measured; pyspf itself takes 4 to 15 s for
+# the first two bombs. Far above the one and far below the other, so that no slow machine makes a test fail.
+STRETCH = 1.0
+
+
+@dataclass
+class Watched:
+    """A Lookup that measures the CPU time between the waits of whoever asks it."""
+
+    inner: DictLookup
+    longest: float = 0.0
+    began: float = field(default_factory=time.thread_time)
+
+    def expect(self, questions: Sequence[Question]) -> None:
+        """See Lookup.expect."""
+        self.inner.expect(questions)
+
+    async def ask(
+        self, questions: Sequence[Question], enough: Callable[[Answer], bool] = never_enough
+    ) -> tuple[Answer, ...]:
+        """See Lookup.ask."""
+        self.lap()
+        answers = await self.inner.ask(questions, enough)
+        self.began = time.thread_time()
+        return answers
+
+    async def first(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
+        """See Lookup.first."""
+        self.lap()
+        answers = await self.inner.first(questions)
+        self.began = time.thread_time()
+        return answers
+
+    def lap(self) -> None:
+        """A stretch of CPU ends."""
+        self.longest = max(self.longest, time.thread_time() - self.began)
+
+
+def explode(
+    records: Mapping[str, Sequence[tuple[str, Any]]], one_by_one: bool = False, local: str = "a"
+) -> tuple[Finding, Watched]:
+    """What is found, and how long it took at a stretch; `one_by_one`: no two answers come at the same time."""
+    order: dict[Question, float] = {}
+    lookup = DictLookup(Zone(records))
+    if one_by_one:
+        lookup.delays = lambda question: order.setdefault(question, 0.01 + len(order) / 1000)
+    watched = Watched(lookup)
+    check = spf(watched, ip_address(CLIENT), Mailbox(local, "v.example"), "mx.v.example", limits=Limits())
+    finding = run(check)
+    watched.lap()
+    return finding, watched
+
+
+def record(*terms: str) -> list[tuple[str, Any]]:
+    """An SPF record as the only one of a name."""
+    return [("TXT", ("v=spf1 " + " ".join(terms)).encode())]
+
+
+def included(*terms: str) -> dict[str, list[tuple[str, Any]]]:
+    """A record that includes ten others."""
+    tree = {"v.example": record(*(f"include:i{n}.example" for n in range(10)), "-all")}
+    return tree | {f"i{n}.example": record(*terms) for n in range(10)}
+
+
+def mail_exchangers(addresses: int) -> dict[str, list[tuple[str, Any]]]:
+    """Ten times ten hosts with so many addresses each."""
+    tree: dict[str, list[tuple[str, Any]]] = {"v.example": record(*(f"mx:m{n}.example" for n in range(10)), "-all")}
+    for n in range(10):
+        tree[f"m{n}.example"] = [("MX", f"{k} h{k}.m{n}.example.") for k in range(10)]
+        for k in range(10):
+            tree[f"h{k}.m{n}.example"] = [("A", f"10.{k}.{a // 256}.{a % 256}") for a in range(addresses)]
+    return tree
+
+
+HOSTS_BEHIND = frozenset(f"h{k}.m0.example" for k in range(5, 10))
+SLOW = [f"exists:{n}%{{d}}{'.a' * 240}.com" for n in range(7)]  # the longest terms that pyspf may see, and the slowest
+BOMBS: Mapping[str, tuple[dict[str, list[tuple[str, Any]]], str, str]] = {
+    "long-term": ({"v.example": record("a:b." + "a" * 20_000 + "!")}, "permerror", "Record of 20012 octets"),
+    "long-labels": ({"v.example": record("exists:%{d}" + ".a" * 20_000)}, "permerror", "Record of 40018 octets"),
+    "long-everything": ({"v.example": record(*["include:x.example"] * 3000)}, "permerror", "Record of 54006 octets"),
+    "spaces": ({"v.example": record(" " * 60_000)}, "permerror", "Record of 60007 octets"),
+    "4300-digits": ({"v.example": record("a/" + "1" * 5000)}, "permerror", "Record of 5009 octets"),
+    "digits": ({"v.example": record("a/" + "1" * 500)}, "permerror", f"Invalid IP4 CIDR length: a/{'1' * 500}"[:200]),
+    "macro-digits": ({"v.example": record("a:%{d" + "1" * 3000 + "}.example")}, "permerror", "Term of more than 512 octets"),
+    "slow-terms": (included(*SLOW, "?all"), "permerror", "More than 2 lookups found nothing"),
+    "slow-alternatives": (included(*(f"x{n}=%{{d}}{'.a' * 240}" for n in range(7))), "fail", ""),
+    "braces": ({"v.example": record("a:" + "%{" * 250 + ".com")}, "permerror", f"Invalid macro: a:{'%{' * 250}"[:200]),
+    "modifiers": (included(*(f"a{n}=x" for n in range(500))), "fail", ""),
+    "ip4": (included(*(f"ip4:10.{n // 250}.{n % 250}.0" for n in range(280))), "fail", ""),
+    "ip6": (included(*(f"ip6:2001:db8:{n:x}:2:3:4:5:6" for n in range(140))), "fail", ""),
+    "hosts": (mail_exchangers(40), "fail", ""),
+    "addresses": (mail_exchangers(200), "permerror", "More than 5000 addresses"),
+    "local-part": ({"v.example": record(*[f"ptr:{'%{l}' * 9}"] * 10)}, "permerror", "Macros expand too far"),
+    "local-parts": (included(*(f"x{n}=%{{l{n}r}}" for n in range(1, 300))), "fail", ""),
+    "many-texts": ({"v.example": record("-all") + [("TXT", f"x{n}") for n in range(3000)]}, "fail", ""),
+    "many-records": ({"v.example": [("TXT", f"v=spf1 a{n}=x -all") for n in range(3000)]}, "permerror",
+                     "Two or more type TXT spf records found."),
+    "explanation": ({"v.example": record("-all", "exp=e.example"), "e.example": [("TXT", b"%%" + b"." * 60_000)]}, "fail", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["at-once", "one-by-one"])
+@pytest.mark.parametrize("name", BOMBS)
+def test_bomb(name: str, one_by_one: bool) -> None:
+    records, result, problem = BOMBS[name]
+    finding, watched = explode(records, one_by_one, local="a.b" * 300)
+    assert (finding.spf.result, finding.spf.problem) == (result, problem)
+    assert finding.spf.explanation == ""
+    assert watched.longest < STRETCH
+    assert len(watched.inner.begun) <= Limits().questions
+
+
+@pytest.mark.parametrize(
+    ("length", "result"), [(MAX_RECORD, "fail"), (MAX_RECORD + 1, "permerror"), (60_000, "permerror")]
+)
+def test_length_of_a_record(length: int, result: str) -> None:
+    text = "v=spf1 ip4:10.0.0.1 -all"
+    finding, _ = explode({"v.example": [("TXT", text + " " * (length - len(text)))]})
+    assert finding.spf.result == result
+    included = {
+        "v.example": record("include:x.example", "-all"),
+        "x.example": [("TXT", text + " " * (length - len(text)))],
+    }
+    assert explode(included)[0].spf.result == result
+    redirected = {"v.example": record("redirect=x.example"), "x.example": included["x.example"]}
+    assert explode(redirected)[0].spf.result == result
+
+
+@pytest.mark.parametrize(("length", "result"), [(MAX_TERM, "fail"), (MAX_TERM + 1, "permerror")])
+def test_length_of_a_term(length: int, result: str) -> None:
+    term = "x=" + "a" * (length - 2)
+    assert explode({"v.example": record(term, "-all")})[0].spf.result == result
+
+
+def test_text_that_is_no_policy_may_be_as_long_as_it_likes() -> None:
+    records = {"v.example": [*record("-all"), ("TXT", b"v=spf2 " + b"a" * 60_000), ("TXT", b"v=spf1" + b"a" * 60_000)]}
+    assert explode(records)[0].spf.result == "fail"
+
+
+def test_what_the_limits_allow_is_within_the_bound() -> None:
+    """Ten mx of ten hosts, then an explanation by the client's name: 1 + 10 + 100, and 1 + 10 + 1."""
+    tree = mail_exchangers(1)
+    tree["v.example"] = record(*(f"mx:m{n}.example" for n in range(10)), "-all", "exp=%{p}.example")
+    tree[CLIENT] = [("PTR", f"p{n}.example.") for n in range(12)]
+    finding, watched = explode(tree)
+    assert finding.spf.result == "fail"
+    assert len(watched.inner.begun) == 123
+
+
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["at-once", "one-by-one"])
+def test_evaluations_do_not_grow_with_answers(one_by_one: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten mx of ten hosts: 111 questions, but no more evaluations than the first, one for each mx, and the last."""
+    evaluations = 0
+    evaluate = Evaluation.run
+
+    def counted(self: Evaluation) -> Run | None:
+        nonlocal evaluations
+        evaluations += 1
+        return evaluate(self)
+
+    monkeypatch.setattr(Evaluation, "run", counted)
+    finding, watched = explode(mail_exchangers(1), one_by_one)
+    assert finding.spf.result == "fail"
+    assert len(watched.inner.begun) == 111
+    assert evaluations <= 12
+
+
+def test_a_match_in_a_row_is_found_before_the_hosts_behind_it_answer() -> None:
+    """The evaluation is not put off where a host matches: those behind it, which never answer, are not waited for."""
+    tree = mail_exchangers(1)
+    tree["v.example"] = record("mx:m0.example", "-all")
+    tree["h4.m0.example"] = [("A", CLIENT)]
+    lookup = DictLookup(Zone(tree))
+    lookup.delays = lambda question: 50.0 if question.name in HOSTS_BEHIND else None
+    finding = run(spf(lookup, ip_address(CLIENT), Mailbox("a", "v.example"), "mx.v.example", limits=Limits()))
+    assert finding.spf.result == "pass"
+    assert lookup.now < 1.0

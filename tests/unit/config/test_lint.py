@@ -1,0 +1,308 @@
+"""`config --lint`: each warning has its case, with rule, line and reference; what is in order gives none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, seed, settings
+
+from rdns_milter.checks.evidence import FACTS, Evidence
+from rdns_milter.cli.main import main
+from rdns_milter.config.lint import Caution, lint
+from rdns_milter.config.load import Config, load, parse
+from rdns_milter.config.options import Milter
+from rdns_milter.config.sample import sample
+from rdns_milter.policy import reachability
+from rdns_milter.policy.policy import Policy, Rule, decide
+from rdns_milter.policy.reachability import eclipsing
+from rdns_milter.text.toml_positions import Positions
+from tests.kit.data import documents
+from tests.kit.data.strategies import SEEDS, evidences, policies, with_facts
+
+TODAY = date(2026, 11, 21)
+SPARED = '[[rule]]\nname = "pm"\nwhen = { rcpt = ["postmaster@", "abuse@"] }\naction = "accept"\n'
+
+
+def linted(document: str) -> tuple[Caution, ...]:
+    return lint(parse(document, "c.toml"), TODAY, Positions(document))
+
+
+def rule(name: str, body: str) -> str:
+    return f'[[rule]]\nname = "{name}"\n{body}\n'
+
+
+HELO, SOFTFAIL, BOUNCE = "RFC 5321 section 4.1.4", "RFC 7208 section 8.5", "RFC 2505 section 2.6.1"
+NEUTRAL, POSTMASTER, CLAIM = "RFC 7208 section 8.2", "RFC 5321 section 4.5.1", "RFC 5321 section 7.1"
+FAIL, POOL, DEADLINE = "RFC 8601 section 2.7.3", "RFC 8501 section 5.1", "RFC 5321 section 4.5.3.2"
+
+# Title, document (with the rule that spares postmaster before it), rule, the text that stands on the line, reference, words.
+WRONG: list[tuple[str, str, str, str, str, str]] = [
+    ("helo", rule("x", 'when = { helo = "fail" }\naction = "reject"'), "x", "[[rule]]", HELO, "MUST NOT"),
+    ("helo-match", rule("x", 'when = { helo_match = ["aligned", "different"] }\naction = "tempfail"'), "x", "[[rule]]", HELO,
+     "HELO name does not match"),
+    ("helo-and-no-proof", rule("x", 'when = { helo = "fail", spf_mailfrom = ["none", "neutral"] }\naction = "reject"'), "x",
+     "[[rule]]", HELO, "only fault"),
+    ("helo-by-score", rule("s", "when = { helo = [\"fail\", \"permerror\"] }\nscore = 2.5")
+     + rule("x", 'when = { min_score = 2 }\naction = "reject"'), "x", "[[rule]]", HELO, "only fault"),
+    ("helo-negated", rule("x", 'unless = { helo = "pass" }\naction = "reject"'), "x", "[[rule]]", HELO, "only fault"),
+    ("helo-shadow", rule("x", 'when = { helo = "fail" }\naction = "reject"\nshadow = true'), "x", "[[rule]]", HELO, "only fault"),
+    ("helo-literal", rule("x", 'when = { helo_kind = "literal", helo = "fail" }\naction = "reject"'), "x", "[[rule]]", HELO,
+     "only fault"),
+    ("softfail", rule("x", 'when = { spf_mailfrom = ["fail", "softfail"] }\naction = "reject"'), "x", "[[rule]]", SOFTFAIL,
+     "SHOULD NOT"),
+    ("softfail-of-helo", rule("x", 'when = { spf_helo = "softfail" }\nunless = { client = "192.0.2.1" }\naction = "reject"'), "x",
+     "[[rule]]", SOFTFAIL, "softfail alone"),
+    ("null-sender", rule("x", 'when = { mailfrom = "<>" }\naction = "reject"'), "x", "[[rule]]", BOUNCE, "bounces"),
+    ("neutral", rule("x", 'when = { spf_mailfrom = ["neutral", "fail"] }\naction = "tag"'), "x", "when =", NEUTRAL,
+     "neutral without none"),
+    ("none", rule("x", 'action = "tag"\nunless = { spf_helo = ["none", "pass"] }'), "x", "unless =", NEUTRAL,
+     "none without neutral"),
+    ("postmaster-after", rule("x", 'when = { iprev = ["fail", "permerror"] }\naction = "reject"') + SPARED, "x", "[[rule]]",
+     POSTMASTER, "can refuse mail to postmaster"),
+    ("postmaster-never", rule("x", 'when = { generic = "yes" }\naction = "quarantine"'), "x", "[[rule]]", POSTMASTER,
+     "postmaster@"),
+    ("postmaster-in-one-case", rule("pm", 'when = { rcpt = "postmaster@", iprev = "pass" }\naction = "accept"')
+     + rule("x", 'when = { helo_own = "yes" }\naction = "tempfail"'), "x", "[[rule]]", POSTMASTER, "postmaster"),
+    ("helo-name-accepted", rule("x", 'when = { helo_name = ".example.com" }\naction = "accept"'), "x", "when =", CLAIM,
+     'ask for helo = "pass"'),
+    ("helo-name-of-a-proper-host", rule("x", 'when = { helo_name = ".example.com", iprev = "pass" }\naction = "accept"'), "x",
+     "when =", CLAIM, "anybody can"),
+    ("sender-accepted", rule("x", 'when = { mailfrom = "example.com" }\naction = "accept"'), "x", "when =", CLAIM,
+     'ask for spf_mailfrom = "pass"'),
+    ("helo-name-scored", rule("x", 'when = { helo_name = "mx.example.com" }\nscore = -3'), "x", "when =", CLAIM, "lets in"),
+    ("helo-name-spared", rule("x", 'when = { generic = "yes" }\nunless = { helo_name = "mx.example.com" }\naction = "reject"'), "x",
+     "unless =", CLAIM, "spares whoever claims such a helo_name"),
+    ("sender-spared", rule("x", 'when = { generic = "yes" }\nunless = { mailfrom = ".example.com" }\naction = "tempfail"'), "x",
+     "unless =", CLAIM, "spares whoever claims such a mailfrom"),
+    ("eclipsed", rule("a", 'when = { iprev = ["fail", "permerror"] }\naction = "tag"')
+     + rule("x", 'when = { iprev = "fail", helo = "fail" }\naction = "reject"'), "x", "[[rule]]", "",
+     'rule "a" before it matches all'),
+    ("eclipsed-by-another-fact", rule("a", 'when = { helo_match = "none" }\naction = "tag"')
+     + rule("x", 'when = { iprev = ["fail", "permerror"] }\naction = "tag"'), "x", "[[rule]]", "", "never decides anything"),
+    ("eclipsed-with-texts", rule("a", 'when = { client = "192.0.2.0/24" }\nunless = { rcpt = "a@" }\naction = "tag"')
+     + rule("x", 'when = { client = ["192.0.2.7", "192.0.2.8/29"], generic = "yes" }\nunless = { rcpt = ["a@", "b@"] }\n'
+            'action = "tag"'), "x", "[[rule]]", "", "never decides anything"),
+    ("ended", rule("x", 'when = { helo_own = "yes" }\naction = "tag"\nuntil = 2026-11-20'), "x", "until =", "",
+     "ended on 2026-11-20"),
+    ("fail-only", rule("x", 'when = { iprev = "fail" }\naction = "reject"'), "x", "when =", FAIL, '"permerror"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG, ids=lambda case: case[0])
+def test_each_warning(case: tuple[str, str, str, str, str, str]) -> None:
+    title, document, name, on_line, reference, words = case
+    document = document if title.startswith("postmaster") else SPARED + document
+    found = linted(document)
+    assert len(found) == 1, [str(caution) for caution in found]
+    (caution,) = found
+    assert (caution.rule, caution.reference) == (name, reference)
+    assert words in str(caution)
+    lines = document.split("\n")
+    assert lines[caution.line - 1].startswith(on_line)
+    # It is the rule itself, not one before it.
+    following = next(
+        line for line in lines[caution.line - 1 :: -1] + lines if line.startswith("name") or line == "[[rule]]"
+    )
+    at = lines.index(f'name = "{name}"')
+    assert at <= caution.line <= at + 6 or (following == "[[rule]]" and caution.line == at)
+
+
+def test_a_repetition_in_a_repetition() -> None:
+    document = SPARED + "[generic]\npatterns = [\n  '^[0-9]+-',\n  '^([0-9]+-)+dyn',\n  '^([0-9]++-)+dyn',\n]\n"
+    (caution,) = linted(document)
+    assert (caution.rule, caution.reference) == ("", "")
+    assert document.split("\n")[caution.line - 1] == "  '^([0-9]+-)+dyn',"
+    assert "a repetition in a repetition (nested quantifiers)" in str(caution)
+
+
+IN_ORDER = [
+    ("sample", sample()),
+    ("helo-that-leads-nowhere", SPARED + rule("x", 'when = { helo = "permerror" }\naction = "reject"')),
+    ("helo-tagged", SPARED + rule("x", 'when = { helo = "fail" }\naction = "tag"')),
+    ("helo-beside-another-fault", SPARED + rule("x", 'when = { helo = "fail", iprev = ["fail", "permerror"] }\naction = "reject"')),
+    ("helo-of-somebody", SPARED + rule("x", 'when = { helo = "fail", client = "192.0.2.0/24" }\naction = "reject"')),
+    ("helo-as-one-score-of-two", SPARED + rule("s", 'when = { helo = "fail" }\nscore = 1')
+     + rule("t", 'when = { generic = "yes" }\nscore = 1') + rule("x", 'when = { min_score = 2 }\naction = "reject"')),
+    ("everybody", SPARED + rule("x", 'action = "reject"')),
+    ("softfail-deferred", SPARED + rule("x", 'when = { spf_mailfrom = "softfail" }\naction = "tempfail"')),
+    ("softfail-and-no-name", SPARED + rule("x", 'when = { spf_mailfrom = "softfail", iprev = "permerror" }\naction = "reject"')),
+    ("neutral-and-none", SPARED + rule("x", 'when = { spf_mailfrom = ["none", "neutral"], generic = "yes" }\naction = "reject"')),
+    ("postmaster-of-us", rule("pm", 'when = { rcpt = "postmaster@example.com" }\naction = "accept"')
+     + rule("x", 'when = { generic = "yes" }\naction = "reject"')),
+    ("postmaster-excepted", rule("x", 'when = { generic = "yes" }\nunless = { rcpt = "postmaster@" }\naction = "reject"')),
+    ("postmaster-refused-to-somebody", rule("x", 'when = { client = "192.0.2.0/24" }\naction = "reject"')),
+    ("helo-name-that-is-true", rule("x", 'when = { helo_name = ".example.com", helo = "pass" }\naction = "accept"')),
+    ("helo-name-by-spf", rule("x", 'when = { helo_name = ".example.com", spf_helo = "pass" }\naction = "accept"')),
+    ("sender-that-is-true", rule("x", 'when = { mailfrom = "example.com", spf_mailfrom = "pass" }\naction = "accept"')),
+    ("sender-from-somebody", rule("x", 'when = { mailfrom = "example.com", client = "192.0.2.1" }\naction = "accept"')),
+    ("sender-by-ptr", rule("x", 'when = { mailfrom = "example.com", ptr = ".example.com" }\naction = "accept"')),
+    ("sender-logged-in", rule("x", 'when = { mailfrom = "example.com", authenticated = true }\naction = "accept"')),
+    ("sender-refused", SPARED + rule("x", 'when = { mailfrom = "example.com" }\naction = "reject"')),
+    ("sender-not-tagged", rule("x", 'unless = { mailfrom = "example.com" }\naction = "tag"')),
+    ("until-today", rule("x", 'when = { helo_own = "yes" }\naction = "tag"\nuntil = 2026-11-21')),
+    ("after-a-rule-that-ends", rule("a", 'when = { generic = "yes" }\naction = "accept"\nuntil = 2030-01-01')
+     + rule("x", 'when = { generic = "yes" }\naction = "tag"')),
+    ("after-a-shadow", rule("a", 'when = { generic = "yes" }\naction = "tempfail"\nshadow = true')
+     + rule("pm", 'when = { rcpt = "postmaster@" }\naction = "accept"') + rule("x", 'when = { generic = "yes" }\naction = "tag"')),
+    ("after-a-lower-score", rule("a", 'when = { min_score = -1 }\naction = "tag"') + rule("s", "score = 5")
+     + rule("x", 'when = { min_score = 2 }\naction = "tag"')),
+    ("fail-here-permerror-there", SPARED + rule("a", 'when = { iprev = "fail" }\naction = "reject"')
+     + rule("b", 'when = { iprev = "permerror" }\naction = "tag"')),
+    ("permerror-only", SPARED + rule("a", 'when = { iprev = "permerror" }\naction = "reject"')),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", IN_ORDER, ids=lambda case: case[0])
+def test_what_is_in_order(case: tuple[str, str]) -> None:
+    name, document = case
+    found = [str(caution) for caution in linted(document)]
+    if name == "after-a-shadow":  # the trial rule would not spare postmaster, but it does nothing yet
+        assert not any("never decides" in text for text in found)
+    else:
+        assert found == []
+
+
+def test_observe_mode_is_linted_as_if_enforced() -> None:
+    document = '[milter]\nmode = "observe"\n' + SPARED + rule("x", 'when = { helo = "fail" }\naction = "reject"')
+    assert [caution.reference for caution in linted(document)] == [HELO]
+
+
+def test_rules_that_have_ended_refuse_nobody() -> None:
+    document = rule("x", 'when = { helo = "fail" }\naction = "reject"\nuntil = 2020-01-01')
+    assert [caution.reference for caution in linted(document)] == [""]
+
+
+def test_no_rule() -> None:
+    (caution,) = linted("")
+    assert (caution.rule, caution.line) == ("", 0)
+    assert "every message is accepted" in str(caution)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (6.0, ""),
+        (9.9, ""),
+        (10.0, "Sendmail"),
+        (25.0, "Postfix waits 30"),
+        (30.0, "milter_command_timeout"),
+        (300.0, "Postfix"),
+    ],
+)
+def test_deadline(seconds: float, words: str) -> None:
+    found = lint(replace(load(), milter=Milter(deadline=seconds)), TODAY)
+    assert [caution.reference for caution in found] == ([DEADLINE] if words else [])
+    assert all(words in str(caution) for caution in found)
+
+
+def test_the_line_of_an_option() -> None:
+    document = SPARED + '[milter]\nmode = "enforce"\ndeadline = 12.5\n'
+    (caution,) = linted(document)
+    assert document.split("\n")[caution.line - 1] == "deadline = 12.5"
+
+
+POOLS = [
+    "dyn.example.net",
+    "pool.isp.example.com",
+    "dsl.example.co.uk",
+    "dynamic.de",
+    "cust.static.example.com",
+    "co.uk",
+    "com",
+]
+FIRMS = ["mail.example.org", "example.com", "mobile.de", "amazonses.com", "mx.isp.example.net", "bounces.example.co.uk"]
+
+
+@pytest.mark.parametrize("name", POOLS + FIRMS)
+def test_exceptions(name: str) -> None:
+    document = SPARED + f'[generic]\nexceptions = [\n"ok.example.com",\n".{name}",\n]\n'
+    found = linted(document)
+    assert [caution.reference for caution in found] == ([POOL] if name in POOLS else [])
+    for caution in found:
+        assert document.split("\n")[caution.line - 1] == f'".{name}",'
+        assert f'"{name}"' in str(caution)
+
+
+def test_in_the_order_of_the_file() -> None:
+    document = "[milter]\ndeadline = 12\n" + "".join(case[1] for case in WRONG[:2]).replace('"x"', '"y"', 1)
+    found = linted(document)
+    assert [caution.line for caution in found] == sorted(caution.line for caution in found)
+    assert [caution.rule for caution in found] == ["", "y", "y", "x"]
+
+
+@given(policies())
+def test_any_policy_can_be_linted(policy: Policy) -> None:
+    named = replace(policy, rules=tuple(replace(r, name=f"r{i}") for i, r in enumerate(policy.rules)))
+    for caution in lint(replace(Config(), policy=named), TODAY):
+        assert str(caution).isprintable()
+        assert re.fullmatch(r"(RFC \d+ section [\d.]+)?", caution.reference)
+
+
+def possible(evidence: Evidence, number: int) -> Evidence:
+    """The same client with facts that can occur together."""
+    dice = Random(number)
+    words: dict[str, str] = {}
+    for name, fact in FACTS.items():
+        allowed = set(fact.words)
+        for first, second, table in reachability._TOGETHER:
+            if second == name and first in words:
+                allowed &= table[words[first]]
+        words[name] = dice.choice(sorted(allowed))
+    names = ("mx.example.com",) if words["iprev"] == "pass" else ()
+    evidence = with_facts(evidence, words)
+    return replace(
+        evidence,
+        helo_name="" if words["helo_kind"] == "missing" else evidence.helo_name or "x",
+        iprev=replace(evidence.iprev, names=names, claimed=names),
+    )
+
+
+@given(policies(), evidences(), SEEDS)
+def test_a_rule_that_another_eclipses_never_decides(policy: Policy, evidence: Evidence, number: int) -> None:
+    rules = tuple(replace(r, name=f"r{i}", until=None) for i, r in enumerate(policy.rules))
+    evidence = possible(evidence, number)
+    for index, each in enumerate(rules):
+        other = eclipsing(each, rules[:index])
+        if other is not None and not each.shadow:
+            verdict = decide(evidence, Policy(rules))
+            assert verdict.because is not each
+
+
+def test_eclipsing_is_found_among_any_rules() -> None:
+    """The property above is no empty one."""
+    seen: list[Rule | None] = []
+
+    @settings(max_examples=200, database=None)
+    @seed(1)
+    @given(policies())
+    def count(policy: Policy) -> None:
+        seen.extend(eclipsing(each, policy.rules[:index]) for index, each in enumerate(policy.rules))
+
+    count()
+    assert sum(other is not None for other in seen) > 10
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(SPARED + WRONG[0][1])
+    assert main(["config", "--lint", "-c", str(path)]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert re.match(rf'{re.escape(str(path))}:5: rule "x": refuses .* \({HELO}\)$', first)
+    assert last == f"{path}: 1 warning"
+    path.write_text(sample())
+    assert main(["config", "--lint", "-c", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: no warnings\n"
+    path.write_text("[milter]\ndeadline = 99\n")
+    assert main(["config", "--lint", "-c", str(path)]) == 78
+
+
+@pytest.mark.parametrize("number", range(len(documents.blocks("toml"))))
+def test_the_examples_of_the_readme_are_in_order(number: int, tmp_path: Path) -> None:
+    (tmp_path / "partners.cidr").write_text("192.0.2.0/24\n")
+    document = SPARED + documents.blocks("toml")[number].replace("/etc/rdns-milter/", f"{tmp_path}/")
+    assert [str(caution) for caution in linted(document)] == []

@@ -1,0 +1,123 @@
+"""When the kicker kicks: where nobody is left to serve, and not where somebody is. `threads` and `steps` are its looks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+from rdns_milter.daemon.pool_waker import MAX_KICKS, RESERVE, Kicker
+from rdns_milter.session.latch import News
+from tests.kit.milter.process_group import CLONE
+
+ENOUGH = 20.0  # seconds; reached only if something is broken
+
+
+ALONE = """
+import threading
+from rdns_milter.daemon.pool_waker import pool
+none, stop = pool(), threading.Event()
+others = [threading.Thread(target=stop.wait) for _ in range(5)]
+for other in others: other.start()
+print(none, pool())
+stop.set()
+"""
+
+
+class Looks:
+    """Answers each look, and counts it; `done` after so many."""
+
+    def __init__(self, until: int, answer: Callable[[int], int]) -> None:
+        self._until = until
+        self._answer = answer
+        self.made = 0
+        self.done = threading.Event()
+
+    def __call__(self) -> int:
+        self.made += 1
+        if self.made >= self._until:
+            self.done.set()
+        return self._answer(self.made)
+
+
+def watched(threads: Looks, steps: Callable[[], int], processes: int = 1) -> int:
+    """How many taps came of it while one session waited, until all looks at the threads were made."""
+    taps: list[int] = []
+    kicker = Kicker(lambda: taps.append(threads.made), steps, processes, threads)
+    kicker.start()
+    news = News()
+    waiting = threading.Thread(target=kicker.wait, args=(news, ENOUGH))
+    waiting.start()
+    assert threads.done.wait(ENOUGH)
+    news.tell()
+    waiting.join(ENOUGH)
+    return sum(look < threads._until for look in taps)
+
+
+def test_a_thread_that_is_left_serves_all_while_steps_are_made() -> None:
+    assert watched(Looks(5, lambda _: 2), iter(range(1000)).__next__) == 0
+
+
+def test_where_all_threads_wait_it_kicks_twice_as_much_each_time() -> None:
+    assert watched(Looks(4, lambda _: 1), iter(range(1000)).__next__) == 1 + 2 + 4
+    assert watched(Looks(4, lambda _: 1), iter(range(1000)).__next__, processes=2) == 2 * (1 + 2 + 4)
+
+
+def test_never_more_than_so_much() -> None:
+    assert watched(Looks(9, lambda _: 1), iter(range(1000)).__next__) == 1 + 2 + 4 + 8 + 16 + 3 * MAX_KICKS
+
+
+def test_where_nobody_moves_it_kicks_now_and_then() -> None:
+    """libmilter may hold threads up, unseen."""
+    assert watched(Looks(4, lambda _: 2), lambda: 7) == 3
+
+
+def test_threads_of_ours_serve_nobody() -> None:
+    """In a process of its own: here others come and go."""
+    alone = subprocess.run([sys.executable, "-c", ALONE], cwd=CLONE, capture_output=True, text=True, check=True)
+    assert alone.stdout == "-2 -2\n"
+
+
+def crowd(spare: int, threads: int, sessions: int) -> tuple[int, int]:
+    """How many of so many sessions may wait, and how many taps come of them all."""
+    taps: list[int] = []
+    told: list[int] = []
+    kicker = Kicker(lambda: taps.append(1), lambda: 7, 1, lambda: threads, lambda: spare, told.append)
+    kicker.look_after(100)
+    news = [News() for _ in range(sessions)]
+    waiting = [threading.Thread(target=kicker.wait, args=(each, ENOUGH)) for each in news]
+    for thread in waiting:
+        thread.start()
+    while kicker.waiting + len(told) < sessions:
+        waiting[0].join(0.001)
+    found = kicker.waiting
+    for each in news:
+        each.tell()
+    for thread in waiting:
+        thread.join(ENOUGH)
+    assert told == [found] * (sessions - found)
+    return found, len(taps)
+
+
+def test_no_more_wait_than_there_can_be_threads_for() -> None:
+    assert crowd(spare=RESERVE + 5, threads=3, sessions=20) == (3 + 5, 5)
+    assert crowd(spare=RESERVE, threads=3, sessions=20) == (3, 0)
+    assert crowd(spare=0, threads=0, sessions=20) == (1, 0)
+    assert crowd(spare=sys.maxsize, threads=3, sessions=20) == (20, MAX_KICKS)
+
+
+def test_who_may_not_wait_still_hears_what_is_there() -> None:
+    kicker = Kicker(lambda: None, lambda: 7, 1, lambda: 0, lambda: 0)
+    kicker.look_after(1)
+    held = threading.Thread(target=kicker.wait, args=(held_news := News(), ENOUGH))
+    held.start()
+    while not kicker.waiting:
+        held.join(0.001)
+    news = News()
+    assert not kicker.wait(news, ENOUGH)
+    told = News()
+    told.tell()
+    assert kicker.wait(told, ENOUGH)
+    held_news.tell()
+    held.join(ENOUGH)

@@ -1,0 +1,201 @@
+"""The log line as it is written (DESIGN section 5): every key in its order, nothing foreign in it that could pass for more
+than a value, and all of it back when it is read."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rdns_milter.checks.evidence import FACTS, Cost, Evidence, Spf, exempted
+from rdns_milter.logs.decision import KEYS, LIMITS, MAX_LINE, Decision, evidence_of, line, parse, rcpts_of
+from rdns_milter.net.mailboxes import parse_mailbox
+from rdns_milter.net.names import parse_address
+from rdns_milter.policy.policy import Policy, Verdict, decide
+from tests.kit.data.decisions import DECISION, EVIDENCE, EXAMPLE, FORMATS, read, said, to
+from tests.kit.data.strategies import FORGERIES, decisions, evidences, hostile_text, policies
+
+
+def test_the_example_of_the_design() -> None:
+    assert line(DECISION) == EXAMPLE
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_keys_are_all_there_in_their_order(form: str) -> None:
+    assert tuple(read(line(DECISION, form))) == KEYS == tuple(re.findall(r"(?:^| )([a-z_]+)=", EXAMPLE))
+    assert tuple(json.loads(line(DECISION, "json"))) == KEYS
+
+
+def test_json_has_numbers_and_null() -> None:
+    loaded = json.loads(line(said(helo_name="", ptr=""), "json"))
+    assert loaded["helo_name"] is loaded["ptr"] is None
+    assert (loaded["nrcpt"], loaded["dns_ms"], loaded["waited_ms"], loaded["score"]) == (1, 41, 12, 0)
+    assert (loaded["iprev"], loaded["spf_helo"], loaded["would"]) == ("fail", "none", "")
+
+
+# A decision, and a piece of its line.
+PIECES: list[tuple[Decision, str]] = [
+    (said(helo_name=""), " helo_name=none "),
+    (said(helo_name="none"), ' helo_name="none" '),
+    (said(helo_name='"none"'), r' helo_name="\"none\"" '),
+    (said(helo_name="[IPv6:2001:db8::1]"), " helo_name=[IPv6:2001:db8::1] "),
+    (said(helo_name="a b"), ' helo_name="a b" '),
+    (said(helo_name="a=b"), ' helo_name="a=b" '),
+    (said(helo_name="a\\b"), r' helo_name="a\\b" '),
+    (said(helo_name="\r\n\t\0\x7f"), r' helo_name="\x0d\n\t\x00\x7f" '),
+    (said(helo_name="b\u00fccher\x85\u2028\U0001f4e7"), r' helo_name="b\u00fccher\u0085\u2028\U0001f4e7" '),
+    (said(helo_name="\udcff\udc85"), r' helo_name="\xff\x85" '),
+    (said(mailfrom=""), " mailfrom=<> "),
+    (said(mailfrom="none"), ' mailfrom="none" '),
+    (said(mailfrom='"a b"@example.com'), r' mailfrom="\"a b\"@example.com" '),
+    (said(ptr=""), " ptr=none ptrs=1 "),
+    (said(ptr="none"), ' ptr="none" '),
+    (to("b@example.net", "c@example.net"), " rcpt=b@example.net,c@example.net nrcpt=2 "),
+    (to('"b,c"@example.net', "d@example.net"), r' rcpt="\"b\\,c\"@example.net,d@example.net" nrcpt=2 '),
+    (to(), " rcpt=none nrcpt=0 "),
+    (to("none"), ' rcpt="none" nrcpt=1 '),
+    (to(*["b@example.net"] * 500), "b@example.net nrcpt=500 "),
+    (replace(DECISION, qid="4bQ1Xz2Lq9zT1"), " qid=4bQ1Xz2Lq9zT1 "),
+    (replace(DECISION, evidence=replace(EVIDENCE, client=None)), " client=none "),
+    (replace(DECISION, evidence=replace(EVIDENCE, client=parse_address("2001:DB8::7"))), " client=2001:db8::7 "),
+    (replace(DECISION, evidence=exempted(EVIDENCE, "network")), " iprev=none iprev_reason=exempt "),
+    (replace(DECISION, evidence=replace(EVIDENCE, spf_helo=Spf())), " spf_helo=none "),
+    (replace(DECISION, verdict=Verdict("accept", score=2.5)), " score=2.5 "),
+    (replace(DECISION, verdict=Verdict("accept", score=3.0)), " score=3 "),
+    (replace(DECISION, verdict=Verdict("accept", score=-1.0)), " score=-1 "),
+    (replace(DECISION, verdict=Verdict("accept", score=0.1 + 0.2)), " score=0.3 "),
+    (replace(DECISION, verdict=Verdict("accept", score=-0.0)), " score=0 "),
+    (replace(DECISION, verdict=Verdict("accept", "two words")), ' rule="two words" '),
+    (replace(DECISION, verdict=Verdict(would="reject,tag", shadow_rule="a,b")), " would=reject,tag shadow_rule=a,b "),
+    (replace(DECISION, mode="observe"), " mode=observe would= "),
+    (replace(DECISION, reply=""), " policy=3f9a1c reply="),
+    (replace(DECISION, cost=Cost(0, 0, 0, 0.4, 1e9)), " queries=0 cached=0 dns_ms=0 waited_ms=1000000000 "),
+]
+
+
+@pytest.mark.parametrize(("decision", "piece"), PIECES)
+def test_how_a_value_is_written(decision: Decision, piece: str) -> None:
+    text = line(decision)
+    assert piece in text
+    assert parse(text) == parse(line(decision, "json"))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("text", [*FORGERIES, " ".join(FORGERIES)[:250], EXAMPLE[:250]])
+def test_what_a_client_says_comes_back_and_forges_nothing(text: str, form: str) -> None:
+    decision = replace(
+        said(text, text, text),
+        rcpts=(text, "c@example.net", text),
+        reply=text,
+        verdict=Verdict("accept", "ok", would=text),
+    )
+    written = line(decision, form)
+    assert re.fullmatch(r"[ -~]+", written)
+    fields = read(written)
+    assert tuple(fields) == KEYS
+    assert (fields["action"], fields["rule"], fields["qid"]) == ("accept", "ok", "NOQUEUE")
+    assert [fields[key] for key in ("helo_name", "mailfrom", "ptr", "reply", "would")] == [text] * 5
+    assert rcpts_of(fields) == decision.rcpts
+
+
+@pytest.mark.parametrize(
+    ("rcpts", "named"), [((), ()), (("a",), ("a",)), (("a,b", ",", "\\", "\\,"), ("a,b", ",", "\\", "\\,"))]
+)
+def test_recipients_come_apart_again(rcpts: tuple[str, ...], named: tuple[str, ...]) -> None:
+    assert rcpts_of(read(line(to(*rcpts)))) == named
+
+
+def test_many_recipients_are_named_whole_as_long_as_there_is_room() -> None:
+    rcpts = tuple(f"recipient-{number}@example.net" for number in range(500))
+    fields = read(line(to(*rcpts)))
+    named = rcpts_of(fields)
+    assert named == rcpts[: len(named)]
+    assert 900 < len(fields["rcpt"]) <= 1000
+    assert fields["nrcpt"] == "500"
+
+
+@pytest.mark.parametrize(
+    ("decision", "key", "length"),
+    [
+        (said(helo_name="h" * 3000), "helo_name", 255),
+        (said(ptr="p" * 3000), "ptr", 255),
+        (said(mailfrom="m" * 3000), "mailfrom", 320),
+        (to("r" * 3000, "c@example.net"), "rcpt", 320 + len(",c@example.net")),
+        (replace(DECISION, reply="550 " + "r" * 3000), "reply", 512),
+        (replace(DECISION, verdict=Verdict("accept", "r" * 3000)), "rule", 128),
+    ],
+)
+def test_long_values_are_cut_and_say_so(decision: Decision, key: str, length: int) -> None:
+    value = read(line(decision))[key]
+    assert len(value) == length
+    assert "..." in value
+
+
+@pytest.mark.parametrize(
+    "local", ["a" * 900, '"' + 'a@b\\"' * 150 + '"', "<" * 900, '"' + " @" * 300 + '"', "\u00fc" * 900]
+)
+def test_a_long_address_keeps_its_domain(local: str) -> None:
+    address = f"{local}@v\u00fc.example"
+    fields = read(line(said(mailfrom=address)))
+    assert len(fields["mailfrom"]) <= LIMITS["mailfrom"]
+    assert parse_mailbox(evidence_of(fields).mailfrom).domain == parse_mailbox(address).domain != ""
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("letter", ["\U0001f4e7", "\udcff", "\0", "\\", '"', ",", "\u00fc", "\x7f"])
+def test_a_line_is_bounded_whatever_is_in_it(letter: str, form: str) -> None:
+    text = letter * 5000
+    decision = replace(said(text, text, text), rcpts=(text,) * 9, qid=text, policy=text, reply=text)
+    decision = replace(decision, verdict=Verdict("quarantine", text, -1e308, text, text))
+    written = line(decision, form)
+    assert len(written) <= MAX_LINE
+    assert read(written)["helo_name"].startswith(letter)
+
+
+TOLERANT = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@given(decisions(hostile_text()), st.sampled_from(FORMATS))
+@TOLERANT
+def test_any_decision_comes_back(decision: Decision, form: str) -> None:
+    written = line(decision, form)
+    assert re.fullmatch(r"[ -~]+", written)
+    fields = read(written)
+    assert fields == parse(line(decision)) == parse(line(decision, "json"))
+    evidence, back = decision.evidence, evidence_of(fields)
+    assert (fields["action"], fields["rule"], fields["would"]) == (
+        decision.verdict.action,
+        decision.verdict.rule,
+        decision.verdict.would,
+    )
+    assert (back.client, back.helo_name) == (evidence.client, evidence.helo_name)
+    assert back.mailfrom == ("" if evidence.mailfrom == "<>" else evidence.mailfrom)
+    assert {name: fact.get(back) for name, fact in FACTS.items()} == {
+        name: fact.get(evidence) for name, fact in FACTS.items()
+    }
+    assert (back.iprev.ptr, back.iprev.count) == (evidence.iprev.ptr, evidence.iprev.count)
+    assert back.exempt == evidence.exempt
+    named = rcpts_of(fields)
+    assert named == decision.rcpts or (decision.rcpts == ("",) and named == ())
+
+
+# Neither is in the line.
+REPLAYABLE = policies(but=frozenset(("authenticated", "tls")))
+
+
+@given(
+    evidences(exempt=True) | evidences(exempt=True, text=hostile_text()),
+    REPLAYABLE,
+    REPLAYABLE,
+    st.sampled_from(FORMATS),
+)
+@TOLERANT
+def test_a_logged_decision_is_judged_like_the_client(evidence: Evidence, old: Policy, new: Policy, form: str) -> None:
+    decision = Decision(decide(evidence, old), evidence, (evidence.rcpt,), mode=old.mode, policy=old.digest)
+    logged = evidence_of(read(line(decision, form)))
+    assert decide(logged, old) == decision.verdict
+    assert decide(logged, new) == decide(evidence, new)

@@ -1,0 +1,173 @@
+"""What holds for any evidence and any policy, however senseless (promise 1: DNS trouble never bounces mail)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from rdns_milter.checks.evidence import FACTS, LOOKED_UP, TEMPERROR, Evidence, facts_in_trouble, missing_facts
+from rdns_milter.policy.policy import (
+    ACTIONS,
+    ENFORCE,
+    OBSERVE,
+    REFUSALS,
+    TAKEN,
+    Policy,
+    Rule,
+    decide,
+    possible_actions,
+    reply_is_settled,
+)
+from tests.kit.data.strategies import every_replacement, evidences, policies, replaced, with_facts
+
+ENFORCED = policies(modes=(ENFORCE,))
+CATCH_ALL = Rule("all", action="reject")
+MADE_OF_IPREV = {"iprev_reason", "generic", "helo_match", "mailfrom_match", "ptr"}
+NO_TROUBLE = frozenset((TEMPERROR,))
+
+# Much is drawn in vain where a property is about refusals or trouble only.
+thorough = settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
+
+
+@st.composite
+def troubled(draw: st.DrawFn) -> Evidence:
+    """Evidence with one fact in trouble at least."""
+    evidence = draw(evidences())
+    return with_facts(evidence, dict.fromkeys(draw(st.sets(st.sampled_from(LOOKED_UP), min_size=1)), TEMPERROR))
+
+
+def calm() -> st.SearchStrategy[Evidence]:
+    """Evidence without any trouble, of a client that is judged."""
+    return evidences().flatmap(lambda evidence: replaced(evidence, LOOKED_UP, without=NO_TROUBLE))
+
+
+def every_way(
+    data: st.DataObject,
+    evidence: Evidence,
+    policy: Policy,
+    facts: frozenset[str],
+    without: frozenset[str] = frozenset(),
+) -> Iterator[Evidence]:
+    """The evidence with other words for these facts: every combination for those that the policy asks about."""
+    asked = frozenset[str]().union(*(rule.facts() for rule in policy.rules))
+    drawn = data.draw(replaced(evidence, facts, without))
+    return every_replacement(drawn, facts & asked, without)
+
+
+@given(evidences(unknown=True, exempt=True), policies())
+@thorough
+def test_there_is_always_a_verdict_and_always_the_same(evidence: Evidence, policy: Policy) -> None:
+    verdict = decide(evidence, policy)
+    assert verdict.action in ACTIONS
+    assert verdict == decide(evidence, policy)
+    assert {word for word in verdict.would.split(",") if word} <= set(ACTIONS)
+
+
+@given(troubled(), ENFORCED)
+@thorough
+def test_no_refusal_where_the_deciding_rule_tests_a_fact_in_trouble(evidence: Evidence, policy: Policy) -> None:
+    verdict = decide(evidence, policy)
+    if verdict.action in REFUSALS:
+        assert verdict.because is not None
+        tested = {condition.name for condition in verdict.because.when + verdict.because.unless}
+        in_trouble = {name for name in LOOKED_UP if FACTS[name].get(evidence) == TEMPERROR}
+        assert not tested & in_trouble
+        assert "iprev" not in in_trouble or not tested & MADE_OF_IPREV
+
+
+@given(st.data(), troubled(), ENFORCED)
+@thorough
+def test_a_refusal_in_trouble_would_have_been_one_without(
+    data: st.DataObject, evidence: Evidence, policy: Policy
+) -> None:
+    # Most policies let the message pass as soon as anything is unsure: a catch-all makes refusals frequent.
+    policy = replace(policy, rules=(*policy.rules, CATCH_ALL))
+    verdict = decide(evidence, policy)
+    assume(verdict.action in REFUSALS)
+    for answered in every_way(data, evidence, policy, facts_in_trouble(evidence), NO_TROUBLE):
+        assert decide(answered, policy).action == verdict.action
+
+
+@given(st.data(), troubled(), ENFORCED)
+@thorough
+def test_trouble_softens_only_what_it_could_have_changed(
+    data: st.DataObject, evidence: Evidence, policy: Policy
+) -> None:
+    verdict = decide(evidence, policy)
+    assert verdict.softened == (
+        verdict.action == "tempfail" and verdict.because is not None and verdict.because.action in REFUSALS
+    )
+    answered = data.draw(replaced(evidence, facts_in_trouble(evidence), without=NO_TROUBLE))
+    assert not decide(answered, policy).softened
+
+
+@given(st.data(), evidences(unknown=True), policies())
+@thorough
+def test_every_completion_has_a_possible_action(data: st.DataObject, evidence: Evidence, policy: Policy) -> None:
+    possible = possible_actions(evidence, policy)
+    assert possible
+    for completion in every_way(data, evidence, policy, missing_facts(evidence)):
+        assert decide(completion, policy).action in possible
+
+
+@given(st.data(), evidences(unknown=True), policies())
+@thorough
+def test_a_settled_reply_stays(data: st.DataObject, evidence: Evidence, policy: Policy) -> None:
+    assume(reply_is_settled(evidence, policy))
+    for completion in every_way(data, evidence, policy, missing_facts(evidence)):
+        assert decide(completion, policy).action in TAKEN
+        assert reply_is_settled(completion, policy)
+
+
+@given(evidences(), policies())
+@thorough
+def test_with_all_facts_known_only_trouble_leaves_a_choice(evidence: Evidence, policy: Policy) -> None:
+    possible = possible_actions(evidence, policy)
+    assert decide(evidence, policy).action in possible
+    if not facts_in_trouble(evidence):
+        assert len(possible) == 1
+
+
+@given(evidences(unknown=True), policies(modes=(OBSERVE,)))
+@thorough
+def test_observing_refuses_nothing_and_says_what_enforcing_would_do(evidence: Evidence, policy: Policy) -> None:
+    observed, enforced = decide(evidence, policy), decide(evidence, replace(policy, mode=ENFORCE))
+    assert observed.action in ("accept", "tag")
+    assert (observed.rule, observed.score) == (enforced.rule, enforced.score)
+    assert observed.action == enforced.action or (observed.action == "accept" and observed.would == enforced.action)
+    assert possible_actions(evidence, policy) <= {"accept", "tag"}
+
+
+@given(calm(), policies(), policies())
+@thorough
+def test_rules_behind_the_decisive_one_do_not_matter(evidence: Evidence, policy: Policy, more: Policy) -> None:
+    policy = replace(policy, rules=(*policy.rules, CATCH_ALL))
+    verdict = decide(evidence, policy)
+    index = next(index for index, rule in enumerate(policy.rules) if rule is verdict.because)
+    assert decide(evidence, replace(policy, rules=policy.rules[: index + 1] + more.rules)) == verdict
+
+
+@given(evidences(unknown=True), policies())
+@thorough
+def test_shadow_rules_change_nothing_but_what_is_said_of_them(evidence: Evidence, policy: Policy) -> None:
+    verdict = decide(evidence, policy)
+    without = decide(evidence, replace(policy, rules=tuple(rule for rule in policy.rules if not rule.shadow)))
+    assert replace(verdict, would="", shadow_rule="") == replace(without, would="", shadow_rule="")
+
+
+@given(evidences(), ENFORCED, st.sampled_from(("network", "authenticated", "not-ip")))
+def test_the_exempt_are_accepted(evidence: Evidence, policy: Policy, why: str) -> None:
+    verdict = decide(replace(evidence, exempt=why), policy)
+    assert (verdict.action, verdict.rule, verdict.would) == ("accept", f"exempt:{why}", "")
+
+
+@pytest.mark.parametrize("action", sorted(REFUSALS))
+@given(evidence=troubled())
+def test_a_rule_without_conditions_refuses_in_trouble_too(action: str, evidence: Evidence) -> None:
+    assert decide(evidence, Policy((Rule("all", action=action),))).action == action

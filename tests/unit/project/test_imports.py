@@ -1,0 +1,293 @@
+"""The ladder of imports: which package may import which. Read from the sources with `ast`; nothing is imported."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[3] / "rdns_milter"
+
+# A package imports only from those before it. Inside a package a module imports only from those before it, so that no two
+# modules can need each other. A new module belongs here before it may be imported, or import.
+LADDER: dict[str, tuple[str, ...]] = {
+    "text": (
+        "compact_set",
+        "escape",
+        "numbers",
+        "output_file",
+        "standard_streams",
+        "terminal",
+        "toml",
+        "toml_positions",
+    ),
+    "net": (
+        "public_suffixes",
+        "names",
+        "endpoints",
+        "listener",
+        "mailboxes",
+        "nat64",
+        "networks",
+        "socket_activation",
+    ),
+    "resolver": (
+        "admission.fair_queue",
+        "admission.silent_zones",
+        "admission.asker",
+        "cache",
+        "lookup",
+        "nameservers",
+        "negative_answer",
+        "server_health",
+        "tally",
+        "wire",
+        "transport",
+        "query",
+        "resolver",
+        "bounded_lookup",
+    ),
+    "checks": (
+        "evidence",
+        "generic_words",
+        "generic_series",
+        "generic",
+        "helo",
+        "iprev",
+        "spf_macros",
+        "spf_record",
+        "spf_prefetch",
+        "spf_answers",
+        "spf_evaluation",
+        "spf",
+    ),
+    "policy": (
+        "policy",
+        "digest",
+        "reachability",
+        "what_if",
+    ),
+    "responses": (
+        "advice",
+        "encoded_words",
+        "forged_results",
+        "headers",
+        "incoming_fields",
+        "replies",
+    ),
+    "logs": (
+        "escapes",
+        "journald",
+        "files",
+        "line_prefix",
+        "decision",
+        "mta_log_lines",
+        "mta_log",
+        "output",
+        "timestamps",
+    ),
+    "config": (
+        "errors",
+        "option_types",
+        "patterns.syntax",
+        "patterns.slow_names",
+        "patterns.timing",
+        "textfile",
+        "value_parsers",
+        "collectors",
+        "condition_types",
+        "list_files",
+        "options",
+        "option_reader",
+        "rule_reader",
+        "sample",
+        "load",
+        "lint",
+    ),
+    "session": (
+        "check_runner",
+        "costs",
+        "dns_thread",
+        "latch",
+        "modifications",
+        "recipients",
+        "session",
+        "warmup",
+    ),
+    "monitoring": (
+        "alarms",
+        "definitions",
+        "shared_memory",
+        "exposition",
+        "healthcheck",
+        "http",
+        "exporter",
+        "top_k",
+        "congestion",
+        "counters",
+        "books",
+    ),
+    "analysis": (
+        "evaluator",
+        "progress",
+        "replay",
+        "forecast",
+        "replay_text",
+        "forecast_text",
+        "report",
+        "report_style",
+        "report_text",
+        "svg",
+        "report_html",
+    ),
+    "daemon": (
+        "callbacks",
+        "memory",
+        "nameserver_reports",
+        "pool_waker",
+        "privileges",
+        "sd_notify",
+        "shared_config",
+        "config_reader",
+        "thread_limits",
+        "worker",
+        "worker_pool",
+        "master",
+    ),
+    "cli": (
+        "check",
+        "common",
+        "log_commands",
+        "main",
+    ),
+}
+
+FOLDERS = ("resolver.admission", "config.patterns")
+ORDER = {
+    name: place
+    for place, name in enumerate(
+        ["__init__"]
+        + [f"{package}.__init__" for package in (*LADDER, *FOLDERS)]
+        + [f"{package}.{module}" for package, modules in LADDER.items() for module in modules]
+        + ["__main__"]
+    )
+}
+
+# These do no I/O, read no clock and start no thread: what they return depends on their arguments alone.
+PURE_PACKAGES = ("checks", "policy", "responses")
+PURE = {name for name in ORDER if name.split(".")[0] in PURE_PACKAGES} | {
+    "text.escape", "text.toml", "text.numbers", "net.names", "net.networks", "net.endpoints", "resolver.lookup",
+}  # fmt: skip
+WORLD = frozenset(
+    ("socket", "time", "threading", "logging", "asyncio", "concurrent", "multiprocessing", "select", "selectors", "signal",
+     "ssl", "subprocess", "random", "secrets")
+)  # fmt: skip
+CLOCKS = frozenset(("now", "today", "utcnow", "fromtimestamp"))
+
+# Third-party packages, and the only modules that may import them.
+OWNERS = {
+    "idna": {"net.names"},
+    "publicsuffix2": {"net.public_suffixes"},
+    "publicsuffixlist": {"net.public_suffixes"},
+    "spf": {"checks.spf_evaluation"},
+    "dns": {"resolver.wire"},
+    "milter": {"daemon.callbacks"},
+    "prometheus_client": {"monitoring.exposition"},
+    "rich": {
+        "text.terminal", "analysis.progress", "analysis.replay_text", "analysis.report_text", "analysis.forecast_text",
+        "cli.check", "cli.main", "cli.log_commands",
+    },
+}  # fmt: skip
+
+MAX_MODULES = 14
+MAX_LINES = 350
+
+
+def sources() -> dict[str, ast.Module]:
+    """The syntax tree of every module, by its name below the package."""
+    return {
+        ".".join(path.relative_to(HOUSE).with_suffix("").parts): ast.parse(path.read_text("utf-8"), str(path))
+        for path in sorted(HOUSE.rglob("*.py"))
+    }
+
+
+SOURCES = sources()
+
+
+def imports(module: str) -> Iterator[str]:
+    """The full names of the modules that it imports, wherever in it: "socket", "rdns_milter.net.names"."""
+    package = ["rdns_milter", *module.split(".")[:-1]]
+    for node in ast.walk(SOURCES[module]):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                yield inner if inner.removeprefix("rdns_milter.") in SOURCES else base
+
+
+def inner_imports(module: str) -> set[str]:
+    """The modules of ours that it imports."""
+    names = (
+        name.removeprefix("rdns_milter").lstrip(".") for name in imports(module) if name.split(".")[0] == "rdns_milter"
+    )
+    return {name if name in SOURCES else f"{name}.__init__".lstrip(".") for name in names}
+
+
+def outer_imports(module: str) -> set[str]:
+    """The top-level packages of others that it imports."""
+    return {name.split(".")[0] for name in imports(module)} - {"rdns_milter", "__future__"}
+
+
+def test_there_are_13_packages_and_every_module_has_its_place() -> None:
+    assert len(LADDER) == 13
+    assert ORDER.keys() == SOURCES.keys(), "a module is not in LADDER, or does not exist any more"
+
+
+@pytest.mark.parametrize("module", sorted(ORDER.keys() & SOURCES.keys()))
+def test_a_module_imports_from_those_before_it_only(module: str) -> None:
+    wrong = {name for name in inner_imports(module) if ORDER[name] >= ORDER[module]}
+    assert not wrong, f"{module} must not import {sorted(wrong)}"
+
+
+def test_no_folder_and_no_file_is_too_large() -> None:
+    folders = Counter(path.parent for path in HOUSE.rglob("*.py") if path.name != "__init__.py")
+    assert {path: count for path, count in folders.items() if count > MAX_MODULES} == {}
+    lines = {path: len(path.read_text("utf-8").splitlines()) for path in HOUSE.rglob("*.py")}
+    assert {path: count for path, count in lines.items() if count > MAX_LINES} == {}
+
+
+@pytest.mark.parametrize("module", sorted(PURE & SOURCES.keys()))
+def test_pure_modules_do_no_io(module: str) -> None:
+    assert not outer_imports(module) & WORLD
+    clocks = {node.attr for node in ast.walk(SOURCES[module]) if isinstance(node, ast.Attribute)} & CLOCKS
+    assert not clocks, f"{module} asks what time it is"
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_third_party_packages_are_imported_by_their_owners_only(module: str) -> None:
+    foreign = outer_imports(module) - sys.stdlib_module_names
+    assert foreign <= OWNERS.keys(), "a new dependency: who owns it?"
+    assert {package for package in foreign if module not in OWNERS[package]} == set()
+
+
+def test_owners_use_what_they_own() -> None:
+    assert [
+        package for package in OWNERS if not any(package in outer_imports(owner) for owner in OWNERS[package])
+    ] == []
+
+
+def test_the_reader_of_imports_sees_them_all() -> None:
+    assert inner_imports("net.networks") == {"net.names"}
+    assert {"checks.helo", "session.session", "checks.evidence"} - inner_imports("session.session") == {
+        "session.session"
+    }
+    assert outer_imports("net.names") >= {"idna", "re"}
+    assert inner_imports("checks.generic") >= {"checks.generic_words", "checks.evidence"}
+    assert "__init__" in inner_imports("daemon.master")

@@ -1,0 +1,172 @@
+"""When a name server is suspect, when it is down, and when it is back: resolver/server_health.py as tables, and against its
+rules."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rdns_milter.resolver.lookup import UNRESOLVED, Question, Status
+from rdns_milter.resolver.server_health import LOCAL, MISSES, RECURSIVE, SUSPECT, Health
+
+A, B, C = (Question(f"{letter}.example", "A") for letter in "abc")
+TXT_A = Question("a.example", "TXT")
+# What happens, letter by letter. An answer: "a" "b" "c". Silence: "A" "B" "C" "T" (the TXT of a). A probe missed: "!".
+QUESTIONS = {"A": A, "B": B, "C": C, "T": TXT_A}
+# Events, whether a probe is due after the last silence, whether it is down, whether it has to be probed further.
+CASES: list[tuple[str, str, bool, bool, bool]] = [
+    ("nothing yet", "", False, False, False),
+    ("one name silent", "A", False, False, False),
+    ("one name, again and again", "AAAAAAAA", False, False, False),
+    ("one name, several types", "ATAT", False, False, False),
+    ("two names silent", "AB", True, False, False),
+    ("two names, an answer between", "AbB", False, False, False),
+    ("many dead zones among living ones", "aAbBcCaAbBcC", False, False, False),
+    ("two names, then an answer", "ABc", True, False, False),
+    ("suspect, one probe missed", "AB!", True, False, True),
+    ("suspect, one probe missed, an answer", "AB!c", True, False, False),
+    ("suspect, an answer between two misses", "AB!c!", True, False, True),
+    ("two probes missed", "AB!!", True, True, True),
+    ("many probes missed", "AB!!!!!!", True, True, True),
+    ("down, and further silence", "AB!!CAB", False, True, True),
+    ("down, and an answer", "AB!!c", True, False, False),
+    ("down, an answer, one name silent", "AB!!cA", False, False, False),
+    ("down, back, down again", "AB!!cAB!!", True, True, True),
+    ("answers first, then silent", "abcAB!!", True, True, True),
+]
+
+
+def told(events: str) -> tuple[Health, bool, list[str]]:
+    """The health after these events, whether a probe was due last, and which of them were a change ("down", "up")."""
+    health, due, changes = Health(), False, []
+    for event in events:
+        if event == "!":
+            changes += ["down"] * health.missed()
+        elif event.islower():
+            changes += ["up"] * health.answered(QUESTIONS[event.upper()])
+        else:
+            due = health.unanswered(QUESTIONS[event])
+    return health, due, changes
+
+
+@pytest.mark.parametrize(("events", "due", "down", "in_doubt"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
+def test_what_is_known(events: str, due: bool, down: bool, in_doubt: bool) -> None:
+    health, was_due, _ = told(events)
+    assert (was_due, health.down, health.in_doubt) == (due, down, in_doubt)
+
+
+@pytest.mark.parametrize(
+    ("events", "changes"),
+    [
+        ("", []),
+        ("aAbB", []),
+        ("AB!c", []),
+        ("AB!!", ["down"]),
+        ("AB!!!!!", ["down"]),
+        ("AB!!aaa", ["down", "up"]),
+        ("AB!!!aAB!!bcAB!!", ["down", "up", "down", "up", "down"]),
+    ],
+)
+def test_each_change_is_told_once(events: str, changes: list[str]) -> None:
+    assert told(events)[2] == changes
+
+
+def test_the_numbers() -> None:
+    """The tables above are written for these."""
+    assert (SUSPECT, MISSES) == (2, 2)
+
+
+def test_probes_are_questions_that_were_answered() -> None:
+    health = Health()
+    assert health.probe() == LOCAL
+    for question in (A, B):
+        health.answered(question)
+    asked = set()
+    for _ in range(4):
+        asked.add(health.probe())
+        health.answered(C)
+    assert asked <= {A, B, C}
+    assert len(asked) >= 2
+
+
+def test_a_sender_cannot_choose_all_probes() -> None:
+    """Whoever makes us ask for his names alone, and then lets them die, must not bring the server down with them."""
+    health = Health()
+    for number in range(20):
+        health.answered(Question(f"n{number}.evil.example", "TXT"))
+    health.unanswered(A)
+    assert health.unanswered(B)
+    for _ in range(6):
+        probe = health.probe()
+        if probe == LOCAL:
+            health.answered(probe)  # which a living server does
+        else:
+            assert probe.name.endswith(".evil.example")
+            health.missed()
+        assert not health.down
+
+
+def test_a_server_that_is_back_is_found_by_one_of_two_probes() -> None:
+    """Though all that it has answered before is dead by now."""
+    health, _, _ = told("abAB!!")
+    assert LOCAL in {(health.probe(), health.missed())[0] for _ in range(2)}
+
+
+@pytest.mark.parametrize("fault", sorted(UNRESOLVED))
+def test_a_server_that_only_refers_is_down(fault: Status) -> None:
+    """It is probed with what only a resolver answers: it may hold the zone "localhost" itself."""
+    health = Health()
+    assert not health.unanswered(A, fault)
+    assert health.unanswered(B, fault)
+    assert health.probe() == RECURSIVE
+    assert [health.missed(), health.missed()] == [False, True]
+    assert (health.down, health.fault) == (True, fault)
+    assert health.answered(RECURSIVE)
+    assert (health.down, health.fault, health.probe()) == (False, "timeout", LOCAL)
+
+
+def test_a_senders_broken_zone_is_no_useless_server() -> None:
+    """All that was ever answered is the sender's, whose zone now refers: every second probe is not his."""
+    health = Health()
+    for number in range(20):
+        health.answered(Question(f"n{number}.evil.example", "TXT"))
+    health.unanswered(A, "referral")
+    assert health.unanswered(B, "referral")
+    for _ in range(6):
+        probe = health.probe()
+        if probe in (LOCAL, RECURSIVE):
+            health.answered(probe)  # which a resolver does
+            health.unanswered(A, "referral")
+            health.unanswered(B, "referral")
+        else:
+            health.missed()
+        assert not health.down
+
+
+def test_a_probe_that_hangs_on_nobody_is_not_kept() -> None:
+    health = Health()
+    for question in (LOCAL, RECURSIVE, A, LOCAL):
+        health.answered(question)
+    assert {health.probe() for _ in range(4)} == {A}
+
+
+EVENTS = st.text(alphabet="abcABCT!", max_size=60)
+
+
+@given(EVENTS)
+def test_down_only_without_any_answer(events: str) -> None:
+    """It is never down when it has answered since the last two probes, and always up after an answer."""
+    health, _, changes = told(events)
+    since = events[max(map(events.rfind, "abc")) + 1 :]
+    assert health.down == (since.count("!") >= MISSES)
+    assert changes == (["down", "up"] * len(changes))[: len(changes)]
+
+
+@given(EVENTS)
+def test_a_probe_is_due_only_by_silence_towards_different_names(events: str) -> None:
+    health, _, _ = told(events)
+    since = events[max(map(events.rfind, "abc")) + 1 :]
+    names = {QUESTIONS[event].name for event in since if event in QUESTIONS}
+    due = health.unanswered(C)
+    assert due == (not health.down and len(names | {C.name}) >= SUSPECT)

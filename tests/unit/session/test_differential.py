@@ -1,0 +1,251 @@
+"""What is found out about a client is the same however it is found: asked ahead or not, cold, warm, or without any memory; whatever
+was found for others before, and in whatever order the answers come in.
+
+The product's resolver, cache and finder over zones in memory (tests.kit.dns.zone_resolver): the RFC 7208 suite, the cases of iprev
+and
+HELO, and zones at random.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rdns_milter.checks.spf_prefetch import Plan
+from rdns_milter.resolver.lookup import Question
+from tests.kit.data.spf import random_zones, suite
+from tests.kit.data.spf.suite import SuiteCase
+from tests.kit.dns.dict_answers import Entry
+from tests.kit.dns.zone import Zone
+from tests.kit.dns.zone_resolver import Facts, Message, Stage
+from tests.unit.checks.test_helo import RESOLVED
+from tests.unit.checks.test_iprev import CASES as IPREV_CASES
+
+CASES = tuple(suite.cases())
+NAMEABLE = {name: case for name, case in IPREV_CASES.items() if name != "label too long"}  # which no zone can hold
+SEEDS = st.integers(0, 2**32)
+HOUR = 3600.0
+LATEST = 0.05  # seconds until an answer: below the moment that an explanation, or a second reverse name, gets
+STRANGER = "stranger@{}", "stranger.example"
+
+Delay = Callable[[Question], float]
+thorough = settings(max_examples=150, deadline=None)
+
+
+@functools.cache
+def suite_zone(scenario: str) -> Zone:
+    """The zone of a scenario."""
+    return next(Zone.from_suite(case.zonedata) for case in CASES if case.scenario == scenario)
+
+
+def table_zone(entries: dict[str, Entry]) -> Zone:
+    """The zone of a case of iprev or HELO, in which a list is what there is, and a text is trouble. An empty list is a name
+    without such records."""
+    lines = []
+    for key, entry in entries.items():
+        owner, kind = key.split()
+        if isinstance(entry, str):
+            lines.append(f"{owner} {kind}!{'SILENT' if entry == 'timeout' else entry}")
+        else:
+            lines += [f"{owner} {kind} {value or '.'}" for value in entry]
+            lines.append(f"{owner} MX 0 .")
+    return Zone("\n".join(lines))
+
+
+def late(seed: int) -> Delay:
+    """Answers that come in another order for each seed."""
+    return lambda question: Random(f"{seed} {question}").uniform(0, LATEST)
+
+
+def alone(zone: Zone, *messages: Message) -> list[Facts]:
+    """What is found about each message when nothing is remembered, and nobody else asks: what all the rest is held against."""
+    found = []
+    for message in messages:
+        with Stage(zone, entries=0) as stage:
+            found += stage.facts(message)
+    return found
+
+
+def unplanned(zone: Zone, message: Message, delay: Delay) -> tuple[Facts, list[Question]]:
+    """The same if nothing is asked ahead, and what is asked then."""
+    with pytest.MonkeyPatch.context() as patch, Stage(zone, 0, delay) as stage:
+        patch.setattr(Plan, "wanted", lambda self, known: [])
+        (facts,) = stage.facts(message)
+        return facts, stage.resolver.asked
+
+
+def same_everywhere(zone: Zone, message: Message, *others: Message) -> None:
+    """Holds that the facts are those of `alone`: cold, at once with itself, warm, with answers remembered but no findings, with
+    what was found for the others remembered, and long after."""
+    (expected,) = alone(zone, message)
+    with Stage(zone) as stage:
+        stage.facts(*others)
+        assert stage.facts(message) == [expected], "cold"
+    with Stage(zone) as stage:
+        assert stage.facts(message, *others, message)[:: len(others) + 1] == [expected, expected], "at once"
+        asked = len(stage.resolver.asked)
+        assert stage.facts(message) == [expected], "warm"
+        stage.finder.forget()
+        assert stage.facts(message) == [expected], "answers remembered"
+        assert len(stage.resolver.asked) == asked, "asked again"
+        stage.loop.advance(HOUR)
+        assert stage.facts(message) == [expected], "long after"
+
+
+# The RFC 7208 suite
+
+
+def of_suite(case: SuiteCase) -> tuple[Message, Message]:
+    """The message of a case; and the same client with another local part and greeting, whose results must not be its."""
+    _, at, domain = case.mailfrom.rpartition("@")
+    sender, greeting = STRANGER
+    stranger = sender.format(domain) if at else case.mailfrom
+    return Message(case.client, case.helo, case.mailfrom), Message(case.client, greeting, stranger)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_suite(case: SuiteCase) -> None:
+    message, stranger = of_suite(case)
+    same_everywhere(suite_zone(case.scenario), message, stranger)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_suite_for_the_stranger(case: SuiteCase) -> None:
+    message, stranger = of_suite(case)
+    same_everywhere(suite_zone(case.scenario), stranger, message)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_suite_in_any_order_of_arrival(case: SuiteCase) -> None:
+    message, _ = of_suite(case)
+    zone = suite_zone(case.scenario)
+    (expected,) = alone(zone, message)
+    for seed in range(2):
+        assert unplanned(zone, message, late(seed))[0] == expected
+        with Stage(zone, 0, late(seed)) as stage:
+            assert stage.facts(message) == [expected]
+
+
+# The tables of iprev and HELO
+
+
+@pytest.mark.parametrize(("client", "entries", "result", "reason", "ptr"), NAMEABLE.values(), ids=NAMEABLE.keys())
+def test_iprev(client: str, entries: dict[str, Entry], result: str, reason: str, ptr: str) -> None:
+    zone, message = table_zone(entries), Message(client, "nowhere.test", "a@nowhere.test")
+    same_everywhere(zone, message)
+    (facts,) = alone(zone, message)
+    iprev = facts.reverse.iprev
+    assert (iprev.result, iprev.reason, iprev.ptr) == (result, reason, ptr)
+
+
+@pytest.mark.parametrize(("greeting", "client", "entries", "result", "reason"), RESOLVED)
+def test_helo(greeting: str, client: str, entries: dict[str, Entry], result: str, reason: str) -> None:
+    zone, message = table_zone(entries), Message(client, greeting, "a@nowhere.test")
+    same_everywhere(zone, message, Message("192.0.2.77", greeting, "a@nowhere.test"))
+    (facts,) = alone(zone, message)
+    assert (facts.greeting.result, facts.greeting.reason) == (result, reason)
+
+
+# Zones at random
+
+
+@given(SEEDS)
+@thorough
+def test_asking_ahead_changes_nothing(seed: int) -> None:
+    dice = Random(seed)
+    zone, message = Zone(random_zones.zone(seed)), random_zones.message(dice)
+    expected, asked = unplanned(zone, message, late(seed))
+    with Stage(zone, 0, late(seed + 1)) as stage:
+        assert stage.facts(message) == [expected]
+        assert set(asked) <= set(stage.resolver.asked)
+
+
+def groups(dice: Random, messages: Sequence[Message]) -> list[list[Message]]:
+    """The messages, some of them at the same moment."""
+    grouped: list[list[Message]] = [[]]
+    for message in messages:
+        if grouped[-1] and dice.random() < 0.6:
+            grouped.append([])
+        grouped[-1].append(message)
+    return grouped
+
+
+@given(SEEDS)
+@thorough
+def test_what_was_found_for_others_changes_nothing(seed: int) -> None:
+    dice = Random(seed)
+    zone = Zone(random_zones.zone(seed))
+    messages = [random_zones.message(dice) for _ in range(dice.randint(2, 8))]
+    with Stage(zone, dice.choice((1, 7, 1000)), late(seed)) as stage:
+        for group in groups(dice, messages):
+            assert stage.facts(*group) == alone(zone, *group)
+            stage.loop.advance(dice.choice((0.0, 0.0, 4.0, 61.0)))
+
+
+@given(SEEDS)
+@thorough
+def test_what_has_changed_is_noticed_when_the_answers_end(seed: int) -> None:
+    before, after = Zone(random_zones.zone(seed)), Zone(random_zones.zone(seed + 1))
+    message = random_zones.message(Random(seed))
+    with Stage(before) as stage:
+        stage.facts(message)
+        stage.resolver.zone = after
+        stage.loop.advance(301)  # no answer of these zones lives longer
+        assert stage.facts(message) == alone(after, message)
+
+
+# Which results are a sender's own
+
+
+PERSONAL = """
+v.example TXT {record}
+*.yes.example A 127.0.0.2
+alice.some.example A 127.0.0.2
+alice@v.example.some.example A 127.0.0.2
+h0.example.some.example A 127.0.0.2
+alice.in.example TXT v=spf1 +all
+bob.in.example TXT v=spf1 -all
+why.example TXT Not %{{l}} at %{{h}}
+"""
+ALICE = Message("192.0.2.1", "h0.example", "alice@v.example")
+BOB = Message("192.0.2.1", "h0.example", "bob@v.example")
+ELSEWHERE = Message("192.0.2.1", "h1.example", "alice@v.example")
+
+
+@pytest.mark.parametrize(
+    ("record", "alice", "bob", "elsewhere"),
+    [
+        ("v=spf1 exists:%{l}.some.example -all", "pass", "fail", "pass"),
+        ("v=spf1 exists:%{L}.some.example -all", "pass", "fail", "pass"),
+        ("v=spf1 exists:%{l1r+}.some.example -all", "pass", "fail", "pass"),
+        ("v=spf1 exists:%{s}.some.example -all", "pass", "fail", "pass"),
+        ("v=spf1 exists:%{h}.some.example -all", "pass", "pass", "fail"),
+        ("v=spf1 include:%{l}.in.example -all", "pass", "fail", "pass"),
+        ("v=spf1 redirect=%{l}.in.example", "pass", "fail", "pass"),
+        ("v=spf1 exists:%{i}.yes.example -all", "pass", "pass", "pass"),
+        ("v=spf1 exp=why.example -all", "fail", "fail", "fail"),
+    ],
+)
+def test_no_sender_has_another_s_result(record: str, alice: str, bob: str, elsewhere: str) -> None:
+    zone = Zone(PERSONAL.format(record=record))
+    messages = {"alice": ALICE, "bob": BOB, "elsewhere": ELSEWHERE}
+    expected = {name: alone(zone, message)[0].spf_mailfrom for name, message in messages.items()}
+    assert [spf.result for spf in expected.values()] == [alice, bob, elsewhere]
+    for first in messages:
+        with Stage(zone) as stage:
+            for name in (first, *messages, *reversed(messages)):
+                (facts,) = stage.facts(messages[name])
+                assert (name, facts.spf_mailfrom) == (name, expected[name])
+
+
+def test_a_result_that_is_nobody_s_own_is_shared() -> None:
+    with Stage(Zone(PERSONAL.format(record="v=spf1 exists:%{i}.yes.example -all"))) as stage:
+        stage.facts(ALICE)
+        asked = len(stage.resolver.asked)
+        stage.facts(BOB)
+        assert len(stage.resolver.asked) == asked

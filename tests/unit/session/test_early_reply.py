@@ -1,0 +1,212 @@
+"""A reply given before all facts are in is the one that all of them would have given; and nobody waits for what does not matter.
+
+Each dialogue (tests.kit.data.session_steps) is held against the same one with all facts there from the beginning.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from rdns_milter.checks.evidence import FACTS, LOOKED_UP, UNKNOWN, Cost, Evidence, Iprev
+from rdns_milter.config.load import BUILT_IN, Config, parse
+from rdns_milter.config.sample import sample
+from rdns_milter.logs.decision import Decision
+from rdns_milter.policy.policy import Policy, decide
+from rdns_milter.responses.replies import compose
+from rdns_milter.session.check_runner import Pending
+from rdns_milter.session.latch import News
+from rdns_milter.session.session import Service, Session
+from tests.kit.data.evidence import GOOD
+from tests.kit.data.session_steps import ALL, CLIENT, MOMENT, TODAY, Dialogue, Facts, Message, Player, Run, diced
+from tests.kit.data.strategies import SEEDS, evidences, policies, with_facts
+
+DEFAULT = parse(sample(), BUILT_IN)
+CONFIRMED = Iprev("pass", "confirmed", ("mx.example.com",), ("mx.example.com",), 1)
+ONE = Dialogue("mx.example.com", (Message("a@example.com", ("b@example.net", "c@example.net")),))
+thorough = settings(max_examples=400, deadline=None)
+
+
+def play(facts: Evidence, config: Config, seed: int) -> Run:
+    """The dialogue of that seed, all facts there from the beginning."""
+    return Player(config, Facts(facts, Random(seed)), [ALL]).play(diced(seed))
+
+
+def but_for_the_cost(decision: Decision) -> Decision:
+    """A decision without what differs when answers are late."""
+    return replace(decision, cost=Cost())
+
+
+@given(evidences(), policies(), SEEDS)
+@thorough
+def test_replies_and_verdicts_are_those_of_all_facts(facts: Evidence, policy: Policy, seed: int) -> None:
+    config, dice = replace(Config(), policy=policy), Random(seed)
+    expected = play(facts, config, seed)
+    assert expected.waits == []
+    early = [dice.choice((0, 0, 1, 2)) for _ in range(5)]
+    run = Player(config, Facts(facts, dice), early, complete=expected.evidence).play(diced(seed))
+    assert run.replies == expected.replies
+    assert run.endings == expected.endings
+    assert list(map(but_for_the_cost, run.decisions)) == list(map(but_for_the_cost, expected.decisions))
+    for decision in expected.decisions:
+        assert decision.verdict == decide(decision.evidence, policy)
+        reply = compose(decision.verdict, decision.evidence)
+        assert decision.reply == ("" if reply is None else str(reply))
+
+
+@given(evidences(), policies(), SEEDS)
+@thorough
+def test_a_refusal_for_good_does_not_come_of_hurry(facts: Evidence, policy: Policy, seed: int) -> None:
+    """Promise 1: that time was up refuses nobody whom all facts would not have refused."""
+    config, dice = replace(Config(), policy=policy), Random(seed)
+    expected = play(facts, config, seed)
+    hurried = Player(config, Facts(facts, dice), [0], patience=dice.randint(0, 3)).play(diced(seed))
+    for hasty, calm in zip(hurried.replies, expected.replies, strict=True):
+        if hasty is not None and hasty.code >= 500:
+            assert calm is not None
+            assert calm.code >= 500
+    for decision in hurried.decisions:
+        assert decision.verdict == decide(decision.evidence, policy)
+        assert UNKNOWN not in {fact.get(decision.evidence) for fact in FACTS.values()}
+
+
+def begun(finder: Facts, decisions: list[Decision], wait: Callable[[News, float], bool]) -> Session:
+    """A session amid a message, up to its end."""
+    service = Service(
+        DEFAULT,
+        finder,  # type: ignore[arg-type]
+        decisions.append,
+        lambda: TODAY,
+        lambda: 0.0,
+        "mx.test.example",
+        wait=wait,
+    )
+    session = Session(service)
+    session.connect(CLIENT)
+    session.helo(ONE.helo)
+    session.mail("a@example.com")
+    assert session.rcpt("b@example.net") is None
+    return session
+
+
+def test_who_has_waited_is_forgotten_at_once() -> None:
+    """Sessions and facts that kept each other in memory would wait for Python's garbage collector, thousands of them."""
+    finder = Facts(GOOD, Random(0), at_once=("iprev", "helo", "spf_helo"))
+
+    def wait(news: News, seconds: float) -> bool:
+        finder.settle(1)
+        return news.told
+
+    decisions: list[Decision] = []
+    session = begun(finder, decisions, wait)
+    session.end()
+    assert [decision.evidence.spf_mailfrom.result for decision in decisions] == ["pass"]
+    memory = weakref.ref(session)
+    finder.latest.clear()
+    gc.disable()
+    try:
+        del session
+        assert memory() is None
+    finally:
+        gc.enable()
+
+
+class Sudden(Pending[Any]):
+    """A fact that another thread brings in just after it was looked at so many times."""
+
+    __slots__ = ("_looks", "_real")
+
+    def __init__(self, value: Any, looks: int) -> None:
+        self._looks = looks
+        self._real = value
+        super().__init__()
+
+    @property
+    def value(self) -> Any:
+        self._looks -= 1
+        return None if self._looks >= 0 else self._real
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        """It is there from the beginning; only the looks count."""
+
+
+@pytest.mark.parametrize("looks", range(8))
+@pytest.mark.parametrize("late", LOOKED_UP)
+def test_a_fact_may_come_in_at_any_moment(late: str, looks: int) -> None:
+    """Between two looks of the session too: what is judged and written holds it, or `temperror`, never nothing."""
+    finder = Facts(GOOD, Random(0), at_once=LOOKED_UP)
+    begin = finder._begin
+    finder._begin = lambda name, value: Sudden(value, looks) if name == late else begin(name, value)  # type: ignore[method-assign]
+    decisions: list[Decision] = []
+    session = begun(finder, decisions, lambda news, seconds: news.told)
+    ending = session.end()
+    words = {name: fact.get(decisions[0].evidence) for name, fact in FACTS.items()}
+    assert UNKNOWN not in words.values()
+    assert UNKNOWN not in str(ending)
+    assert {words[name] for name in LOOKED_UP} <= {"pass", "temperror"}
+
+
+# The default rules
+
+
+@given(evidences(), SEEDS)
+@thorough
+def test_with_a_confirmed_name_nobody_waits_for_a_recipient(facts: Evidence, seed: int) -> None:
+    """Whatever else there is to find out, and however late it comes."""
+    facts = replace(facts, iprev=CONFIRMED)
+    run = Player(DEFAULT, Facts(facts, Random(seed), at_once=["iprev"]), [0]).play(diced(seed))
+    assert "rcpt" not in run.waits
+    assert run.replies == play(facts, DEFAULT, seed).replies
+
+
+def test_the_rest_is_waited_for_at_the_end() -> None:
+    run = Player(DEFAULT, Facts(GOOD, Random(0), at_once=["iprev", "helo"]), [0]).play(ONE)
+    assert run.replies == [None, None]
+    assert run.waits == ["end"]
+    assert run.waited == [("end", "spf_helo"), ("end", "spf_mailfrom")]
+    (decision,) = run.decisions
+    assert (decision.verdict.action, decision.evidence.spf_mailfrom.result) == ("accept", "pass")
+    assert decision.cost.waited_ms == pytest.approx(2000 * MOMENT)
+
+
+@given(SEEDS)
+def test_a_recipient_waits_no_longer_than_for_what_speaks_for_the_client(seed: int) -> None:
+    """The reverse name, or what SPF says: whichever is there first."""
+    complete = Player(DEFAULT, Facts(GOOD, Random(0)), [ALL]).play(ONE).evidence
+    run = Player(DEFAULT, Facts(GOOD, Random(seed)), [0], complete=complete).play(ONE)
+    assert run.replies == [None, None]
+    assert run.waits == ["rcpt", "end"]
+
+
+@pytest.mark.parametrize("recipient", ["postmaster@example.net", "abuse@example.net"])
+def test_whoever_may_always_be_reached_is_never_waited_for(recipient: str) -> None:
+    run = Player(DEFAULT, Facts(GOOD, Random(0)), [0]).play(
+        Dialogue("x.example", (Message("a@b.example", (recipient,)),))
+    )
+    assert run.waits == ["end"]
+
+
+def test_the_second_recipient_does_not_wait_again() -> None:
+    facts = with_facts(GOOD, {"iprev": "permerror", "helo": "fail", "spf_helo": "none", "spf_mailfrom": "none"})
+    run = Player(DEFAULT, Facts(facts, Random(0)), [0]).play(ONE)
+    assert [reply.code if reply else 0 for reply in run.replies] == [550, 550]
+    assert run.waits == ["rcpt"]
+
+
+def test_time_is_up_once_for_a_message() -> None:
+    """However many recipients it has: what is not known by the deadline is not waited for again."""
+    facts = Facts(GOOD, Random(0))
+    run = Player(DEFAULT, facts, [0], patience=0).play(ONE)
+    assert run.waits == ["rcpt"]
+    assert [reply.code if reply else 0 for reply in run.replies] == [0, 0]
+    (decision,) = run.decisions
+    assert decision.cost.waited_ms == pytest.approx(DEFAULT.milter.deadline * 1000)
+    assert {FACTS[name].get(decision.evidence) for name in LOOKED_UP} == {"temperror"}
