@@ -75,6 +75,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "advice",
         "encoded_words",
         "forged_results",
+        "fact_sentences",
         "headers",
         "incoming_fields",
         "replies",
@@ -89,6 +90,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "mta_log",
         "output",
         "timestamps",
+        "default_logs",
     ),
     "config": (
         "errors",
@@ -104,6 +106,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "options",
         "option_reader",
         "rule_reader",
+        "rule_source",
         "sample",
         "load",
         "lint",
@@ -143,6 +146,9 @@ LADDER: dict[str, tuple[str, ...]] = {
         "report_text",
         "svg",
         "report_html",
+        "wanted",
+        "why",
+        "why_text",
     ),
     "daemon": (
         "callbacks",
@@ -162,6 +168,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "check",
         "common",
         "log_commands",
+        "why",
         "main",
     ),
 }
@@ -199,7 +206,7 @@ OWNERS = {
     "prometheus_client": {"monitoring.exposition"},
     "rich": {
         "text.terminal", "analysis.progress", "analysis.replay_text", "analysis.report_text", "analysis.forecast_text",
-        "cli.check", "cli.main", "cli.log_commands",
+        "cli.check", "cli.why", "analysis.why_text", "cli.main", "cli.log_commands",
     },
 }  # fmt: skip
 

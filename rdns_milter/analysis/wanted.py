@@ -1,0 +1,130 @@
+"""Match decisions of a log against what the reader of `why` has in hand: a queue id, an address, a domain, a host or a network.
+
+Pure. Must never miss a decision that `parse` would read: the quick test on the text of a line only rules out lines that cannot
+match.
+
+RFC 5321 section 4.1.2 (mailboxes); RFC 5891 section 4 (A-labels).
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..logs.decision import NULL_PATH, rcpts_of
+from ..net.mailboxes import Mailbox, parse_mailbox
+from ..net.names import canonical, parse_address
+from ..net.networks import Network, parse_network
+
+Fields = Mapping[str, str]
+
+_QUEUE_ID = re.compile(r"[A-Za-z0-9]{5,64}")
+_CLIENT = re.compile(r'client(?:=|":")([0-9A-Fa-f.:]+)')
+_SIMPLE = re.compile(r"[a-z0-9._+-]+")  # is written into a log line as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for. `kind`: what WHAT was taken for, in words; `may_match`: False for a line that cannot match; `matches`:
+    whether a parsed decision does."""
+
+    kind: str
+    may_match: Callable[[str], bool]
+    matches: Callable[[Fields], bool]
+
+
+def wanted(what: str) -> Wanted:
+    """Return the search for WHAT. Raises ValueError for a text that is none of the forms."""
+    text = what.strip()
+    if text in (NULL_PATH, '""'):
+        return Wanted(
+            "the null sender <>", lambda line: NULL_PATH in line, lambda fields: fields.get("mailfrom") == NULL_PATH
+        )
+    if (address := parse_address(text.strip("[]"))) is not None:
+        return Wanted(
+            f"the client {address}", _containing(str(address)), lambda fields: _is_client(fields, str(address))
+        )
+    if "/" in text:
+        return _of_network(parse_network(text))
+    if "@" in text:
+        return _of_address(text)
+    if "." in text.strip("."):
+        return _of_name(text)
+    if _QUEUE_ID.fullmatch(text):
+        return Wanted(f"the queue id {text}", lambda line: text in line, lambda fields: fields.get("qid") == text)
+    raise ValueError(
+        f"{what!r} is no queue id, no address (user@example.com), no domain or host name, no client address and no network"
+    )
+
+
+def _any_line(line: str) -> bool:
+    return True
+
+
+def _containing(needle: str) -> Callable[[str], bool]:
+    """A test without regard to case; of any line where the needle could be written in another way."""
+    needle = needle.lower()
+    if not (_SIMPLE.fullmatch(needle) or parse_address(needle)) or "xn--" in needle:
+        return _any_line
+    return lambda line: needle in line.lower()
+
+
+def _is_client(fields: Fields, client: str) -> bool:
+    return fields.get("client") == client
+
+
+def _of_network(network: Network) -> Wanted:
+    @functools.lru_cache(maxsize=65_536)
+    def is_in(text: str) -> bool:
+        address = parse_address(text)
+        return address is not None and address.version == network.version and address in network
+
+    def may_match(line: str) -> bool:
+        return any(map(is_in, _CLIENT.findall(line)))
+
+    return Wanted(f"clients in {network}", may_match, lambda fields: is_in(fields.get("client", "")))
+
+
+def _of_address(text: str) -> Wanted:
+    """A sender or a recipient: `user@example.com`, `user@`, or `@example.com`, which is a domain of mailboxes."""
+    asked = parse_mailbox(text.removesuffix("@") if text.endswith("@") else text)
+    if text.startswith("@"):
+        domain = canonical(text[1:])
+        asked = Mailbox("", domain)
+    if not asked.readable or not (asked.local or asked.domain):
+        raise ValueError(f"{text!r} is no address such as user@example.com")
+
+    def is_meant(path: str) -> bool:
+        found = parse_mailbox(path)
+        return (not asked.local or found.local.lower() == asked.local.lower()) and (
+            not asked.domain or found.domain == asked.domain
+        )
+
+    def matches(fields: Fields) -> bool:
+        return any(
+            path not in ("", NULL_PATH) and is_meant(path) for path in (fields.get("mailfrom", ""), *rcpts_of(fields))
+        )
+
+    return Wanted(f"the address {text}", _containing(asked.local or asked.domain), matches)
+
+
+def _of_name(text: str) -> Wanted:
+    """A domain of senders or recipients, or a host, with all that is below it."""
+    name = canonical(text.strip("."))
+    if not name:
+        raise ValueError(f"{text!r} is no domain and no host name")
+
+    def is_meant(found: str) -> bool:
+        return found == name or found.endswith(f".{name}")
+
+    def matches(fields: Fields) -> bool:
+        paths = (fields.get("mailfrom", ""), *rcpts_of(fields))
+        domains = (parse_mailbox(path).domain for path in paths if path not in ("", NULL_PATH))
+        hosts = (canonical(fields.get(key, "")) for key in ("helo_name", "ptr"))
+        return any(is_meant(found) for found in (*domains, *hosts) if found)
+
+    return Wanted(
+        f"the domain or host {name}", _containing(name) if name == text.strip(".").lower() else _any_line, matches
+    )

@@ -1,0 +1,202 @@
+"""Explain decisions of a log: which rule, where it stands, what each fact means, what to tell the sender, and which lines of
+config would let such mail in.
+
+A stream: keeps the newest matches only. Prints nothing, opens nothing, judges nothing. A rule that lets mail in never rests on the
+client's own word (an unconfirmed name or the greeting).
+
+RFC 8601 section 2.7.3; RFC 7208 section 2.6.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from ..checks.evidence import FACTS
+from ..config.load import Config
+from ..config.rule_source import RuleSource
+from ..logs.decision import EXEMPT, NO_QUEUE, NULL_PATH, evidence_of, parse, rcpts_of
+from ..net.mailboxes import parse_mailbox
+from ..net.names import is_domain
+from ..policy.policy import ACCEPT, DEFAULT_RULE, QUARANTINE, REJECT, TAG, TEMPFAIL
+from ..responses.advice import Finding, findings
+from ..responses.fact_sentences import fact_sentence
+from ..text.toml import text as toml
+from .wanted import Wanted
+
+LET_IN_DAYS = 30
+
+OUTCOMES: Mapping[str, str] = {
+    ACCEPT: "accepted",
+    TAG: "accepted and tagged",
+    TEMPFAIL: "deferred: the sender's server was asked to try again later",
+    REJECT: "refused",
+    QUARANTINE: "put into quarantine",
+}
+_NO_RULE: Mapping[str, str] = {
+    DEFAULT_RULE: "no rule matched, and mail that no rule matches is accepted",
+    "exempt:network": "the client is in exempt.networks and is not judged",
+    "exempt:authenticated": "the client had logged in (SMTP AUTH) and is not judged",
+    "exempt:not-ip": "the client has no IP address (a local program) and is not judged",
+    "exempt:relay": "the client is one of our own relays, and the message names no client behind it",
+    "limit:forged-results": "the message brought more header fields with forged results than are removed",
+    "limit:recipients": "the message had more recipients that the rules tell apart than one message may have",
+}
+_DOMAIN_FACTS = ("spf_helo", "spf_mailfrom")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One decision that was looked for. `moment`: its minute, None if the line has no date; `line`: as it stands in the log."""
+
+    moment: datetime | None
+    fields: Mapping[str, str]
+    line: str
+
+
+class Search:
+    """Collect the newest `most` decisions that match. `count`: how many match in all."""
+
+    def __init__(
+        self, what: Wanted, most: int, moment: Callable[[str], datetime | None], since: datetime | None = None
+    ) -> None:
+        self.count = 0
+        self._what = what
+        self._most = most
+        self._moment = moment
+        self._since = since
+        self._kept: list[tuple[float, int, Match]] = []
+
+    def add(self, line: str) -> None:
+        """Take one line of the log."""
+        if not self._what.may_match(line):
+            return
+        fields = parse(line)
+        if fields is None or not self._what.matches(fields):
+            return
+        moment = self._moment(line)
+        if self._since is not None and (moment is None or moment < self._since):
+            return
+        self.count += 1
+        entry = (moment.timestamp() if moment else 0.0, self.count, Match(moment, fields, line))
+        if len(self._kept) < self._most:
+            heapq.heappush(self._kept, entry)
+        else:
+            heapq.heappushpop(self._kept, entry)
+
+    def newest(self) -> tuple[Match, ...]:
+        """Return the matches, the newest first."""
+        return tuple(match for _, _, match in sorted(self._kept, key=lambda entry: entry[:2], reverse=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What there is to say of one decision. `rule`: the rule's place, None if it stands in no file; `rule_note`: a sentence where
+    there is no rule to show, or where the rules have changed since; `facts`: fact, value and sentence; `let_in`: lines of config,
+    () where none is needed or none can be given."""
+
+    match: Match
+    outcome: str
+    would: str
+    rule_name: str
+    rule: RuleSource | None
+    rule_note: str
+    facts: tuple[tuple[str, str, str], ...]
+    advice: tuple[Finding, ...]
+    let_in: tuple[str, ...]
+
+
+def explain(match: Match, config: Config, sources: Mapping[str, RuleSource], today: date) -> Explanation:
+    """Return the explanation of one decision by the rules of today's configuration; `sources`: where they stand."""
+    fields = match.fields
+    name, would = fields["rule"], fields.get("would", "") if fields.get("would") != "none" else ""
+    evidence = evidence_of(fields)
+    rule = next((each for each in config.policy.rules if each.name == name), None)
+    return Explanation(
+        match=match,
+        outcome=OUTCOMES[fields["action"]],
+        would=would,
+        rule_name=name,
+        rule=sources.get(name),
+        rule_note=_rule_note(fields, config, rule is not None),
+        facts=tuple(_facts(fields)),
+        advice=findings(evidence, rule.facts() if rule and rule.facts() else None),
+        let_in=_let_in(fields, today) if _is_stopped(fields) else (),
+    )
+
+
+def _rule_note(fields: Mapping[str, str], config: Config, is_there: bool) -> str:
+    name, then = fields["rule"], fields.get("policy", "")
+    if name in _NO_RULE:
+        return _NO_RULE[name]
+    if not is_there:
+        return f"the rule is not in {config.path or 'the built-in rules'} any more"
+    if then and then != config.policy.digest:
+        return f"the rules have changed since: policy {then} then, {config.policy.digest} now"
+    return ""
+
+
+def _facts(fields: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Each fact of the line in the order of FACTS; iprev and its reason are one."""
+    if fields["rule"].startswith(EXEMPT):
+        return []
+    terms = {
+        "client": fields.get("client", "") or "the client",
+        "ptr": fields.get("ptr", "") or "of the client",
+        "helo": fields.get("helo_name", "") or "(none)",
+    }
+    helo, sender = fields.get("helo_name", ""), parse_mailbox(fields.get("mailfrom", "")).domain
+    domains = {"spf_helo": helo, "spf_mailfrom": helo if fields.get("mailfrom") == NULL_PATH else sender}
+    found = []
+    for fact in FACTS:
+        value = fields.get(fact, "")
+        if not value or fact == "iprev_reason":
+            continue
+        reason = fields.get("iprev_reason", "") if fact == "iprev" else ""
+        words = {**terms, "domain": domains.get(fact) or "the sender"}
+        sentence = fact_sentence(fact, reason or value, words)
+        if sentence:
+            found.append((fact, f"{value} ({reason})" if reason else value, sentence))
+    return found
+
+
+def _is_stopped(fields: Mapping[str, str]) -> bool:
+    """Whether the mail was not simply accepted, or would not be if the rules were enforced."""
+    stops = {REJECT, TEMPFAIL, QUARANTINE, TAG}
+    return fields["action"] in stops or bool(stops.intersection(fields.get("would", "").split(",")))
+
+
+def _let_in(fields: Mapping[str, str], today: date) -> tuple[str, ...]:
+    """A rule for mail such as this: by the confirmed reverse name or the address, and by the sender's domain."""
+    client, mailfrom = fields.get("client", ""), fields.get("mailfrom", "")
+    if not client or fields["rule"].startswith("limit:"):
+        return ()
+    host = fields.get("ptr", "") if fields.get("iprev") == "pass" else ""
+    conditions = {"ptr": host} if host and is_domain(host) else {"client": client}
+    domain = parse_mailbox(mailfrom).domain if mailfrom not in ("", NULL_PATH) else ""
+    if domain and is_domain(domain):
+        conditions["mailfrom"] = domain
+    subject = re.sub(r"[^a-z0-9]+", "-", (domain or host or client).lower()).strip("-")[:60]
+    return (
+        "[[rule]]",
+        f"name = {toml(f'let-in-{subject}')}",
+        f"when = {toml(conditions)}",
+        f"action = {toml(ACCEPT)}",
+        f"until = {toml(today + timedelta(days=LET_IN_DAYS))}",
+    )
+
+
+def queue_id(fields: Mapping[str, str]) -> str:
+    """Return the queue id of a decision, "" if it has none: the MTA gives one only to mail that it takes."""
+    return "" if fields.get("qid", NO_QUEUE) == NO_QUEUE else fields["qid"]
+
+
+def recipients(fields: Mapping[str, str]) -> str:
+    """Return the recipients as a phrase: those that the line names, and how many there are beyond them."""
+    named = rcpts_of(fields)
+    count = fields.get("nrcpt", "")
+    beyond = int(count) - len(named) if count.isascii() and count.isdecimal() and len(count) < 10 else 0
+    return ", ".join(named) + (f" and {beyond} more" if beyond > 0 and named else "") or "(no recipient)"

@@ -1,0 +1,174 @@
+"""Show explanations of decisions: to a reader, and as JSON.
+
+Explains nothing itself (why.py does). Text from the log is escaped for the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from ..logs.decision import NULL_PATH
+from ..text.numbers import plain
+from ..text.terminal import heading, word
+from .why import OUTCOMES, Explanation, Match, queue_id, recipients
+
+_UNKNOWN_TIME = "(no date)"
+_MAX = 200  # characters of an address or a name
+
+
+def as_dict(found: Sequence[Explanation], count: int, path: str) -> dict[str, Any]:
+    """Return the explanations for programs; `count`: how many decisions match in all; `path`: the config file, "" without one."""
+    return {"matches": count, "config": path or None, "decisions": [_as_dict(each, path) for each in found]}
+
+
+def _as_dict(each: Explanation, path: str) -> dict[str, Any]:
+    fields = each.match.fields
+    source = each.rule
+    return {
+        "time": each.match.moment.isoformat(timespec="minutes") if each.match.moment else None,
+        "action": fields["action"],
+        "would": each.would or None,
+        "outcome": each.outcome,
+        "rule": {
+            "name": each.rule_name,
+            "file": path or None,
+            "line": source.line if source else None,
+            "comment": list(source.comment) if source else [],
+            "note": each.rule_note or None,
+        },
+        "decision": dict(fields),
+        "facts": [{"fact": fact, "value": value, "sentence": sentence} for fact, value, sentence in each.facts],
+        "reply": fields.get("reply") or None,
+        "advice": [str(finding) for finding in each.advice],
+        "let_in": list(each.let_in),
+    }
+
+
+def show(found: Sequence[Explanation], count: int, kind: str, path: str, console: Console) -> None:
+    """Print the newest decisions: first a line each, then each explained."""
+    more = f", the newest {len(found)} of them here (--last)" if count > len(found) else ""
+    _line(console, f"{count} decision{'' if count == 1 else 's'} on {kind}{more}.")
+    if len(found) > 1:
+        console.print()
+        for number, each in enumerate(found, 1):
+            _print(console, _summary(number, each))
+    for number, each in enumerate(found, 1):
+        _show_one(number, len(found), each, path, console)
+
+
+def _summary(number: int, each: Explanation) -> Text:
+    fields = each.match.fields
+    text = Text(f"  {number:>3}  {_time(each.match)}  ").append(word(fields["action"]))
+    text.append(
+        f"  {_sender(fields['mailfrom']) if 'mailfrom' in fields else '?'} -> {plain(recipients(fields), _MAX)}"
+    )
+    return text.append(f"  {plain(fields.get('client', ''))}  {plain(each.rule_name)}", style="dim")
+
+
+def _show_one(number: int, total: int, each: Explanation, path: str, console: Console) -> None:
+    fields = each.match.fields
+    place = f"{number} of {total}: " if total > 1 else ""
+    heading(console, f"{place}{_time(each.match)}, {each.outcome}")
+    for name, text in (
+        ("from", _sender(fields.get("mailfrom", ""))),
+        ("to", plain(recipients(fields), _MAX)),
+        ("queue id", plain(queue_id(fields)) or "none (the message was not taken into the queue)"),
+        ("client", _client(each)),
+    ):
+        _print(console, Text(f"  {name:<9} ").append(text))
+    if each.would:
+        outcomes = ", ".join(OUTCOMES.get(action, action) for action in each.would.split(","))
+        mode = fields.get("mode") == "observe" and fields.get("shadow_rule", "") in ("", "none")
+        how = "In enforce mode" if mode else f"With the shadow rule {plain(fields.get('shadow_rule', ''))} in force"
+        _line(console, f"  {how} it would have been {outcomes}.")
+    _show_rule(each, path, console)
+    if each.facts:
+        _head(console, "What was found")
+        for fact, value, sentence in each.facts:
+            _print(console, Text(f"    {plain(sentence, 600)} ").append(f"{fact}={plain(value)}", style="dim"))
+    if fields.get("reply"):
+        _head(console, "What the sender's server was told")
+        _line(console, f"    {plain(fields['reply'], 600)}")
+    _show_advice(each, console)
+    _show_let_in(each, path, console)
+
+
+def _show_rule(each: Explanation, path: str, console: Console) -> None:
+    _head(console, "Why")
+    if each.rule is None:
+        _line(console, f"    {_sentence(each.rule_note)}" if each.rule_note else f"    Rule {plain(each.rule_name)}.")
+        return
+    _line(console, f"    The rule {plain(each.rule_name)}, {plain(path)} line {each.rule.line}:")
+    for line in (*(f"# {comment}" for comment in each.rule.comment), *each.rule.text):
+        _print(console, Text(f"      {plain(line)}", style="dim"))
+    if each.rule_note:
+        _print(console, Text(f"    {_sentence(each.rule_note)}", style="yellow"))
+
+
+def _show_advice(each: Explanation, console: Console) -> None:
+    """A text that can be copied into a mail to the sender."""
+    fields = each.match.fields
+    if not each.let_in and not each.would and fields["action"] == "accept":
+        return
+    _head(console, "What to tell the sender")
+    if not each.advice:
+        _line(console, "    Nothing is wrong with the set-up of the sender's mail server.")
+        return
+    done = each.outcome.partition(":")[0]
+    server = plain(fields.get("client", ""))
+    _line(console, f"    Your message to {plain(recipients(fields), _MAX)} was {done} on {_time(each.match)}.")
+    _line(console, f"    The cause is the set-up of the mail server that sent it, {server}:")
+    for finding in each.advice:
+        _line(console, f"    - {_sentence(plain(finding.fault, 600))}")
+        _line(console, f"      To mend it: {plain(finding.remedy, 600)}.")
+    _line(console, "    Please pass this on to the administrator of that mail server.")
+
+
+def _show_let_in(each: Explanation, path: str, console: Console) -> None:
+    if not each.let_in:
+        return
+    where = (
+        f"{plain(path)}, above line {each.rule.line}"
+        if each.rule
+        else plain(path) or "the config file, above all rules"
+    )
+    _head(console, f"To let such mail in, put into {where}")
+    for line in each.let_in:
+        _line(console, f"      {plain(line)}")
+    _line(console, "    then: systemctl reload rdns-milter")
+
+
+def _client(each: Explanation) -> str:
+    fields = each.match.fields
+    host = fields.get("ptr", "") if fields.get("iprev") == "pass" else "no confirmed name"
+    address, greeting = plain(fields.get("client", "")), plain(fields.get("helo_name", ""))
+    return f"{address or '(no IP address)'} ({plain(host)}), greeted as {greeting or '(nothing)'}"
+
+
+def _sender(mailfrom: str) -> str:
+    return "<> (the null sender: a bounce)" if mailfrom == NULL_PATH else plain(mailfrom, _MAX)
+
+
+def _time(match: Match) -> str:
+    return f"{match.moment:%Y-%m-%d %H:%M}" if match.moment else _UNKNOWN_TIME
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+
+
+def _head(console: Console, title: str) -> None:
+    console.print()
+    _print(console, Text(f"  {title}", style="bold"))
+
+
+def _line(console: Console, text: str) -> None:
+    _print(console, Text(text))
+
+
+def _print(console: Console, text: Text) -> None:
+    console.print(text, soft_wrap=True)

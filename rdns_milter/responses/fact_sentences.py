@@ -1,0 +1,101 @@
+"""Say in a sentence what each fact of a decision means, for readers without the table of facts.
+
+Pure: one table from facts and values to sentences. Judges nothing and gives no advice (advice.py does). Text from the network is
+bounded and printable before it stands in a sentence.
+
+RFC 8601 section 2.7.3 (iprev), RFC 5321 section 4.1.1.1 (HELO), RFC 7208 section 2.6 (SPF).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ..text.escape import filled, printable
+
+MAX_TERM = 255  # characters of any text of the sender's in a sentence
+
+_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "confirmed": "{client} has the reverse name {ptr}, and that name resolves back to {client}",
+        "no-ptr": "{client} has no reverse name (PTR record)",
+        "not-confirmed": "{client} has the reverse name {ptr}, but that name resolves to other addresses",
+        "no-forward": "{client} has the reverse name {ptr}, but that name has no address record",
+        "bad-name": "the PTR record of {client} holds no valid host name",
+        "timeout": "the reverse name of {client} is not known: the name servers did not answer in time",
+        "deadline": "the reverse name of {client} is not known: the name servers did not answer before the deadline",
+        "servfail": "the reverse name of {client} is not known: the name servers answered SERVFAIL",
+        "refused": "the reverse name of {client} is not known: the name servers refused the question",
+        "bogus": "the reverse name of {client} is not known: its DNSSEC signatures are wrong",
+        "resolver-down": "the reverse name of {client} is not known: our own resolver was down",
+        "error": "the reverse name of {client} is not known: the DNS question ended with an error",
+        "exempt": "the reverse name was not looked up, because this client is not judged",
+    }
+)
+_SPF: Mapping[str, str] = MappingProxyType(
+    {
+        "pass": "{domain} allows {client} to send its mail (SPF)",
+        "fail": "{domain} does not allow {client} to send its mail (SPF)",
+        "softfail": "{domain} probably does not allow {client} to send its mail, but does not say so firmly (SPF ~all)",
+        "neutral": "{domain} says neither yes nor no to {client} as a sender of its mail (SPF ?all)",
+        "none": "{domain} publishes no SPF record",
+        "temperror": "the SPF record of {domain} could not be looked up",
+        "permerror": "the SPF record of {domain} has an error and cannot be used",
+    }
+)
+_SENTENCES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "generic": {
+            "yes": "the reverse name {ptr} looks like one of a pool of addresses (dial-up, broadband)",
+            "no": "the reverse name {ptr} does not look like one of a pool of addresses",
+            "none": "there is no reverse name that could look like one of a pool of addresses",
+        },
+        "helo_kind": {
+            "fqdn": "the client greeted with the full host name {helo}",
+            "unqualified": "the client greeted with {helo}, which is not a full host name",
+            "literal": "the client greeted with the address literal {helo}",
+            "address": "the client greeted with {helo}, an address without brackets",
+            "invalid": "the client greeted with {helo}, which is not a valid host name",
+            "missing": "the client sent no greeting (HELO or EHLO)",
+        },
+        "helo": {
+            "pass": "the greeting resolves to the client's address",
+            "fail": "the greeting resolves to other addresses than the client's",
+            "permerror": "the greeting has no address record",
+            "temperror": "the greeting could not be looked up",
+            "none": "the greeting was not looked up",
+        },
+        "helo_match": {
+            "same": "the greeting is the confirmed reverse name",
+            "aligned": "the greeting and the confirmed reverse name belong to one organization",
+            "different": "the greeting and the confirmed reverse name belong to different organizations",
+            "none": "there is no confirmed reverse name to compare the greeting with",
+        },
+        "helo_own": {
+            "yes": "the client greeted with a name or an address of our own",
+            "no": "the greeting is not a name of our own",
+        },
+        "spf_helo": _SPF,
+        "spf_mailfrom": _SPF,
+        "mailfrom_match": {
+            "same": "the sender's domain is the confirmed reverse name",
+            "aligned": "the sender's domain and the confirmed reverse name belong to one organization",
+            "different": "the sender's domain and the confirmed reverse name belong to different organizations",
+            "none": "there is no confirmed reverse name to compare the sender's domain with",
+        },
+    }
+)
+
+
+def fact_sentence(fact: str, value: str, terms: Mapping[str, str]) -> str:
+    """Return the sentence for a fact with that value, with its full stop; "" for a value that no table has. A name keeps its
+    spelling where it begins the sentence.
+
+    `terms`: "client", "ptr", "helo", and "domain" (the identity that SPF was asked for), any text. For `iprev` the value is that
+    of `iprev_reason`."""
+    table = _REASONS if fact == "iprev" else _SENTENCES.get(fact, {})
+    sentence = table.get(value, "")
+    if not sentence:
+        return ""
+    sentence = f"{sentence[0].upper()}{sentence[1:]}."
+    return filled(sentence, {name: printable(term, MAX_TERM) for name, term in terms.items()})

@@ -1,0 +1,197 @@
+"""`rdns-milter why`: the newest decisions, the rule with its place and comment, a sentence for each fact, advice, and the lines of
+config that let such mail in."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from rdns_milter.analysis.wanted import wanted
+from rdns_milter.analysis.why import Explanation, Match, Search, explain
+from rdns_milter.analysis.why_text import as_dict, show
+from rdns_milter.checks.evidence import Iprev
+from rdns_milter.cli.main import main
+from rdns_milter.config.load import Config, parse
+from rdns_milter.config.rule_source import rule_sources
+from rdns_milter.logs.decision import Decision, line
+from rdns_milter.policy.policy import decide
+from tests.kit.data.decisions import DECISION, EVIDENCE, read
+from tests.kit.data.strategies import decisions, hostile_text
+
+TODAY = date(2026, 11, 29)
+CONFIG = """\
+[milter]
+workers = 1
+
+# Neither a reverse name nor SPF speaks for the client.
+# Ask the postmaster before you change this.
+[[rule]]
+name = "no-rdns-no-spf"
+when = { iprev = ["fail", "permerror"], spf_mailfrom = ["none", "softfail", "fail"] }
+action = "reject"
+"""
+STAMP = "2026-11-28T14:03:{:02}.000000+00:00 mail rdns-milter[9]: "
+
+
+def explained(decision: Decision = DECISION, document: str = CONFIG) -> Explanation:
+    match = Match(datetime(2026, 11, 28, 14, 3, tzinfo=UTC), read(line(decision)), line(decision))
+    return explain(match, parse(document, "r.toml"), rule_sources(document), TODAY)
+
+
+def printed(*found: Explanation, count: int = 0) -> str:
+    file = io.StringIO()
+    show(found, count or len(found), "the client 192.0.2.7", "r.toml", Console(file=file, width=100, highlight=False))
+    return file.getvalue()
+
+
+def test_the_rule_is_named_with_its_place_and_its_comment() -> None:
+    rule = explained().rule
+    assert rule is not None
+    assert rule.line == 6
+    assert rule.comment == (
+        "Neither a reverse name nor SPF speaks for the client.",
+        "Ask the postmaster before you change this.",
+    )
+    text = printed(explained())
+    assert "no-rdns-no-spf, r.toml line 6:" in text
+    assert "# Ask the postmaster before you change this." in text
+    assert 'action = "reject"' in text
+
+
+def test_each_fact_has_its_sentence() -> None:
+    facts = {fact: (value, sentence) for fact, value, sentence in explained().facts}
+    assert facts["iprev"][0] == "fail (not-confirmed)"
+    assert (
+        facts["iprev"][1] == "192.0.2.7 has the reverse name mx.example.com, but that name resolves to other addresses."
+    )
+    assert facts["spf_mailfrom"][1].startswith("example.com probably does not allow 192.0.2.7")
+    assert facts.keys() == {
+        "iprev",
+        "generic",
+        "helo_kind",
+        "helo",
+        "helo_match",
+        "helo_own",
+        "spf_helo",
+        "spf_mailfrom",
+        "mailfrom_match",
+    }
+
+
+def test_the_sender_can_be_told() -> None:
+    text = printed(explained())
+    assert "Your message to b@example.net was refused on 2026-11-28 14:03." in text
+    assert "Reverse name mx.example.com does not resolve back to 192.0.2.7." in text
+    assert "To mend it: publish mx.example.com. A 192.0.2.7" in text
+
+
+def test_what_lets_such_mail_in_is_a_rule_that_does_so() -> None:
+    lines = "\n".join(explained().let_in)
+    policy = parse(f"{lines}\n\n{CONFIG}", "r.toml").policy.in_force(TODAY)
+    assert decide(EVIDENCE, policy).rule == "let-in-example-com"
+    assert decide(replace(EVIDENCE, mailfrom="a@other.example"), policy).action == "reject"
+    assert "until = 2026-12-29" in lines
+
+
+def test_no_exemption_rests_on_an_unconfirmed_name() -> None:
+    assert 'client = "192.0.2.7"' in explained().let_in[2]
+    confirmed = replace(EVIDENCE, iprev=Iprev("pass", "confirmed", ("mx.example.com",), ("mx.example.com",), 1))
+    assert 'ptr = "mx.example.com"' in explained(replace(DECISION, evidence=confirmed)).let_in[2]
+
+
+def test_mail_that_was_accepted_needs_no_rule_and_no_advice() -> None:
+    accepted = replace(DECISION, verdict=replace(DECISION.verdict, action="accept", rule="default"), reply="")
+    found = explained(accepted)
+    assert found.let_in == ()
+    text = printed(found)
+    assert "No rule matched" in text
+    assert "What to tell the sender" not in text
+
+
+def test_observe_mode_says_what_would_have_been() -> None:
+    observed = replace(
+        DECISION, mode="observe", reply="", verdict=replace(DECISION.verdict, action="accept", would="reject")
+    )
+    assert "In enforce mode it would have been refused." in printed(explained(observed))
+
+
+def test_a_rule_that_is_gone_and_rules_that_have_changed_are_said() -> None:
+    assert "not in r.toml any more" in explained(document="[milter]\nworkers = 1\n").rule_note
+    assert "rules have changed since: policy 3f9a1c then" in explained().rule_note
+
+
+def test_the_newest_come_first_whatever_the_order_of_the_files() -> None:
+    search = Search(wanted("192.0.2.7"), 2, lambda text: datetime.fromisoformat(text.split(" ")[0]))
+    for second in (50, 10, 30, 20):
+        search.add(STAMP.format(second) + line(replace(DECISION, reply=str(second))))
+    assert search.count == 4
+    assert [match.fields["reply"] for match in search.newest()] == ["50", "30"]
+
+
+def test_several_are_listed_first() -> None:
+    text = printed(explained(), explained(), count=7)
+    assert text.startswith("7 decisions on the client 192.0.2.7, the newest 2 of them here (--last).")
+    assert text.index("  1  2026-11-28 14:03  reject") < text.index("  2  2026") < text.index("1 of 2:")
+
+
+@given(decisions(hostile_text()))
+def test_no_decision_breaks_it_and_nothing_reaches_the_terminal(decision: Decision) -> None:
+    fields = read(line(decision))
+    found = explain(Match(None, fields, line(decision)), Config(), {}, TODAY)
+    json.dumps(as_dict([found], 1, ""))
+    text = printed(found)
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
+    for each in (found.let_in,):
+        if each:
+            parse("\n".join(each), "let-in.toml")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["client", "mailfrom", "rcpt", "nrcpt", "iprev", "ptr", "would"]), st.text(max_size=20)
+    )
+)
+def test_a_cut_line_is_explained_as_far_as_it_goes(fields: dict[str, str]) -> None:
+    found = explain(Match(None, {**fields, "action": "reject", "rule": "x"}, ""), Config(), {}, TODAY)
+    assert printed(found)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "log"
+    path.write_text("".join(STAMP.format(second) + line(DECISION) + "\n" for second in range(3)))
+    (tmp_path / "r.toml").write_text(CONFIG)
+    return path
+
+
+def test_the_command(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = str(log.with_name("r.toml"))
+    assert main(["why", "a@example.com", str(log), "-c", config, "--last", "1"]) == 0
+    text = capsys.readouterr().out
+    assert "3 decisions on the address a@example.com, the newest 1 of them here (--last)." in text
+    assert f"{config} line 6:" in text.replace("\n", " ")
+    assert main(["why", "192.0.2.7", str(log), "-c", config, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["matches"] == 3
+    assert document["decisions"][0]["rule"] == {
+        "name": "no-rdns-no-spf",
+        "file": config,
+        "line": 6,
+        "comment": [
+            "Neither a reverse name nor SPF speaks for the client.",
+            "Ask the postmaster before you change this.",
+        ],
+        "note": document["decisions"][0]["rule"]["note"],
+    }
+    assert main(["why", "192.0.2.9", str(log)]) == 1
+    assert "No decision on the client 192.0.2.9" in capsys.readouterr().out
+    assert main(["why", "?", str(log)]) == 2
+    assert main(["why", "192.0.2.7", str(log), "--since", "2026-11-29"]) == 1
