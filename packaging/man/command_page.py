@@ -90,7 +90,9 @@ def arguments(command: argparse.ArgumentParser) -> list[argparse.Action]:
 def synopsis(name: str, command: argparse.ArgumentParser) -> str:
     """The line of one subcommand: options that exclude each other stand together."""
     groups = {id(action): group for group in command._mutually_exclusive_groups for action in group._group_actions}
-    positional, options, seen = [], [], set()
+    positional: list[str] = []
+    options: list[str] = []
+    seen: set[int] = set()
     for action in arguments(command):
         group = groups.get(id(action))
         if group is None:

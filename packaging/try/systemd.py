@@ -9,7 +9,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import mail
 from mail import CLONE, CONFIG, INET, MAIN_CF, SPOOL, eventually, judges, run, step
@@ -22,7 +24,11 @@ from tests.kit.milter.transaction import deliver
 from tests.kit.smtp.client_identity import Client
 
 SERVICE = "rdns-milter.service"
-LIAR = {"client": Client("198.51.100.30"), "helo": "mail.bank.example", "mailfrom": "offer@nothing.example"}
+LIAR: dict[str, Any] = {
+    "client": Client("198.51.100.30"),
+    "helo": "mail.bank.example",
+    "mailfrom": "offer@nothing.example",
+}
 
 
 def main() -> None:
@@ -45,6 +51,11 @@ def main() -> None:
         run("dpkg", "-r", "rdns-milter")
         assert show("ActiveState") == "inactive"
         assert show("ActiveState", "rdns-milter.socket") == "inactive"
+
+
+def has_restarted(before: str) -> bool:
+    """Return whether the service is active with another main process than this one."""
+    return show("MainPID") not in (before, "0") and show("ActiveState") == "active"
 
 
 def show(what: str, unit: str = SERVICE) -> str:
@@ -85,7 +96,7 @@ def lifecycle() -> None:
         run("systemctl", "restart", SERVICE)
         before = show("MainPID")
         run("kill", f"-{signal}", before)
-        eventually(lambda old=before: show("MainPID") not in (old, "0") and show("ActiveState") == "active")
+        eventually(partial(has_restarted, before))
         judges(INET)
         shutil.rmtree(override.parent)
     run("systemctl", "daemon-reload")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import Milter  # type: ignore[import-untyped]
+import Milter
 
 
 class Floor(Milter.Base):  # type: ignore[misc]

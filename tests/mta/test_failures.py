@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ from tests.mta.attached import DEFAULT_RULES, GOOD, GOOD_FROM, GOOD_HELO, HOST, 
 RESULTS = "Authentication-Results"
 FORGED = f"{HOST}; spf=pass smtp.mailfrom=bank.example"
 HEADERS = [("From", GOOD_FROM), ("To", USER), ("Subject", "test"), (RESULTS, FORGED)]
-SETTINGS = {f"milter_{what}_timeout": "2s" for what in ("connect", "command", "content")} | {
+SETTINGS: dict[str, Any] = {f"milter_{what}_timeout": "2s" for what in ("connect", "command", "content")} | {
     "defer_transports": "discard"
 }
 # milter_default_action, the reply to the client, whether the message is held.
@@ -131,7 +132,7 @@ def stop_all(pids: list[int]) -> None:
 class Amid:
     """Something that happens once, when all clients are amid their messages; they go on when it is done."""
 
-    def __init__(self, count: int, what: Callable[[], object]) -> None:
+    def __init__(self, count: int, what: Callable[[], None]) -> None:
         self._barrier = threading.Barrier(count, action=what)
 
     def __call__(self) -> None:

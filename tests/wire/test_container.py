@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from rdns_milter.config.load import load
 from tests.kit.data.metrics_page import healthy

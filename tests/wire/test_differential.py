@@ -9,6 +9,7 @@ import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,7 @@ def remembering(server: NameServer) -> Iterator[Daemon]:
 
 @pytest.fixture(scope="module")
 def forgetful(server: NameServer) -> Iterator[Daemon]:
-    config = {"headers": {"received_spf": True}, "dns": {"cache_entries": 0}}
+    config: dict[str, dict[str, Any]] = {"headers": {"received_spf": True}, "dns": {"cache_entries": 0}}
     with Daemon(config, DEFAULT_RULES, server) as running:
         yield running
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,10 @@ def server() -> Iterator[NameServer]:
 
 @pytest.fixture(scope="module")
 def daemon(server: NameServer) -> Iterator[Daemon]:
-    config = {"headers": {"received_spf": True}, "exempt": {"networks": [], "own_names": [OWN_NAME]}}
+    config: dict[str, dict[str, Any]] = {
+        "headers": {"received_spf": True},
+        "exempt": {"networks": [], "own_names": [OWN_NAME]},
+    }
     with Daemon(config, RULES, server) as running:
         yield running
 

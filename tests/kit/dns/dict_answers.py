@@ -36,6 +36,10 @@ class Answers:
         self.asked += questions
         return tuple(map(self._answer, questions))
 
+    async def first(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
+        """See Lookup.first."""
+        return await self.ask(questions)
+
     def expect(self, questions: Sequence[Question]) -> None:
         """See Lookup.expect."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 DIRECTORY = Path(__file__).resolve().parents[3] / "packaging" / "examples"
 _SETTING = re.compile(r"^([a-z][a-z0-9_]*) = (.*)$", re.MULTILINE)
@@ -27,7 +28,7 @@ def changed(name: str, changes: Mapping[str, str]) -> str:
     return content
 
 
-def settings(name: str) -> dict[str, str]:
+def settings(name: str) -> dict[str, Any]:
     """Names and values of a main.cf."""
     return dict(_SETTING.findall(text(name)))
 

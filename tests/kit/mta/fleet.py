@@ -128,8 +128,8 @@ def balancer(instances: dict[str, Instance]) -> Iterator[Balancer]:
         changes = {"/run/haproxy/admin.sock mode": f"{child.directory}/admin.sock mode"}
         changes[f"bind {HERE}:8895"] = f"bind {HERE}:{port}"
         for number, name in enumerate(NAMES):
-            _, at = parse_endpoint(instances[name].daemon.spec)
-            changes[f"server {name} 10.0.0.1{number + 1}:8895"] = f"server {name} {HERE}:{at}"
+            address = parse_endpoint(instances[name].daemon.spec)
+            changes[f"server {name} 10.0.0.1{number + 1}:8895"] = f"server {name} {HERE}:{address[1]}"
         path = child.write("haproxy.cfg", examples.changed("fleet/haproxy.cfg", changes))
         Path(path).chmod(0o600)
         admin = child.directory / "admin.sock"

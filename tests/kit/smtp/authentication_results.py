@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import authres  # type: ignore[import-untyped]
+import authres
 
 
 def results(value: str) -> list[tuple[str, str, dict[str, str]]]:

@@ -22,7 +22,7 @@ from tests.kit.smtp.client_identity import Client
 GOOD = 400  # clients of whom everything is in order, each with names of its own
 AT_ONCE = 4
 DEFAULT_RULES = "\n\n".join(parse(sample(), BUILT_IN).rules)
-NOT_EXEMPT = {"exempt": {"networks": []}}
+NOT_EXEMPT: dict[str, dict[str, Any]] = {"exempt": {"networks": []}}
 
 
 def good_address(number: int) -> str:

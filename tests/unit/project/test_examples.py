@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from rdns_milter.checks.evidence import FACTS
 from rdns_milter.config.load import load

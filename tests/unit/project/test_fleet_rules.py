@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
-from tests.unit.project.test_grafana import FLEET, FLEET_RULES, PREFIX
+from rdns_milter.monitoring.definitions import PREFIX
+from tests.unit.project.test_grafana import FLEET, FLEET_RULES
 
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")

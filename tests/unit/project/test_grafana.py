@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from rdns_milter.monitoring.alarms import CROWDED
 from rdns_milter.monitoring.alarms import NAMES as ALARMS

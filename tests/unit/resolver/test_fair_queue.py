@@ -156,7 +156,7 @@ class Places(RuleBasedStateMachine):
         while self.running:
             self.leave(0)
         assert self.waiting == []
-        assert self.queue._held == self.queue._clients == self.queue._waiting_of == {}
+        assert (self.queue._held, self.queue._clients, self.queue._waiting_of) == ({}, {}, {})
         assert not self.queue._new
         assert not self.queue._old
 

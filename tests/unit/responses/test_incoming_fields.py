@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdns_milter.policy.policy import MAX_FORGED
-from rdns_milter.responses import incoming_fields
+from rdns_milter.responses import forged_results, incoming_fields
 from rdns_milter.responses.incoming_fields import (
     MAX_CHARACTERS,
     MAX_FIELD,
@@ -127,7 +127,7 @@ def test_a_long_field_is_ours_unless_its_head_ends_in_time() -> None:
 )
 def test_a_message_is_looked_at_up_to_the_bound(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
     looked = 0
-    really = incoming_fields.claims
+    really = forged_results.claims
 
     def counting(value: str, authserv_id: str) -> bool:
         nonlocal looked

@@ -28,7 +28,8 @@ def test_told_while_somebody_waits() -> None:
 
 def test_told_by_two_at_once() -> None:
     for _ in range(200):
-        news, gate, broken = News(), threading.Barrier(2), []
+        news, gate = News(), threading.Barrier(2)
+        broken: list[Exception] = []
 
         def tell(news: News = news, gate: threading.Barrier = gate, broken: list[Exception] = broken) -> None:
             gate.wait(ENOUGH)

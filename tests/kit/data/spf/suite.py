@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 SDIST = "pyspf==2.0.14"
 ARCHIVE = "pyspf-2.0.14.tar.gz"
