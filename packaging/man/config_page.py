@@ -14,7 +14,8 @@ from rdns_milter.config.list_files import MAX_LINES
 from rdns_milter.config.load import DEFAULT_PATH
 from rdns_milter.config.options import SECTIONS, Option, options_of
 from rdns_milter.config.rule_reader import RULE_KEYS
-from rdns_milter.policy.policy import ACTIONS, CONDITIONS
+from rdns_milter.policy.decide import CONDITIONS
+from rdns_milter.policy.rules import ACTIONS
 from rdns_milter.responses.replies import PLACEHOLDERS
 from rdns_milter.text.toml import text
 

@@ -21,7 +21,8 @@ from ..checks.generic import generic
 from ..config.load import Config
 from ..logs.decision import EXEMPT, NULL_PATH, evidence_of
 from ..net.names import parse_address
-from ..policy.policy import CONDITIONS, ENFORCE, Policy, Values, Verdict, decide, possible_actions
+from ..policy.decide import CONDITIONS, decide, possible_actions
+from ..policy.rules import ENFORCE, Policy, Values, Verdict
 
 _REMEMBERED = 1 << 16  # texts, and verdicts
 _FACTS_AND_RULE = itemgetter(*FACTS, "rule")

@@ -25,7 +25,8 @@ from ..logs.mta_log import ACCEPTED, OUTCOMES, Delivery
 from ..net.endpoints import Endpoint
 from ..net.mailboxes import parse_mailbox
 from ..net.names import parse_address
-from ..policy.policy import ACTIONS, ENFORCE, OBSERVE, Policy, Verdict, decide, possible_actions
+from ..policy.decide import decide, possible_actions
+from ..policy.rules import ACTIONS, ENFORCE, OBSERVE, Policy, Verdict
 from ..session.dns_thread import Engine
 from ..session.session import Service, Session
 from .replay import LET_IN, Movement, unrecognised

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..logs.mta_log import ACCEPTED, OUTCOMES
-from ..policy.policy import ACTIONS
+from ..policy.rules import ACTIONS
 from ..text.numbers import number, percent
 from ..text.terminal import heading, table
 from .forecast import OPEN, Forecast

@@ -16,7 +16,7 @@ from ..logs.decision import EXEMPT, parse, rcpts_of
 from ..logs.line_prefix import KNOWN_FORMS, Beginnings
 from ..monitoring.top_k import Entry, TopList
 from ..net.mailboxes import parse_mailbox
-from ..policy.policy import ACCEPT, ACTIONS, OBSERVE, TAG, Verdict
+from ..policy.rules import ACCEPT, ACTIONS, OBSERVE, TAG, Verdict
 from ..text.numbers import plain
 from .evaluator import Judge
 
@@ -138,7 +138,7 @@ class Replay:
         self.verdicts += 1
         self.matrix[was, would] += 1
         self.rules[verdict.rule, would] += 1
-        if verdict.shadow_rule:
+        if verdict.shadow_rules:
             self.shadows.update(_shadows(verdict))
         if was == would:
             return
@@ -171,7 +171,7 @@ def _unnamed(fields: dict[str, str], named: int) -> int:
 
 def _shadows(verdict: Verdict) -> Iterator[tuple[str, str]]:
     """The shadow rules that matched, and what each would do."""
-    names, actions = verdict.shadow_rule.split(","), verdict.would.split(",")
+    names, actions = verdict.shadow_rules, verdict.would
     # In observe mode `would` may speak of enforcement instead.
     yield from zip(names, actions if len(actions) == len(names) else ("",) * len(names), strict=True)
 

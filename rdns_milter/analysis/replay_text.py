@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..logs.decision import parse
-from ..policy.policy import ACTIONS
+from ..policy.rules import ACTIONS
 from ..text.numbers import number, percent, plain
 from ..text.terminal import heading, table, word
 from .replay import Movement, Replay, warnings

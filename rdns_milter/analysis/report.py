@@ -20,7 +20,7 @@ from ..checks.evidence import FACTS, LOOKED_UP, TEMPERROR, UNKNOWN
 from ..logs.decision import EXEMPT, evidence_of, parse
 from ..logs.line_prefix import Beginnings
 from ..monitoring.top_k import Entry, TopList
-from ..policy.policy import ACTIONS, OBSERVE, QUARANTINE, REJECT, TEMPFAIL
+from ..policy.rules import ACTIONS, OBSERVE, QUARANTINE, REJECT, TEMPFAIL
 from ..responses.advice import findings
 from .replay import MAX_EXAMPLE, repeated, sender_domain, unread
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from ..policy.policy import ACTIONS
+from ..policy.rules import ACTIONS
 from ..text.numbers import number, percent, plain
 from .report_style import STYLE
 from .svg import columns, lying, shade

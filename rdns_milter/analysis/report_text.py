@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ..policy.policy import ACCEPT, ACTIONS, TAG
+from ..policy.rules import ACCEPT, ACTIONS, TAG
 from ..text.numbers import number, percent, plain
 from ..text.terminal import STYLES, bar, heading, stacked, table, word
 

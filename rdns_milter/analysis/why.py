@@ -21,7 +21,7 @@ from ..config.rule_source import RuleSource
 from ..logs.decision import EXEMPT, NO_QUEUE, NULL_PATH, evidence_of, parse, rcpts_of
 from ..net.mailboxes import parse_mailbox
 from ..net.names import is_domain
-from ..policy.policy import ACCEPT, DEFAULT_RULE, QUARANTINE, REJECT, TAG, TEMPFAIL
+from ..policy.rules import ACCEPT, DEFAULT_RULE, QUARANTINE, REJECT, TAG, TEMPFAIL
 from ..responses.advice import Finding, findings
 from ..responses.fact_sentences import fact_sentence
 from ..text.toml import text as toml

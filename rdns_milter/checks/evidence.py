@@ -176,8 +176,8 @@ def _with_dependents(names: Iterable[str]) -> frozenset[str]:
     return names | {name for name, fact in FACTS.items() if names.intersection(fact.rests_on)}
 
 
-def veil(evidence: Evidence) -> Evidence:
-    """The same evidence with `unknown` for each fact in doubt: what could be the case, were DNS to answer."""
+def hide_doubtful_facts(evidence: Evidence) -> Evidence:
+    """Return the evidence with each fact in doubt set to `unknown`, so that rules see every value that DNS could have given."""
     doubt = facts_in_doubt(evidence)
     if "iprev" in doubt:
         evidence = replace(

@@ -21,7 +21,7 @@ from ..config.load import Config
 from ..logs.decision import Decision, line
 from ..net.endpoints import Endpoint
 from ..net.names import Address
-from ..policy.policy import REFUSALS, TEMPFAIL, Verdict
+from ..policy.rules import REFUSALS, TEMPFAIL, Verdict
 from ..resolver.lookup import Answer
 from ..responses.advice import advice
 from ..session.dns_thread import Engine
@@ -109,8 +109,8 @@ def as_json(outcome: Outcome) -> str:
         "verdict": {
             "action": verdict.action,
             "rule": verdict.rule,
-            "would": verdict.would,
-            "shadow_rule": verdict.shadow_rule,
+            "would": ",".join(verdict.would),
+            "shadow_rule": ",".join(verdict.shadow_rules),
             "score": verdict.score,
             "mode": decision.mode,
         },
@@ -174,8 +174,8 @@ def _show_verdict(outcome: Outcome, console: Console) -> None:
     heading(console, "verdict")
     text = Text("  ").append(word(verdict.action)).append(f" by rule {verdict.rule}")
     if verdict.would:
-        by = f" (shadow rule {verdict.shadow_rule})" if verdict.shadow_rule else " (enforcement)"
-        text.append(f"; would {verdict.would}{by}")
+        by = f" (shadow rule {','.join(verdict.shadow_rules)})" if verdict.shadow_rules else " (enforcement)"
+        text.append(f"; would {','.join(verdict.would)}{by}")
     if verdict.softened:
         text.append("; DNS trouble is never answered for good")
     console.print(text, soft_wrap=True)

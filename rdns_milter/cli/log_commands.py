@@ -16,7 +16,7 @@ from .. import __version__
 from ..config.load import Config, load
 from ..logs.files import Logs
 from ..logs.timestamps import Dates
-from ..policy.policy import Policy
+from ..policy.rules import Policy
 from .common import EX_OK, Commands, Failure, add_config_option, add_dns_option, asked_nameservers
 
 DEFAULT_LIMIT = 10_000

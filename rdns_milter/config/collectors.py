@@ -15,7 +15,7 @@ from typing import Protocol
 
 from ..net.names import MAX_NAME
 from ..net.networks import Network, Networks, Range
-from ..policy.policy import Mailboxes, Names, Values
+from ..policy.rules import Mailboxes, Names, Values
 from ..text.compact_set import text_set
 from .value_parsers import read_network
 

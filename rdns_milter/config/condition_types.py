@@ -15,7 +15,8 @@ from typing import Any
 
 from ..checks.evidence import FACTS
 from ..net.networks import Networks
-from ..policy.policy import CONDITIONS, Mailboxes, Names, Values, Words
+from ..policy.decide import CONDITIONS
+from ..policy.rules import Mailboxes, Names, Values, Words
 from ..text.compact_set import text_set
 from ..text.toml import quoted
 from .collectors import Collector, MailboxCollector, NameCollector, NetworkCollector, mailboxes_of, names_of

@@ -18,8 +18,8 @@ from types import MappingProxyType
 from ..checks.generic import generic
 from ..checks.generic_words import WORDS
 from ..net.names import organizational_domain
-from ..policy.policy import ACCEPT, TAG, Condition, Mailboxes, Words
 from ..policy.reachability import eclipsing
+from ..policy.rules import ACCEPT, TAG, Condition, Mailboxes, Words
 from ..policy.what_if import REFUSED, REJECTED, Blemish, first_refusing, mismatch, null_sender, softfail, suffered
 from ..text.toml import printable, quoted
 from ..text.toml_positions import Path, Positions

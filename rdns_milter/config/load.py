@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any
 
 from ..policy.digest import digest
-from ..policy.policy import Policy
+from ..policy.rules import Policy
 from ..text.toml import key, quoted, text
 from ..text.toml_positions import Positions
 from .errors import ConfigError as ConfigError

@@ -18,7 +18,7 @@ from ..net.endpoints import Endpoint, Listener, parse_host_port, parse_listener,
 from ..net.names import Address
 from ..net.nat64 import parse_prefix
 from ..net.networks import Network, Networks
-from ..policy.policy import MODES
+from ..policy.rules import MODES
 from ..text.toml import quoted
 from .option_types import Kind, matching, octal, one_or_several, optional, parsed, seconds, several, truth, whole, word
 from .value_parsers import read_authserv_id, read_name, read_network, read_own_name

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any
 
 from ..checks.evidence import TEMPERROR
-from ..policy.policy import ACTIONS, DEFAULT_RULE, REFUSALS, REJECT, TEMPFAIL, Condition, Rule, Values, Words
 from ..policy.reachability import contradiction, unreachable
+from ..policy.rules import ACTIONS, DEFAULT_RULE, REFUSALS, REJECT, TEMPFAIL, Condition, Rule, Values, Words
 from ..resolver.lookup import TEMPORARY
 from ..responses.replies import PLACEHOLDERS
 from ..text.toml import quoted

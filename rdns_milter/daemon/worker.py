@@ -30,7 +30,7 @@ from ..monitoring.alarms import Alarm, Alarms
 from ..monitoring.counters import Meter
 from ..net.endpoints import Endpoint
 from ..net.listener import accepted, connect, shut, unread
-from ..policy.policy import REFUSALS, TAG, TEMPFAIL
+from ..policy.rules import REFUSALS, TAG, TEMPFAIL
 from ..resolver.lookup import Status
 from ..resolver.nameservers import NoNameservers, SystemNameservers
 from ..session.dns_thread import Engine
@@ -265,7 +265,7 @@ class Worker:
         log = self._service.config.log
         wanted = _LOGGED[log.decisions]
         verdict = decision.verdict
-        if wanted is None or verdict.action in wanted or not wanted.isdisjoint(verdict.would.split(",")):
+        if wanted is None or verdict.action in wanted or not wanted.isdisjoint(verdict.would):
             self._sink.write(line(decision, log.format))
 
     def _sound(self, alarm: Alarm | None) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from ..checks.evidence import FACTS, UNKNOWN, Cost, Evidence, Generic, Helo, Iprev, Spf
 from ..net.mailboxes import parse_mailbox
 from ..net.names import parse_address
-from ..policy.policy import ACTIONS, Verdict
+from ..policy.rules import ACTIONS, Verdict
 from ..text.escape import ELLIPSIS
 from .escapes import BARE_CHARACTER, as_unicode, from_unicode, quoted, unquoted
 from .line_prefix import before
@@ -113,8 +113,8 @@ def _values(decision: Decision, share: int) -> dict[str, Value]:
         "forged": evidence.forged,
         "score": _number(verdict.score, 6),
         "mode": decision.mode,
-        "would": verdict.would,
-        "shadow_rule": verdict.shadow_rule,
+        "would": ",".join(verdict.would),
+        "shadow_rule": ",".join(verdict.shadow_rules),
         "queries": cost.queries,
         "cached": cost.cached,
         "dns_ms": _number(cost.dns_ms),

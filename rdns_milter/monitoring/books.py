@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..policy.policy import Policy
+from ..policy.rules import Policy
 from .counters import Meter
 from .shared_memory import Board, Ledger
 

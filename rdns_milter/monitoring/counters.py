@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 
 from ..checks.evidence import FACTS, LOOKED_UP, NOTHING_LATE, Cost, Evidence, Late
-from ..policy.policy import ACTIONS, Verdict
+from ..policy.rules import ACTIONS, Verdict
 from ..resolver.lookup import Type
 from ..resolver.tally import Tally
 from .alarms import Alarm
@@ -88,15 +88,15 @@ class Meter(Tally):
             cells[rule[verdict.action]] += 1
             for get, words in _FACTS:
                 cells[words.get(get(evidence), NOWHERE)] += 1
-            if verdict.would or verdict.shadow_rule or verdict.softened:
+            if verdict.would or verdict.shadow_rules or verdict.softened:
                 self._not_done(verdict)
 
     def _not_done(self, verdict: Verdict) -> None:
         cells = self._cells
         cells[_SOFTENED] += verdict.softened
-        for action in verdict.would.split(","):
+        for action in verdict.would:
             cells[CELLS.get(("would_total", action), NOWHERE)] += 1
-        for name in verdict.shadow_rule.split(",") if verdict.shadow_rule else ():
+        for name in verdict.shadow_rules:
             cells[self._shadows.get(name, self._shadows[OTHER])] += 1
 
     def held(self, stage: str, seconds: float) -> None:

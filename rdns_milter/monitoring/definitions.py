@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from ..checks.evidence import FACTS, LOOKED_UP
-from ..policy.policy import ACTIONS, DEFAULT_RULE, FORGED_RESULTS, TOO_MANY_RECIPIENTS
+from ..policy.rules import ACTIONS, DEFAULT_RULE, FORGED_RESULTS, TOO_MANY_RECIPIENTS
 from ..resolver.lookup import Status, Type
 from .alarms import NAMES as ALARMS
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..policy.policy import (
+from ..policy.rules import (
     ACCEPT,
     ENFORCE,
     FORGED_RESULTS,

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..net.networks import Networks
 from ..text.compact_set import SMALL
-from .policy import Condition, Mailboxes, Names, Rule, Values, Words
+from .rules import Condition, Mailboxes, Names, Rule, Values, Words
 
 _DIGITS = 6
 

@@ -16,7 +16,7 @@ from ..checks.evidence import FACTS
 from ..net.networks import Networks
 from ..resolver.lookup import TEMPORARY
 from ..text.toml import quoted
-from .policy import Condition, Mailboxes, Names, Rule, Words
+from .rules import Condition, Mailboxes, Names, Rule, Words
 
 Domains = dict[str, frozenset[str]]  # what each fact can still be
 

@@ -14,7 +14,8 @@ from dataclasses import replace
 from datetime import date
 
 from ..checks.evidence import UNKNOWN, Evidence, Generic, Helo, Iprev, Spf
-from .policy import ENFORCE, QUARANTINE, REJECT, TEMPFAIL, Policy, Rule, decide, possible_actions
+from .decide import decide, possible_actions
+from .rules import ENFORCE, QUARANTINE, REJECT, TEMPFAIL, Policy, Rule
 
 KEPT_OUT = frozenset((TEMPFAIL, REJECT, QUARANTINE))
 REFUSED = frozenset((TEMPFAIL, REJECT))

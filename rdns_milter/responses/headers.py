@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from ..checks.evidence import UNKNOWN, Evidence, Spf
 from ..net.names import MAX_NAME, canonical, is_hostname
-from ..policy.policy import Verdict
+from ..policy.rules import Verdict
 from ..text.escape import FOLD, comment, filled, folded, printable, quoted_name, value
 from .forged_results import removals as removals  # reading is apart from writing; a message's fields are one subject
 

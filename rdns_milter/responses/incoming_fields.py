@@ -13,7 +13,7 @@ import functools
 import re
 from collections.abc import Sequence
 
-from ..policy.policy import MAX_FORGED
+from ..policy.rules import MAX_FORGED
 from .forged_results import claims, is_unsupported, views, without_comments
 
 AUTHENTICATION_RESULTS = "Authentication-Results"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ..checks.evidence import FACTS, Evidence, Spf, facts_in_trouble
-from ..policy.policy import REJECT, TEMPFAIL, Rule, Verdict
+from ..policy.rules import REJECT, TEMPFAIL, Rule, Verdict
 from ..text.escape import clipped, filled, printable
 from .advice import Finding, findings
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..checks.evidence import Evidence
 from ..config.options import Headers
-from ..policy.policy import QUARANTINE, REJECT, TAG, Verdict
+from ..policy.rules import QUARANTINE, REJECT, TAG, Verdict
 from ..responses import headers
 from ..responses.replies import Reply, compose
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 
 from ..checks.evidence import Cost, Evidence
 from ..logs.decision import Decision
-from ..policy.policy import ACCEPT, OBSERVE, TEMPFAIL, TOO_MANY_RECIPIENTS, Mailboxes, Policy, Verdict, decide
+from ..policy.decide import decide
+from ..policy.rules import ACCEPT, OBSERVE, TEMPFAIL, TOO_MANY_RECIPIENTS, Mailboxes, Policy, Verdict
 from ..responses.replies import Reply, compose
 
 MAX_GROUPS = 100  # of recipients that wait, and of verdicts, in one message
@@ -113,5 +114,7 @@ class Recipients:
         return reply
 
     def _no_room(self) -> Verdict:
-        action, would = (ACCEPT, TEMPFAIL) if self._policy.mode == OBSERVE else (TEMPFAIL, "")
-        return Verdict(action, TOO_MANY_RECIPIENTS.name, would=would, because=TOO_MANY_RECIPIENTS)
+        name = TOO_MANY_RECIPIENTS.name
+        if self._policy.mode == OBSERVE:
+            return Verdict(ACCEPT, name, would=(TEMPFAIL,), because=TOO_MANY_RECIPIENTS)
+        return Verdict(TEMPFAIL, name, because=TOO_MANY_RECIPIENTS)

@@ -21,7 +21,8 @@ from ..logs.decision import Decision
 from ..net.mailboxes import parse_mailbox, spelling
 from ..net.names import Address, alignment, canonical, is_domain, parse_address
 from ..net.nat64 import translated
-from ..policy.policy import Policy, reply_is_settled
+from ..policy.decide import reply_is_settled
+from ..policy.rules import Policy
 from ..resolver.admission.asker import asker
 from ..resolver.lookup import Answer, Question
 from ..responses.incoming_fields import IncomingFields

@@ -20,7 +20,7 @@ from ..config.load import Config
 from ..logs.decision import Decision, line
 from ..net.mailboxes import parse_mailbox
 from ..net.names import alignment
-from ..policy.policy import decide, reply_is_settled
+from ..policy.decide import decide, reply_is_settled
 from ..resolver.lookup import Answer, Question, Value, never_enough
 from ..responses.replies import compose
 from .modifications import ending

@@ -16,7 +16,7 @@ from rdns_milter.checks.evidence import Evidence
 from rdns_milter.config.load import load
 from rdns_milter.logs.decision import Decision, line, parse
 from rdns_milter.logs.mta_log import ACCEPTED, REFUSED, deliveries
-from rdns_milter.policy.policy import Verdict
+from rdns_milter.policy.rules import Verdict
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.mta.network_namespace import Network
 from tests.kit.mta.sendmail import OWN_ADDRESS, OWN_ADDRESS_6, Sendmail

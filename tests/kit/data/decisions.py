@@ -7,7 +7,7 @@ from dataclasses import replace
 from rdns_milter.checks.evidence import Cost, Evidence, Generic, Helo, Iprev, Spf
 from rdns_milter.logs.decision import Decision, parse
 from rdns_milter.net.names import parse_address
-from rdns_milter.policy.policy import Verdict
+from rdns_milter.policy.rules import Verdict
 
 # The example of the documentation in one line.
 EXAMPLE = (

@@ -14,7 +14,8 @@ from random import Random
 
 from rdns_milter.checks.evidence import FACTS, SPF_RESULTS, Cost, Evidence, Generic, Helo, Iprev, Spf, exempted
 from rdns_milter.logs.decision import Decision, line
-from rdns_milter.policy.policy import REJECT, TEMPFAIL, Policy, decide
+from rdns_milter.policy.decide import decide
+from rdns_milter.policy.rules import REJECT, TEMPFAIL, Policy
 
 _REASONS = {
     "pass": ("confirmed",),

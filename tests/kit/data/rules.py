@@ -8,7 +8,7 @@ from typing import Any
 from rdns_milter.checks.evidence import FACTS, Evidence, Generic, Helo, Iprev, Spf
 from rdns_milter.net.names import parse_address
 from rdns_milter.net.networks import Networks, parse_network
-from rdns_milter.policy.policy import Condition, Mailboxes, Names, Words
+from rdns_milter.policy.rules import Condition, Mailboxes, Names, Words
 
 CLIENT = Evidence(
     client=parse_address("192.0.2.7"),

@@ -15,7 +15,7 @@ from rdns_milter.config.load import Config
 from rdns_milter.logs.decision import Decision
 from rdns_milter.net.mailboxes import Mailbox, parse_mailbox, spelling
 from rdns_milter.net.names import Address, parse_address
-from rdns_milter.policy.policy import reply_is_settled
+from rdns_milter.policy.decide import reply_is_settled
 from rdns_milter.responses.replies import Reply
 from rdns_milter.session.check_runner import Greeting, Pending, ReverseName
 from rdns_milter.session.latch import News

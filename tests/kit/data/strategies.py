@@ -20,19 +20,8 @@ from rdns_milter.checks.evidence import FACTS, LOOKED_UP, UNKNOWN, Cost, Evidenc
 from rdns_milter.logs.decision import Decision
 from rdns_milter.net.names import Address
 from rdns_milter.net.networks import Networks, parse_network
-from rdns_milter.policy.policy import (
-    ACTIONS,
-    CONDITIONS,
-    MODES,
-    Condition,
-    Mailboxes,
-    Names,
-    Policy,
-    Rule,
-    Values,
-    Words,
-    decide,
-)
+from rdns_milter.policy.decide import CONDITIONS, decide
+from rdns_milter.policy.rules import ACTIONS, MODES, Condition, Mailboxes, Names, Policy, Rule, Values, Words
 
 ADDRESSES: tuple[Address, ...] = tuple(map(ip_address, ("192.0.2.7", "198.51.100.9", "2001:db8::7")))
 NETWORKS = ("192.0.2.0/24", "198.51.100.9", "2001:db8::/32", "0.0.0.0/0")

@@ -19,7 +19,8 @@ from rdns_milter.config.load import Config, load, parse
 from rdns_milter.config.sample import sample
 from rdns_milter.logs.decision import Decision, evidence_of, line, rcpts_of
 from rdns_milter.logs.decision import parse as parse_line
-from rdns_milter.policy.policy import ACTIONS, Policy, decide
+from rdns_milter.policy.decide import decide
+from rdns_milter.policy.rules import ACTIONS, Policy
 from tests.kit.data import random_log
 from tests.kit.data.strategies import FORGERIES, HOSTS, MAILBOXES, decisions, hostile_text, policies
 

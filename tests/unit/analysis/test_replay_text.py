@@ -25,7 +25,7 @@ from rdns_milter.analysis.replay_text import CSV_HEAD, as_csv, show
 from rdns_milter.cli.main import main
 from rdns_milter.config.load import load, parse
 from rdns_milter.logs.decision import Decision, line
-from rdns_milter.policy.policy import Policy
+from rdns_milter.policy.rules import Policy
 from tests.kit.data import random_log
 from tests.kit.data.strategies import decisions, hostile_text
 from tests.kit.milter.daemon import ROOT, environment

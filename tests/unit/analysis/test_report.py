@@ -28,7 +28,7 @@ from rdns_milter.config.load import load
 from rdns_milter.config.load import parse as parse_config
 from rdns_milter.logs.decision import line, parse
 from rdns_milter.logs.timestamps import Dates
-from rdns_milter.policy.policy import ACTIONS
+from rdns_milter.policy.rules import ACTIONS
 from tests.kit.data import random_log
 from tests.kit.data.html_page import check_numbers
 from tests.kit.data.strategies import FORGERIES

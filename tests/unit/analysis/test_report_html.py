@@ -16,7 +16,7 @@ from rdns_milter.analysis.report_html import page
 from rdns_milter.config.load import load
 from rdns_milter.logs.decision import Decision, line
 from rdns_milter.logs.timestamps import Dates
-from rdns_milter.policy.policy import Policy
+from rdns_milter.policy.rules import Policy
 from tests.kit.data import random_log
 from tests.kit.data.html_page import Page, check_numbers
 from tests.kit.data.strategies import decisions, hostile_text
@@ -99,7 +99,7 @@ def test_hostile_names_are_text_and_nothing_else() -> None:
     lines = []
     for evil in EVIL:
         evidence = replace(decision.evidence, helo_name=evil, mailfrom=f"x@{evil}", rcpt=evil)
-        verdict = replace(decision.verdict, action="reject", rule=evil, shadow_rule=evil, would="reject")
+        verdict = replace(decision.verdict, action="reject", rule=evil, shadow_rules=(evil,), would=("reject",))
         lines.append(line(Decision(verdict, evidence, (evil,), policy=evil[:60], reply=f"550 {evil}")))
     found = as_dict(reported(lines, rules=EVIL[:2]), 20, troubles=EVIL)
     html = page_of(found)

@@ -22,7 +22,7 @@ from rdns_milter.cli.main import main
 from rdns_milter.config.load import Config, parse
 from rdns_milter.config.rule_source import rule_sources
 from rdns_milter.logs.decision import Decision, line
-from rdns_milter.policy.policy import decide
+from rdns_milter.policy.decide import decide
 from tests.kit.data.decisions import DECISION, EVIDENCE, read
 from tests.kit.data.strategies import decisions, hostile_text
 
@@ -118,7 +118,7 @@ def test_mail_that_was_accepted_needs_no_rule_and_no_advice() -> None:
 
 def test_observe_mode_says_what_would_have_been() -> None:
     observed = replace(
-        DECISION, mode="observe", reply="", verdict=replace(DECISION.verdict, action="accept", would="reject")
+        DECISION, mode="observe", reply="", verdict=replace(DECISION.verdict, action="accept", would=("reject",))
     )
     assert "In enforce mode it would have been refused." in printed(explained(observed))
 

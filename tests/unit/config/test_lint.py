@@ -18,8 +18,9 @@ from rdns_milter.config.load import Config, load, parse
 from rdns_milter.config.options import Milter
 from rdns_milter.config.sample import sample
 from rdns_milter.policy import reachability
-from rdns_milter.policy.policy import Policy, Rule, decide
+from rdns_milter.policy.decide import decide
 from rdns_milter.policy.reachability import eclipsing
+from rdns_milter.policy.rules import Policy, Rule
 from rdns_milter.text.toml_positions import Positions
 from tests.kit.data import documents
 from tests.kit.data.strategies import SEEDS, evidences, policies, with_facts

@@ -15,7 +15,7 @@ from rdns_milter.config.options import SECTIONS, options_of
 from rdns_milter.config.sample import sample
 from rdns_milter.net.endpoints import Endpoint, Listener
 from rdns_milter.net.networks import Networks
-from rdns_milter.policy.policy import Condition, Mailboxes, Names, Policy, Rule, Words
+from rdns_milter.policy.rules import Condition, Mailboxes, Names, Policy, Rule, Words
 
 PATH = "/etc/x/rdns.toml"
 

@@ -13,7 +13,7 @@ from rdns_milter.checks.evidence import FACTS, LOOKED_UP, Evidence, Generic, Hel
 from rdns_milter.config.load import BUILT_IN, Config, load, parse
 from rdns_milter.config.options import SECTIONS, options_of
 from rdns_milter.config.sample import sample
-from rdns_milter.policy.policy import decide, possible_actions, reply_is_settled
+from rdns_milter.policy.decide import decide, possible_actions, reply_is_settled
 
 POLICY = parse(sample(), BUILT_IN).policy
 SHIPPED = Path(__file__).parents[3] / "etc" / "rdns-milter.toml"

@@ -15,7 +15,8 @@ from rdns_milter.checks.evidence import FACTS, Cost, Evidence, Spf, exempted
 from rdns_milter.logs.decision import KEYS, LIMITS, MAX_LINE, Decision, evidence_of, line, parse, rcpts_of
 from rdns_milter.net.mailboxes import parse_mailbox
 from rdns_milter.net.names import parse_address
-from rdns_milter.policy.policy import Policy, Verdict, decide
+from rdns_milter.policy.decide import decide
+from rdns_milter.policy.rules import Policy, Verdict
 from tests.kit.data.decisions import DECISION, EVIDENCE, EXAMPLE, FORMATS, read, said, to
 from tests.kit.data.strategies import FORGERIES, decisions, evidences, hostile_text, policies
 
@@ -70,7 +71,10 @@ PIECES: list[tuple[Decision, str]] = [
     (replace(DECISION, verdict=Verdict("accept", score=0.1 + 0.2)), " score=0.3 "),
     (replace(DECISION, verdict=Verdict("accept", score=-0.0)), " score=0 "),
     (replace(DECISION, verdict=Verdict("accept", "two words")), ' rule="two words" '),
-    (replace(DECISION, verdict=Verdict(would="reject,tag", shadow_rule="a,b")), " would=reject,tag shadow_rule=a,b "),
+    (
+        replace(DECISION, verdict=Verdict(would=("reject", "tag"), shadow_rules=("a", "b"))),
+        " would=reject,tag shadow_rule=a,b ",
+    ),
     (replace(DECISION, mode="observe"), " mode=observe would= "),
     (replace(DECISION, reply=""), " policy=3f9a1c reply="),
     (replace(DECISION, cost=Cost(0, 0, 0, 0.4, 1e9)), " queries=0 cached=0 dns_ms=0 waited_ms=1000000000 "),
@@ -91,7 +95,7 @@ def test_what_a_client_says_comes_back_and_forges_nothing(text: str, form: str) 
         said(text, text, text),
         rcpts=(text, "c@example.net", text),
         reply=text,
-        verdict=Verdict("accept", "ok", would=text),
+        verdict=Verdict("accept", "ok", would=(text,)),
     )
     written = line(decision, form)
     assert re.fullmatch(r"[ -~]+", written)
@@ -150,7 +154,7 @@ def test_a_long_address_keeps_its_domain(local: str) -> None:
 def test_a_line_is_bounded_whatever_is_in_it(letter: str, form: str) -> None:
     text = letter * 5000
     decision = replace(said(text, text, text), rcpts=(text,) * 9, qid=text, policy=text, reply=text)
-    decision = replace(decision, verdict=Verdict("quarantine", text, -1e308, text, text))
+    decision = replace(decision, verdict=Verdict("quarantine", text, -1e308, (text,), (text,)))
     written = line(decision, form)
     assert len(written) <= MAX_LINE
     assert read(written)["helo_name"].startswith(letter)
@@ -170,7 +174,7 @@ def test_any_decision_comes_back(decision: Decision, form: str) -> None:
     assert (fields["action"], fields["rule"], fields["would"]) == (
         decision.verdict.action,
         decision.verdict.rule,
-        decision.verdict.would,
+        ",".join(decision.verdict.would),
     )
     assert (back.client, back.helo_name) == (evidence.client, evidence.helo_name)
     assert back.mailfrom == ("" if evidence.mailfrom == "<>" else evidence.mailfrom)

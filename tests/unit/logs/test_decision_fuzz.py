@@ -28,7 +28,7 @@ from rdns_milter.config.load import load
 from rdns_milter.logs.decision import KEYS, MAX_LINE, evidence_of, line, parse, rcpts_of
 from rdns_milter.logs.mta_log import deliveries
 from rdns_milter.logs.timestamps import Dates
-from rdns_milter.policy.policy import ACTIONS
+from rdns_milter.policy.rules import ACTIONS
 from tests.kit.data.decisions import DECISION, EVIDENCE, EXAMPLE, read, said
 from tests.kit.data.strategies import FORGERIES, hostile_text
 from tests.unit.logs.test_line_prefix import FORMS, MTA

@@ -20,7 +20,7 @@ from rdns_milter.logs.decision import parse
 from rdns_milter.logs.line_prefix import MAX_REPEATS, Beginnings, beginning
 from rdns_milter.logs.mta_log import MailLog, deliveries
 from rdns_milter.logs.timestamps import Dates
-from rdns_milter.policy.policy import Policy
+from rdns_milter.policy.rules import Policy
 from tests.kit.data.decisions import EXAMPLE
 from tests.kit.data.strategies import hostile_text
 

@@ -34,7 +34,8 @@ from rdns_milter.monitoring.definitions import (
 )
 from rdns_milter.monitoring.exposition import Exposition
 from rdns_milter.monitoring.shared_memory import LATELY, Board, Ledger
-from rdns_milter.policy.policy import ACTIONS, Policy, Rule, Verdict, decide
+from rdns_milter.policy.decide import decide
+from rdns_milter.policy.rules import ACTIONS, Policy, Rule, Verdict
 from rdns_milter.session import session
 from tests.kit.data import documents
 from tests.kit.data.metrics_page import Page, scraped
@@ -196,8 +197,8 @@ def test_what_was_not_done() -> None:
     books = Books(1)
     books.in_force(Policy((Rule("a", action="reject", shadow=True), Rule("b", action="tag", shadow=True))), (), ())
     meter = Meter(books.ledger, 0)
-    meter.decided(Verdict(would="reject,tag", shadow_rule="a,b"), EVIDENCE)
-    meter.decided(Verdict(would="reject", shadow_rule="a"), EVIDENCE)
+    meter.decided(Verdict(would=("reject", "tag"), shadow_rules=("a", "b")), EVIDENCE)
+    meter.decided(Verdict(would=("reject",), shadow_rules=("a",)), EVIDENCE)
     meter.decided(Verdict("tempfail", "a", softened=True), EVIDENCE)
     meter.decided(Verdict(), EVIDENCE)
     told = page(books)
@@ -254,7 +255,7 @@ def test_what_has_no_place_is_counted_nowhere() -> None:
     books = Books(1)
     meter = Meter(books.ledger, 0)
     before = page(books)
-    meter.decided(Verdict(would="explode", shadow_rule=""), replace(EVIDENCE, mailfrom_match="unknown"))
+    meter.decided(Verdict(would=("explode",)), replace(EVIDENCE, mailfrom_match="unknown"))
     meter.waited("mail", "weather", 3.0)
     meter.landed("TXT", "lost", 0.0)
     told = page(books)
@@ -262,7 +263,7 @@ def test_what_has_no_place_is_counted_nowhere() -> None:
     assert {(s.name, *s.labels.values()) for s in told.samples} == {
         (s.name, *s.labels.values()) for s in before.samples
     }
-    meter.decided(Verdict(rule="of-tomorrow", shadow_rule="unheard-of"), EVIDENCE)
+    meter.decided(Verdict(rule="of-tomorrow", shadow_rules=("unheard-of",)), EVIDENCE)
     assert page(books).value("decisions_total", rule=OTHER) == 1
     assert page(books).value("shadow_hits_total", rule=OTHER) == 1
 

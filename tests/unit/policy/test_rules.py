@@ -10,7 +10,8 @@ import pytest
 
 from rdns_milter.checks.evidence import FACTS, Iprev, Spf, exempted, missing_facts
 from rdns_milter.net.names import parse_address
-from rdns_milter.policy.policy import CONDITIONS, OBSERVE, Policy, Rule, decide
+from rdns_milter.policy.decide import CONDITIONS, decide
+from rdns_milter.policy.rules import OBSERVE, Policy, Rule
 from tests.kit.data.rules import CLIENT, CONFIRMED, asks, below, boxes, client, exact
 from tests.kit.data.strategies import with_facts
 
@@ -134,54 +135,56 @@ MINUS = Rule("minus", asks(spf_mailfrom="softfail"), score=-1.0)
 FIVE = Rule("five", asks(min_score=2.0), action="reject")
 SHADOW = Rule("shadow", asks(generic="yes"), action="reject", shadow=True)
 
-# Which rule of several decides: rules, action, rule, score, would, shadow_rule.
-ORDER: list[tuple[str, tuple[Rule, ...], tuple[str, str, float, str, str]]] = [
-    ("no rules", (), ("accept", "default", 0, "", "")),
-    ("none matches", (FAR,), ("accept", "default", 0, "", "")),
-    ("the first that matches", (FAR, ONE, TWO), ("reject", "one", 0, "", "")),
-    ("in their order", (TWO, ONE), ("tag", "two", 0, "", "")),
-    ("one without conditions", (FAR, REST), ("quarantine", "rest", 0, "", "")),
-    ("accept ends it", (Rule("ok", action="accept"), ONE), ("accept", "ok", 0, "", "")),
-    ("tempfail as asked", (Rule("later", action="tempfail"),), ("tempfail", "later", 0, "", "")),
-    ("any exception of several", (replace(TWO, unless=asks(iprev="pass", generic="yes")),), ("accept", "default", 0, "", "")),
-    ("no exception", (replace(TWO, unless=asks(iprev="pass", generic="no")),), ("tag", "two", 0, "", "")),
-    ("scores alone", (PLUS,), ("accept", "default", 2.5, "", "")),
-    ("enough", (PLUS, FIVE), ("reject", "five", 2.5, "", "")),
-    ("scores go down too", (PLUS, MINUS, FIVE), ("accept", "default", 1.5, "", "")),
-    ("only scores before it count", (FIVE, PLUS), ("accept", "default", 2.5, "", "")),
-    ("what does not match scores nothing", (replace(PLUS, when=asks(iprev="pass")), FIVE), ("accept", "default", 0, "", "")),
-    ("scores behind the decision do not count", (TWO, PLUS), ("tag", "two", 0, "", "")),
-    ("a shadow only", (SHADOW,), ("accept", "default", 0, "reject", "shadow")),
-    ("a shadow and a rule", (SHADOW, TWO), ("tag", "two", 0, "reject", "shadow")),
-    ("a shadow that does not match", (replace(SHADOW, when=asks(generic="no")), TWO), ("tag", "two", 0, "", "")),
-    ("a shadow behind the decision", (TWO, SHADOW), ("tag", "two", 0, "", "")),
-    ("several shadows", (SHADOW, replace(TWO, shadow=True)), ("accept", "default", 0, "reject,tag", "shadow,two")),
-    ("a shadow of a score", (PLUS, replace(FIVE, shadow=True)), ("accept", "default", 2.5, "reject", "five")),
+Outcome = tuple[str, str, float, tuple[str, ...], tuple[str, ...]]
+
+# Which rule of several decides: rules, action, rule, score, would, shadow_rules.
+ORDER: list[tuple[str, tuple[Rule, ...], Outcome]] = [
+    ("no rules", (), ("accept", "default", 0, (), ())),
+    ("none matches", (FAR,), ("accept", "default", 0, (), ())),
+    ("the first that matches", (FAR, ONE, TWO), ("reject", "one", 0, (), ())),
+    ("in their order", (TWO, ONE), ("tag", "two", 0, (), ())),
+    ("one without conditions", (FAR, REST), ("quarantine", "rest", 0, (), ())),
+    ("accept ends it", (Rule("ok", action="accept"), ONE), ("accept", "ok", 0, (), ())),
+    ("tempfail as asked", (Rule("later", action="tempfail"),), ("tempfail", "later", 0, (), ())),
+    ("any exception of several", (replace(TWO, unless=asks(iprev="pass", generic="yes")),), ("accept", "default", 0, (), ())),
+    ("no exception", (replace(TWO, unless=asks(iprev="pass", generic="no")),), ("tag", "two", 0, (), ())),
+    ("scores alone", (PLUS,), ("accept", "default", 2.5, (), ())),
+    ("enough", (PLUS, FIVE), ("reject", "five", 2.5, (), ())),
+    ("scores go down too", (PLUS, MINUS, FIVE), ("accept", "default", 1.5, (), ())),
+    ("only scores before it count", (FIVE, PLUS), ("accept", "default", 2.5, (), ())),
+    ("what does not match scores nothing", (replace(PLUS, when=asks(iprev="pass")), FIVE), ("accept", "default", 0, (), ())),
+    ("scores behind the decision do not count", (TWO, PLUS), ("tag", "two", 0, (), ())),
+    ("a shadow only", (SHADOW,), ("accept", "default", 0, ("reject",), ("shadow",))),
+    ("a shadow and a rule", (SHADOW, TWO), ("tag", "two", 0, ("reject",), ("shadow",))),
+    ("a shadow that does not match", (replace(SHADOW, when=asks(generic="no")), TWO), ("tag", "two", 0, (), ())),
+    ("a shadow behind the decision", (TWO, SHADOW), ("tag", "two", 0, (), ())),
+    ("several shadows", (SHADOW, replace(TWO, shadow=True)), ("accept", "default", 0, ("reject", "tag"), ("shadow", "two"))),
+    ("a shadow of a score", (PLUS, replace(FIVE, shadow=True)), ("accept", "default", 2.5, ("reject",), ("five",))),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("rules", "expected"), [case[1:] for case in ORDER], ids=[case[0] for case in ORDER])
-def test_the_first_rule_decides(rules: tuple[Rule, ...], expected: tuple[str, str, float, str, str]) -> None:
+def test_the_first_rule_decides(rules: tuple[Rule, ...], expected: Outcome) -> None:
     verdict = decide(CLIENT, Policy(rules))
-    assert (verdict.action, verdict.rule, verdict.score, verdict.would, verdict.shadow_rule) == expected
+    assert (verdict.action, verdict.rule, verdict.score, verdict.would, verdict.shadow_rules) == expected
     assert verdict.because == next((rule for rule in rules if rule.name == verdict.rule), None)
 
 
 @pytest.mark.parametrize(
     ("rules", "action", "rule", "would"),
     [
-        ((ONE,), "accept", "one", "reject"),
-        ((REST,), "accept", "rest", "quarantine"),
-        ((Rule("later", action="tempfail"),), "accept", "later", "tempfail"),
-        ((TWO,), "tag", "two", ""),
-        ((Rule("ok", action="accept"),), "accept", "ok", ""),
-        ((), "accept", "default", ""),
-        ((SHADOW,), "accept", "default", "reject"),
-        ((SHADOW, TWO), "tag", "two", "reject"),
-        ((replace(SHADOW, action="quarantine"), ONE), "accept", "one", "reject"),
+        ((ONE,), "accept", "one", ("reject",)),
+        ((REST,), "accept", "rest", ("quarantine",)),
+        ((Rule("later", action="tempfail"),), "accept", "later", ("tempfail",)),
+        ((TWO,), "tag", "two", ()),
+        ((Rule("ok", action="accept"),), "accept", "ok", ()),
+        ((), "accept", "default", ()),
+        ((SHADOW,), "accept", "default", ("reject",)),
+        ((SHADOW, TWO), "tag", "two", ("reject",)),
+        ((replace(SHADOW, action="quarantine"), ONE), "accept", "one", ("reject",)),
     ],
 )
-def test_observing(rules: tuple[Rule, ...], action: str, rule: str, would: str) -> None:
+def test_observing(rules: tuple[Rule, ...], action: str, rule: str, would: tuple[str, ...]) -> None:
     verdict = decide(CLIENT, Policy(rules, OBSERVE))
     assert (verdict.action, verdict.rule, verdict.would) == (action, rule, would)
 
@@ -189,13 +192,13 @@ def test_observing(rules: tuple[Rule, ...], action: str, rule: str, would: str) 
 def test_observing_says_tempfail_where_enforcing_would() -> None:
     evidence = with_facts(CLIENT, {"spf_mailfrom": "temperror"})
     verdict = decide(evidence, Policy((Rule("r", unless=asks(spf_mailfrom="pass"), action="reject"),), OBSERVE))
-    assert (verdict.action, verdict.would) == ("accept", "tempfail")
+    assert (verdict.action, verdict.would) == ("accept", ("tempfail",))
 
 
 @pytest.mark.parametrize("why", ["network", "authenticated", "not-ip"])
 def test_the_exempt_are_not_judged(why: str) -> None:
     verdict = decide(exempted(CLIENT, why), Policy((SHADOW, PLUS, REST)))
-    assert (verdict.action, verdict.rule, verdict.score, verdict.would) == ("accept", f"exempt:{why}", 0, "")
+    assert (verdict.action, verdict.rule, verdict.score, verdict.would) == ("accept", f"exempt:{why}", 0, ())
 
 
 def test_recipients_are_judged_one_by_one() -> None:

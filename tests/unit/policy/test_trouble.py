@@ -12,10 +12,11 @@ from rdns_milter.checks.evidence import (
     exempted,
     facts_in_doubt,
     facts_in_trouble,
+    hide_doubtful_facts,
     missing_facts,
-    veil,
 )
-from rdns_milter.policy.policy import OBSERVE, Condition, Policy, Rule, decide, possible_actions, reply_is_settled
+from rdns_milter.policy.decide import decide, possible_actions, reply_is_settled
+from rdns_milter.policy.rules import OBSERVE, Condition, Policy, Rule
 from tests.kit.data.rules import CLIENT, asks, below, client, exact
 from tests.kit.data.strategies import with_facts
 
@@ -90,7 +91,7 @@ def test_trouble_softens(facts: dict[str, str], rules: tuple[Rule, ...], action:
     ],
 )
 def test_trouble_softens_shadows(rules: tuple[Rule, ...], would: str) -> None:
-    assert decide(with_facts(CLIENT, SENDER), Policy(rules)).would == would
+    assert decide(with_facts(CLIENT, SENDER), Policy(rules)).would == (would,)
 
 
 FAIL_REJECTED = Rule("fail", asks(spf_mailfrom="fail"), action="reject")
@@ -165,7 +166,7 @@ def test_facts_in_trouble_and_in_doubt(facts: dict[str, str], trouble: set[str],
     evidence = with_facts(CLIENT, facts)
     assert facts_in_trouble(evidence) == trouble
     assert facts_in_doubt(evidence) == doubt
-    assert missing_facts(veil(evidence)) == doubt
+    assert missing_facts(hide_doubtful_facts(evidence)) == doubt
 
 
 def test_a_rule_names_the_facts_it_asks_about() -> None:

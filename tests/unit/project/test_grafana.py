@@ -16,7 +16,7 @@ import yaml
 from rdns_milter.monitoring.alarms import CROWDED
 from rdns_milter.monitoring.alarms import NAMES as ALARMS
 from rdns_milter.monitoring.definitions import CELLS, PREFIX, SERIES
-from rdns_milter.policy.policy import ACTIONS
+from rdns_milter.policy.rules import ACTIONS
 
 PACKAGING = Path(__file__).resolve().parents[3] / "packaging"
 RULES = PACKAGING / "prometheus" / "rules.yml"

@@ -66,7 +66,8 @@ LADDER: dict[str, tuple[str, ...]] = {
         "spf",
     ),
     "policy": (
-        "policy",
+        "rules",
+        "decide",
         "digest",
         "reachability",
         "what_if",

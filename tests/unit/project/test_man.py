@@ -22,7 +22,7 @@ from rdns_milter.config.condition_types import NAMES
 from rdns_milter.config.options import SECTIONS, options_of
 from rdns_milter.config.rule_reader import RULE_KEYS
 from rdns_milter.daemon import master
-from rdns_milter.policy.policy import ACTIONS
+from rdns_milter.policy.rules import ACTIONS
 from tests.kit.data import documents
 
 ROOT = Path(__file__).parents[3]

@@ -18,7 +18,8 @@ from rdns_milter.config.rule_reader import RULE_KEYS
 from rdns_milter.config.sample import sample
 from rdns_milter.logs.decision import KEYS, parse
 from rdns_milter.net.endpoints import parse_listener
-from rdns_milter.policy.policy import ACTIONS, CONDITIONS
+from rdns_milter.policy.decide import CONDITIONS
+from rdns_milter.policy.rules import ACTIONS
 from tests.kit.data import documents
 from tests.kit.milter.endpoint import parse_endpoint
 

@@ -11,7 +11,7 @@ from hypothesis import given
 
 from rdns_milter.checks.evidence import Evidence, Generic, Helo, Iprev, Spf, exempted
 from rdns_milter.net.names import canonical, is_hostname
-from rdns_milter.policy.policy import Verdict
+from rdns_milter.policy.rules import Verdict
 from rdns_milter.responses.headers import authentication_results, received_spf, removals, tag
 from tests.kit.data.evidence import (
     BAD_NAME,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdns_milter.policy.policy import MAX_FORGED
+from rdns_milter.policy.rules import MAX_FORGED
 from rdns_milter.responses import forged_results, incoming_fields
 from rdns_milter.responses.incoming_fields import (
     MAX_CHARACTERS,

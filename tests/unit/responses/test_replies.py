@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdns_milter.checks.evidence import FACTS, Evidence, Generic, Helo, Iprev, Spf
-from rdns_milter.policy.policy import ACTIONS, Condition, Mailboxes, Names, Policy, Rule, Verdict, Words, decide
+from rdns_milter.policy.decide import decide
+from rdns_milter.policy.rules import ACTIONS, Condition, Mailboxes, Names, Policy, Rule, Verdict, Words
 from rdns_milter.responses.replies import PLACEHOLDERS, Reply, compose
 from tests.kit.data.evidence import NO_PTR, NOT_CONFIRMED, PTR_TIMEOUT, TEXTS, V6, evidence, hostile
 

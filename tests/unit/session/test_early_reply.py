@@ -19,7 +19,8 @@ from rdns_milter.checks.evidence import FACTS, LOOKED_UP, UNKNOWN, Cost, Evidenc
 from rdns_milter.config.load import BUILT_IN, Config, parse
 from rdns_milter.config.sample import sample
 from rdns_milter.logs.decision import Decision
-from rdns_milter.policy.policy import Policy, decide
+from rdns_milter.policy.decide import decide
+from rdns_milter.policy.rules import Policy
 from rdns_milter.responses.replies import compose
 from rdns_milter.session.check_runner import Pending
 from rdns_milter.session.latch import News

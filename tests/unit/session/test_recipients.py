@@ -10,7 +10,8 @@ import pytest
 from rdns_milter.checks.evidence import Cost
 from rdns_milter.logs.decision import LIMITS, Decision, line, parse
 from rdns_milter.logs.mta_log import MAX_RCPTS
-from rdns_milter.policy.policy import ENFORCE, OBSERVE, REJECT, TAG, Condition, Mailboxes, Policy, Rule, decide
+from rdns_milter.policy.decide import decide
+from rdns_milter.policy.rules import ENFORCE, OBSERVE, REJECT, TAG, Condition, Mailboxes, Policy, Rule
 from rdns_milter.responses.replies import compose
 from rdns_milter.session.recipients import MAX_GROUPS, MAX_NAMED, Recipients
 from tests.kit.data.evidence import evidence
@@ -94,7 +95,7 @@ def test_more_groups_than_are_kept(action: str, mode: str) -> None:
     over = groups.pop("limit:recipients")
     assert over.count == 2 * MAX_GROUPS
     assert (over.verdict.action, over.verdict.would) == (
-        ("tempfail", "") if mode == ENFORCE else ("accept", "tempfail")
+        ("tempfail", ()) if mode == ENFORCE else ("accept", ("tempfail",))
     )
     assert set(groups) == {f"r{number}" for number in range(MAX_GROUPS)}
     assert groups["r0"].count == 2

@@ -1,0 +1,163 @@
+"""Records of a policy: rules, their conditions and values, and the verdict on a recipient.
+
+Holds no judgement: policy/decide.py evaluates the rules. Every record is frozen, does no I/O and knows no SMTP dialogue.
+
+RFC 5321 4.5.3.1.10 (too many recipients), RFC 8601 5 (forged Authentication-Results).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, replace
+from datetime import date
+
+from ..checks.evidence import FACTS
+from ..net.mailboxes import parse_mailbox
+from ..net.networks import Networks
+
+ACCEPT, TAG, TEMPFAIL, REJECT, QUARANTINE = ACTIONS = ("accept", "tag", "tempfail", "reject", "quarantine")
+# Actions that never follow from a temporary DNS error.
+REFUSALS = frozenset((REJECT, QUARANTINE))
+# Actions after which RCPT is answered with 250; tag and quarantine take effect at the end of the message.
+TAKEN = frozenset((ACCEPT, TAG, QUARANTINE))
+ENFORCE, OBSERVE = MODES = ("enforce", "observe")
+DEFAULT_RULE = "default"
+MAX_FORGED = 100  # forged header fields that are removed; a message with more is refused
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Values of a fact. The condition holds if the fact has any of them."""
+
+    words: frozenset[str]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Host names. `exact`: matched as a whole; `suffixes`, with a leading dot: match every name below them."""
+
+    exact: Set[str] = frozenset()
+    suffixes: Set[str] = frozenset()
+
+    def match(self, name: str) -> bool:
+        """Return whether a canonical name is in `exact` or below one of `suffixes`."""
+        if name in self.exact:
+            return True
+        if not self.suffixes:
+            return False
+        dots = [index for index, letter in enumerate(name) if letter == "." and index]
+        return any(name[dot:] in self.suffixes for dot in dots)
+
+
+@dataclass(frozen=True, slots=True)
+class Mailboxes:
+    """Envelope addresses. `addresses`: matched as a whole; `locals`: local parts, in any domain; `domains`: as in Names;
+    `null`: whether the null sender matches."""
+
+    addresses: Set[str] = frozenset()
+    locals: Set[str] = frozenset()
+    domains: Names = Names()
+    null: bool = False
+
+    def match(self, path: str) -> bool:
+        """Return whether a path, with or without angle brackets, matches. Local parts are compared without regard to case."""
+        mailbox = parse_mailbox(path)
+        if mailbox.is_null:
+            return self.null
+        local = mailbox.local.lower()
+        return (
+            f"{local}@{mailbox.domain}" in self.addresses
+            or local in self.locals
+            or (bool(mailbox.domain) and self.domains.match(mailbox.domain))
+        )
+
+
+Values = Words | Networks | Names | Mailboxes | bool | float
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of a rule. `name`: a fact or a key of decide.CONDITIONS; `values`: what it is compared with."""
+
+    name: str
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `action`: "" for a rule that only adds to the score. `code`, `enhanced`, `text`: 0 or "" for the default
+    reply. `until`: the last day on which the rule is in force."""
+
+    name: str
+    when: tuple[Condition, ...] = ()
+    unless: tuple[Condition, ...] = ()
+    action: str = ""
+    score: float = 0.0
+    shadow: bool = False
+    code: int = 0
+    enhanced: str = ""
+    text: str = ""
+    until: date | None = None
+
+    def facts(self) -> frozenset[str]:
+        """Return the names of the facts that the conditions use; `ptr` uses `iprev`."""
+        names = {condition.name for condition in self.when + self.unless}
+        if "ptr" in names:
+            names.add("iprev")
+        return frozenset(names & FACTS.keys())
+
+
+# Decides if a message has more forged fields than are removed.
+FORGED_RESULTS = Rule(
+    "limit:forged-results",
+    action=REJECT,
+    code=550,
+    enhanced="5.7.0",
+    text=f"The message has more than {MAX_FORGED} header fields with results in the name of the receiving system"
+    " (Authentication-Results, Received-SPF); remove them",
+)
+
+# Defers a recipient if the message already has the maximum number of recipient groups (RFC 5321 4.5.3.1.10).
+TOO_MANY_RECIPIENTS = Rule(
+    "limit:recipients",
+    action=TEMPFAIL,
+    code=452,
+    enhanced="4.5.3",
+    text="Too many recipients that local policy tells apart; send to the others in another message",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Rules in order, mode, and the digest by which the log identifies the rules."""
+
+    rules: tuple[Rule, ...] = ()
+    mode: str = ENFORCE
+    digest: str = ""
+
+    def in_force(self, day: date) -> Policy:
+        """Return the policy without the rules whose `until` lies before that day."""
+        rules = tuple(rule for rule in self.rules if rule.until is None or day <= rule.until)
+        return self if len(rules) == len(self.rules) else replace(self, rules=rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The decision on a recipient.
+
+    `action`: one of ACTIONS. `rule`: the rule's name, `default`, `exempt:...` or `limit:...`; `because`: that rule, None for
+    `default` and `exempt:...`. `shadow_rules`: the shadow rules that matched. `would`: in observe mode the one action that
+    enforcement would have taken, if it differs from `action`; otherwise the action of each of `shadow_rules`. `softened`: a
+    refusal became `tempfail` because it depends on a temporary DNS error.
+    """
+
+    action: str = ACCEPT
+    rule: str = DEFAULT_RULE
+    score: float = 0.0
+    would: tuple[str, ...] = ()
+    shadow_rules: tuple[str, ...] = ()
+    because: Rule | None = None
+    softened: bool = False
