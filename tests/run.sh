@@ -1,9 +1,10 @@
 #!/bin/sh
 # The one test command: installs what is missing, then lints, checks types, and runs all tests, first with PyPI's newest
-# versions of what we depend on, then (without the MTA) with those that Debian packages.
+# versions of the dependencies, then (without an MTA) with the versions that Debian packages.
 #
-#   sh tests/run.sh              without what needs Sendmail, or the programs that packaging/examples are for, unless they are there
-#   sh tests/run.sh --all        all; Sendmail is not installed for it, but unpacked into .venv-sendmail (30 MB to download)
+#   sh tests/run.sh              what needs Sendmail, Chromium or a program of packaging/examples is skipped where that is missing
+#   sh tests/run.sh --all        install these, too (Chromium: 400 MB on disk), and skip nothing; Sendmail is not installed but unpacked
+#                                into .venv-sendmail (30 MB to download)
 #   sh tests/run.sh tests/unit   these tests only, with PyPI's versions; --all may stand in front here, too
 set -eu
 cd "$(dirname "$0")/.."
@@ -21,8 +22,8 @@ fi
 provide $RUNTIME python3-venv python3-dev python3-pytest python3-pytest-xdist python3-hypothesis python3-yaml python3-authres python3-pip \
     gcc libc6-dev libmilter-dev postfix ca-certificates openssl iproute2 procps systemd groff mandoc
 if [ -n "$all" ]; then
-    # What packaging/examples are for, and a clock that jumps.
-    provide haproxy unbound rsyslog logrotate prometheus faketime
+    # The programs that packaging/examples configures, a clock that jumps, and a browser for the report's page.
+    provide chromium haproxy unbound rsyslog logrotate prometheus faketime
 fi
 
 venv=${RDNS_MILTER_VENV:-.venv}
@@ -48,9 +49,9 @@ fi
 "$venv/bin/ruff" check --no-cache --config tests/ruff.toml .
 "$venv/bin/ruff" format --no-cache --config tests/ruff.toml --check .
 "$venv/bin/mypy" --cache-dir "$venv/mypy"
-# Each file by itself, but three at a time: most tests wait for a clock or a server.
+# Three files at a time: most tests wait for a timer or a server.
 "$venv/bin/python" -m pytest -q -n 3 --dist loadfile tests/mta tests/wire tests/unit
-echo "once more with Debian's versions of what we depend on:"
+echo "once more with Debian's versions of the dependencies:"
 "$PYTHON" -m pytest -q -n 3 --dist loadfile tests/unit/checks/test_spf.py tests/unit/config/test_load.py tests/unit/responses/test_headers.py \
     tests/unit/policy/test_rules.py tests/wire/test_suite.py tests/wire/test_session.py \
     tests/wire/test_speech.py tests/wire/test_hostile_dns.py tests/wire/test_hostile_smtp.py tests/wire/test_check.py

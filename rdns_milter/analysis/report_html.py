@@ -19,6 +19,7 @@ from .report_style import STYLE
 from .svg import columns, lying, shade
 
 Document = Mapping[str, Any]
+_FEW_BARS = 5  # fewer are not stretched over the whole width of the page
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -137,7 +138,9 @@ def _timeline(found: Document) -> str:
     legend = "".join(f'<span><i class="{action}"></i>{action}</span>' for action in used)
     most = max(sum(bar[action] for action in ACTIONS) for bar in bars)
     note = f"each bar {_span(found['timeline']['hours'])}, the highest {number(most)} decisions"
-    return _section("Over time", f'{drawing}<div class="axis">{axis}</div><div class="legend">{legend}</div>', note)
+    few = " few" if len(bars) < _FEW_BARS else ""
+    chart = f'<div class="chart{few}">{drawing}<div class="axis">{axis}</div></div>'
+    return _section("Over time", f'{chart}<div class="legend">{legend}</div>', note)
 
 
 def _span(hours: int) -> str:
@@ -177,7 +180,7 @@ def _dns(found: Document) -> str:
     if not found["facts"]["iprev"]:
         return ""
     ranks = list(found["waited_ms"])
-    heads = [("", "milliseconds"), *(("n", rank if rank == "max" else f"{rank[1:]} %") for rank in ranks)]
+    heads = [("", "ms"), *(("n", rank if rank == "max" else f"{rank[1:]} %") for rank in ranks)]
     rows = [
         (escape(title), *(_n(found[key][rank], f"{key}.{rank}") for rank in ranks))
         for key, title in (("waited_ms", "a message waited"), ("dns_ms", "DNS was at work"))

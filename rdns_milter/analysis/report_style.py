@@ -37,6 +37,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 i { display: inline-block; width: .75em; height: .75em; border-radius: 2px; margin-right: .4em;
   background: var(--own); }
 svg { display: block; width: 100%; }
+.few { max-width: 14rem; }
 svg.columns { height: 200px; border-bottom: 1px solid var(--line); }
 svg.bar { height: 13px; border-radius: 3px; overflow: hidden; min-width: 60px; }
 .axis { display: flex; justify-content: space-between; color: var(--dim); font-size: .8rem; padding: 4px 0 10px; gap: 12px; }
@@ -52,7 +53,7 @@ td, th { text-align: left; vertical-align: top; padding: 5px 12px 5px 0; border-
 thead th { border-top: 0; color: var(--dim); font-size: .83rem; padding-top: 0; }
 td:last-child, th:last-child { padding-right: 0; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; overflow-wrap: normal; width: 1%; }
-td.wide { width: 34%; padding-top: 10px; } td.name { min-width: 9em; } td.word { white-space: nowrap; }
+td.wide { width: 26%; padding-top: 10px; } td.name { min-width: 12.2em; } td.word { white-space: nowrap; }
 code { font: .92em ui-monospace, monospace; overflow-wrap: anywhere; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 16px 36px; }
 .facts b { font-weight: 600; } .facts svg { margin: 4px 0; }

@@ -1,5 +1,5 @@
-"""The report's page in a real browser: charts are drawn, numbers are those for programs, nothing overflows on a phone, light and
-dark differ, and no script of a hostile log runs. Needs Debian's chromium; tests/run.sh does not install it."""
+"""The report's HTML page in a real browser: charts are drawn, numbers are those of the JSON output, nothing overflows on a phone,
+light and dark differ, and no script from a hostile log runs. Needs Debian's chromium; `tests/run.sh --all` installs it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ from tests.kit.data import random_log
 from tests.kit.data.html_page import at
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine (apt-get install chromium)")
+pytestmark = pytest.mark.skipif(
+    BROWSER is None, reason="no chromium on this machine (sh tests/run.sh --all installs it)"
+)
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 EVIL = ["<script>top.hacked = 1</script>", "x" * 250, "<img src=x onerror='top.hacked = 1'>", "a.b-" * 60]
 
-# A page around it, of the width of the screen that is meant: the browser's own window has a least width.
+# A page around it, as wide as the screen that is tested: the browser's own window cannot be that narrow.
 _FRAME = """<!DOCTYPE html><meta charset="utf-8"><body style="margin: 0"><iframe width="{width}" height="900" style="border: 0"
  srcdoc="{page}"></iframe><pre id="seen"></pre><script>{script}</script>"""
 _SCRIPT = """
@@ -44,6 +46,11 @@ onload = () => {
       return box.width && (box.right > root.clientWidth + 0.5 || box.left < -0.5);
     }).map(each => each.outerHTML.slice(0, 100)),
     drawn: boxes.filter(box => box.width > 0 && box.height > 0).length, rects: boxes.length,
+    broken: [...page.querySelectorAll("td.name code, th")].filter(each => {
+      const range = page.createRange();
+      range.selectNodeContents(each);
+      return each.textContent.length <= 20 && range.getClientRects().length > 1;
+    }).map(each => each.textContent),
     columns: page.querySelectorAll("svg.columns g").length,
     accept: fill("accept"), reject: fill("reject"),
     background: getComputedStyle(page.body).backgroundColor, ink: getComputedStyle(page.body).color,
@@ -56,7 +63,7 @@ onload = () => {
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    """The document of a log with ordinary and hostile clients."""
+    """Return the report of a log with ordinary and hostile clients."""
     report = Report(Dates(NOW, UTC).of, rules=["a-rule-that-never-matched"])
     policy = load().policy
     for each in random_log.lines(policy, 3000):
@@ -72,7 +79,7 @@ def found() -> dict[str, Any]:
 
 
 def seen(found: dict[str, Any], width: int, dark: bool, directory: Path) -> dict[str, Any]:
-    """What the browser makes of it."""
+    """Return what the script sees of the page in a browser with that width and colour scheme."""
     wrapped = _FRAME.format(width=width, page=html.escape(page(found, "0.1.0", NOW)), script=_SCRIPT)
     (directory / "frame.html").write_text(wrapped, "utf-8")
     assert BROWSER is not None
@@ -105,6 +112,7 @@ def test_in_a_browser(found: dict[str, Any], width: int, dark: bool, tmp_path: P
     answer = seen(found, width, dark, tmp_path)
     assert answer["scroll"] <= answer["width"] <= width
     assert answer["outside"] == []
+    assert answer["broken"] == []
     assert answer["rects"] > 60
     # On a phone the bars of the tables make room for the words.
     assert answer["drawn"] > (30 if width < 640 else 60)
