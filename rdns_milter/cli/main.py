@@ -23,7 +23,7 @@ from ..net.names import parse_address
 from ..text.output_file import OutputError
 from ..text.standard_streams import discard, discard_errors, flush, prepare, sentence
 from ..text.toml_positions import Positions
-from . import log_commands, why
+from . import doctor, log_commands, why
 from .common import (
     EX_CONFIG,
     EX_INTERRUPTED,
@@ -98,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
     _add_config(commands)
     log_commands.add_commands(commands)
     why.add_command(commands)
+    doctor.add_command(commands)
     return top
 
 

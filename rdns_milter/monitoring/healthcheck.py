@@ -32,6 +32,11 @@ async def trouble(place: Listener, ledger: Ledger, patience: float = PATIENCE) -
             return f"worker {number} has not begun yet"
         if silent >= LATELY:
             return f"the event loop of worker {number} has given no sign of life for {silent:.0f} seconds"
+    return await negotiation_trouble(place, patience)
+
+
+async def negotiation_trouble(place: Listener, patience: float = PATIENCE) -> str:
+    """Return what is wrong with a negotiation at the socket, in one sentence; "" if a milter answers."""
     try:
         async with asyncio.timeout(patience):
             return await _negotiate(place)

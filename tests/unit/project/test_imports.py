@@ -165,11 +165,24 @@ LADDER: dict[str, tuple[str, ...]] = {
         "worker_pool",
         "master",
     ),
+    "doctor": (
+        "finding",
+        "host",
+        "nameserver_probe",
+        "nameserver_check",
+        "postfix_settings",
+        "postfix_check",
+        "sendmail_check",
+        "setup_check",
+        "socket_check",
+        "examination",
+    ),
     "cli": (
         "check",
         "common",
         "log_commands",
         "why",
+        "doctor",
         "main",
     ),
 }
@@ -202,12 +215,12 @@ OWNERS = {
     "publicsuffix2": {"net.public_suffixes"},
     "publicsuffixlist": {"net.public_suffixes"},
     "spf": {"checks.spf_evaluation"},
-    "dns": {"resolver.wire"},
+    "dns": {"resolver.wire", "doctor.nameserver_probe"},
     "milter": {"daemon.callbacks"},
     "prometheus_client": {"monitoring.exposition"},
     "rich": {
         "text.terminal", "analysis.progress", "analysis.replay_text", "analysis.report_text", "analysis.forecast_text",
-        "cli.check", "cli.why", "analysis.why_text", "cli.main", "cli.log_commands",
+        "cli.check", "cli.why", "cli.doctor", "analysis.why_text", "cli.main", "cli.log_commands",
     },
 }  # fmt: skip
 
@@ -253,8 +266,8 @@ def outer_imports(module: str) -> set[str]:
     return {name.split(".")[0] for name in imports(module)} - {"rdns_milter", "__future__"}
 
 
-def test_there_are_13_packages_and_every_module_has_its_place() -> None:
-    assert len(LADDER) == 13
+def test_there_are_14_packages_and_every_module_has_its_place() -> None:
+    assert len(LADDER) == 14
     assert ORDER.keys() == SOURCES.keys(), "a module is not in LADDER, or does not exist any more"
 
 

@@ -1,0 +1,140 @@
+"""Run all checks of `rdns-milter doctor` side by side, within a bound of time, whatever some of them find.
+
+Changes nothing. Never stops at the first fault; a check that does not end in time is itself a finding.
+
+adjtimex(2) for the clock.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+
+from ..config.load import Config
+from ..net.endpoints import Endpoint
+from ..resolver.nameservers import NoNameservers, nameservers
+from .finding import Finding, bad, ok, warn
+from .host import Host
+from .nameserver_check import check_clock, check_nameservers
+from .nameserver_probe import Probe, probe
+from .postfix_check import check_postfix
+from .postfix_settings import PostfixSettings, parse_settings
+from .sendmail_check import check_sendmail
+from .setup_check import check_config, check_log, check_metrics, check_service
+from .socket_check import check_socket
+
+SECONDS = 4.5  # for all checks together
+SENDMAIL_CF = "/etc/mail/sendmail.cf"
+_UNSYNCHRONIZED = 5  # TIME_ERROR of adjtimex(2)
+
+Check = Callable[[], Iterable[Finding]]
+
+
+def examine(host: Host, path: str | None, sendmail_cf: str = SENDMAIL_CF) -> list[Finding]:
+    """Return the findings in the order of the checks. `path`: the config file; `sendmail_cf`: Sendmail's."""
+    config, found = check_config(path, date.today())
+    used = config or Config()
+    checks: list[tuple[str, Check]] = [
+        ("milter", lambda: check_socket(host, used.milter.socket, _mta_user(host))),
+        ("MTA", lambda: _mta(host, used, sendmail_cf)),
+        ("name server", lambda: _nameservers(used.dns.nameservers)),
+        ("log", lambda: check_log(host, used.log.target)),
+        ("metrics", lambda: check_metrics(used.metrics.listen)),
+        ("service", lambda: check_service(host)),
+    ]
+    return [*found, *_side_by_side(checks, SECONDS)]
+
+
+def _side_by_side(checks: Sequence[tuple[str, Check]], seconds: float) -> Iterator[Finding]:
+    """The findings of all checks, each in a thread of its own, for that many seconds at most."""
+    results: list[list[Finding] | None] = [None] * len(checks)
+
+    def run(number: int, subject: str, check: Check) -> None:
+        try:
+            results[number] = list(check())
+        except Exception as error:  # noqa: BLE001 - a fault in one check must not hide what the others found
+            results[number] = [warn(subject, f"could not be looked at: {type(error).__name__}: {error}")]
+
+    threads = [threading.Thread(target=run, args=(number, *each), daemon=True) for number, each in enumerate(checks)]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    for (subject, _), found in zip(checks, results, strict=True):
+        yield from found if found is not None else [bad(subject, f"the check did not end within {seconds:g} seconds")]
+
+
+def read_postfix(host: Host) -> PostfixSettings | None:
+    """Return what Postfix is set to; None if there is no Postfix here, or none that is set up."""
+    main = host.output("postconf", "-x")
+    if main is None:
+        return None
+    return parse_settings(main, host.output("postconf", "-M") or "", host.output("postconf", "-P") or "")
+
+
+def _mta_user(host: Host) -> str:
+    return (host.output("postconf", "-hx", "mail_owner") or "").strip()
+
+
+def _mta(host: Host, config: Config, sendmail_cf: str) -> Iterator[Finding]:
+    settings = read_postfix(host)
+    sendmail = host.text(sendmail_cf)
+    if settings is not None:
+        yield from check_postfix(settings, config.milter.socket, config.milter.deadline)
+    elif sendmail is not None:
+        yield from check_sendmail(sendmail, config.milter.socket, config.milter.deadline)
+    else:
+        yield warn("MTA", "neither Postfix (postconf) nor Sendmail (/etc/mail/sendmail.cf) is set up on this host")
+
+
+def _nameservers(configured: Sequence[Endpoint]) -> Iterator[Finding]:
+    try:
+        servers = nameservers(configured)
+    except NoNameservers as error:
+        yield bad("name server", str(error), 'in the config file, section [dns]: nameservers = ["127.0.0.1"]')
+        return
+    probes = _probed(servers)
+    yield from check_nameservers(probes)
+    yield from check_clock(probes, time.time(), _synchronized())
+
+
+def _probed(servers: Sequence[Endpoint]) -> list[Probe]:
+    """The probes of all servers, at the same time."""
+    results: dict[Endpoint, Probe] = {}
+
+    def run(server: Endpoint) -> None:
+        results[server] = probe(server)
+
+    threads = [threading.Thread(target=run, args=(server,), daemon=True) for server in servers]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + SECONDS - 0.5
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return [results.get(server) or Probe(server, "did not answer all questions in time") for server in servers]
+
+
+def _synchronized() -> bool | None:
+    """Whether the kernel says that the clock is kept right; None if it cannot be asked."""
+    try:
+        state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(512))
+    except (AttributeError, OSError):
+        return None
+    return None if state < 0 else state != _UNSYNCHRONIZED
+
+
+def summary(found: Sequence[Finding]) -> Finding:
+    """Return the last line: how many are bad and how many are warnings."""
+    counts = {level: sum(each.level == level for each in found) for level in ("bad", "warn")}
+    text = f"{counts['bad']} bad, {counts['warn']} warnings"
+    return bad("doctor", text) if counts["bad"] else ok("doctor", text)
+
+
+def is_root() -> bool:
+    """Return whether everything could be looked at: some files and permissions are root's alone."""
+    return os.geteuid() == 0

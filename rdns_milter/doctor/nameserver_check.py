@@ -1,0 +1,98 @@
+"""Judge what the name servers did when nameserver_probe.py asked them, and what their signatures say of this host's clock.
+
+Pure. A server that is down matters most: without any that answers, the milter stands aside.
+
+RFC 7208 section 11.3 and RFC 5782 section 2.1 (why answers must be true), RFC 4035.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from ..net.names import parse_address
+from ..net.networks import Networks, parse_network
+from .finding import Finding, bad, ok, warn
+from .nameserver_probe import Probe
+
+SUBJECT = "name server"
+SLOW = 200.0  # milliseconds for a name that the server has just been asked for
+_STUBS = ("127.0.0.53", "127.0.0.54")
+# Open resolvers that very many use: DNS lists and some senders' servers limit or refuse them.
+PUBLIC = Networks(
+    map(
+        parse_network,
+        (
+            "8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "149.112.112.112", "208.67.222.222", "208.67.220.220",
+            "2001:4860:4860::8888", "2001:4860:4860::8844", "2606:4700:4700::1111", "2606:4700:4700::1001", "2620:fe::fe",
+            # From where they ask: Google, Cloudflare, Quad9, OpenDNS.
+            "74.125.0.0/16", "172.217.0.0/16", "172.253.0.0/16", "173.194.0.0/16", "172.68.0.0/14", "162.158.0.0/15",
+            "74.63.16.0/20", "66.185.112.0/20", "146.112.0.0/16", "208.69.32.0/21",
+        ),
+    )
+)  # fmt: skip
+_OWN = (
+    "apt install -y unbound   # a resolver of your own, which caches and validates",
+    'in the config file, section [dns]: nameservers = ["127.0.0.1"]',
+    "systemctl reload rdns-milter",
+)
+
+
+def check_nameservers(probes: Sequence[Probe], stubs: Collection[str] = _STUBS) -> Iterator[Finding]:
+    """Yield the findings on each server. `stubs`: the addresses of systemd-resolved."""
+    if not probes:
+        yield bad(SUBJECT, "there is none: neither dns.nameservers nor /etc/resolv.conf names a usable one", *_OWN)
+    for probe in probes:
+        yield from _of_server(probe, stubs, only=len(probes) == 1)
+
+
+def _of_server(probe: Probe, stubs: Collection[str], only: bool) -> Iterator[Finding]:
+    server = probe.server
+    if probe.trouble:
+        level = bad if only else warn
+        yield level(SUBJECT, f"{server}: {probe.trouble}", *_OWN)
+        return
+    yield ok(SUBJECT, f"{server} answers in {probe.ms:.0f} ms")
+    if probe.ms > SLOW:
+        yield warn(SUBJECT, f"{server} is slow: {probe.ms:.0f} ms for a name that it has just been asked for", *_OWN)
+    if probe.invented:
+        yield bad(
+            SUBJECT,
+            f"{server} invents answers: it has an address for {probe.invented}, which does not exist; no fact can rest on it",
+            *_OWN,
+        )
+    if not probe.tcp:
+        yield bad(SUBJECT, f"{server} does not answer over TCP: long SPF records cannot be read", *_OWN)
+    if not probe.validates:
+        yield warn(SUBJECT, f"{server} does not validate (DNSSEC): forged answers are not found out", *_OWN)
+    address = parse_address(server.host)
+    if server.host in stubs:
+        yield warn(SUBJECT, f"{server} is systemd-resolved's stub, which forwards to the servers of the network", *_OWN)
+    elif address is not None and address in PUBLIC:
+        yield warn(
+            SUBJECT, f"{server} is a big public resolver: senders' servers and DNS lists limit or refuse it", *_OWN
+        )
+    elif probe.egress is not None and probe.egress in PUBLIC:
+        yield warn(
+            SUBJECT,
+            f"{server} forwards to a big public resolver ({probe.egress}), which DNS lists limit or refuse",
+            *_OWN,
+        )
+
+
+def check_clock(probes: Sequence[Probe], now: float, synchronized: bool | None) -> Iterator[Finding]:
+    """Yield the finding on the clock. `now`: seconds of the epoch; `synchronized`: what the kernel says, None if it does not."""
+    mend = ("timedatectl set-ntp true",)
+    for probe in probes:
+        inception, expiration = probe.signed
+        if inception and not inception - 3600 <= now <= expiration + 3600:
+            way = "behind" if now < inception else "ahead"
+            yield bad("clock", f"this host's clock is {way}: by it the root's signatures are not valid today", *mend)
+            return
+    if synchronized is False:
+        yield warn(
+            "clock", "the clock is not synchronized (NTP): `until` dates, and dates in the log, may be wrong", *mend
+        )
+    else:
+        yield ok(
+            "clock", "agrees with the signatures of the root" if any(each.signed[0] for each in probes) else "is set"
+        )
