@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ..net.mailboxes import Mailbox
 from ..net.names import Address, canonical, parse_address
 from ..resolver.lookup import Lookup
+from ..text.escape import printable
 from . import spf_macros
 from .evidence import TEMPERROR, Spf
 from .spf_answers import Knowledge, Limits
@@ -64,8 +65,8 @@ async def spf(
     fact = Spf(
         run.result,
         mailbox.domain,
-        _plain(run.mechanism, _MECHANISM_LENGTH),
-        _plain(run.problem, _PROBLEM_LENGTH),
+        printable(run.mechanism, _MECHANISM_LENGTH),
+        printable(run.problem, _PROBLEM_LENGTH),
         text[:_EXPLANATION_LENGTH],
     )
     return Finding(fact, knowledge.ttl, knowledge.personal, knowledge.vain)
@@ -79,8 +80,3 @@ async def _explained(lookup: Lookup, knowledge: Knowledge, evaluation: Evaluatio
             return text
         await knowledge.learn_shortly(lookup)
     return ""
-
-
-def _plain(text: str, length: int) -> str:
-    """Printable ASCII, with a question mark for the rest: what stands in a record is foreign."""
-    return "".join(letter if " " <= letter <= "~" else "?" for letter in text[:length])

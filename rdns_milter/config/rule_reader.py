@@ -16,7 +16,18 @@ from typing import Any
 
 from ..checks.evidence import TEMPERROR
 from ..policy.reachability import contradiction, unreachable
-from ..policy.rules import ACTIONS, DEFAULT_RULE, REFUSALS, REJECT, TEMPFAIL, Condition, Rule, Values, Words
+from ..policy.rules import (
+    ACTIONS,
+    DEFAULT_RULE,
+    ENHANCED_CODE,
+    REFUSALS,
+    REJECT,
+    TEMPFAIL,
+    Condition,
+    Rule,
+    Values,
+    Words,
+)
 from ..resolver.lookup import TEMPORARY
 from ..responses.replies import PLACEHOLDERS
 from ..text.toml import quoted
@@ -31,7 +42,6 @@ MAX_TEXT = 400  # characters; a reply line has 512 octets at most, and placehold
 # The first digit of the codes of an action that is answered with a reply.
 _REPLIES = MappingProxyType({REJECT: "5", TEMPFAIL: "4"})
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
-_ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}\Z")
 _BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
@@ -192,7 +202,7 @@ def _code(value: object) -> int:
 
 
 def _enhanced(value: object) -> str:
-    if not isinstance(value, str) or not _ENHANCED.match(value):
+    if not isinstance(value, str) or not ENHANCED_CODE.match(value):
         raise ValueError(f'wants an enhanced status code such as "5.7.25", not {quoted(value)}')
     return value
 

@@ -2,11 +2,12 @@
 
 Holds no judgement: policy/decide.py evaluates the rules. Every record is frozen, does no I/O and knows no SMTP dialogue.
 
-RFC 5321 4.5.3.1.10 (too many recipients), RFC 8601 5 (forged Authentication-Results).
+RFC 3463 2 (enhanced status codes), RFC 5321 4.5.3.1.10 (too many recipients), RFC 8601 5 (forged Authentication-Results).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from datetime import date
@@ -22,6 +23,8 @@ REFUSALS = frozenset((REJECT, QUARANTINE))
 TAKEN = frozenset((ACCEPT, TAG, QUARANTINE))
 ENFORCE, OBSERVE = MODES = ("enforce", "observe")
 DEFAULT_RULE = "default"
+# An enhanced status code (RFC 3463 2).
+ENHANCED_CODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}\Z")
 MAX_FORGED = 100  # forged header fields that are removed; a message with more is refused
 
 

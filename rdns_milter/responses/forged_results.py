@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from ..net.names import canonical
@@ -53,15 +53,6 @@ def is_unsupported(value: str) -> bool:
     """Whether the field bears a version other than 1, so that it must not come in from outside (RFC 8601 5)."""
     match = _ID_AND_VERSION.match(without_comments(value, " "))
     return match is not None and match[1].lstrip("0") != _SUPPORTED
-
-
-def removals(values: Sequence[str], *authserv_ids: str) -> tuple[int, ...]:
-    """Which of a message's Authentication-Results fields to remove, given their values in order: numbers from 1, in
-    descending order, for Postfix renumbers after each removal and Sendmail does not."""
-    numbers = (
-        number for number, value in enumerate(values, 1) if claims(value, *authserv_ids) or is_unsupported(value)
-    )
-    return tuple(sorted(numbers, reverse=True))
 
 
 def views(value: str) -> Iterator[str]:

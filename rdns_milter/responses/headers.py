@@ -17,7 +17,6 @@ from ..checks.evidence import UNKNOWN, Evidence, Spf
 from ..net.names import MAX_NAME, canonical, is_hostname
 from ..policy.rules import Verdict
 from ..text.escape import FOLD, comment, filled, folded, printable, quoted_name, value
-from .forged_results import removals as removals  # reading is apart from writing; a message's fields are one subject
 
 AUTHENTICATION_RESULTS = "Authentication-Results"
 RECEIVED_SPF = "Received-SPF"

@@ -15,9 +15,7 @@ from collections.abc import Sequence
 
 from ..policy.rules import MAX_FORGED
 from .forged_results import claims, is_unsupported, views, without_comments
-
-AUTHENTICATION_RESULTS = "Authentication-Results"
-RECEIVED_SPF = "Received-SPF"
+from .headers import AUTHENTICATION_RESULTS, RECEIVED_SPF
 
 MAX_HEAD = 1024  # characters of an Authentication-Results field in which its authserv-id must end
 MAX_FIELD = 4096  # characters of a Received-SPF field

@@ -9,13 +9,12 @@ RFC 5321 4.2 and 4.5.3.1.5 (replies), RFC 3463 (enhanced codes), RFC 7372 3 and 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from ..checks.evidence import FACTS, Evidence, Spf, facts_in_trouble
-from ..policy.rules import REJECT, TEMPFAIL, Rule, Verdict
+from ..policy.rules import ENHANCED_CODE, REJECT, TEMPFAIL, Rule, Verdict
 from ..text.escape import clipped, filled, printable
 from .advice import Finding, findings
 
@@ -28,7 +27,6 @@ MAX_EXPLANATION = 120
 # What a rule's `text` may hold.
 PLACEHOLDERS = ("client", "helo", "mailfrom", "ptr", "rule", "reason", "advice")
 
-_ENHANCED = re.compile(r"[45]\.[0-9]{1,3}\.[0-9]{1,3}\Z")
 _NO_FINDING = Finding(
     "local policy of the receiving server", "if it is wrong, write to the postmaster of the receiving domain"
 )
@@ -103,7 +101,7 @@ def compose(verdict: Verdict, evidence: Evidence) -> Reply | None:
     if rule is not None:
         if rule.code // 100 == code // 100:
             code = rule.code
-        if _ENHANCED.match(rule.enhanced) and int(rule.enhanced[0]) == code // 100:
+        if ENHANCED_CODE.match(rule.enhanced) and int(rule.enhanced[0]) == code // 100:
             enhanced = rule.enhanced
         text = filled(rule.text, _values(rule, evidence, tested)).strip() or text
     room = MAX_LINE - len(f"{code} {enhanced} \r\n")

@@ -47,8 +47,8 @@ def ending(
     if tagged is not None and options.tag:
         fields.append((options.tag, headers.tag(tagged, evidence)))
     if options.received_spf and (spf := headers.received_spf(evidence, authserv_id)):
-        fields.append(("Received-SPF", spf))
+        fields.append((headers.RECEIVED_SPF, spf))
     if options.authentication_results:
-        fields.append(("Authentication-Results", headers.authentication_results(authserv_id, evidence)))
+        fields.append((headers.AUTHENTICATION_RESULTS, headers.authentication_results(authserv_id, evidence)))
     held = next((verdict for verdict in verdicts if verdict.action == QUARANTINE), None)
     return Ending(removals, tuple(fields), f"rdns-milter: rule {held.rule}" if held else "")

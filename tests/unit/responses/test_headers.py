@@ -12,7 +12,7 @@ from hypothesis import given
 from rdns_milter.checks.evidence import Evidence, Generic, Helo, Iprev, Spf, exempted
 from rdns_milter.net.names import canonical, is_hostname
 from rdns_milter.policy.rules import Verdict
-from rdns_milter.responses.headers import authentication_results, received_spf, removals, tag
+from rdns_milter.responses.headers import authentication_results, received_spf, tag
 from tests.kit.data.evidence import (
     BAD_NAME,
     FORWARD_SERVFAIL,
@@ -413,7 +413,3 @@ def test_tag_of_an_odd_rule_and_unknown_facts() -> None:
 @given(hostile(), TEXTS)
 def test_tag_whatever_the_names(client: Evidence, rule: str) -> None:
     assert_fit(tag(Verdict("tag", rule), client), 600)
-
-
-def test_removals_are_at_hand_here() -> None:
-    assert removals(["mx.test; spf=pass", "other.test; spf=pass", "mx.test; none"], "mx.test") == (3, 1)

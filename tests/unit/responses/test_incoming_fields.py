@@ -88,6 +88,11 @@ def test_each_name_has_numbers_of_its_own() -> None:
     assert incoming.forged == 5
 
 
+def test_an_unsupported_version_is_removed_too() -> None:
+    incoming = fields(*((RESULTS, f"{head}; none") for head in ("mx.test", "other.test", "other.test 2", "mx.test 1")))
+    assert incoming.removals() == ((RESULTS, 4), (RESULTS, 3), (RESULTS, 1))
+
+
 def test_without_a_tag_its_field_is_nobody_s() -> None:
     assert watched("") == {"authentication-results", "received-spf"}
     incoming = IncomingFields((OURS,), "")
