@@ -74,7 +74,6 @@ LITERALS = ("moo", "all.", "v=spf1", "=x", "%", "a,", "ip4", "ptr.", "-", "+-all
             "all/0", "~", "ALL", "-All")  # fmt: skip
 BAD_MACROS = ("%%{d}", "%", "%{", "%{}", "%{d", "%d}", "%{x}", "%{d0}", "%{d00}", "%{d1!}", "%{rd}", "a%b", "%%%")
 ALPHABET = "abdehilmnprstxAEIMRX0123456789.:/=%{}-+~?_, \t!"
-BESIDE = ("v=spf1 -all", "v=spf1", "v=spf10", "text", "V=SPF1 ?all", "v=spf1-all", " v=spf1", "")
 TEXTS = (
     "%{i} is not one of us",
     "%{c}%{p} %{r}",
