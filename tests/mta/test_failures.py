@@ -1,4 +1,5 @@
-"""What Postfix does when the milter crashes, hangs, or is restarted, under each milter_default_action: the table in README.
+"""What Postfix does when the milter crashes, hangs, or is restarted, under each milter_default_action: the table in
+packaging/doc/failures.md.
 
 Nothing is ever lost: what a client is told is true (accepted means queued, deferred means that it may come again), no failure of
 the milter's makes a 5xx, and as soon as it is back mail is judged as before.

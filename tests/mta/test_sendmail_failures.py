@@ -1,4 +1,5 @@
-"""What Sendmail does when the milter crashes, hangs, or is restarted, with each F= flag: the table in README and in sendmail.mc.
+"""What Sendmail does when the milter crashes, hangs, or is restarted, with each F= flag: the tables in packaging/doc/failures.md
+and in sendmail.mc.
 
 What a client is told is true (accepted means queued), and as soon as the milter is back mail is judged as before.
 """
@@ -157,4 +158,4 @@ def test_readme_and_the_example_say_so() -> None:
     assert said == FATES
     assert {flag for flag, row in rows.items() if "forged" in row[2]} == {""}
     assert all(f"F={flag}" in EXAMPLE.read_text() for flag in FATES)
-    assert os.path.relpath(EXAMPLE, documents.README.parent) in documents.text()
+    assert os.path.relpath(EXAMPLE, documents.ROOT) in documents.text()

@@ -129,5 +129,5 @@ def test_compose_hangs_together(image: ModuleType, tmp_path: Path) -> None:
     assert image.read(FILES["milter"]).health
     assert (milter["read_only"], milter["cap_drop"]) == (True, ["ALL"])
     patience = int(milter["stop_grace_period"].removesuffix("s"))
-    assert patience > config.milter.deadline + 5 + 5  # what README.md says TERM takes, and a margin
+    assert patience > config.milter.deadline + 5 + 5  # what packaging/doc/failures.md says TERM takes, and a margin
     assert set(compose["volumes"]) == {volume.partition(":")[0] for volume in postfix["volumes"]}

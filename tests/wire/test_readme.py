@@ -1,4 +1,4 @@
-"""What README.md shows of `rdns-milter check` is what it says, asked of the demo's name server."""
+"""The output that the documentation shows of `rdns-milter check` is real: it comes from the demo's name server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.zone import Zone
 from tests.kit.milter.daemon import command
 
-ZONE = documents.README.parent / "packaging" / "demo" / "zone.txt"
+ZONE = documents.ROOT / "packaging" / "demo" / "zone.txt"
 
 
 def settled(output: str) -> list[str]:

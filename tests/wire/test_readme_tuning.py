@@ -1,4 +1,4 @@
-"""What README.md shows of replay, forecast, report and lint is what they say: each line that it shows, in that order."""
+"""The output that packaging/doc/tuning.md shows of commands is real: each line that it shows, in that order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.zone import Zone
 from tests.kit.milter.daemon import command
 
-ZONE = documents.README.parent / "packaging" / "demo" / "zone.txt"
+ZONE = documents.ROOT / "packaging" / "demo" / "zone.txt"
 
 
 def strict() -> str:
@@ -52,6 +52,9 @@ MAILLOG = (
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     (tmp_path / "mail.log").write_text("\n".join(random_log.lines(load().policy, 5000)) + "\n")
+    (tmp_path / "refused.log").write_text(
+        f"2026-11-28T14:03:07.104512+00:00 mx rdns-milter[912]: {documents.blocks('log')[0]}"
+    )
     (tmp_path / "postfix.log").write_text(MAILLOG)
     (tmp_path / "new.toml").write_text(strict())
     (tmp_path / "bad.toml").write_text(
@@ -60,7 +63,7 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["replay", "lint", "forecast", "report"])
+@pytest.mark.parametrize("name", ["why", "replay", "lint", "forecast", "report"])
 def test_the_output_is_real(name: str, directory: Path) -> None:
     (block,) = documents.blocks(name)
     first, *shown = block.rstrip("\n").split("\n")

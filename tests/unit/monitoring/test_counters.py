@@ -129,7 +129,7 @@ def test_words_are_those_of_the_others() -> None:
     assert decide(EVIDENCE, Policy()).rule in FIXED_RULES
 
 
-def test_the_table_in_the_readme() -> None:
+def test_the_table_in_the_documentation() -> None:
     written = [
         [documents.code(cells[0])[0], cells[1], documents.code(cells[2]), cells[3]]
         for cells in documents.table("series")
