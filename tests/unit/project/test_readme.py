@@ -27,6 +27,7 @@ from rdns_milter.resolver.lookup import TEMPORARY, UNRESOLVED
 from tests.kit.data import documents
 from tests.kit.milter.endpoint import parse_endpoint
 from tests.unit.checks.test_iprev import CASES
+from tests.unit.project.test_imports import LADDER, OWNERS
 
 ROOT = documents.ROOT
 DEFAULTS = {
@@ -134,7 +135,7 @@ def test_commands_are_real() -> None:
         "packaging/systemd/rdns-milter.service",
     } == set(commands)
     assert all((ROOT / path).is_file() for path in commands)
-    usage = re.findall(r"^ {4,}rdns-milter (\w+ .*)$", documents.text(), re.MULTILINE)
+    usage = re.findall(r"^ {4,}rdns-milter (\w+.*)$", documents.text(), re.MULTILINE)
     assert {line.split()[0] for line in usage} == set(_commands())
     for line in usage:
         name, arguments = line.split()[0], re.findall(r"--?[a-z]+", line)
@@ -183,3 +184,12 @@ def test_the_line_of_the_log_is_one() -> None:
 def test_news_begins_with_this_version() -> None:
     news = (ROOT / "NEWS.md").read_text("utf-8")
     assert re.findall(r"^## (\S+)", news, re.MULTILINE)[0] == __version__
+
+
+def test_packages_and_libraries_of_the_architecture() -> None:
+    rows = documents.table("package")
+    assert [documents.code(cells[0]) for cells in rows] == [[f"{package}/"] for package in LADDER]
+    owners = {owner for cells in documents.table("library") for owner in documents.code(cells[1])}
+    assert owners == {
+        f"{owner.replace('.', '/')}.py" for name, each in OWNERS.items() if name != "rich" for owner in each
+    }
