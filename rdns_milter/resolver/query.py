@@ -17,8 +17,9 @@ from functools import partial
 from ..net.endpoints import Endpoint
 from .admission.fair_queue import Ticket
 from .lookup import Answer, Question, Status
+from .reading import Reading
 from .transport import Channel, Channels, exchange
-from .wire import BadName, Query, Reading, decode, encode
+from .wire import BadName, Query, decode, encode
 
 GROWTH = 1.5  # how much longer each further round over the servers is than the one before
 _LARGE = 4096  # octets; larger answers are parsed in a thread, so that nobody waits for them

@@ -19,10 +19,10 @@ from .admission.silent_zones import Silence
 from .cache import Cache
 from .lookup import TEMPORARY, UNRESOLVED, Answer, Question, Status
 from .query import GROWTH, UNREACHABLE, Flight, Try
+from .reading import Reading
 from .server_health import Health
 from .tally import Tally
 from .transport import Channels
-from .wire import Reading
 
 PROBE = 1.0  # seconds from one probe of a silent server to the next
 FAILURE_TTL = 30.0  # seconds for which a dead zone is not asked again

@@ -28,11 +28,12 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from . import plain_answer
 from .lookup import Question, Status, Type, Value
 from .negative_answer import NegativeAnswer, classify
+from .reading import MAX_VALUES, Reading
 
 PAYLOAD = 1232  # octets that an answer by UDP may have: fits any path without fragments (DNS flag day 2020)
-MAX_VALUES = 1024  # of one answer; more are not kept
 # Extended errors that say: a validator found the signatures wrong (RFC 8914 4.2 to 4.13).
 _BOGUS = frozenset((1, 2, 5, 6, 7, 8, 9, 10, 11, 12))
 _DRAWN = 512  # ids at a time
@@ -58,12 +59,14 @@ class BadName(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question as it goes out: its name, type and id, and its octets. `message`: the same as dnspython's message, to compare
-    an answer with; made when there is one, for a silent server leaves thousands of questions open."""
+    """A question as it goes out: its name, type and id, the bytes of its question section, and all of its bytes. `message`: the
+    same as dnspython's message, to compare an answer with; made when there is one, for a silent server leaves thousands of
+    questions open."""
 
     name: dns.name.Name
     rdtype: dns.rdatatype.RdataType
     ident: int
+    question: bytes
     wire: bytes
 
     @property
@@ -73,19 +76,6 @@ class Query:
         message.flags = _RD
         message.question.append(dns.rrset.RRset(self.name, dns.rdataclass.IN, self.rdtype))
         return message
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What an answer says. `truncated`: ask again by TCP. `without_edns`: ask again without EDNS. `chase`: the name behind
-    a CNAME whose records the answer does not hold; "" if there is none. `ttl`: seconds."""
-
-    status: Status
-    values: tuple[Value, ...] = ()
-    ttl: float = 0.0
-    truncated: bool = False
-    without_edns: bool = False
-    chase: str = ""
 
 
 class Ids:
@@ -116,12 +106,17 @@ def encode(question: Question, edns: bool, ident: int) -> Query:
     rdtype = _RDTYPES[question.type]
     # Written by hand: nothing hostile is read here, and dnspython's renderer takes ten times as long.
     head = struct.pack("!6H", ident, _RD, 1, 0, 0, 1 if edns else 0)
-    asked = struct.pack("!HH", rdtype, dns.rdataclass.IN)
-    return Query(name, rdtype, ident, b"".join((head, name.to_wire() or b"", asked, _EDNS if edns else b"")))
+    asked = b"".join((name.to_wire() or b"", struct.pack("!HH", rdtype, dns.rdataclass.IN)))
+    return Query(name, rdtype, ident, asked, b"".join((head, asked, _EDNS if edns else b"")))
 
 
 def decode(wire: bytes, query: Query, over_tcp: bool) -> Reading | None:
-    """What an answer says; None if it is not an answer to the query, or cannot be parsed."""
+    """Return what a response says; None if it is not one to the query, or cannot be parsed."""
+    return plain_answer.read(wire, query.ident, query.question) or decode_any(wire, query, over_tcp)
+
+
+def decode_any(wire: bytes, query: Query, over_tcp: bool) -> Reading | None:
+    """Return the same, read by dnspython whatever its shape."""
     try:
         answer = _parsed(wire)
         if not query.message.is_response(answer) or not isinstance(answer, dns.message.QueryMessage):

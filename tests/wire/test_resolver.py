@@ -10,8 +10,8 @@ import pytest
 
 from rdns_milter.resolver.bounded_lookup import Inquiry
 from rdns_milter.resolver.lookup import Answer, Question
+from rdns_milter.resolver.reading import MAX_VALUES
 from rdns_milter.resolver.resolver import FAILURE_TTL, MAX_CHASE, Limits
-from rdns_milter.resolver.wire import MAX_VALUES
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.resolver_run import ONCE, TWICE, ZONE, asked, fresh, question, resolved
 from tests.kit.dns.zone import Zone

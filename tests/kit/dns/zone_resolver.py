@@ -18,8 +18,8 @@ from rdns_milter.net.mailboxes import Mailbox, parse_mailbox
 from rdns_milter.net.names import canonical, parse_address
 from rdns_milter.resolver.lookup import Question
 from rdns_milter.resolver.query import Flight
+from rdns_milter.resolver.reading import Reading
 from rdns_milter.resolver.resolver import Resolver
-from rdns_milter.resolver.wire import Reading
 from rdns_milter.session.check_runner import Finder, Greeting, Pending, ReverseName
 from rdns_milter.session.dns_thread import limits_of
 from tests.kit.dns.virtual_time import VirtualLoop

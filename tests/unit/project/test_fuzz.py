@@ -32,7 +32,8 @@ from rdns_milter.net.names import reverse_name
 from rdns_milter.resolver import wire as message
 from rdns_milter.resolver.lookup import Question, Status, Type, forward_type
 from rdns_milter.resolver.nameservers import NoNameservers, nameservers
-from rdns_milter.resolver.wire import MAX_VALUES, BadName, Query, Reading, decode, encode
+from rdns_milter.resolver.reading import MAX_VALUES, Reading
+from rdns_milter.resolver.wire import BadName, Query, decode, decode_any, encode
 from rdns_milter.responses.forged_results import claims, is_unsupported
 from tests.kit.data.strategies import hostile_text
 from tests.kit.dns.zone import Zone
@@ -142,8 +143,8 @@ def test_a_message_says_the_same_without_an_opt_that_says_nothing(
     wire = wire if whole else changed(wire, dice)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(message, "_OPT_THAT_SAYS_NOTHING", re.compile(b"(?!)"))
-        slowly = decode(wire, question, over_tcp=False)
-    assert decode(wire, question, over_tcp=False) == slowly
+        slowly = decode_any(wire, question, over_tcp=False)
+    assert decode_any(wire, question, over_tcp=False) == slowly
     assert not whole or (slowly is not None and slowly.status == "ok")
 
 

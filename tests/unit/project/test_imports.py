@@ -43,6 +43,8 @@ LADDER: dict[str, tuple[str, ...]] = {
         "lookup",
         "nameservers",
         "negative_answer",
+        "reading",
+        "plain_answer",
         "server_health",
         "tally",
         "wire",

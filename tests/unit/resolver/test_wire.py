@@ -9,7 +9,8 @@ import dns.rrset
 import pytest
 
 from rdns_milter.resolver.lookup import Question
-from rdns_milter.resolver.wire import Reading, decode, encode
+from rdns_milter.resolver.reading import Reading
+from rdns_milter.resolver.wire import decode, encode
 
 NAME = "a.example."
 

@@ -1,0 +1,270 @@
+"""Random DNS responses, right ones and nearly right ones, for readers that must agree: a number in, a query and a response out.
+
+A response is written field by field, and each field may go wrong with a probability of the message's own: 0 for most, so that there
+are enough plain ones. Every second message is then changed byte by byte. Some begin as a recorded answer of a real resolver.
+
+RFC 1035 4.1, RFC 2308 2, RFC 6891 6.1.2.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from random import Random
+
+from rdns_milter.resolver.lookup import Question, Type
+from rdns_milter.resolver.wire import Query, encode
+from tests.kit.dns.recorded_answers import recorded
+
+TYPES: dict[Type, int] = {"A": 1, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
+CNAME, SOA, NS, DNAME, OPT = 5, 6, 2, 39, 41
+OTHER_TYPES = (1, NS, CNAME, SOA, 12, 15, 16, 28, DNAME, OPT, 46, 250, 255, 0, 65280)
+NAMES = (
+    "example", "mail.example.com", "1.2.0.192.in-addr.arpa", "a.b.example", "MAIL.Example.Com", "x." * 60 + "example",
+    ".".join(["l" * 63] * 3 + ["k" * 61]), "odd\xff(label.example", "local+part=x._spf.example.net", "a.a.a.a",
+    "\x07example.example", "x\x07example", ".".join(["l" * 63] * 3 + ["k" * 60]),
+)  # fmt: skip
+LABELS = (
+    b"a", b"b", b"mail", b"MAIL", b"host-1", b"_spf", b"example", b"com", b"0-63", b"dot.in", b"\\", b"$", b"@", b"(x)", b'"',
+    b"\xe4", b" ", b"\0", b"\x07example", b"l" * 63, b"m" * 40,
+)  # fmt: skip
+LIVES = (0, 1, 60, 3600, 86400, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+TEXTS = (b"", b"v=spf1 -all", b"v=spf1 ip4:192.0.2.0/24 ~all", b"x" * 255, b"\xff\0\n", b"ab", b"a", b"b")
+ADDRESSES6 = (
+    bytes(16),
+    b"\x20\x01\x0d\xb8" + bytes(12),
+    bytes(10) + b"\xff\xff\xc0\0\2\1",
+    bytes(12) + b"\1\2\3\4",
+    bytes(15) + b"\1",
+)
+OPTS = (
+    b"\0\0\x29\x04\xd0\0\0\0\0\0\0", b"\0\0\x29\x02\0\0\0\x80\0\0\0", b"\0\0\x29\x10\0\0\0\0\0\0\6\0\x0f\0\2\0\6",
+    b"\0\0\x29\x04\xd0\x01\0\0\0\0\0", b"\0\0\x29\x04\xd0\0\1\0\0\0\0", b"\1a\0\0\x29\x04\xd0\0\0\0\0\0\0",
+    b"\0\0\x29\x04\xd0\0\0\0\0\0\5\xff\xfe\0\1\0", b"\0\0\x29\x04\xd0\0\0\0\0\0\6\0\x0f\0\2\0\6",
+)  # fmt: skip
+CHANGED = (0, 0xC0, 0xFF, 0x3F, 1, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A query, and what came as if in response to it."""
+
+    query: Query
+    wire: bytes
+
+
+class Writer:
+    """A response that is written from its beginning to its end. `odds`: the probability that a field goes wrong."""
+
+    def __init__(self, dice: Random, query: Query, odds: float) -> None:
+        self.dice = dice
+        self.query = query
+        self.odds = odds
+        self.wire = bytearray(12)
+        self.names = [12]  # where names begin that a pointer may lead to
+
+    def odd(self) -> bool:
+        """Return whether this field is to go wrong."""
+        return self.odds > 0 and self.dice.random() < self.odds
+
+    def number(self, right: int, bits: int = 16) -> int:
+        """Return the number, or one that is wrong."""
+        if not self.odd():
+            return right
+        return (right + self.dice.choice((-1, 1, 2, 255, self.dice.randrange(1 << bits)))) % (1 << bits)
+
+    def pointer(self, to: int) -> bytes:
+        """Return a compression pointer."""
+        return (0xC000 | to & 0x3FFF).to_bytes(2, "big")
+
+    def name(self) -> None:
+        """Write a name of any form."""
+        dice = self.dice
+        start = len(self.wire)
+        for _ in range(dice.choice((0, 1, 1, 2, 2, 3)) if not self.odd() else dice.randrange(9)):
+            label = dice.choice(LABELS[:9]) if not self.odd() else dice.choice(LABELS)
+            self.wire.append(len(label))
+            self.wire += label
+        if dice.random() < 0.6:
+            self.wire += self.pointer(dice.choice(self.names))
+        elif self.odd():
+            self.wire += self.pointer(
+                dice.choice((start, len(self.wire), len(self.wire) + 2, 0, 11, dice.randrange(1 << 14)))
+            )
+        elif self.odd():
+            self.wire += bytes((dice.choice((0x40, 0x80, 0xBF, 64, 63)),))
+        else:
+            self.wire.append(0)
+        if start < 0x4000:
+            self.names.append(start)
+
+    def owner(self, right: int) -> None:
+        """Write a pointer to that name, or another owner."""
+        if not self.odd():
+            self.wire += self.pointer(right)
+        elif self.odd():
+            self.name()
+        else:
+            question = self.query.question[:-4]
+            self.wire += self.dice.choice(
+                (question, question.swapcase(), self.pointer(self.dice.choice(self.names)), b"\0")
+            )
+
+    def record(self, owner: int | None, kind: int, data: Callable[[], object]) -> int:
+        """Write a record; return where its data begin. `owner`: where its name is; None: it has been written."""
+        if owner is not None:
+            self.owner(owner)
+        kind = kind if not self.odd() else self.dice.choice(OTHER_TYPES)
+        life = self.dice.choice(LIVES[:6]) if not self.odd() else self.dice.choice(LIVES)
+        self.wire += struct.pack("!HHI", kind, self.number(1), life)
+        at = len(self.wire)
+        self.wire += b"\0\0"
+        data()
+        self.wire[at : at + 2] = self.number(len(self.wire) - at - 2).to_bytes(2, "big")
+        return at + 2
+
+    def value(self, kind: int) -> None:
+        """Write the data of a record that was asked for."""
+        dice, start = self.dice, len(self.wire)
+        match kind:
+            case 1:
+                self.wire += dice.randbytes(4) if dice.random() < 0.7 else bytes((192, 0, 2, dice.randrange(3)))
+            case 28:
+                self.wire += self._address6()
+            case 12:
+                self.name()
+            case 15:
+                self.wire += dice.choice((0, 10, 65535)).to_bytes(2, "big")
+                self.name()
+            case _:
+                for _ in range(dice.choice((1, 1, 1, 2, 3)) if not self.odd() else dice.randrange(4)):
+                    text = dice.choice(TEXTS)
+                    self.wire += bytes((self.number(len(text), 8),)) + text
+        if self.odd():
+            self.wire += dice.randbytes(dice.randrange(1, 5))
+        elif self.odd():
+            del self.wire[max(start, len(self.wire) - dice.randrange(1, 5)) :]
+
+    def _address6(self) -> bytes:
+        dice = self.dice
+        if dice.random() < 0.2:
+            return dice.choice(ADDRESSES6)
+        return b"".join(b"\0\0" if dice.random() < 0.5 else dice.choice((b"\0\1", dice.randbytes(2))) for _ in range(8))
+
+    def soa(self) -> None:
+        """Write the data of a SOA record."""
+        self.name()
+        self.name()
+        self.wire += struct.pack("!5I", *(self.dice.choice(LIVES[:6] if not self.odd() else LIVES) for _ in range(5)))
+
+    def denial(self, name: int) -> int:
+        """Write an authority section that denies; return how many records it has."""
+        if self.dice.random() < 0.7:
+            self.wire += self.zone_above(name)
+            self.record(None, SOA, self.soa)
+        else:
+            self.record(self.dice.choice(self.names), SOA, self.soa)
+        if not self.odd():
+            return 1
+        self.record(self.dice.choice(self.names), self.dice.choice((NS, SOA)), self.name)
+        return 2
+
+    def zone_above(self, at: int) -> bytes:
+        """Return a pointer to a part of the name there that need not be a zone; the root, at times."""
+        for _ in range(self.dice.randrange(4)):
+            size = self.wire[at] if at < len(self.wire) else 0
+            if size == 0:
+                return b"\0"
+            if size >= 64:
+                return bytes(self.wire[at : at + 2])
+            at += size + 1
+        return self.pointer(at)
+
+
+def response(dice: Random, query: Query) -> bytes:
+    """Return one for this query."""
+    writer = Writer(dice, query, dice.choice((0, 0, 0, 0.02, 0.06, 0.2)))
+    question = query.question if not writer.odd() else query.question.swapcase()
+    writer.wire += question
+    kind = int.from_bytes(question[-4:-2], "big")
+    name, answers = 12, 0
+    for _ in range(dice.choice((0, 0, 0, 1, 1, 2, 3, 10)) if dice.random() < 0.4 else 0):
+        name = writer.record(name, CNAME, writer.name)
+        answers += 1
+    authorities = 0
+    nxdomain = writer.odd()
+    if dice.random() < 0.6:
+        for _ in range(dice.choice((1, 1, 1, 2, 3, 5, 40))):
+            writer.record(name, kind, lambda: writer.value(kind))
+            answers += 1
+    else:
+        authorities = 0 if writer.odd() else writer.denial(name)
+        nxdomain = dice.random() < 0.5
+    additional = 0
+    if dice.random() < 0.7:
+        writer.wire += OPTS[0] if not writer.odd() else dice.choice(OPTS)
+        additional += 1
+    if writer.odd():
+        writer.record(dice.choice(writer.names), 1, lambda: writer.value(1))
+        additional += 1
+    flags = 0x8180 | 3 * nxdomain | 0x0400 * (dice.random() < 0.2)
+    flags = flags if not writer.odd() else flags ^ 1 << dice.randrange(16)
+    counts = [writer.number(count) for count in (1, answers, authorities, additional)]
+    writer.wire[:12] = struct.pack("!6H", writer.number(query.ident), flags, *counts)
+    if writer.odd():
+        writer.wire += bytes(dice.randrange(1, 12))
+    return bytes(writer.wire)
+
+
+def changed(wire: bytes, dice: Random) -> bytes:
+    """Return it with some bytes changed, gone, added or repeated."""
+    octets = bytearray(wire)
+    for _ in range(dice.choice((1, 1, 1, 2, 4))):
+        at = dice.randrange(2, len(octets)) if len(octets) > 2 else 0
+        match dice.randrange(8):
+            case 0 | 1 | 2:
+                octets[at : at + 1] = bytes((octets[at] ^ 1 << dice.randrange(8),)) if at else b""
+            case 3 | 4:
+                octets[at : at + 1] = bytes((dice.choice(CHANGED),))
+            case 5:
+                del octets[at:]
+            case 6:
+                octets[at:at] = dice.randbytes(dice.randrange(1, 9))
+            case _:
+                octets[at:at] = octets[at : at + dice.randrange(1, 30)]
+    return bytes(octets)
+
+
+@cache
+def _recorded() -> Sequence[Case]:
+    return tuple(Case(query_of(each.query), each.answer) for each in recorded())
+
+
+def query_of(wire: bytes) -> Query:
+    """Return the query with these bytes, which `encode` made."""
+    at, labels = 12, []
+    while wire[at]:
+        labels.append(wire[at + 1 : at + 1 + wire[at]].decode("latin-1"))
+        at += wire[at] + 1
+    number = int.from_bytes(wire[at + 1 : at + 3], "big")
+    kind = next(kind for kind, value in TYPES.items() if value == number)
+    return encode(Question(".".join(labels), kind), wire[11] == 1, int.from_bytes(wire[:2], "big"))
+
+
+@cache
+def _query(name: str, kind: Type) -> Query:
+    return encode(Question(name, kind), True, 0x1234)
+
+
+def case(number: int) -> Case:
+    """Return the case of that number, always the same."""
+    dice = Random(number)
+    if dice.random() < 0.1:
+        found = dice.choice(_recorded())
+        query, wire = found.query, found.wire
+    else:
+        query = _query(dice.choice(NAMES), dice.choice(tuple(TYPES)))
+        wire = response(dice, query)
+    return Case(query, changed(wire, dice) if dice.random() < 0.5 else wire)
