@@ -1,7 +1,8 @@
-"""DNS on the wire: how a question is written, and what an answer says. With resolver/resolver.py the only one that knows dnspython.
+"""DNS on the wire: write a question, and read a response. The only module that imports dnspython.
 
-Judges what comes from the network and trusts nothing of it: an answer counts only if dnspython can parse all of it and it
-answers this very question. Never follows a name that the answer does not hold, and never keeps more than it was asked for.
+Must trust nothing that comes from the network: a response counts only if all of it can be parsed, by resolver/plain_answer.py or by
+dnspython, and if it answers this very question. Must never follow a name that the response does not hold, or keep more than was
+asked for.
 
 RFC 1035 4 (messages), RFC 2308 (NXDOMAIN, NODATA, referrals), RFC 6672 (DNAME), RFC 6891 (EDNS), RFC 8914 (extended errors).
 """
@@ -42,11 +43,15 @@ _EDNS = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, PAYLOAD, 0, 0)  # RFC 6891 6
 _OPT_LENGTH = len(_EDNS)
 # The root's name, any payload, no extended code, version 0, any flags, no options (RFC 6891 6.1.2, 6.1.3).
 _OPT_THAT_SAYS_NOTHING = re.compile(rb"\0\0\x29..\0\0..\0\0", re.DOTALL)
-_RDTYPES: Mapping[Type, dns.rdatatype.RdataType] = MappingProxyType(
-    {kind: dns.rdatatype.from_text(kind) for kind in get_args(Type)}
+_HEADER = struct.Struct("!6H")
+_TYPE_AND_CLASS = struct.Struct("!HH")
+_KINDS: Mapping[Type, bytes] = MappingProxyType(
+    {kind: _TYPE_AND_CLASS.pack(dns.rdatatype.from_text(kind), dns.rdataclass.IN) for kind in get_args(Type)}
 )
+_LENGTHS = tuple(bytes((length,)) for length in range(64))  # of a label
+_MAX_NAME = 255
 # dnspython imports the code of a type when it first meets one: better now than in a client's time.
-for _rdtype in (*_RDTYPES.values(), dns.rdatatype.CNAME, dns.rdatatype.SOA, dns.rdatatype.OPT):
+for _rdtype in (*map(dns.rdatatype.from_text, _KINDS), dns.rdatatype.CNAME, dns.rdatatype.SOA, dns.rdatatype.OPT):
     dns.rdata.get_rdata_class(dns.rdataclass.IN, _rdtype)  # type: ignore[no-untyped-call, unused-ignore]
 _RCODES: Mapping[int, Status] = MappingProxyType({dns.rcode.SERVFAIL: "servfail", dns.rcode.REFUSED: "refused"})
 # A server that answers so may not know EDNS (RFC 6891 7).
@@ -59,12 +64,9 @@ class BadName(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question as it goes out: its name, type and id, the bytes of its question section, and all of its bytes. `message`: the
-    same as dnspython's message, to compare an answer with; made when there is one, for a silent server leaves thousands of
-    questions open."""
+    """A question as it goes out: its id, the bytes of its question section, and all of its bytes. `message`: the same as
+    dnspython's message, to compare an answer with."""
 
-    name: dns.name.Name
-    rdtype: dns.rdatatype.RdataType
     ident: int
     question: bytes
     wire: bytes
@@ -72,9 +74,11 @@ class Query:
     @property
     def message(self) -> dns.message.QueryMessage:
         """Without EDNS, which an answer need not repeat."""
+        name, length = dns.name.from_wire(self.question, 0)
+        rdtype, rdclass = _TYPE_AND_CLASS.unpack_from(self.question, length)
         message = dns.message.QueryMessage(self.ident)
         message.flags = _RD
-        message.question.append(dns.rrset.RRset(self.name, dns.rdataclass.IN, self.rdtype))
+        message.question.append(dns.rrset.RRset(name, rdclass, rdtype))
         return message
 
 
@@ -95,19 +99,27 @@ class Ids:
 
 
 def encode(question: Question, edns: bool, ident: int) -> Query:
-    """A query. Raises BadName."""
+    """Return a query. Raises BadName. Written by hand: nothing hostile is read here, and dnspython takes six times as long."""
+    asked = _name(question.name) + _KINDS[question.type]
+    head = _HEADER.pack(ident, _RD, 1, 0, 0, edns)
+    return Query(ident, asked, head + asked + _EDNS if edns else head + asked)
+
+
+def _name(text: str) -> bytes:
+    """Return a name as it is written in a question. Raises BadName."""
+    pieces: list[bytes] = []
     try:
-        labels = [label.encode("latin-1") for label in question.name.split(".")]
-        name = dns.name.Name([*labels, b""])
-    except (UnicodeError, dns.exception.DNSException, ValueError) as error:
-        raise BadName(question.name) from error
-    if not all(labels):
-        raise BadName(question.name)
-    rdtype = _RDTYPES[question.type]
-    # Written by hand: nothing hostile is read here, and dnspython's renderer takes ten times as long.
-    head = struct.pack("!6H", ident, _RD, 1, 0, 0, 1 if edns else 0)
-    asked = b"".join((name.to_wire() or b"", struct.pack("!HH", rdtype, dns.rdataclass.IN)))
-    return Query(name, rdtype, ident, asked, b"".join((head, asked, _EDNS if edns else b"")))
+        for label in text.encode("latin-1").split(b"."):
+            if not label:
+                raise BadName(text)
+            pieces += (_LENGTHS[len(label)], label)
+    except (UnicodeError, IndexError) as error:
+        raise BadName(text) from error
+    pieces.append(b"\0")
+    name = b"".join(pieces)
+    if len(name) > _MAX_NAME:
+        raise BadName(text)
+    return name
 
 
 def decode(wire: bytes, query: Query, over_tcp: bool) -> Reading | None:
