@@ -26,10 +26,10 @@ from ..net.endpoints import Endpoint
 from ..net.mailboxes import parse_mailbox
 from ..net.names import parse_address
 from ..policy.decide import decide, possible_actions
-from ..policy.rules import ACTIONS, ENFORCE, OBSERVE, Policy, Verdict
+from ..policy.rules import ACTIONS, ENFORCE, LET_IN, OBSERVE, Policy, Verdict
 from ..session.dns_thread import Engine
 from ..session.session import Service, Session
-from .replay import LET_IN, Movement, unrecognised
+from .replay import Movement, unrecognised
 
 WORKERS = 24
 OPEN = "open"  # a verdict that hangs on what the log does not tell

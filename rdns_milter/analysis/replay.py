@@ -16,11 +16,10 @@ from ..logs.decision import EXEMPT, parse, rcpts_of
 from ..logs.line_prefix import KNOWN_FORMS, Beginnings
 from ..monitoring.top_k import Entry, TopList
 from ..net.mailboxes import parse_mailbox
-from ..policy.rules import ACCEPT, ACTIONS, OBSERVE, TAG, Verdict
+from ..policy.rules import ACTIONS, LET_IN, OBSERVE, Verdict
 from ..text.numbers import plain
 from .evaluator import Judge
 
-LET_IN = frozenset((ACCEPT, TAG))  # all else keeps a message out, for good, for now or for somebody to look at
 MAX_EXAMPLE = 1000  # characters
 MAX_SHOWN = 160  # characters of a line that is not understood
 NULL_SENDER = "<>"

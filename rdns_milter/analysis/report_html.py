@@ -1,24 +1,23 @@
-"""The report as one HTML file that can be mailed to a colleague: charts in it, nothing loaded from elsewhere, no script.
+"""Write a report as one HTML file that can be mailed: with charts, without scripts, loading nothing from elsewhere.
 
-Counts nothing: shows what report.as_dict says, and every number carries in `data-n` the place from which it comes. All foreign text
-is made printable, then escaped.
+Counts nothing: every number is in report_summary.Summary and carries its place in the JSON output as `data-n`. All text from the
+log is made printable, then escaped.
 
-HTML Living Standard; CSP Level 3 (the page itself forbids that anything is loaded).
+HTML Living Standard; CSP Level 3 (the page forbids itself to load anything).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
-from typing import Any
+from importlib import resources
 
 from ..policy.rules import ACTIONS
-from ..text.numbers import number, percent, plain
-from .report_style import STYLE
-from .svg import columns, lying, shade
+from ..text.numbers import duration, minute, number, percent, plain
+from .report_summary import Refused, Summary
+from .svg import column_chart, shade, stacked_bar
 
-Document = Mapping[str, Any]
 _FEW_BARS = 5  # fewer are not stretched over the whole width of the page
 
 _PAGE = """<!DOCTYPE html>
@@ -41,23 +40,23 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def page(found: Document, version: str, made: datetime) -> str:
-    """The whole page. `found`: as_dict's document; `version`: of this program; `made`: now."""
-    days = _period(found)
+def page(summary: Summary, version: str, made: datetime) -> str:
+    """Return the page. `version`: of this program; `made`: the time that the footer names."""
     parts = (
-        _head(found, days),
-        _cards(found),
-        _timeline(found),
-        _pair(_rules(found) + _never(found), _dns(found) + _trials(found) + _unjudged(found)),
-        _facts(found),
-        _top("Clients refused or deferred most", "clients", found),
-        _top("Sender domains refused or deferred most", "senders", found),
-        _list("Warnings", found["warnings"]),
-        f"<footer>Made by rdns-milter {escape(version)} on {made:%Y-%m-%d %H:%M}."
-        f" Policies in this log: {_policies(found)}.</footer>",
+        _head(summary),
+        _cards(summary),
+        _timeline(summary),
+        _pair(_rules(summary) + _never_matched(summary), _dns(summary) + _trials(summary) + _exempt(summary)),
+        _facts(summary),
+        _refused("Clients refused or deferred most", "clients", summary.refused.clients),
+        _refused("Sender domains refused or deferred most", "senders", summary.refused.senders),
+        _list("Warnings", [_text(each, 500) for each in summary.warnings]),
+        f"<footer>Made by rdns-milter {escape(version)} on {minute(made)}."
+        f" Policies in this log: {_policies(summary)}.</footer>",
     )
-    title = f"rdns-milter{f', {days}' if days else ''}"
-    return _PAGE.format(title=escape(title), style=STYLE, body="\n".join(part for part in parts if part))
+    title = f"rdns-milter{f', {summary.period}' if summary.period else ''}"
+    style = resources.files(__package__).joinpath("report.css").read_text("ascii")
+    return _PAGE.format(title=escape(title), style=style, body="\n".join(part for part in parts if part))
 
 
 def _text(value: object, most: int = 300) -> str:
@@ -65,7 +64,7 @@ def _text(value: object, most: int = 300) -> str:
 
 
 def _n(count: float, key: str) -> str:
-    """A number, and where it comes from."""
+    """A number with its place in the JSON output."""
     return f'<span data-n="{escape(key)}">{number(count)}</span>'
 
 
@@ -82,34 +81,26 @@ def _pair(left: str, right: str) -> str:
     return f'<div class="pair"><div>{left}</div><div>{right}</div></div>'
 
 
-def _day(iso: str) -> str:
-    return datetime.fromisoformat(iso).strftime("%Y-%m-%d %H:%M")
-
-
-def _period(found: Document) -> str:
-    return f"{_day(found['first'])} to {_day(found['last'])}" if found["first"] else ""
-
-
-def _head(found: Document, days: str) -> str:
-    modes = " and ".join(_text(mode or "unknown") for mode in found["modes"]) or "unknown"
+def _head(summary: Summary) -> str:
+    modes = " and ".join(_text(mode or "unknown") for mode in summary.modes) or "unknown"
     return (
-        f"<header><h1>What the milter did</h1><p>{escape(days) or 'undated'}</p>"
-        f'<p class="dim">{_n(found["decisions"], "decisions")} decisions on {_n(found["recipients"], "recipients")} recipients,'
-        f" from {_n(found['lines'], 'lines')} lines of the log; mode {modes}.</p></header>"
+        f"<header><h1>What the milter did</h1><p>{escape(summary.period) or 'undated'}</p>"
+        f'<p class="dim">{_n(summary.decisions, "decisions")} decisions on {_n(summary.recipients, "recipients")} recipients,'
+        f" from {_n(summary.lines, 'lines')} lines of the log; mode {modes}.</p></header>"
     )
 
 
-def _cards(found: Document) -> str:
-    total = found["decisions"]
+def _cards(summary: Summary) -> str:
     cards = [
-        (action, action, _n(count, f"actions.{action}"), _share(count, total))
-        for action, count in found["actions"].items()
+        (action, action, _n(count, f"actions.{action}"), _share(count, summary.decisions))
+        for action, count in summary.actions.items()
         if count or action in ("accept", "reject")
     ]
-    trouble, judged = found["temperror"]["decisions"], sum(found["facts"]["iprev"].values())
-    cards.append(("trouble", "DNS trouble", _n(trouble, "temperror.decisions"), f"{_share(trouble, judged)} temperror"))
-    wait = _n(found["waited_ms"]["p95"], "waited_ms.p95")
-    cards.append(("one", "waited for DNS", f"{wait} ms", "95\u00a0% waited no longer"))
+    trouble = summary.temperror.decisions
+    share = f"{_share(trouble, summary.judged)} temperror"
+    cards.append(("trouble", "DNS trouble", _n(trouble, "temperror.decisions"), share))
+    wait = f"{_n(summary.waited_ms['p95'], 'waited_ms.p95')} ms"
+    cards.append(("one", "waited for DNS", wait, "95\u00a0% waited no longer"))
     return '<div class="cards">{}</div>'.format(
         "".join(
             f'<div class="{kind}">{escape(title)}<b>{value}</b><span class="dim">{escape(note)}</span></div>'
@@ -118,40 +109,33 @@ def _cards(found: Document) -> str:
     )
 
 
-def _timeline(found: Document) -> str:
-    bars = found["timeline"]["bars"]
+def _timeline(summary: Summary) -> str:
+    bars = summary.timeline.bars
     if not bars:
         return ""
-    used = [action for action in ACTIONS if any(bar[action] for bar in bars)]
-    drawing = columns(
+    used = [action for action in ACTIONS if any(bar.counts[action] for bar in bars)]
+    drawing = column_chart(
         [
             (
-                f"{_day(bar['start'])}: " + ", ".join(f"{action} {number(bar[action])}" for action in used),
-                [(bar[action], action) for action in used],
+                f"{minute(bar.start)}: " + ", ".join(f"{action} {number(bar.counts[action])}" for action in used),
+                [(bar.counts[action], action) for action in used],
             )
             for bar in bars
         ],
         "Decisions over time",
     )
-    marks = {bars[0]["start"]: None, bars[len(bars) // 2]["start"]: None, bars[-1]["start"]: None}
-    axis = "".join(f"<span>{escape(_day(mark))}</span>" for mark in marks)
+    marks = dict.fromkeys((bars[0].start, bars[len(bars) // 2].start, bars[-1].start))
+    axis = "".join(f"<span>{minute(mark)}</span>" for mark in marks)
     legend = "".join(f'<span><i class="{action}"></i>{action}</span>' for action in used)
-    most = max(sum(bar[action] for action in ACTIONS) for bar in bars)
-    note = f"each bar {_span(found['timeline']['hours'])}, the highest {number(most)} decisions"
+    most = max(sum(bar.counts.values()) for bar in bars)
+    note = f"each bar {duration(summary.timeline.hours)}, the highest {number(most)} decisions"
     few = " few" if len(bars) < _FEW_BARS else ""
     chart = f'<div class="chart{few}">{drawing}<div class="axis">{axis}</div></div>'
     return _section("Over time", f'{chart}<div class="legend">{legend}</div>', note)
 
 
-def _span(hours: int) -> str:
-    days, rest = divmod(hours, 24)
-    if rest:
-        return f"{hours} hours" if hours > 1 else "1 hour"
-    return f"{days} days" if days > 1 else "1 day"
-
-
 def _table(heads: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], kind: str = "") -> str:
-    """`heads`: class and title of each column; cells are HTML. "" without a row."""
+    """A table; "" without a row. `heads`: class and title of each column; cells are HTML."""
     body = "".join(
         "<tr>"
         + "".join(f'<td class="{name}">{cell}</td>' for (name, _), cell in zip(heads, row, strict=True))
@@ -162,45 +146,49 @@ def _table(heads: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], kind
     return f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>' if body else ""
 
 
-def _rules(found: Document) -> str:
-    most = max((entry["count"] for entry in found["rules"]), default=0)
+def _rules(summary: Summary) -> str:
+    most = max((each.count for each in summary.rules), default=0)
     rows = [
         (
-            f"<code>{_text(entry['rule'], 128)}</code>",
-            f'<i class="{_text(entry["action"])}"></i>{_text(entry["action"])}',
-            lying([(entry["count"], entry["action"])], most),
-            _n(entry["count"], f"rules.{index}.count"),
+            f"<code>{_text(each.rule, 128)}</code>",
+            f'<i class="{_text(each.action)}"></i>{_text(each.action)}',
+            stacked_bar([(each.count, each.action)], most),
+            _n(each.count, f"rules.{index}.count"),
         )
-        for index, entry in enumerate(found["rules"])
+        for index, each in enumerate(summary.rules)
     ]
-    return _section("By rule", _table((("name", "rule"), ("word", "action"), ("wide", ""), ("n", "decisions")), rows))
+    heads = (("name", "rule"), ("word", "action"), ("wide", ""), ("n", "decisions"))
+    return _section("By rule", _table(heads, rows), summary.rules_note)
 
 
-def _dns(found: Document) -> str:
-    if not found["facts"]["iprev"]:
+def _dns(summary: Summary) -> str:
+    if not summary.judged:
         return ""
-    ranks = list(found["waited_ms"])
+    ranks = tuple(summary.waited_ms)
     heads = [("", "ms"), *(("n", rank if rank == "max" else f"{rank[1:]} %") for rank in ranks)]
     rows = [
-        (escape(title), *(_n(found[key][rank], f"{key}.{rank}") for rank in ranks))
-        for key, title in (("waited_ms", "a message waited"), ("dns_ms", "DNS was at work"))
+        (title, *(_n(times[rank], f"{key}.{rank}") for rank in ranks))
+        for key, title, times in (
+            ("waited_ms", "a message waited", summary.waited_ms),
+            ("dns_ms", "DNS took", summary.dns_ms),
+        )
     ]
     facts = "".join(
         f"<li>{_text(name)}: {_n(count, f'temperror.facts.{name}')}</li>"
-        for name, count in found["temperror"]["facts"].items()
+        for name, count in summary.temperror.facts.items()
         if count
     )
     asked = (
-        f"<p>{_n(found['queries'], 'queries')} questions, {_n(found['cached'], 'cached')} of them answered from memory"
-        f" ({_share(found['cached'], found['queries'])}). {_n(found['waited'], 'waited')} decisions had to wait.</p>"
+        f"<p>{_n(summary.queries, 'queries')} queries, {_n(summary.cached, 'cached')} of them answered from the cache"
+        f" ({_share(summary.cached, summary.queries)}). {_n(summary.waited, 'waited')} decisions waited for DNS.</p>"
     )
-    trouble = f"<p>Could not be found out (temperror):</p><ul>{facts}</ul>" if facts else "<p>No temperror at all.</p>"
+    trouble = f"<p>Could not be looked up (temperror):</p><ul>{facts}</ul>" if facts else "<p>No temperror.</p>"
     return _section("DNS", f"{_table(heads, rows)}<br>{asked}{trouble}")
 
 
-def _facts(found: Document) -> str:
+def _facts(summary: Summary) -> str:
     parts = []
-    for name, words in found["facts"].items():
+    for name, words in summary.facts.items():
         total = sum(words.values())
         if not total:
             continue
@@ -209,69 +197,62 @@ def _facts(found: Document) -> str:
             f' <span class="dim">{_share(count, total)}</span></span>'
             for result, count in words.items()
         )
-        bar = lying([(count, shade(result)) for result, count in words.items()], total)
+        bar = stacked_bar([(count, shade(result)) for result, count in words.items()], total)
         parts.append(f'<div><b>{_text(name)}</b>{bar}<div class="legend">{legend}</div></div>')
-    return _section(
-        "What was found out",
-        f'<div class="facts">{"".join(parts)}</div>' if parts else "",
-        "about clients that were not exempt",
-    )
+    facts = f'<div class="facts">{"".join(parts)}</div>' if parts else ""
+    return _section("By fact", facts, "clients that were not exempt")
 
 
-def _trials(found: Document) -> str:
+def _trials(summary: Summary) -> str:
+    """Shadow rules and observe mode."""
     rows = [
-        (
-            f"<code>{_text(entry['rule'], 128)}</code>",
-            _text(entry["would"]),
-            _n(entry["count"], f"shadow.{index}.count"),
-        )
-        for index, entry in enumerate(found["shadow"])
+        (f"<code>{_text(each.rule, 128)}</code>", _text(each.would), _n(each.count, f"shadow.{index}.count"))
+        for index, each in enumerate(summary.shadow)
     ]
     shadows = _table((("name", "rule"), ("", "would"), ("n", "decisions")), rows)
     observed = _table(
         (("", "would"), ("n", "decisions")),
-        [(_text(action), _n(count, f"observed.{action}")) for action, count in found["observed"].items()],
+        [(_text(action), _n(count, f"observed.{action}")) for action, count in summary.observed.items()],
     )
     return _section("Shadow rules", shadows, "what they would have done") + _section(
         "Observe mode", observed, "what enforcement would have done"
     )
 
 
-def _unjudged(found: Document) -> str:
-    rows = [(_text(rule), _n(count, f"exempt.{rule}")) for rule, count in found["exempt"].items()]
+def _exempt(summary: Summary) -> str:
+    rows = [(_text(rule), _n(count, f"exempt.{rule}")) for rule, count in summary.exempt.items()]
     return _section("Not judged", _table((("", "why"), ("n", "decisions")), rows))
 
 
-def _never(found: Document) -> str:
-    return _list("Rules that matched nothing", found["never_matched"], code=True)
+def _never_matched(summary: Summary) -> str:
+    return _list("Rules that matched nothing", [f"<code>{_text(rule)}</code>" for rule in summary.never_matched])
 
 
-def _top(title: str, key: str, found: Document) -> str:
-    entries = found["refused"][key]
-    most = max((entry["count"] for entry in entries), default=0)
+def _refused(title: str, key: str, refused: Sequence[Refused]) -> str:
+    most = max((each.count for each in refused), default=0)
     rows = [
         (
-            f"<code>{_text(entry['name'], 255) or '(none)'}</code>",
-            lying([(entry["count"], "one")], most),
-            _n(entry["count"], f"refused.{key}.{index}.count"),
-            f'<span class="dim">{_text(entry["fault"])}</span>',
+            f"<code>{_text(each.name, 255) or '(none)'}</code>",
+            stacked_bar([(each.count, "one")], most),
+            _n(each.count, f"refused.{key}.{index}.count"),
+            f'<span class="dim">{_text(each.fault)}</span>',
         )
-        for index, entry in enumerate(entries)
+        for index, each in enumerate(refused)
     ]
     heads = (("name", "who"), ("wide", ""), ("n", "decisions"), ("say", "what was wrong, for example"))
     return _section(title, _table(heads, rows, "stack"))
 
 
-def _list(title: str, items: Sequence[str], code: bool = False) -> str:
-    shown = [f"<code>{_text(item)}</code>" if code else _text(item, 500) for item in items]
-    return _section(title, f"<ul>{''.join(f'<li>{item}</li>' for item in shown)}</ul>" if shown else "")
+def _list(title: str, items: Sequence[str]) -> str:
+    """A list of items, which are HTML; "" without an item."""
+    return _section(title, f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>" if items else "")
 
 
-def _policies(found: Document) -> str:
+def _policies(summary: Summary) -> str:
     return (
         ", ".join(
-            f"<code>{_text(entry['policy'], 64) or 'unknown'}</code> ({_n(entry['decisions'], f'policies.{index}.decisions')})"
-            for index, entry in enumerate(found["policies"][:10])
+            f"<code>{_text(each.policy, 64) or 'unknown'}</code> ({_n(each.decisions, f'policies.{index}.decisions')})"
+            for index, each in enumerate(summary.policies[:10])
         )
         or "none"
     )

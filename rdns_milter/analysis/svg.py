@@ -1,9 +1,9 @@
-"""Charts as SVG for a page without scripts: bars in a row over time, and bars that lie.
+"""Draw charts as SVG for a page without scripts: a horizontal stacked bar, and columns over time.
 
-Pure text. Colours are classes, so that the page decides about them; words stand in the page, not in the drawing, which may be
-stretched to any width. Must never let a text through that is not escaped.
+Pure text. Colours are classes, which the page defines; the drawing holds no words, since the page may stretch it to any width. Must
+never let text through that is not escaped.
 
-SVG 1.1; RFC 8601 and RFC 7208 for the words that have colours.
+SVG 1.1; RFC 8601 and RFC 7208 for the results that have colours.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from types import MappingProxyType
 
-WIDTH, HEIGHT = 1000, 200  # of the drawing's own space, stretched by the page
-_GAP = 0.15  # of a bar's share of the width
+WIDTH, HEIGHT = 1000, 200  # of the drawing's own coordinates, which the page stretches
+_GAP = 0.15  # between columns, as a part of the width of one
 
-# How good or bad a result is: the name of a class.
+# Results by how much they speak against a client: the names of classes.
 SHADES: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("pass", "same", "aligned", "confirmed", "fqdn", "no"), "good"),
@@ -31,12 +31,12 @@ SHADES: Mapping[str, str] = MappingProxyType(
 
 
 def shade(result: str) -> str:
-    """The class of a result; that of what says nothing, for all others."""
+    """Return the class for the colour of a result; "plain" for one that speaks neither for nor against the client."""
     return SHADES.get(result, "plain")
 
 
-def lying(parts: Iterable[tuple[float, str]], most: float) -> str:
-    """A bar that lies: parts and their classes one after the other, its whole as long as they together are of the most."""
+def stacked_bar(parts: Iterable[tuple[float, str]], most: float) -> str:
+    """Return a horizontal bar of parts (size, class) side by side; with a total of `most` it fills the width."""
     at, drawn = 0.0, []
     for part, kind in parts:
         length = 100 * part / most if most > 0 else 0.0
@@ -46,8 +46,9 @@ def lying(parts: Iterable[tuple[float, str]], most: float) -> str:
     return f'<svg class="bar" aria-hidden="true">{"".join(drawn)}</svg>'
 
 
-def columns(bars: Sequence[tuple[str, Sequence[tuple[float, str]]]], label: str) -> str:
-    """Bars that stand side by side: of each its title, and its parts from the bottom with their classes."""
+def column_chart(bars: Sequence[tuple[str, Sequence[tuple[float, str]]]], label: str) -> str:
+    """Return columns side by side, the highest at full height. `bars`: of each the title, and its parts (size, class) from the
+    bottom up; `label`: for readers who do not see the drawing."""
     most = max((sum(part for part, _ in parts) for _, parts in bars), default=0)
     share = WIDTH / len(bars) if bars else WIDTH
     drawn = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..config.load import Config, load
@@ -18,6 +18,9 @@ from ..logs.files import Logs
 from ..logs.timestamps import Dates
 from ..policy.rules import Policy
 from .common import EX_OK, Commands, Failure, add_config_option, add_dns_option, asked_nameservers
+
+if TYPE_CHECKING:
+    from ..analysis.report_summary import Summary
 
 DEFAULT_LIMIT = 10_000
 
@@ -150,9 +153,8 @@ def _forecast(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from ..analysis.progress import reading
-    from ..analysis.report import Report, as_dict
     from ..analysis.report_html import page
+    from ..analysis.report_summary import as_dict
     from ..analysis.report_text import show
     from ..text.output_file import written
 
@@ -163,19 +165,28 @@ def _report(options: argparse.Namespace) -> int:
         since = dates.since(options.since) if options.since else None
     except ValueError as error:
         raise Failure(str(error)) from None
-
-    def found() -> dict[str, Any]:
-        report = Report(dates.of, since, [rule.name for rule in policy.rules if rule.action])
-        for line in reading(logs, Console(stderr=True)):
-            report.add(line)
-        return as_dict(report, options.top, policy.digest, logs.troubles)
-
     if options.html is not None:
-        # First, so that nobody waits for a report that cannot be written.
+        # Opened before the log is read: a file that cannot be written is an error at once.
         with written(options.html, [*options.logs, *([options.config] if options.config else [])]) as output:
-            output.write(page(found(), __version__, now))
-    elif options.json:
-        print(json.dumps(found(), indent=2))
+            output.write(page(_summary(options, logs, dates, since, policy), __version__, now))
+        return EX_OK
+    summary = _summary(options, logs, dates, since, policy)
+    if options.json:
+        print(json.dumps(as_dict(summary), indent=2))
     else:
-        show(found(), Console(highlight=False))
+        show(summary, Console(highlight=False))
     return EX_OK
+
+
+def _summary(options: argparse.Namespace, logs: Logs, dates: Dates, since: datetime | None, policy: Policy) -> Summary:
+    """Read the logs and count."""
+    from rich.console import Console
+
+    from ..analysis.progress import reading
+    from ..analysis.report import Report
+    from ..analysis.report_summary import summarize
+
+    report = Report(dates.of, since, [rule.name for rule in policy.rules if rule.action])
+    for line in reading(logs, Console(stderr=True)):
+        report.add(line)
+    return summarize(report, options.top, policy.digest, logs.troubles)

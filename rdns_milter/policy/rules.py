@@ -21,6 +21,9 @@ ACCEPT, TAG, TEMPFAIL, REJECT, QUARANTINE = ACTIONS = ("accept", "tag", "tempfai
 REFUSALS = frozenset((REJECT, QUARANTINE))
 # Actions after which RCPT is answered with 250; tag and quarantine take effect at the end of the message.
 TAKEN = frozenset((ACCEPT, TAG, QUARANTINE))
+# Actions that hand the message on to the recipient, and those that do not, for now or for good.
+LET_IN = frozenset((ACCEPT, TAG))
+KEPT_OUT = frozenset((TEMPFAIL, REJECT, QUARANTINE))
 ENFORCE, OBSERVE = MODES = ("enforce", "observe")
 DEFAULT_RULE = "default"
 # An enhanced status code (RFC 3463 2).

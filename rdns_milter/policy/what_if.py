@@ -15,9 +15,8 @@ from datetime import date
 
 from ..checks.evidence import UNKNOWN, Evidence, Generic, Helo, Iprev, Spf
 from .decide import decide, possible_actions
-from .rules import ENFORCE, QUARANTINE, REJECT, TEMPFAIL, Policy, Rule
+from .rules import ENFORCE, KEPT_OUT, REJECT, TEMPFAIL, Policy, Rule
 
-KEPT_OUT = frozenset((TEMPFAIL, REJECT, QUARANTINE))
 REFUSED = frozenset((TEMPFAIL, REJECT))
 REJECTED = frozenset((REJECT,))
 

@@ -5,6 +5,8 @@ Pure. Must never let through what a terminal or a browser would obey: names and 
 
 from __future__ import annotations
 
+from datetime import datetime
+
 MAX_TEXT = 500  # characters
 
 
@@ -29,3 +31,15 @@ def percent(part: float, whole: float) -> str:
     if 99.99 < share < 100:
         return "> 99.99 %"
     return f"{share:.2f} %" if 0 < share < 1 or 99 < share < 100 else f"{share:.1f} %"
+
+
+def minute(moment: datetime) -> str:
+    """A date and a time of day without seconds and zone: "2026-11-20 03:53"."""
+    return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def duration(hours: int) -> str:
+    """A number of hours, 1 or more, in words; whole days as days: "1 hour", "7 days"."""
+    days, rest = divmod(hours, 24)
+    count, unit = (hours, "hour") if rest else (days, "day")
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.analysis.report import Report, as_dict
+from rdns_milter.analysis.report import Report
 from rdns_milter.analysis.report_html import page
+from rdns_milter.analysis.report_summary import Summary, as_dict, summarize
 from rdns_milter.config.load import load
 from rdns_milter.logs.decision import line
 from rdns_milter.logs.timestamps import Dates
@@ -62,8 +63,8 @@ onload = () => {
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, Any]:
-    """Return the report of a log with ordinary and hostile clients."""
+def summary() -> Summary:
+    """Return the summary of a log with ordinary and hostile clients."""
     report = Report(Dates(NOW, UTC).of, rules=["a-rule-that-never-matched"])
     policy = load().policy
     for each in random_log.lines(policy, 3000):
@@ -75,12 +76,12 @@ def found() -> dict[str, Any]:
         report.add(
             f"{random_log.stamp(number * 3600)} mail rdns-milter[1]: {line(replace(decision, evidence=evidence, verdict=verdict))}"
         )
-    return as_dict(report, 15)
+    return summarize(report, 15)
 
 
-def seen(found: dict[str, Any], width: int, dark: bool, directory: Path) -> dict[str, Any]:
+def seen(summary: Summary, width: int, dark: bool, directory: Path) -> dict[str, Any]:
     """Return what the script sees of the page in a browser with that width and colour scheme."""
-    wrapped = _FRAME.format(width=width, page=html.escape(page(found, "0.1.0", NOW)), script=_SCRIPT)
+    wrapped = _FRAME.format(width=width, page=html.escape(page(summary, "0.1.0", NOW)), script=_SCRIPT)
     (directory / "frame.html").write_text(wrapped, "utf-8")
     assert BROWSER is not None
     done = subprocess.run(
@@ -108,19 +109,20 @@ def brightness(colour: str) -> float:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_in_a_browser(found: dict[str, Any], width: int, dark: bool, tmp_path: Path) -> None:
-    answer = seen(found, width, dark, tmp_path)
+def test_in_a_browser(summary: Summary, width: int, dark: bool, tmp_path: Path) -> None:
+    answer = seen(summary, width, dark, tmp_path)
     assert answer["scroll"] <= answer["width"] <= width
     assert answer["outside"] == []
     assert answer["broken"] == []
     assert answer["rects"] > 60
     # On a phone the bars of the tables make room for the words.
     assert answer["drawn"] > (30 if width < 640 else 60)
-    assert answer["columns"] == len(found["timeline"]["bars"]) > 10
+    assert answer["columns"] == len(summary.timeline.bars) > 10
     assert answer["accept"] != answer["reject"]
     assert (brightness(answer["background"]) < 60 < 180 < brightness(answer["ink"])) is dark
     assert (brightness(answer["ink"]) < 60 < 180 < brightness(answer["background"])) is not dark
     assert len(answer["numbers"]) > 100
+    found = as_dict(summary)
     for key, text in answer["numbers"]:
         assert int(text.replace(",", "")) == at(found, key), key
     assert answer["hacked"] == 0

@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rdns_milter.analysis.evaluator import Judge
-from rdns_milter.analysis.replay import LET_IN, Replay, as_dict, sender_domain, warnings
+from rdns_milter.analysis.replay import Replay, as_dict, sender_domain, warnings
 from rdns_milter.config.load import Config, load, parse
 from rdns_milter.config.sample import sample
 from rdns_milter.logs.decision import Decision, evidence_of, line, rcpts_of
 from rdns_milter.logs.decision import parse as parse_line
 from rdns_milter.policy.decide import decide
-from rdns_milter.policy.rules import ACTIONS, Policy
+from rdns_milter.policy.rules import ACTIONS, LET_IN, Policy
 from tests.kit.data import random_log
 from tests.kit.data.strategies import FORGERIES, HOSTS, MAILBOXES, decisions, hostile_text, policies
 

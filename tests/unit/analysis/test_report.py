@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,8 +18,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from rdns_milter import __version__
-from rdns_milter.analysis.report import Report, as_dict, faults, percentiles
+from rdns_milter.analysis.report import Report
 from rdns_milter.analysis.report_html import page
+from rdns_milter.analysis.report_summary import Summary, as_dict, faults, percentiles, summarize
 from rdns_milter.analysis.report_text import show
 from rdns_milter.checks.evidence import FACTS, LOOKED_UP
 from rdns_milter.cli.main import main
@@ -64,18 +64,18 @@ def reported(lines: Iterable[str], since: datetime | None = None, rules: Sequenc
     return report
 
 
-def text_of(found: dict[str, Any], width: int = 120) -> str:
+def text_of(summary: Summary, width: int = 120) -> str:
     file = io.StringIO()
-    show(found, Console(file=file, width=width, highlight=False))
+    show(summary, Console(file=file, width=width, highlight=False))
     return file.getvalue()
 
 
-def page_of(found: dict[str, Any]) -> str:
-    return page(found, __version__, NOW)
+def page_of(summary: Summary) -> str:
+    return page(summary, __version__, NOW)
 
 
 def test_every_number_by_hand() -> None:
-    found = as_dict(reported(LINES, rules=[rule.name for rule in POLICY.rules]), 5)
+    found = as_dict(summarize(reported(LINES, rules=[rule.name for rule in POLICY.rules]), 5))
     fields = [each for each in map(parse, LINES) if each]
     judged = [each for each in fields if not each["rule"].startswith("exempt:")]
     kept_out = [each for each in fields if each["action"] in ("reject", "tempfail", "quarantine")]
@@ -128,14 +128,16 @@ def test_faults_in_the_words_of_the_advice() -> None:
 def test_observe_mode() -> None:
     observing = replace(POLICY, mode="observe")
     lines = list(random_log.lines(observing, 2000))
-    found = as_dict(reported(lines), 5)
-    assert found["kept_out"] == 0
-    assert found["modes"] == {"observe": 2000}
-    enforced = as_dict(reported(random_log.lines(POLICY, 2000)), 5)["actions"]
+    found = summarize(reported(lines), 5)
+    assert found.kept_out == 0
+    assert found.modes == {"observe": 2000}
+    enforced = summarize(reported(random_log.lines(POLICY, 2000)), 5).actions
     # A shadow rule beside a would-be refusal leaves one word for both: then it cannot be told whose it is.
-    assert 0 < found["observed"]["reject"] <= enforced["reject"]
-    assert "enforcement would have done" in text_of(found)
-    assert "enforcement would have done" in page_of(found)
+    assert 0 < found.observed["reject"] <= enforced["reject"]
+    for shown in (text_of(found), page_of(found)):
+        assert "enforcement would have done" in shown
+        assert "in observe mode, accept includes mail that the rule would have refused or deferred" in shown
+    assert "in observe mode" not in text_of(summarize(reported(LINES), 5))
 
 
 def test_since() -> None:
@@ -143,15 +145,15 @@ def test_since() -> None:
         [*LINES, "rdns-milter[1]: " + LINES[0][LINES[0].index("action=") :]], datetime(2026, 11, 20, 0, 30, tzinfo=UTC)
     )
     assert (report.decisions, report.earlier, report.undated) == (4000 - 1800, 1800, 1)
-    found = as_dict(report, 5)
+    found = as_dict(summarize(report, 5))
     assert found["first"] == "2026-11-20T00:30+00:00"
     assert found["warnings"] == ["1 decisions have no date, and so are left out"]
 
 
 def test_lines_without_a_date_count_but_are_on_no_timeline() -> None:
-    found = as_dict(reported(each[each.index("action=") :] for each in LINES[:100]), 5)
-    assert (found["decisions"], found["first"], found["timeline"]["bars"]) == (100, None, [])
-    assert found["warnings"] == ["100 decisions have no date, and are not on the timeline"]
+    found = summarize(reported(each[each.index("action=") :] for each in LINES[:100]), 5)
+    assert (found.decisions, found.first, found.timeline.bars) == (100, None, ())
+    assert found.warnings == ("100 decisions have no date, and are not on the timeline",)
     assert "undated" in text_of(found)
     assert "undated" in page_of(found)
 
@@ -183,7 +185,7 @@ def test_hostile_numbers_and_words() -> None:
         whole[: whole.index(" helo_match=")],
         *FORGERIES,
     ]
-    found = as_dict(reported(odd), 5)
+    found = as_dict(summarize(reported(odd), 5))
     assert found["decisions"] == 5
     assert set(found["facts"]["iprev"]) <= {*FACTS["iprev"].words, "unknown"}
     assert found["queries"] < 5 * 600_000
@@ -199,8 +201,8 @@ def test_percentiles_are_nearest_ranks(values: list[int]) -> None:
 
 
 def test_on_the_terminal() -> None:
-    found = as_dict(reported(LINES, rules=["never"]), 3)
-    shown = text_of(found)
+    summary = summarize(reported(LINES, rules=["never"]), 3)
+    found, shown = as_dict(summary), text_of(summary)
     for title in ("Verdicts", "Over time", "By rule", "Shadow rules", "Rules that matched nothing", "By fact", "DNS"):
         assert f"\n{title}" in shown
     for entry in found["rules"]:
@@ -210,11 +212,11 @@ def test_on_the_terminal() -> None:
         assert all(f"{result} {count:,} (" in row for result, count in words.items())
     assert "█" in shown
     assert f"  temperror: {found['temperror']['decisions']:,} decisions" in shown
-    assert max(map(len, text_of(found, 60).split("\n"))) < 400
+    assert max(map(len, text_of(summary, 60).split("\n"))) < 400
 
 
 def test_nothing_to_report() -> None:
-    found = as_dict(reported(["hello"]), 3)
+    found = summarize(reported(["hello"]), 3)
     assert "there is no decision to report on" in text_of(found)
     assert "there is no decision to report on" in page_of(found)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdns_milter import __version__
-from rdns_milter.analysis.report import Report, as_dict
+from rdns_milter.analysis.report import Report
 from rdns_milter.analysis.report_html import page
+from rdns_milter.analysis.report_summary import Summary, as_dict, summarize
 from rdns_milter.config.load import load
 from rdns_milter.logs.decision import Decision, line
 from rdns_milter.logs.timestamps import Dates
@@ -33,13 +33,13 @@ def reported(lines: Iterable[str], rules: Sequence[str] = ()) -> Report:
     return report
 
 
-def page_of(found: dict[str, Any]) -> str:
-    return page(found, __version__, NOW)
+def page_of(summary: Summary) -> str:
+    return page(summary, __version__, NOW)
 
 
 def test_numbers_of_the_page_are_those_for_programs() -> None:
-    found = as_dict(reported(LINES, rules=["never", "default"]), 10, "ffffff", ["x.gz: cannot be read to its end"])
-    html = page_of(found)
+    summary = summarize(reported(LINES, rules=["never", "default"]), 10, "ffffff", ["x.gz: cannot be read to its end"])
+    found, html = as_dict(summary), page_of(summary)
     assert check_numbers(html, found) > 100
     shown = {key for key, _ in Page(html).numbers}
     expected = {f"facts.{name}.{result}" for name, words in found["facts"].items() for result in words}
@@ -58,7 +58,7 @@ def test_numbers_of_the_page_are_those_for_programs() -> None:
 
 
 def test_the_page_is_all_in_one_file_and_has_no_script() -> None:
-    html = page_of(as_dict(reported(LINES), 10))
+    html = page_of(summarize(reported(LINES), 10))
     parsed = Page(html)
     assert parsed.open == []
     assert not {tag for tag, _ in parsed.tags} & {
@@ -101,14 +101,14 @@ def test_hostile_names_are_text_and_nothing_else() -> None:
         evidence = replace(decision.evidence, helo_name=evil, mailfrom=f"x@{evil}", rcpt=evil)
         verdict = replace(decision.verdict, action="reject", rule=evil, shadow_rules=(evil,), would=("reject",))
         lines.append(line(Decision(verdict, evidence, (evil,), policy=evil[:60], reply=f"550 {evil}")))
-    found = as_dict(reported(lines, rules=EVIL[:2]), 20, troubles=EVIL)
+    found = summarize(reported(lines, rules=EVIL[:2]), 20, troubles=EVIL)
     html = page_of(found)
     parsed = Page(html)
-    harmless = {tag for tag, _ in Page(page_of(as_dict(reported(LINES, rules=["x"]), 20))).tags} | {"li", "ul"}
+    harmless = {tag for tag, _ in Page(page_of(summarize(reported(LINES, rules=["x"]), 20))).tags} | {"li", "ul"}
     assert {tag for tag, _ in parsed.tags} <= harmless
     assert html.isascii() or set(filter(lambda letter: not letter.isascii(), html)) <= {"\u00a0"}
     assert any("<script>alert(1)</script>" in text for text in parsed.texts)
-    check_numbers(html, found)
+    check_numbers(html, as_dict(found))
     shown = text_of(found)
     assert all(letter.isprintable() or letter == "\n" for letter in shown)
 
@@ -116,10 +116,10 @@ def test_hostile_names_are_text_and_nothing_else() -> None:
 @settings(max_examples=40)
 @given(st.lists(decisions(hostile_text()), max_size=6), st.sampled_from((30, 80, 200)))
 def test_any_log_can_be_shown(found: list[Decision], width: int) -> None:
-    document = as_dict(reported([f"Nov 21 01:02:03 mail rdns-milter[1]: {line(decision)}" for decision in found]), 5)
-    assert document["decisions"] == len(found)
-    shown = text_of(document, width)
+    summary = summarize(reported([f"Nov 21 01:02:03 mail rdns-milter[1]: {line(decision)}" for decision in found]), 5)
+    assert summary.decisions == len(found)
+    shown = text_of(summary, width)
     assert all(letter.isprintable() or letter == "\n" for letter in shown)
-    html = page_of(document)
+    html = page_of(summary)
     assert Page(html).open == []
-    check_numbers(html, document)
+    check_numbers(html, as_dict(summary))

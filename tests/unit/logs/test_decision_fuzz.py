@@ -21,8 +21,9 @@ from rdns_milter.analysis.replay import as_dict as replay_as_dict
 from rdns_milter.analysis.replay_text import as_csv
 from rdns_milter.analysis.replay_text import show as show_replay
 from rdns_milter.analysis.report import Report
-from rdns_milter.analysis.report import as_dict as report_as_dict
 from rdns_milter.analysis.report_html import page
+from rdns_milter.analysis.report_summary import as_dict as report_as_dict
+from rdns_milter.analysis.report_summary import summarize
 from rdns_milter.checks.evidence import FACTS
 from rdns_milter.config.load import load
 from rdns_milter.logs.decision import KEYS, MAX_LINE, evidence_of, line, parse, rcpts_of
@@ -65,8 +66,8 @@ def read_by_all(lines: list[str]) -> None:
     show_replay(replay, "title", 5, (), console)
     as_csv(replay, 5)
     json.dumps(replay_as_dict(replay, 5))
-    found = report_as_dict(report, 5)
-    json.dumps(found)
+    found = summarize(report, 5)
+    json.dumps(report_as_dict(found))
     report_text.show(found, console)
     page(found, "1", NOW).encode("ascii", "xmlcharrefreplace")
     for delivery in grouped(deliveries(lines), 0):

@@ -145,7 +145,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "replay_text",
         "forecast_text",
         "report",
-        "report_style",
+        "report_summary",
         "report_text",
         "svg",
         "report_html",

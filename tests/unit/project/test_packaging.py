@@ -54,6 +54,18 @@ def requirements() -> dict[str, str]:
     return dict(line.split(" >= ") for line in lines)
 
 
+def test_files_that_are_no_modules_are_installed() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", "utf-8")
+    named = {
+        f"{package.replace('.', '/')}/{name}"
+        for package, names in config["options.package_data"].items()
+        for name in names.split()
+    }
+    paths = (path for path in (ROOT / "rdns_milter").rglob("*.*") if path.suffix not in (".py", ".pyc"))
+    assert {path.relative_to(ROOT).as_posix() for path in paths if path.is_file()} == named
+
+
 def test_all_packages_have_this_version() -> None:
     assert re.match(r"rdns-milter \((\S+)\) ", text("debian/changelog"))[1] == __version__  # type: ignore[index]
     spec = text("rpm/rdns-milter.spec")
