@@ -1,6 +1,6 @@
-"""rdns-milter.toml(5): the config. Options, their defaults and sentences are those of the table in rdns_milter/config/options.py.
+"""rdns-milter.toml(5), the configuration. Options, their defaults and sentences come from rdns_milter/config/options.py.
 
-The keys of a rule, its conditions and the facts have sentences here, one for each that there is: a missing one ends the program.
+Keys of a rule, conditions, facts and reasons have their sentences here. An assertion fails if one is missing.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from roff import Page, bold, italic, plain
 
 from rdns_milter import __version__
-from rdns_milter.checks.evidence import FACTS
+from rdns_milter.checks.evidence import FACTS, IPREV_REASONS
 from rdns_milter.config.condition_types import SINGLE, TEXTUAL
 from rdns_milter.config.list_files import MAX_LINES
 from rdns_milter.config.load import DEFAULT_PATH
@@ -22,50 +22,72 @@ from rdns_milter.text.toml import text
 NAME, SECTION, MANUAL = "rdns-milter.toml", 5, "File Formats"
 
 KEYS = {
-    "name": "What log and report call the rule: 1 to 64 letters, digits, dots, hyphens, underscores. Needed, and no two alike.",
-    "when": "A table of conditions: all of them must hold. Without it the rule matches everybody.",
-    "unless": "A table of conditions: none of them may hold.",
-    "action": "What to do: {actions}. `tag` accepts, and adds the field of `headers.tag`. A rule with an action decides.",
-    "score": "A number that a rule without an action adds when it matches; the next rule is tried. See `min_score`.",
-    "shadow": "`true`: only log what the rule would do (`would=`, `shadow_rule=`), and try the next.",
-    "code": "The reply's code, 550 or 451, say, in place of the one that fits the facts. For reject and tempfail.",
-    "enhanced": 'The reply\'s enhanced code (RFC 3463), "5.7.25", say.',
-    "text": "The reply's text: one line of printable ASCII, 400 characters at most. In it {placeholders} are replaced.",
-    "until": "The rule's last day, 2030-12-31, say. In its last week the log warns.",
+    "name": "The name of the rule in the log and in reports: 1 to 64 letters, digits, dots, hyphens, underscores. Required; no two"
+    " rules may have the same name.",
+    "when": "A table of conditions, all of which must hold. Without it the rule matches every message.",
+    "unless": "A table of conditions, none of which may hold.",
+    "action": "What is done: {actions}. `tag` accepts the message and adds the field of `headers.tag`. The first rule that matches"
+    " and has an action decides.",
+    "score": "For a rule without an action: a number that is added when the rule matches. The next rule is then tried. See"
+    " `min_score`.",
+    "shadow": "`true`: the rule is only logged (`would=`, `shadow_rule=`), and the next rule is tried.",
+    "code": "The code of the reply, for example 550 or 451. It replaces the code that fits the facts. For reject and tempfail.",
+    "enhanced": 'The enhanced status code of the reply (RFC 3463), for example "5.7.25".',
+    "text": "The text of the reply: one line of printable ASCII, at most 400 characters. These placeholders in it are replaced:"
+    " {placeholders}.",
+    "until": "The last day on which the rule is in force, for example 2030-12-31. In the week before it the log has a warning at"
+    " each start, at each reload, and once a day.",
 }
 CONDITION_SENTENCES = {
     "client": "The client's address.",
-    "ptr": "The confirmed reverse name; an unconfirmed one never matches.",
+    "ptr": "The confirmed reverse name. An unconfirmed name never matches.",
     "helo_name": "The name in HELO or EHLO.",
     "mailfrom": "The sender.",
     "rcpt": "The recipient.",
-    "authenticated": "Whether the client has logged in.",
+    "authenticated": "Whether the client has logged in (SMTP AUTH).",
     "tls": "Whether the connection is encrypted.",
-    "min_score": "The sum of the scores of the rules before this one is at least so much.",
+    "min_score": "The smallest sum of the scores of earlier rules for which the condition holds.",
 }
 FACT_SENTENCES = {
-    "iprev": "Whether the reverse name leads back to the address: it does, it does not, there is none, could not be found out, not"
-    " checked.",
-    "iprev_reason": "Why.",
-    "generic": "Whether the reverse name looks like one of a pool, dial-up or broadband line; `none`: there is no name.",
-    "helo_kind": "What the greeting is: a full host name, a single word, an address in brackets, a bare address, no name at all,"
-    " not there.",
-    "helo": "Whether the greeting resolves to the client: it does, to something else, to nothing, could not be found out, cannot be"
-    " checked.",
-    "helo_match": "The greeting beside the confirmed reverse name: equal, of the same organization's domain, neither; there is no"
-    " confirmed name.",
-    "helo_own": "Whether a stranger greets with your own name or address.",
-    "spf_helo": "What SPF says of the greeting.",
-    "spf_mailfrom": "What SPF says of the sender's domain; for bounces that of `postmaster@HELO`.",
-    "mailfrom_match": "The sender's domain beside the confirmed reverse name.",
+    "iprev": "The reverse name of the client's address. `pass`: it resolves back to the address. `fail`: it does not. `permerror`:"
+    " there is no PTR record. `temperror`: DNS did not answer. `none`: not checked.",
+    "iprev_reason": "The reason for the result of `iprev`.",
+    "generic": "Whether the reverse name looks like a name from an address pool, a dial-up line or a broadband line. `none`: there"
+    " is no reverse name.",
+    "helo_kind": "The form of the HELO name. `fqdn`: a full host name. `unqualified`: a single label. `literal`: an address in"
+    " brackets. `address`: an address without brackets. `invalid`: not a host name. `missing`: no HELO.",
+    "helo": "Whether the HELO name resolves to the client's address. `fail`: it resolves to other addresses. `permerror`: it does"
+    " not resolve. `temperror`: DNS did not answer. `none`: there is no name to resolve, or not checked.",
+    "helo_match": "The HELO name compared with the confirmed reverse name. `aligned`: both belong to the same organizational"
+    " domain. `none`: there is no confirmed reverse name.",
+    "helo_own": "Whether a foreign client gives one of our own names or addresses in HELO.",
+    "spf_helo": "The SPF result for the HELO name.",
+    "spf_mailfrom": "The SPF result for the sender's domain; for bounces that for `postmaster@` the HELO name.",
+    "mailfrom_match": "The sender's domain compared with the confirmed reverse name, with the same values as `helo_match`.",
+}
+REASON_SENTENCES = {
+    "confirmed": "A PTR name resolves back to the address (pass).",
+    "no-ptr": "There is no PTR record (permerror).",
+    "not-confirmed": "The PTR names resolve to other addresses only (fail).",
+    "no-forward": "The PTR names do not resolve to an address of the client's family (fail).",
+    "bad-name": "The PTR record holds nothing that could be a host name (fail).",
+    "timeout": "The name servers did not answer in time (temperror).",
+    "servfail": "The name servers could not resolve the name (temperror).",
+    "refused": "The name servers refused to answer (temperror).",
+    "bogus": "A validating name server found the DNSSEC signatures wrong (temperror).",
+    "resolver-down": "None of the configured name servers answers at present (temperror).",
+    "deadline": "The answer did not arrive within `milter.deadline` (temperror).",
+    "error": "The answer could not be used, or the milter had an error (temperror).",
+    "exempt": "The client is not judged (none).",
 }
 assert KEYS.keys() == set(RULE_KEYS)
 assert CONDITION_SENTENCES.keys() == CONDITIONS.keys()
 assert FACT_SENTENCES.keys() == FACTS.keys()
+assert REASON_SENTENCES.keys() == set(IPREV_REASONS)
 
 
 def page(day: str) -> str:
-    """The whole page."""
+    """Return the whole page."""
     page = Page(NAME, SECTION, day, f"rdns-milter {__version__}", MANUAL, "configuration of rdns-milter")
     page.section("Synopsis")
     page.line(italic(DEFAULT_PATH))
@@ -85,20 +107,20 @@ def page(day: str) -> str:
 def _description(page: Page) -> None:
     page.section("Description")
     page.paragraph(
-        "A TOML file (version 1.0.0): sections, in them keys with values. What is left out keeps its default, which stands here"
-        " behind each key. `rdns-milter config --sample` prints a whole file with every option and the default rules,"
-        " `rdns-milter config --show` what is in force. Without a file the defaults hold, with the default rules; a file without"
-        " rules accepts everything."
+        "A TOML file (version 1.0.0) with sections, and keys with values in them. A key that is left out keeps its default, which"
+        " this page shows after each key. `rdns-milter config --sample` prints a complete file with every option and the default"
+        " rules. `rdns-milter config --show` prints the values in force. Without a file the defaults and the default rules hold."
+        " A file without rules accepts everything."
     )
     page.paragraph(
-        "`rdns-milter config --check` reports every error at once, with its line. With an error in it a file is not used at all:"
-        " the service does not start, or, at a reload, goes on with the old one. The user that the service runs as must be able"
-        " to read the file and the lists that it names."
+        "`rdns-milter config --check` reports all errors at once, with their lines. A file with an error is not used: the service"
+        " does not start, or at a reload goes on with the old configuration. The user that the service runs as must be able to"
+        " read the file and the lists that it names."
     )
 
 
 def _default(option: Option) -> str:
-    """As the sample has it. A long list goes into the text."""
+    """Return the default as the sample has it. A long list goes into the text."""
     value = option.kind.write(option.default) if isinstance(option.default, int) else text(option.default)
     return value if len(value) <= 50 else "[...]"
 
@@ -107,7 +129,7 @@ def _about(option: Option) -> str:
     sentences = [option.doc]
     if option.unit:
         sentences.append(f"In {option.unit}.")
-    sentences.append(f"Wants {option.kind.wants}.")
+    sentences.append(f"Value: {option.kind.wants}.")
     if _default(option) == "[...]":
         sentences.append(f"Default: {', '.join(map(str, option.default))}.")
     return " ".join(sentences)
@@ -116,39 +138,52 @@ def _about(option: Option) -> str:
 def _lists(page: Page) -> None:
     page.subsection("[lists]")
     page.paragraph(
-        "Named lists in files: each key is a name, its value the path; one that begins without a slash is below this file. One"
-        ' entry a line; "#" begins a comment. Rules use a list as "@NAME" where the values of a condition are addresses, names,'
-        " senders or recipients. They are read again at a reload. All lists"
-        f" together may have {MAX_LINES} lines; all processes share them."
+        "Named lists in files. Each key is the name of a list, and its value the path of the file; a path without a leading slash"
+        ' is relative to the directory of this file. A file has one entry on each line; "#" begins a comment. A rule uses a list as'
+        ' "@NAME", in conditions whose values are addresses, names, senders or recipients. A list that no rule uses has no effect.'
+        f" Lists are read again at a reload. All lists together may have {MAX_LINES} lines; all processes share them."
     )
 
 
 def _rules(page: Page) -> None:
     page.section("Rules")
     page.paragraph(
-        "Each `[[rule]]` is one. They are tried in order; the first that matches and has an action decides; without one the message"
-        " is accepted. They are tried for each recipient on its own. A refusal or quarantine that hangs on a `temperror` becomes"
-        " a 451, and a rule that asks for `temperror` together with reject is an error."
+        "Each `[[rule]]` table is a rule. Rules are tried in their order, for each recipient separately. The first rule that"
+        " matches and has an action decides; if none does, the message is accepted. If a refusal or a quarantine depends on a"
+        " `temperror`, the client gets a 451 instead. A rule that tests for `temperror` and rejects is an error."
     )
     actions = ", ".join(f"`{action}`" for action in ACTIONS)
     placeholders = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
     for key in RULE_KEYS:
         page.item(bold(key), KEYS[key].replace("{actions}", actions).replace("{placeholders}", placeholders))
     page.subsection("Conditions")
-    page.paragraph("A value or a list of values: any of them. Beside these, each fact below is a condition.")
+    page.paragraph(
+        "The value of a condition may be a list; the condition then holds if any of the values matches. Each fact below is a"
+        " condition too."
+    )
+    page.paragraph(
+        "Where names are wanted, `good.example` is this name only. `.good.example` is every name below it, but not `good.example`"
+        " itself: write both to match both. Where mailboxes are wanted, `good.example` and `.good.example` are all mailboxes in"
+        " these domains, `anna@good.example` is one mailbox, `anna@` this local part in any domain, and `<>` the null sender."
+    )
     for name, sentence in CONDITION_SENTENCES.items():
         wants = TEXTUAL[name].wants if name in TEXTUAL else {"min_score": "a number"}.get(name, "true or false")
-        page.item(bold(name), f"{sentence} Wants {wants}.")
+        page.item(bold(name), f"{sentence} Value: {wants}.")
     assert CONDITIONS.keys() <= TEXTUAL.keys() | SINGLE.keys()
     page.subsection("Facts")
-    page.paragraph("What is found out about a client, and logged.")
+    page.paragraph("Facts are found for each client, and logged.")
     for name, fact in FACTS.items():
         page.item(f"{bold(name)}: {', '.join(map(plain, fact.words))}", FACT_SENTENCES[name])
+    page.subsection("Values of iprev_reason")
+    for word in IPREV_REASONS:
+        page.item(bold(word), REASON_SENTENCES[word])
 
 
 def _the_rest(page: Page) -> None:
     page.section("Examples")
-    page.paragraph("Refuse clients without a reverse name for which SPF does not speak either, but try it out first:")
+    page.paragraph(
+        "Refuse clients without a reverse name and without an SPF record that allows them, but only observe at first:"
+    )
     page.example(
         "[milter]\n"
         'mode = "observe"\n'

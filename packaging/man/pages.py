@@ -1,7 +1,8 @@
 """Writes the manual pages: python3 packaging/man/pages.py DIRECTORY
 
-They are made of the program's own tables and are not kept anywhere: whoever packages it makes them. Needs nothing but what the
-program needs. Their date is SOURCE_DATE_EPOCH's, if that is set, so that the same sources make the same pages.
+The pages are made from the program's own tables and are not stored: packages make them when they are built. The program is imported
+for this, so that its dependencies must be installed. The date of the pages is SOURCE_DATE_EPOCH, if that is set, so that the same
+sources give the same pages.
 """
 
 from __future__ import annotations
@@ -15,12 +16,18 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
-import command_page  # noqa: E402
-import config_page  # noqa: E402
+try:
+    import command_page
+    import config_page
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"{sys.executable} does not find {error.name}, which the program needs. On Debian `sh packaging/build-deb.sh` installs it;"
+        " elsewhere use the Python of the environment in which the program is installed"
+    )
 
 
 def main(arguments: list[str]) -> int:
-    """Write them; the exit status."""
+    """Write the pages. Return the exit status."""
     if len(arguments) != 1:
         print((__doc__ or "").splitlines()[0], file=sys.stderr)
         return 2

@@ -1,7 +1,7 @@
-"""A manual page as man(7) wants it: headings, paragraphs, items, examples.
+"""Write a manual page in the format of man(7): headings, paragraphs, items, examples.
 
-Knows how to write, and nothing of what is written. In all texts `this` is bold; everything else is printed as it stands, so that
-what is copied from a terminal is what was meant: no hyphen becomes a dash, no quote a curly one.
+Knows nothing of the contents. In all texts `this` is bold. Everything else is printed unchanged, so that text copied from a
+terminal is correct: no hyphen becomes a dash, and no quote a typographic one.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ _WIDTH = 78
 
 
 def plain(text: str) -> str:
-    """The text as it stands."""
+    """Return the text, escaped for roff."""
     return "".join(_SPECIAL.get(letter, letter) for letter in text)
 
 
 def bold(text: str) -> str:
-    """A word that is typed."""
+    """Return a word that the reader types."""
     return f"\\fB{plain(text)}\\fP"
 
 
 def italic(text: str) -> str:
-    """A word that stands for another."""
+    """Return a word that the reader replaces."""
     return f"\\fI{plain(text)}\\fP"
 
 
 def marked(text: str) -> str:
-    """The text, with what stands in backticks bold."""
+    """Return the text with the words in backticks in bold."""
     parts = _CODE.split(text)
     return "".join(bold(part) if odd else plain(part) for part, odd in zip(parts, _alternating(), strict=False))
 
@@ -44,12 +44,12 @@ def _alternating() -> Iterable[bool]:
 
 
 class Page:
-    """One page, written from the top."""
+    """A page, written from top to bottom."""
 
     def __init__(self, name: str, section: int, day: str, source: str, manual: str, what: str) -> None:
         self._lines = [
             f'.TH {plain(name.upper())} {section} {day} "{plain(source)}" "{plain(manual)}"',
-            # Neither words torn apart nor blanks stretched: most of this is meant to be typed.
+            # No hyphenation and no justification: most of the text is meant to be typed.
             ".nh",
             ".ad l",
         ]
@@ -57,30 +57,30 @@ class Page:
         self._lines.append(f"{plain(name)} \\- {plain(what)}")
 
     def section(self, title: str) -> None:
-        """A heading."""
+        """Add a heading."""
         self._lines.append(f'.SH "{plain(title.upper())}"')
 
     def subsection(self, title: str) -> None:
-        """A smaller heading, as it stands."""
+        """Add a smaller heading."""
         self._lines.append(f'.SS "{plain(title)}"')
 
     def paragraph(self, text: str) -> None:
-        """Sentences."""
+        """Add a paragraph of sentences."""
         self._apart()
         self._fill(marked(text))
 
     def item(self, head: str, text: str) -> None:
-        """A head (written with `bold`, `italic`, `plain`) and, indented, what is to be said of it."""
+        """Add a head (written with `bold`, `italic`, `plain`) and an indented text."""
         self._lines += [".TP", _guarded(head)]
         self._fill(marked(text))
 
     def line(self, line: str) -> None:
-        """A paragraph that is written with `bold`, `italic`, `plain`."""
+        """Add a paragraph written with `bold`, `italic`, `plain`."""
         self._apart()
         self._lines.append(_guarded(line))
 
     def example(self, text: str) -> None:
-        """Lines as they are to be typed."""
+        """Add lines that the reader types."""
         self._apart()
         self._lines += [".RS 4", ".EX", *(_guarded(plain(line)) for line in text.splitlines()), ".EE", ".RE"]
 
@@ -88,7 +88,7 @@ class Page:
         return "\n".join(self._lines) + "\n"
 
     def _apart(self) -> None:
-        """A new paragraph, but where a heading has just begun one."""
+        """Begin a new paragraph, except after a heading."""
         if not self._lines[-1].startswith((".SH", ".SS")):
             self._lines.append(".PP")
 
@@ -99,5 +99,5 @@ class Page:
 
 
 def _guarded(line: str) -> str:
-    """A line of text must not look like a request."""
+    """Return the line, protected if roff would take it for a request."""
     return f"\\&{line}" if line.startswith((".", "'")) else line

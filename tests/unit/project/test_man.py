@@ -1,7 +1,7 @@
-"""The manual pages say all that there is to say, and groff has nothing to say of them.
+"""The manual pages are complete, and groff and mandoc report nothing about them.
 
-They are made of the program's tables (packaging/man); here they are read back as text, so that a heading or an item that got
-lost on the way is missed.
+packaging/man makes them from the program's tables. Here they are read back as text, so that a heading or an item that was lost is
+noticed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.checks.evidence import FACTS
+from rdns_milter.checks.evidence import FACTS, IPREV_REASONS
 from rdns_milter.cli.main import parser
 from rdns_milter.config.condition_types import NAMES
 from rdns_milter.config.options import SECTIONS, options_of
@@ -150,6 +150,20 @@ def test_every_key_of_a_rule_every_condition_every_fact(pages: Path) -> None:
     facts = {head.partition(": ")[0]: head.partition(": ")[2].split(", ") for head in found["RULES", "Facts"] if head}
     assert facts == {name: list(fact.words) for name, fact in FACTS.items()}
     assert {head for head in found["RULES", "Conditions"] if head} | set(facts) == set(NAMES)
+
+
+def test_without_the_programs_dependencies_one_sentence_says_so(tmp_path: Path) -> None:
+    command = [sys.executable, "-S", str(ROOT / "packaging" / "man" / "pages.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False, text=True)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "which the program needs" in done.stderr
+
+
+def test_every_value_of_iprev_reason(pages: Path) -> None:
+    found = items(pages / PAGES[1])["RULES", "Values of iprev_reason"]
+    assert tuple(found) == IPREV_REASONS
+    results = {documents.code(cells[0])[0]: documents.code(cells[1])[0] for cells in documents.table("reason")}
+    assert all(sentence.endswith(f" ({results[reason]}).") for reason, sentence in found.items())
 
 
 def test_the_same_sources_make_the_same_pages(pages: Path, tmp_path: Path) -> None:

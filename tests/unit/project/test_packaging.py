@@ -154,9 +154,20 @@ def test_readme_debian_and_readme_have_the_same_recipe() -> None:
 
 
 def test_what_debian_is_to_take_is_there() -> None:
-    for name in ("docs", "examples"):
-        for pattern in text(f"debian/rdns-milter.{name}").split():
-            assert list(ROOT.glob(pattern)), pattern
+    for pattern in text("debian/rdns-milter.examples").split():
+        assert list(ROOT.glob(pattern)), pattern
+
+
+def test_packages_install_the_documentation_side_by_side() -> None:
+    """With the links that packaging/doc/install.py writes, and under the names that they lead to."""
+    assert text("debian/rdns-milter.docs") == "debian/doc/*\n"
+    rules, spec = text("debian/rules"), text("rpm/rdns-milter.spec")
+    assert "\tpython3 packaging/doc/install.py debian/doc\n" in rules
+    assert "\tdh_compress -X.md\n" in rules
+    assert "\npython3 packaging/doc/install.py doc\n" in spec
+    assert "\n%doc doc/*\n" in spec
+    installed = {Path(pattern).name for pattern in text("debian/rdns-milter.examples").split()}
+    assert {"prometheus", "grafana"} < installed
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
