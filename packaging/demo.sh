@@ -1,9 +1,9 @@
 #!/bin/sh
-# The milter at work, on this machine, in half a minute: a name server with a small zone, the milter, and a private Postfix, to
-# which clients of every kind send mail. Installs what is missing; touches nothing of the machine's own mail.
+# Shows the milter at work on this machine, in half a minute: a name server with a small zone, the milter, and a private Postfix, to
+# which clients of every kind send mail. Installs the Debian packages that are missing. Does not touch the machine's own mail system.
 #
-#   sh packaging/demo.sh           show it, then stop all of it
-#   sh packaging/demo.sh --keep    show it, leave it running, and say how to go on by hand
+#   sh packaging/demo.sh           show it, then stop everything
+#   sh packaging/demo.sh --keep    show it, leave it running, and print commands to go on with
 set -eu
 cd "$(dirname "$0")/.."
 case ${1-} in

@@ -1,6 +1,6 @@
-"""The demo: sets the stage, gives the tour, and either stops everything or leaves it running.
+"""Run the demo: start everything, let the clients send mail, then stop everything or leave it running.
 
-Run by demo.sh beside it. Exit status 0 only if every client got what it had to get. Needs root, for Postfix does.
+demo.sh runs it. The exit status is 0 only if every client got the expected result. Needs root, because Postfix does.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import sys
 from types import FrameType
 from typing import NoReturn, TextIO
 
-from guests import GUESTS, USER
-from speech import BOLD, GREEN, RED, Speech
-from stage import CLONE, SAMPLE, CannotStart, Stage
-from tour import tour
+from environment import CLONE, SAMPLE, CannotStart, Environment
+from output import BOLD, GREEN, RED, Output
+from run_scenarios import run_scenarios
+from scenarios import SCENARIOS, USER
 
 from rdns_milter import __version__
 from tests.kit.mta.postfix import PostfixFailed
@@ -24,24 +24,24 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Ended(BaseException):
-    """A signal told us to stop."""
+    """A signal to stop has arrived."""
 
     def __init__(self, number: int) -> None:
         self.status = 128 + number
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the exit status."""
+    """Run the demo. Return the exit status."""
     return keep() if arguments == ["--keep"] else perform(sys.stdout)
 
 
 def perform(out: TextIO) -> int:
-    """Start, show, stop. Returns the exit status."""
+    """Start everything, show the clients, stop everything. Return the exit status."""
     _heed_signals()
     try:
         try:
-            with Stage() as stage:
-                status = _show(stage, Speech(out))
+            with Environment() as environment:
+                status = _show(environment, Output(out))
                 _ignore_signals()
         except BaseException:
             _ignore_signals()
@@ -50,48 +50,48 @@ def perform(out: TextIO) -> int:
         print(error, file=sys.stderr)
         return EX_CANNOT
     except Ended as ended:
-        print("stopped all that the demo had started", file=sys.stderr)
+        print("stopped everything that the demo had started", file=sys.stderr)
         return ended.status
-    speech = Speech(out)
-    _say_where_next(speech)
+    output = Output(out)
+    _say_where_next(output)
     return status
 
 
 def keep() -> int:
-    """Start and show in a process of its own, which then stays, and stops everything when it is told to end. Returns the
-    exit status of the show; a signal before its end ends all."""
+    """Run the demo in a child process that stays, and that stops everything when it gets a signal. Return the exit status of the
+    demo. A signal before its end stops everything."""
     reading, writing = os.pipe()
-    keeper = os.fork()
-    if keeper == 0:
+    holder = os.fork()
+    if holder == 0:
         os.close(reading)
-        _be_keeper(writing)
+        _run_as_holder(writing)
     os.close(writing)
     _heed_signals()
     try:
-        word = os.read(reading, 1)
-        return word[0] if word else EX_CANNOT
+        byte = os.read(reading, 1)
+        return byte[0] if byte else EX_CANNOT
     except Ended as ended:
         _ignore_signals()
-        os.kill(keeper, signal.SIGTERM)
-        os.waitpid(keeper, 0)
-        print("stopped all that the demo had started", file=sys.stderr)
+        os.kill(holder, signal.SIGTERM)
+        os.waitpid(holder, 0)
+        print("stopped everything that the demo had started", file=sys.stderr)
         return ended.status
 
 
-def _be_keeper(report: int) -> NoReturn:
-    """In the child: never returns."""
+def _run_as_holder(report: int) -> NoReturn:
+    """Run the demo in the child process. Never returns."""
     os.setsid()
     _heed_signals()
-    # What is started must not hold our output open: a pipe that reads it would never end.
+    # The children must not hold our output open: a pipe that reads it would never end.
     out = os.fdopen(os.dup(1), "w")
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     status = EX_CANNOT
     try:
-        with Stage() as stage:
-            speech = Speech(out)
-            status = _show(stage, speech)
-            _say_how_to_go_on(stage, speech)
+        with Environment() as environment:
+            output = Output(out)
+            status = _show(environment, output)
+            _say_how_to_go_on(environment, output)
             out.close()
             os.dup2(silence, 2)
             os.write(report, bytes([status]))
@@ -108,7 +108,7 @@ def _be_keeper(report: int) -> NoReturn:
 
 def _heed_signals() -> None:
     def end(number: int, frame: FrameType | None) -> None:
-        _ignore_signals()  # one is enough: what follows is the stopping
+        _ignore_signals()  # the first signal stops everything
         raise Ended(number)
 
     for number in ENDINGS:
@@ -117,44 +117,42 @@ def _heed_signals() -> None:
 
 def _ignore_signals() -> None:
     for number in ENDINGS:
-        signal.signal(
-            number, lambda number, frame: None
-        )  # SIG_IGN would be handed down, and complain of signals under way
+        signal.signal(number, lambda number, frame: None)  # the children would inherit SIG_IGN
 
 
-def _show(stage: Stage, speech: Speech) -> int:
-    speech.line(speech.paint(f"rdns-milter {__version__}: a demonstration", BOLD))
-    speech.prose(
+def _show(environment: Environment, output: Output) -> int:
+    output.line(output.paint(f"rdns-milter {__version__}: a demonstration", BOLD))
+    output.prose(
         "A name server with a small zone, the milter, and a private Postfix run on this machine's loopback. Clients of every"
-        " kind now send mail; by XCLIENT they are whoever they like. For each: who it is, what Postfix answered, and the"
-        " milter's line in the mail log. The rules are those of the default configuration,"
-        f" {SAMPLE.relative_to(CLONE)}; changed in it are only:"
+        " kind now send mail; XCLIENT gives each its address. For each client the demo shows its address, what Postfix answered,"
+        f" and the milter's line in the mail log. The configuration is the default one, {SAMPLE.relative_to(CLONE)}, except for"
+        " these lines:"
     )
-    for change in stage.changes:
-        speech.line(f"    {change}")
-    wrong = tour(stage, speech)
-    speech.line()
+    for change in environment.changes:
+        output.line(f"    {change}")
+    wrong = run_scenarios(environment, output)
+    output.line()
     if wrong:
-        speech.line(speech.paint(f"{wrong} of {len(GUESTS)} clients did not get what they had to get", RED))
+        output.line(output.paint(f"{wrong} of {len(SCENARIOS)} clients did not get the expected result", RED))
         return EX_WRONG
-    speech.line(speech.paint(f"All {len(GUESTS)} clients got what they had to get.", GREEN))
+    output.line(output.paint(f"All {len(SCENARIOS)} clients got the expected result.", GREEN))
     return EX_OK
 
 
-def _say_where_next(speech: Speech) -> None:
-    speech.line("All that the demo had started is stopped again. What to do next:")
-    speech.line()
+def _say_where_next(output: Output) -> None:
+    output.line("Everything that the demo had started is stopped. What to do next:")
+    output.line()
     for command, what in (
-        ("sh packaging/demo.sh --keep", "the same, left running, to send mail to it by hand"),
-        ("README.md", "how to install it, attach it to your MTA, and only observe at first"),
-        ("etc/rdns-milter.toml", "all options and the default rules, each with its reason"),
+        ("sh packaging/demo.sh --keep", "the same, but it goes on running, and you can send mail to it"),
+        ("README.md", "how to install the milter, attach it to your MTA, and only observe at first"),
+        ("etc/rdns-milter.toml", "all options and the default rules, with their reasons"),
         ("sh tests/run.sh", "the tests"),
     ):
-        speech.line(f"    {speech.paint(f'{command:<30}', BOLD)}{what}")
+        output.line(f"    {output.paint(f'{command:<30}', BOLD)}{what}")
 
 
-def _say_how_to_go_on(stage: Stage, speech: Speech) -> None:
-    postfix = stage.postfix
+def _say_how_to_go_on(environment: Environment, output: Output) -> None:
+    postfix = environment.postfix
     milter = f"PYTHONPATH={CLONE} {sys.executable} -m rdns_milter"
     said = (
         "EHLO kit.invalid", "XCLIENT NAME=[UNAVAILABLE] ADDR=198.51.100.20", "EHLO mail.nothing.example",
@@ -163,29 +161,29 @@ def _say_how_to_go_on(stage: Stage, speech: Speech) -> None:
     lines = " \\\n".join(f'  "{line}"' for line in said)
     topics = (
         (
-            f"Postfix listens at 127.0.0.1, port {postfix.port} (try telnet). Say by XCLIENT who you are:",
+            f"Postfix listens at 127.0.0.1, port {postfix.port} (try telnet). Set your address with XCLIENT:",
             f"bash -c 'exec 3<>/dev/tcp/127.0.0.1/{postfix.port}; printf \"%s\\r\\n\" \\\n{lines} >&3; cat <&3'",
         ),
         (
-            "What the milter thinks of a client, and why, without any mail:",
+            "Judge a client without sending mail:",
             f"{milter} check 198.51.100.30 \\\n  --helo mail.bank.example --from offer@nothing.example --rcpt {USER} \\\n"
-            f"  -c {stage.config}",
+            f"  -c {environment.config}",
         ),
         (
-            "The mail log; the messages that were accepted (all are held), and the header of one:",
+            "The mail log; the accepted messages, all of which are held; the header of one of them:",
             f"tail -f {postfix.maillog}\npostqueue -c {postfix.config} -p\npostcat -c {postfix.config} -hq QUEUE-ID",
         ),
         (
-            "Change the rules, and let the milter read them again:",
-            f"nano {stage.config}\nkill -HUP {stage.milter}",
+            "Change the rules, and make the milter read them again:",
+            f"nano {environment.config}\nkill -HUP {environment.milter}",
         ),
-        ("Stop everything, and remove its files:", f"kill {os.getpid()}"),
+        ("Stop everything and remove its files:", f"kill {os.getpid()}"),
     )
-    speech.line(f"It goes on running. Its DNS is {CLONE}/packaging/demo/zone.txt.")
+    output.line(f"It goes on running. Its DNS zone is {CLONE}/packaging/demo/zone.txt.")
     for title, commands in topics:
-        speech.line(f"\n{speech.paint(title, BOLD)}")
+        output.line(f"\n{output.paint(title, BOLD)}")
         for line in commands.split("\n"):
-            speech.line(f"  {line}")
+            output.line(f"  {line}")
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def test_it_shows_every_client_and_leaves_nothing(place: Path) -> None:
         assert lines
         assert all(set(KEYS) == set(parse(line) or ()) for line in lines)
         assert re.search(r"^    (?:Postfix:  |to \S+: )[25]\d\d ", text, re.MULTILINE)
-        assert "    as it should be\n" in text
+        assert "    as expected\n" in text
     assert READMES_COUNT[len(clients)] in documents.text()
     assert settled(documents.blocks("log")[0]) in settled(clients[3])
     added = re.findall(r"^    \+ (.*\n)", clients[0], re.MULTILINE)
@@ -157,8 +157,8 @@ def test_it_fails_when_a_client_does_not_get_what_it_should(place: Path) -> None
     with in_another_world(place, lambda zone: zone.replace('"v=spf1 ip4:192.0.2.77 -all"', '"v=spf1 +all"')) as demo:
         out, _ = demo.communicate(timeout=60)
     assert demo.returncode == 1
-    assert "NOT AS IT SHOULD BE" in out
-    assert "2 of 13 clients did not get what they had to get" in out
+    assert "NOT AS EXPECTED" in out
+    assert "2 of 13 clients did not get the expected result" in out
 
 
 def test_it_says_what_did_not_start(place: Path) -> None:

@@ -1,4 +1,4 @@
-"""How the demo speaks: colours and line breaks on a terminal; in a pipe plain text, and log lines as they are.
+"""Print the output of the demo: with colours and line breaks on a terminal, as plain text in a pipe.
 
 Knows nothing of mail.
 """
@@ -21,8 +21,8 @@ _COLOURS = {
 _PAIR = re.compile(r'(?P<key>\b[a-z_]+=)(?P<value>[^\s"]*)')
 
 
-class Speech:
-    """Writes to one stream. `colour`: whether it is a terminal that wants colours (https://no-color.org)."""
+class Output:
+    """Writer for one stream. `colour`: it is a terminal, and NO_COLOR is not set (https://no-color.org)."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -31,33 +31,33 @@ class Speech:
         self.width = min(WIDEST, shutil.get_terminal_size((100, 24)).columns) if self.terminal else 100
 
     def paint(self, text: str, *codes: str) -> str:
-        """The text in that colour, where there are colours."""
+        """Return the text in that colour, if colours are used."""
         return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if self.colour and codes else text
 
     def word(self, text: str) -> str:
-        """A result, in the colour of its meaning."""
+        """Return a result in the colour of its meaning."""
         return self.paint(text, *filter(None, [_COLOURS.get(text, "")]))
 
     def line(self, text: str = "") -> None:
-        """One line as it is."""
+        """Print one line unchanged."""
         print(text, file=self._out, flush=True)
 
     def prose(self, text: str, indent: str = "") -> None:
-        """A paragraph, wrapped."""
+        """Print a paragraph, wrapped."""
         self.line(textwrap.fill(text, min(self.width, 90), initial_indent=indent, subsequent_indent=indent))
 
     def title(self, text: str) -> None:
-        """A heading."""
+        """Print a heading."""
         for number, part in enumerate(textwrap.wrap(text, self.width, subsequent_indent="    ")):
             self.line(("" if number else "\n") + self.paint(part, BOLD))
 
     def log_line(self, label: str, text: str) -> None:
-        """A line of key=value: on a terminal wrapped, keys dim, results in their colours."""
+        """Print a line of key=value pairs: on a terminal wrapped, with dim keys and coloured results."""
         for part in self._wrapped(label, text):
             self.line(_PAIR.sub(self._pair, part))
 
-    def said(self, label: str, text: str) -> None:
-        """A labelled text, wrapped on a terminal; a leading code in its colour."""
+    def labelled(self, label: str, text: str) -> None:
+        """Print a labelled text, wrapped on a terminal, with a leading code in its colour."""
         for number, part in enumerate(self._wrapped(label, text)):
             code = text.partition(" ")[0]
             self.line(part if number else part.replace(code, self.word(code), 1))

@@ -1,6 +1,7 @@
-"""What the demo runs: a name server, a private Postfix, the milter between them. Started together, stopped together, by pid.
+"""Start and stop what the demo runs: a name server, a private Postfix, and the milter.
 
-Touches nothing of the machine's: loopback only, free ports, all files in directories of its own under the temporary directory.
+Does not touch the machine's own mail system: uses loopback, free ports, and temporary directories of its own. Stops processes by
+their pid.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from guests import DOMAIN, HOST
+from scenarios import DOMAIN, HOST
 
 from tests.kit.mta.postfix import Postfix
 
@@ -30,11 +31,11 @@ QUIET = subprocess.DEVNULL
 
 
 class CannotStart(Exception):
-    """Something did not start; the text says what, with its last words."""
+    """A process did not start. The text says which, with its last output."""
 
 
-class Stage:
-    """All of it; a context manager. `changes`: the lines of the default configuration that are other here."""
+class Environment:
+    """The running environment, a context manager. `changes`: the lines that differ from the default configuration."""
 
     def __init__(self) -> None:
         self.base = Path()
@@ -58,7 +59,7 @@ class Stage:
 
     @property
     def config(self) -> Path:
-        """The milter's configuration."""
+        """The path of the milter's configuration."""
         return self.base / "rdns-milter.toml"
 
     @property
@@ -71,7 +72,7 @@ class Stage:
         self.base.chmod(0o755)
         self._start_nameserver()
         socket = f"unix:{self.base}/milter.sock"
-        # Every message is held, so that its header can be looked at.
+        # Every message is held, so that its header can be read.
         self.postfix = Postfix(socket, hold=True, myhostname=HOST, relay_domains=DOMAIN)
         self.postfix.__enter__()
         self._configure(socket)
@@ -84,7 +85,7 @@ class Stage:
         self.nameserver = self._await("the name server", output, r"listening on (\S+)")
 
     def _configure(self, socket: str) -> None:
-        """The default configuration, rules and all, with a few lines changed."""
+        """Write the default configuration with a few lines changed."""
         changed = {
             'socket = "inet:8895@127.0.0.1"': f'socket = "{socket}"',
             'socket_group = ""': 'socket_group = "postfix"',
@@ -101,14 +102,14 @@ class Stage:
         self.config.write_text(text, "utf-8")
 
     def _start_milter(self) -> None:
-        """Its log goes where Postfix's goes, as by syslog on a real host."""
+        """Start the milter. Its log goes to the log of Postfix, as with syslog on a real host."""
         log = self.postfix.maillog
         self._launch("the milter", ["-m", "rdns_milter", "run", "-c", str(self.config)], log)
         self._await("the milter", log, r"(listening at) \S+")
 
     def _launch(self, name: str, arguments: list[str], output: Path) -> None:
         with output.open("ab") as file:
-            # A session of its own: Ctrl-C is for us, who stop everything in order.
+            # A session of its own: Ctrl-C must reach only this process, which stops everything in order.
             child = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=CLONE, stdin=QUIET, stdout=file, stderr=file, start_new_session=True,
@@ -127,7 +128,7 @@ class Stage:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End what runs, the last first; remove the directories. May be called twice."""
+        """Stop all processes, the last one first, and remove the directories. May be called twice."""
         self.postfix.stop()
         while self._children:
             _, child = self._children.pop()

@@ -1,6 +1,6 @@
-"""Who comes to the demo, and what each must get: the table of its clients.
+"""The table of the demo's clients, each with its message and the expected result.
 
-Data only. Addresses and names are those of zone.txt beside this file; rules are those of etc/rdns-milter.toml.
+Data only. Addresses and names come from zone.txt in this directory, rules from etc/rdns-milter.toml.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ Fields = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Guest:
-    """One client with one message. `replies`: how Postfix's answer to each recipient must begin. `verdicts`: what must stand
-    in the log, for each line that there must be. `gone`, `stays`: texts that the header must not hold, or hold, once queued.
-    `header`: how much of the queued header is shown: "all", what was "added", or nothing."""
+class Scenario:
+    """One client with one message. `replies`: the beginning of Postfix's answer to each recipient. `verdicts`: pairs that each
+    expected log line must contain. `gone`, `stays`: texts that the header in the queue must not, or must, contain. `header`:
+    how much of that header is shown: "all", only what was "added", or nothing."""
 
     title: str
     client: Client
@@ -35,9 +35,9 @@ class Guest:
     header: str = ""
 
 
-GUESTS = (
-    Guest(
-        "A proper mail host; its message bears a forged result of ours, and one of another host",
+SCENARIOS = (
+    Scenario(
+        "A well-configured mail host; its message has a forged result under our name, and one of another host",
         Client("192.0.2.10", name="mail.good.example"),
         "mail.good.example",
         "anna@good.example",
@@ -58,8 +58,8 @@ GUESTS = (
         ),
         header="all",
     ),
-    Guest(
-        "The same host by IPv6",
+    Scenario(
+        "The same host over IPv6",
         Client("2001:db8::10", name="mail.good.example"),
         "mail.good.example",
         "anna@good.example",
@@ -67,32 +67,32 @@ GUESTS = (
         ("action=accept rule=default iprev=pass ptr=mail.good.example helo=pass helo_match=same spf_mailfrom=pass",),
         stays=('policy.iprev="2001:db8::10"',),
     ),
-    Guest(
-        "A host without a reverse name; nothing else speaks for it either",
+    Scenario(
+        "A host without a reverse name, whose HELO name and SPF do not confirm it either",
         Client("198.51.100.20"),
         "mail.nothing.example",
         "offer@nothing.example",
         ("550 5.7.",),
         ("action=reject rule=nothing-confirmed iprev=permerror iprev_reason=no-ptr ptr=none helo=permerror",),
     ),
-    Guest(
-        "A host with somebody else's reverse name: the bank's host is not at that address",
+    Scenario(
+        "A host whose reverse name claims to be the bank's host, which has another address",
         Client("198.51.100.30", reverse_name="mail.bank.example"),
         "mail.bank.example",
         "offer@nothing.example",
         ("550 5.7.",),
         ("action=reject rule=nothing-confirmed iprev=fail iprev_reason=not-confirmed ptr=mail.bank.example helo=fail",),
     ),
-    Guest(
-        "Forged sender: the bank's SPF record does not name this host, nor has it a reverse name",
+    Scenario(
+        "A forged sender: the bank's SPF record does not allow this host, and it has no reverse name",
         Client("198.51.100.50"),
         "vps7.hosting.example",
         "ceo@bank.example",
         ("550 5.7.",),
         ("action=reject rule=spf-fail-unconfirmed iprev=permerror helo=pass spf_mailfrom=fail",),
     ),
-    Guest(
-        "The same SPF failure, but from a proper host: forwarded mail looks like this",
+    Scenario(
+        "The same SPF failure from a host with a confirmed name: forwarded mail looks like this",
         Client("192.0.2.60", name="forward.alumni.example"),
         "forward.alumni.example",
         "ceo@bank.example",
@@ -101,16 +101,16 @@ GUESTS = (
         stays=("X-Rdns-Milter: tag rule=spf-fail", "spf=fail smtp.mailfrom=bank.example"),
         header="added",
     ),
-    Guest(
-        "A stranger who greets with our own name",
+    Scenario(
+        "A foreign host that gives our own name in HELO",
         Client("203.0.113.70"),
         HOST,
         f"boss@{DOMAIN}",
         ("550 5.7.1",),
         ("action=reject rule=forged-own-name helo_own=yes",),
     ),
-    Guest(
-        "A broadband line: the reverse name is right, but generic",
+    Scenario(
+        "A broadband line: the reverse name is confirmed, but generic",
         Client("203.0.113.44", name="203-0-113-44.dyn.isp.example"),
         "203-0-113-44.dyn.isp.example",
         "joe@isp.example",
@@ -119,8 +119,8 @@ GUESTS = (
         stays=("X-Rdns-Milter: tag rule=generic-name",),
         header="added",
     ),
-    Guest(
-        "DNS trouble: the name servers of this host answer SERVFAIL. That never bounces mail",
+    Scenario(
+        "DNS trouble: the name servers of this host answer SERVFAIL, which never bounces mail",
         Client("198.51.100.80", trouble=True),
         "mail.unlucky.example",
         "carla@unlucky.example",
@@ -129,16 +129,16 @@ GUESTS = (
         stays=("iprev=temperror policy.iprev=198.51.100.80",),
         header="added",
     ),
-    Guest(
-        "DNS trouble: the name servers of this host do not answer at all; no one waits beyond the deadline",
+    Scenario(
+        "DNS trouble: the name servers of this host do not answer; no message waits longer than the deadline",
         Client("198.51.100.90", trouble=True),
         "mail.asleep.example",
         "otto@asleep.example",
         ("250 2.0.0",),
         ("action=accept rule=default iprev=temperror helo=temperror spf_mailfrom=temperror",),
     ),
-    Guest(
-        "No reverse name again, but to the postmaster: he must be reachable",
+    Scenario(
+        "No reverse name, but the mail is for the postmaster, who must be reachable",
         Client("198.51.100.21"),
         "mail.nothing.example",
         "help@nothing.example",
@@ -146,8 +146,8 @@ GUESTS = (
         ("action=accept rule=postmaster iprev=permerror",),
         rcpts=(POSTMASTER,),
     ),
-    Guest(
-        "... and one message to two recipients: each is judged by himself",
+    Scenario(
+        "One message to two recipients, which are judged separately",
         Client("198.51.100.22"),
         "mail.nothing.example",
         "help@nothing.example",
@@ -155,7 +155,7 @@ GUESTS = (
         (f"action=reject rule=nothing-confirmed rcpt={USER}", f"action=accept rule=postmaster rcpt={POSTMASTER}"),
         rcpts=(USER, POSTMASTER),
     ),
-    Guest(
+    Scenario(
         "One of our own users on a train: no reverse name, but logged in",
         Client("203.0.113.130", login="joe"),
         "joes-laptop",
