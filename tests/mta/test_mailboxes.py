@@ -11,7 +11,7 @@ from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.zone import Zone
 from tests.kit.smtp.client_identity import Client
 from tests.mta.attached import Attached, AttachedSendmail, attached, attached_sendmail
-from tests.mta.queued import RULES, SETTINGS, compare
+from tests.mta.postfix_mailboxes import RULES, SETTINGS, compare
 
 THIEF = Client("203.0.113.9")
 BANK = Zone('bank.example TXT "v=spf1 -all"\nmx.thief.example A 203.0.113.9')

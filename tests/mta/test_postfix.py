@@ -24,7 +24,7 @@ from tests.mta.attached import (
     attached,
     facts,
 )
-from tests.mta.either import Kind, check_burst, check_observed
+from tests.mta.common_checks import Kind, check_burst, check_observed
 
 KINDS: list[Kind] = [
     ("good", GOOD, GOOD_HELO, GOOD_FROM, "250 2.1.5 Ok",

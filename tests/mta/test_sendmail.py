@@ -37,7 +37,7 @@ from tests.mta.attached import (
     attached_sendmail,
     facts,
 )
-from tests.mta.either import Kind, check_burst, check_observed
+from tests.mta.common_checks import Kind, check_burst, check_observed
 from tests.mta.test_forecast import FACTS
 from tests.mta.test_postfix import KINDS, TEMPFAIL
 

@@ -22,7 +22,7 @@ from tests.kit.milter.transaction import burst
 from tests.kit.mta.sendmail import EXAMPLE, Sendmail
 from tests.kit.smtp.smtp_client import Dialogue
 from tests.mta.attached import DEFAULT_RULES, GOOD, GOOD_FROM, GOOD_HELO, HOST, USER
-from tests.mta.test_failures import FORGED, HEADERS, RESULTS, Amid, processes, signal_all
+from tests.mta.test_postfix_failures import FORGED, HEADERS, RESULTS, Amid, processes, signal_all
 
 # The letter after F=, and the codes of the reply that decides.
 FATES = {"": (250,), "T": (451,), "4": (421,), "R": (550, 554)}

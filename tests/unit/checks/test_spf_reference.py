@@ -14,7 +14,7 @@ from rdns_milter.checks.spf_evaluation import Evaluation
 from tests.kit.data.spf import suite
 from tests.kit.data.spf.comparison import disagreement, ours
 from tests.kit.data.spf.random_records import case
-from tests.kit.data.spf.reference_evaluator import is_domain_spec, pieces, read
+from tests.kit.data.spf.reference_grammar import is_domain_spec, pieces, read
 from tests.kit.data.spf.suite import SuiteCase
 from tests.kit.data.spf.suite_reference import of_mailfrom
 from tests.kit.dns.zone import Zone

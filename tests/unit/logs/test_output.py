@@ -1,4 +1,4 @@
-"""The sink: never blocks, never raises, keeps the order, and counts what is lost. Real sockets: tests.wire.test_log_pressure."""
+"""The sink: never blocks, never raises, keeps the order, and counts what is lost. Real sockets: tests/wire/test_log_failures.py."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
-"""What is in packaging/examples is taken by the programs that it is for, and names nothing that is not there. Those that write or
-read logs: tests/wire/test_example_logs.py; Postfix: tests/mta/test_examples.py; the fleet: tests/mta/test_fleet.py."""
+"""The files of packaging/examples are valid for the programs that read them, and name nothing that does not exist.
+
+At work: those for logs in tests/wire/test_example_log_configs.py, for Postfix in tests/mta/test_example_postfix.py, for Sendmail in
+tests/mta/test_example_sendmail.py, for a fleet in tests/mta/test_fleet.py.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Whom a real Postfix takes a path for, beside what the milter logs and what its reader makes of the path alone.
 
-    python -m tests.mta.queued 10000 [SEED]
+    python -m tests.mta.postfix_mailboxes 10000 [SEED]
 
 sends so many messages and prints where they differ.
 """
