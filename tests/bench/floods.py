@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 from tests.bench.table import table
 from tests.kit.data.metrics_page import page
-from tests.kit.dns.nameserver_process import NameServerApart
+from tests.kit.dns.nameserver_process import NameServerProcess
 from tests.kit.dns.zone import Zone
 from tests.kit.milter.daemon import Daemon
 from tests.kit.milter.endpoint import free_port
@@ -88,7 +88,7 @@ def measure(scenario: Scenario, hostport: str, messages: int) -> Figures:
 
 def run(messages: int, scenarios: Sequence[Scenario] = SCENARIOS) -> dict[str, Figures]:
     """All floods, one after the other."""
-    with NameServerApart(Zone(other_clients.zone(), floods.zone())) as server:
+    with NameServerProcess(Zone(other_clients.zone(), floods.zone())) as server:
         return {each.name: measure(each, server.hostport, messages) for each in scenarios}
 
 

@@ -97,7 +97,7 @@ def run(packets: int, seed: int = 1, workers: int = 1) -> Report:
 
 def _send(daemon: Daemon, packets: float, seed: int, report: Report) -> None:
     """At most so many packets in all, counted with those that the report knows of."""
-    dice = Random(seed)
+    rng = Random(seed)
 
     def session(number: int) -> int:
         mine = Random(f"{seed}/{number}")
@@ -112,7 +112,7 @@ def _send(daemon: Daemon, packets: float, seed: int, report: Report) -> None:
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while report.packets < packets:
-            numbers = [dice.getrandbits(64) for _ in range(10 * AT_ONCE)]
+            numbers = [rng.getrandbits(64) for _ in range(10 * AT_ONCE)]
             report.packets += sum(pool.map(session, numbers))
             report.sessions += len(numbers)
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from rdns_milter.logs.decision import parse
 from tests.kit.data.scenario import GOOD_HELO, ZONE
-from tests.kit.dns.nameserver_process import NameServerApart
+from tests.kit.dns.nameserver_process import NameServerProcess
 from tests.kit.dns.zone import Zone
 from tests.kit.milter import packet_fuzz
 from tests.kit.milter.daemon import Daemon, until
@@ -98,88 +98,88 @@ def transaction(sender: str | bytes, *fields: tuple[str | bytes, str | bytes]) -
     return [*envelope, *wires, packet(b"N"), macros, packet(b"E")]
 
 
-def good(dice: Random, number: int) -> Made:
+def good(rng: Random, number: int) -> Made:
     """All in order, and another domain each time."""
     fields = ("Subject", "soak"), ("Authentication-Results", "mx.test.example; spf=pass")
     return message("192.0.2.1", GOOD_HELO, f"<a@n{number}.good.example>", *fields), TAKEN
 
 
-def known(dice: Random, number: int) -> Made:
+def known(rng: Random, number: int) -> Made:
     """The same client and domain again."""
     return message("192.0.2.1", GOOD_HELO, "<a@good.example>"), TAKEN
 
 
-def bad(dice: Random, number: int) -> Made:
+def bad(rng: Random, number: int) -> Made:
     """No reverse name, or one that leads elsewhere."""
-    return message(dice.choice(("192.0.2.7", "192.0.2.8")), "mx.liar.example", "<a@liar.example>"), REFUSED
+    return message(rng.choice(("192.0.2.7", "192.0.2.8")), "mx.liar.example", "<a@liar.example>"), REFUSED
 
 
-def troubled(dice: Random, number: int) -> Made:
+def troubled(rng: Random, number: int) -> Made:
     """DNS says SERVFAIL, or nothing."""
-    return message(dice.choice(("192.0.2.66", "192.0.2.77")), "mail.trouble.example", "<a@trouble.example>"), DEFERRED
+    return message(rng.choice(("192.0.2.66", "192.0.2.77")), "mail.trouble.example", "<a@trouble.example>"), DEFERRED
 
 
-def misled(dice: Random, number: int) -> Made:
+def misled(rng: Random, number: int) -> Made:
     """DNS of the client is hostile, one way or another."""
-    address = f"198.18.{dice.randrange(len(BEHAVIOURS))}.{dice.randrange(1, 20)}"
+    address = f"198.18.{rng.randrange(len(BEHAVIOURS))}.{rng.randrange(1, 20)}"
     return message(address, f"n{number}.example", f"<a@n{number}.good.example>"), TAKEN | REFUSED | DEFERRED
 
 
-def bomb(dice: Random, number: int) -> Made:
+def bomb(rng: Random, number: int) -> Made:
     """The sender's SPF record is one that does harm; on a busy machine an answer or two may be missing."""
-    word = dice.choice(("loop", "long", "digits", "mx", "lines"))
+    word = rng.choice(("loop", "long", "digits", "mx", "lines"))
     return message("192.0.2.1", GOOD_HELO, f"<a@n{number}.{word}.example>"), REFUSED | TAKEN
 
 
-def odd(dice: Random, number: int) -> Made:
+def odd(rng: Random, number: int) -> Made:
     """Octets that nobody should send."""
-    dice = Random(number % FEW)
-    one, other, *rest = (packet_fuzz.octets(dice, 300).replace(b"\0", b"") for _ in range(4))
+    rng = Random(number % FEW)
+    one, other, *rest = (packet_fuzz.octets(rng, 300).replace(b"\0", b"") for _ in range(4))
     return message("192.0.2.1", one, other, ("Authentication-Results", rest[0]), (b"X" + rest[1], one)), frozenset()
 
 
-def many(dice: Random, number: int) -> Made:
+def many(rng: Random, number: int) -> Made:
     """Ten messages over one connection."""
     return [*message("192.0.2.1", GOOD_HELO, "<a@good.example>"), *transaction("<a@good.example>") * 9], TAKEN
 
 
-def lost(dice: Random, number: int) -> Made:
+def lost(rng: Random, number: int) -> Made:
     """The MTA goes away somewhere."""
     packets = message("192.0.2.1", GOOD_HELO, f"<a@n{number}.good.example>")
-    del packets[dice.randrange(len(packets)) :]
+    del packets[rng.randrange(len(packets)) :]
     return packets, frozenset()
 
 
-def false(dice: Random, number: int) -> Made:
+def false(rng: Random, number: int) -> Made:
     """Packets at random, and their own negotiation."""
     return packet_fuzz.session(Random(number % FEW)), frozenset()
 
 
-def forger(dice: Random, number: int) -> Made:
+def forger(rng: Random, number: int) -> Made:
     """10,500 results in our name."""
     return message("192.0.2.1", GOOD_HELO, "<a@good.example>", *[FORGED] * 10_500), TAKEN | REFUSED
 
 
-def swelling(dice: Random, number: int) -> Made:
+def swelling(rng: Random, number: int) -> Made:
     """A megabyte of a character of which compatibility normalisation makes eighteen."""
     fields = [("Authentication-Results", "\ufdfa" * 20_000)] * 17
     return message("192.0.2.1", GOOD_HELO, "<a@good.example>", *fields), TAKEN
 
 
-def restless(dice: Random, number: int) -> Made:
+def restless(rng: Random, number: int) -> Made:
     """MAIL whose SPF has ten mx of ten hosts that say nothing, and RSET, again and again."""
-    start = message(attacker(dice), f"n{number}.example", "<>")[:3]
+    start = message(attacker(rng), f"n{number}.example", "<>")[:3]
     turns = [(packet(b"M", strings(f"<a@n{number}t{turn}.mxsilent.example>")), packet(b"A")) for turn in range(20)]
     return [*start, *(each for turn in turns for each in turn)], frozenset((0,))
 
 
-def greeter(dice: Random, number: int) -> Made:
+def greeter(rng: Random, number: int) -> Made:
     """A hundred greetings, each with ten names that say nothing."""
-    start = message(attacker(dice), "x", "<>")[:2]
+    start = message(attacker(rng), "x", "<>")[:2]
     return [*start, *(packet(b"H", strings(f"h{number}-{turn}.fan.example")) for turn in range(100))], frozenset((0,))
 
 
-def crowd(dice: Random, number: int) -> Made:
+def crowd(rng: Random, number: int) -> Made:
     """A thousand recipients, all of them refused."""
     packets = message("192.0.2.7", "mx.liar.example", "<a@liar.example>")
     return [
@@ -189,9 +189,9 @@ def crowd(dice: Random, number: int) -> Made:
     ], REFUSED
 
 
-def attacker(dice: Random) -> str:
+def attacker(rng: Random) -> str:
     """The address of one of those who attack by DNS."""
-    return f"198.18.200.{dice.randrange(1, 20)}"
+    return f"198.18.200.{rng.randrange(1, 20)}"
 
 
 ATTACKS = (forger, swelling, restless, greeter, crowd)
@@ -235,10 +235,10 @@ class Soak:
         self.faults.append(text)
 
     def _one(self, number: int) -> None:
-        dice = Random(f"{self.seed}/{number}")
-        kinds = ATTACKS if dice.random() < self.attacks else KINDS
-        (kind,) = dice.choices(list(kinds), None if kinds is ATTACKS else list(KINDS.values()))
-        packets, codes = kind(dice, number)
+        rng = Random(f"{self.seed}/{number}")
+        kinds = ATTACKS if rng.random() < self.attacks else KINDS
+        (kind,) = rng.choices(list(kinds), None if kinds is ATTACKS else list(KINDS.values()))
+        packets, codes = kind(rng, number)
         said = packet_fuzz.send(self.daemon.spec, packets if kind is false else [NEGOTIATION, *packets])
         self.sent[kind.__name__] += 1
         if not codes:
@@ -282,7 +282,7 @@ def run(
         "\n".join(f"*.{n}.18.198.in-addr.arpa PTR!{behaviour}" for n, behaviour in enumerate(BEHAVIOURS)),
         BOMBS,
     )
-    with NameServerApart(zone) as server, Daemon(CONFIG, RULES, server.hostport, workers) as daemon:
+    with NameServerProcess(zone) as server, Daemon(CONFIG, RULES, server.hostport, workers) as daemon:
         pids = until(lambda: found if len(found := daemon.workers()) == workers else [])
         soak, began = Soak(daemon, seed, attacks / 100), time.monotonic()
         say(

@@ -96,9 +96,15 @@ class AttachedSendmail(Milter):
         self, client: Client, helo: str | bytes | None, mailfrom: str | bytes, *rcpts: str, **more: Any
     ) -> Dialogue:
         """A message, to USER unless other recipients are named."""
-        arrive = self.sendmail.arrive
+        connect_as = self.sendmail.connect_as
         return send(
-            self.sendmail.address, client, helo=helo, mailfrom=mailfrom, rcpts=rcpts or (USER,), arrive=arrive, **more
+            self.sendmail.address,
+            client,
+            helo=helo,
+            mailfrom=mailfrom,
+            rcpts=rcpts or (USER,),
+            connect_as=connect_as,
+            **more,
         )
 
 

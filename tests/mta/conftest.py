@@ -8,7 +8,7 @@ import pytest
 
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.mta import sendmail
-from tests.kit.mta.network_namespace import Network
+from tests.kit.mta.network_namespace import NetworkNamespace
 from tests.kit.mta.postfix import installed
 from tests.mta.attached import ZONE, Attached, AttachedSendmail, attached, attached_sendmail
 
@@ -30,16 +30,16 @@ def default(server: NameServer) -> Iterator[Attached]:
 
 
 @pytest.fixture(scope="module")
-def network() -> Iterator[Network]:
+def network() -> Iterator[NetworkNamespace]:
     """Sendmail's own: all that a test of the module opens is in it."""
     if not sendmail.installed():
         pytest.skip("no Sendmail is unpacked (sh tests/run.sh --all does it)")
-    with Network() as inside:
+    with NetworkNamespace() as inside:
         yield inside
 
 
 @pytest.fixture(scope="module")
-def names(network: Network) -> Iterator[NameServer]:
+def names(network: NetworkNamespace) -> Iterator[NameServer]:
     """DNS in that network, for the milter and for Sendmail itself."""
     with NameServer(ZONE, port=53) as running:
         yield running

@@ -95,11 +95,11 @@ def _send(postfix: Postfix, pairs: Sequence[tuple[str, str]]) -> dict[str, tuple
     return sent
 
 
-def compare(running: Attached, dice: Random, count: int) -> list[Taken]:
+def compare(running: Attached, rng: Random, count: int) -> list[Taken]:
     """So many messages with any paths, and whom each of those that Postfix took was taken for."""
     found: list[Taken] = []
     while count > 0:
-        pairs = [(any_path(dice), any_path(dice)) for _ in range(min(AT_ONCE, count))]
+        pairs = [(any_path(rng), any_path(rng)) for _ in range(min(AT_ONCE, count))]
         count -= len(pairs)
         sent = _send(running.postfix, pairs)
         envelopes = _envelopes(running.postfix, list(sent))

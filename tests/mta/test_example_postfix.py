@@ -72,7 +72,7 @@ def test_postfix_takes_master_cf(directory: Path) -> None:
     assert options <= parameters()
 
 
-class TwoDoors(Postfix):
+class PostfixWithSubmission(Postfix):
     """With the example's submission service beside port 25."""
 
     submission = 0
@@ -99,7 +99,7 @@ def test_at_work() -> None:
     with (
         NameServer() as server,
         Daemon({"milter": {"deadline": 2.0}}, DEFAULT_RULES, server) as daemon,
-        TwoDoors(
+        PostfixWithSubmission(
             None,
             myhostname=HOST,
             **(examples.settings("main.cf") | {"smtpd_milters": postfix_style(daemon.spec)}),

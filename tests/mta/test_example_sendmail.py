@@ -12,12 +12,12 @@ from rdns_milter.config.options import SECTIONS, options_of
 from tests.kit.data import documents
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.probe import Probe
-from tests.kit.mta.network_namespace import Network
+from tests.kit.mta.network_namespace import NetworkNamespace
 from tests.kit.mta.sendmail import EXAMPLE, FILTER, UNPACKED, Root, Sendmail, SendmailFailed
 
 
 @pytest.fixture(scope="module")
-def probe(network: Network) -> Iterator[Probe]:
+def probe(network: NetworkNamespace) -> Iterator[Probe]:
     with Probe() as running:
         yield running
 
@@ -42,7 +42,7 @@ def test_the_example_and_readme_have_the_same_filter() -> None:
     assert f"milter.deadline ({deadline:g} s)" in EXAMPLE.read_text("utf-8")
 
 
-def test_the_line_is_good_for_debians_own_sendmail_mc(network: Network, probe: Probe) -> None:
+def test_the_line_is_good_for_debians_own_sendmail_mc(network: NetworkNamespace, probe: Probe) -> None:
     """As whoever has one already puts it there."""
     (block,) = documents.blocks("sendmail.mc")
     theirs = (UNPACKED / "pristine/usr/share/sendmail/cf/debian/sendmail.mc").read_text("utf-8")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.kit.milter.probe import Probe
-from tests.kit.milter.process_group import dies_with_us
+from tests.kit.milter.process_group import ends_with_its_parent
 from tests.kit.milter.transaction import RECEIVED, deliver
 from tests.kit.mta.postfix import Postfix, PostfixFailed, installed
 from tests.kit.smtp.client_identity import Client
@@ -128,4 +128,6 @@ def test_a_failed_start_says_why_and_leaves_nothing() -> None:
 
 
 def test_it_ends_with_the_process_that_started_it() -> None:
-    assert dies_with_us("from tests.kit.mta.postfix import Postfix\nwith Postfix() as p:", "p.master.pid, p.base")
+    assert ends_with_its_parent(
+        "from tests.kit.mta.postfix import Postfix\nwith Postfix() as p:", "p.master.pid, p.base"
+    )

@@ -9,9 +9,9 @@ import pytest
 
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.probe import Probe
-from tests.kit.milter.process_group import dies_with_us
+from tests.kit.milter.process_group import ends_with_its_parent
 from tests.kit.milter.transaction import RECEIVED, deliver
-from tests.kit.mta.network_namespace import Network
+from tests.kit.mta.network_namespace import NetworkNamespace
 from tests.kit.mta.sendmail import Sendmail
 from tests.kit.smtp.smtp_client import send
 from tests.mta.attached import GOOD, HOST
@@ -27,7 +27,7 @@ WISHES = [
 
 
 @pytest.fixture(scope="module")
-def probe(network: Network) -> Iterator[Probe]:
+def probe(network: NetworkNamespace) -> Iterator[Probe]:
     with Probe() as running:
         yield running
 
@@ -41,11 +41,13 @@ def probed(names: NameServer, probe: Probe) -> Iterator[Sendmail]:
 @pytest.mark.parametrize("wishes", WISHES, ids="; ".join)
 def test_the_kit_applies_changes_as_sendmail_does(probed: Sendmail, probe: Probe, wishes: list[str]) -> None:
     headers = [*FIELDS, *(("X-Do", wish) for wish in wishes)]
-    real = probed.headers(send(probed.address, GOOD, arrive=probed.arrive, headers=headers).queue_id)
+    real = probed.headers(send(probed.address, GOOD, connect_as=probed.connect_as, headers=headers).queue_id)
     own = next(at for at, (name, value) in enumerate(real) if f"by {HOST} (8." in value)
     real[own] = RECEIVED
     assert list(deliver(probe.socket, headers=headers, mta="sendmail").headers) == real
 
 
-def test_it_ends_with_the_process_that_started_it(network: Network) -> None:
-    assert dies_with_us("from tests.kit.mta.sendmail import Sendmail\nwith Sendmail() as s:", "s.leader.pid, s.base")
+def test_it_ends_with_the_process_that_started_it(network: NetworkNamespace) -> None:
+    assert ends_with_its_parent(
+        "from tests.kit.mta.sendmail import Sendmail\nwith Sendmail() as s:", "s.leader.pid, s.base"
+    )

@@ -61,14 +61,14 @@ def sites(daemon: Daemon) -> Iterator[Sites]:
         }
 
 
-def message(site: Postfix, client: Client | None = None, amid: Callable[[], object] = lambda: None) -> Dialogue:
+def message(site: Postfix, client: Client | None = None, meanwhile: Callable[[], object] = lambda: None) -> Dialogue:
     """One message with forged results, after MAIL something happens; without a client it is from this host, which is exempt."""
     with Smtp(site.address, timeout=60) as smtp:
         if client is not None:
             smtp.xclient(client)
         smtp.helo(GOOD_HELO)
         if smtp.mail(GOOD_FROM).ok:
-            amid()
+            meanwhile()
             if smtp.rcpt(USER).ok:
                 smtp.data(HEADERS, b"text\r\n")
         smtp.command("QUIT", "quit")
@@ -130,8 +130,8 @@ def stop_all(pids: list[int]) -> None:
         time.sleep(0.01)
 
 
-class Amid:
-    """Something that happens once, when all clients are amid their messages; they go on when it is done."""
+class OnceForAll:
+    """Something that happens once, when all clients are in the middle of their messages; they go on when it is done."""
 
     def __init__(self, count: int, what: Callable[[], None]) -> None:
         self._barrier = threading.Barrier(count, action=what)
@@ -141,10 +141,10 @@ class Amid:
 
 
 def test_crash(daemon: Daemon, sites: Sites) -> None:
-    """kill -9 of all its processes: amid a message, and then it is gone until somebody starts it."""
+    """kill -9 of all its processes: in the middle of a message, and then it is gone until somebody starts it."""
     check_judged(sites)
     pids = processes(daemon)
-    check_fates(sites, at_all(sites, amid=Amid(len(sites), lambda: signal_all(pids, signal.SIGKILL))))
+    check_fates(sites, at_all(sites, meanwhile=OnceForAll(len(sites), lambda: signal_all(pids, signal.SIGKILL))))
     check_fates(sites, at_all(sites))
     assert daemon.process is not None
     daemon.process.wait(20)
@@ -154,11 +154,11 @@ def test_crash(daemon: Daemon, sites: Sites) -> None:
 
 
 def test_hang(daemon: Daemon, sites: Sites) -> None:
-    """All its processes are stopped: amid a message, and before the client has come. They are not replaced for having slept."""
+    """All its processes are stopped: in the middle of a message, and before the client connects. They are not replaced."""
     check_judged(sites)
     pids = processes(daemon)
     try:
-        check_fates(sites, at_all(sites, amid=Amid(len(sites), lambda: stop_all(pids))))
+        check_fates(sites, at_all(sites, meanwhile=OnceForAll(len(sites), lambda: stop_all(pids))))
         check_fates(sites, at_all(sites))
     finally:
         signal_all(pids[::-1], signal.SIGCONT)

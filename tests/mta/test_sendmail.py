@@ -18,7 +18,7 @@ from rdns_milter.logs.decision import Decision, line, parse
 from rdns_milter.logs.mta_log import ACCEPTED, REFUSED, deliveries
 from rdns_milter.policy.rules import Verdict
 from tests.kit.dns.nameserver import NameServer
-from tests.kit.mta.network_namespace import Network
+from tests.kit.mta.network_namespace import NetworkNamespace
 from tests.kit.mta.sendmail import OWN_ADDRESS, OWN_ADDRESS_6, Sendmail
 from tests.kit.smtp.client_identity import Client
 from tests.kit.smtp.smtp_client import Dialogue, send
@@ -127,7 +127,7 @@ def test_each_recipient_is_judged_by_himself(default_sendmail: AttachedSendmail)
 
 
 def test_a_client_that_hangs_up_after_a_refusal_is_logged(default_sendmail: AttachedSendmail) -> None:
-    with default_sendmail.sendmail.arrive(BAD, 20) as smtp:
+    with default_sendmail.sendmail.connect_as(BAD, 20) as smtp:
         smtp.helo(BAD_HELO)
         smtp.mail(BAD_FROM)
         assert smtp.rcpt(USER).code == 550
@@ -138,7 +138,7 @@ def test_a_client_that_hangs_up_after_a_refusal_is_logged(default_sendmail: Atta
 
 
 def test_several_messages_on_one_connection(default_sendmail: AttachedSendmail) -> None:
-    with default_sendmail.sendmail.arrive(GOOD, 20) as smtp:
+    with default_sendmail.sendmail.connect_as(GOOD, 20) as smtp:
         smtp.helo("first.example")
         assert smtp.message(GOOD_FROM, [USER]).ok
         assert smtp.message("x@soft.example", [USER]).ok
@@ -201,10 +201,10 @@ def test_forecast_of_its_log_says_what_the_milter_said(names: NameServer) -> Non
     assert said == Counter(tuple(decision[fact] for fact in facts_known) for decision in decisions)
 
 
-def test_recipients_that_sendmail_does_not_know(network: Network) -> None:
+def test_recipients_that_sendmail_does_not_know(network: NetworkNamespace) -> None:
     with Sendmail(host=HOST) as running:
         for rcpts in ([f"nobody-{HOST}@{HOST}"], [USER, f"gone@{HOST}"]):
-            send(running.address, GOOD, helo=GOOD_HELO, mailfrom=GOOD_FROM, rcpts=rcpts, arrive=running.arrive)
+            send(running.address, GOOD, helo=GOOD_HELO, mailfrom=GOOD_FROM, rcpts=rcpts, connect_as=running.connect_as)
         running.await_log(r"gone@.*User unknown")
         taken = running.await_log(r"(\w+): from=<anna@good\.example>.*nrcpts=1")[1]
         running.await_log(rf"{taken}: to=")

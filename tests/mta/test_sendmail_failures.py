@@ -22,7 +22,7 @@ from tests.kit.milter.transaction import burst
 from tests.kit.mta.sendmail import EXAMPLE, Sendmail
 from tests.kit.smtp.smtp_client import Dialogue
 from tests.mta.attached import DEFAULT_RULES, GOOD, GOOD_FROM, GOOD_HELO, HOST, USER
-from tests.mta.test_postfix_failures import FORGED, HEADERS, RESULTS, Amid, processes, signal_all
+from tests.mta.test_postfix_failures import FORGED, HEADERS, RESULTS, OnceForAll, processes, signal_all
 
 # The letter after F=, and the codes of the reply that decides.
 FATES = {"": (250,), "T": (451,), "4": (421,), "R": (550, 554)}
@@ -46,9 +46,9 @@ def sites(daemon: Daemon) -> Iterator[Sites]:
         }
 
 
-def message(site: Sendmail, moment: str = "", amid: Callable[[], object] = lambda: None) -> Dialogue:
+def message(site: Sendmail, moment: str = "", meanwhile: Callable[[], object] = lambda: None) -> Dialogue:
     """One message with forged results; after the command of that name something happens. A hang-up ends it as well."""
-    with site.arrive(GOOD, 60) as smtp:
+    with site.connect_as(GOOD, 60) as smtp:
         steps: list[tuple[str, Callable[[], object]]] = [
             ("helo", lambda: smtp.helo(GOOD_HELO)),
             ("mail", lambda: smtp.mail(GOOD_FROM)),
@@ -61,13 +61,13 @@ def message(site: Sendmail, moment: str = "", amid: Callable[[], object] = lambd
                 if name == "quit" or smtp.steps[-1][1].ok:
                     step()
                 if name == moment:
-                    amid()
+                    meanwhile()
         return smtp.dialogue
 
 
-def at_all(sites: Sites, moment: str = "", amid: Callable[[], object] = lambda: None) -> dict[str, Dialogue]:
+def at_all(sites: Sites, moment: str = "", meanwhile: Callable[[], object] = lambda: None) -> dict[str, Dialogue]:
     """The same message at each site, at once."""
-    dialogues = burst([partial(message, site, moment, amid) for site in sites.values()])
+    dialogues = burst([partial(message, site, moment, meanwhile) for site in sites.values()])
     return dict(zip(sites, dialogues, strict=True))
 
 
@@ -103,10 +103,10 @@ def start_again(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_crash(daemon: Daemon, sites: Sites, moment: str) -> None:
-    """kill -9 of all its processes: amid a message, and then it is gone until somebody starts it."""
+    """kill -9 of all its processes: in the middle of a message, and then it is gone until somebody starts it."""
     check_judged(sites)
     pids = processes(daemon)
-    check_fates(sites, at_all(sites, moment, Amid(len(sites), lambda: signal_all(pids, signal.SIGKILL))))
+    check_fates(sites, at_all(sites, moment, OnceForAll(len(sites), lambda: signal_all(pids, signal.SIGKILL))))
     check_fates(sites, at_all(sites))
     start_again(daemon)
     check_judged(sites)
@@ -114,11 +114,11 @@ def test_crash(daemon: Daemon, sites: Sites, moment: str) -> None:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_hang(daemon: Daemon, sites: Sites, moment: str) -> None:
-    """All its processes are stopped: amid a message, and before the client has come."""
+    """All its processes are stopped: in the middle of a message, and before the client connects."""
     check_judged(sites)
     pids = processes(daemon)
     try:
-        check_fates(sites, at_all(sites, moment, Amid(len(sites), lambda: signal_all(pids, signal.SIGSTOP))))
+        check_fates(sites, at_all(sites, moment, OnceForAll(len(sites), lambda: signal_all(pids, signal.SIGSTOP))))
         check_fates(sites, at_all(sites))
     finally:
         signal_all(pids[::-1], signal.SIGCONT)

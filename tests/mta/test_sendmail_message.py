@@ -121,7 +121,7 @@ TLS_RULE = '[[rule]]\nname = "encrypted"\nwhen = { tls = true }\naction = "tag"\
 def test_encrypted_or_not(names: NameServer) -> None:
     with attached_sendmail(names, TLS_RULE, sendmail={"tls": True}) as running:
         for encrypted in (True, False):
-            with running.sendmail.arrive(GOOD, 20) as smtp:
+            with running.sendmail.connect_as(GOOD, 20) as smtp:
                 smtp.helo(GOOD_HELO)
                 if encrypted:
                     assert smtp.starttls().ok
@@ -148,7 +148,7 @@ ASKED = "j _ {daemon_addr} {if_addr} {client_addr} {client_name} {client_ptr} {c
 def events(probe: Probe, sendmail: Sendmail, client: Client, **more: Any) -> list[dict[str, Any]]:
     """What a milter is told of a message from that client."""
     before = len(probe.events())
-    assert send(sendmail.address, client, arrive=sendmail.arrive, **more).accepted
+    assert send(sendmail.address, client, connect_as=sendmail.connect_as, **more).accepted
     return [event for event in probe.events()[before:] if event["event"] != "close"]
 
 

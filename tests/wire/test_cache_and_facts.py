@@ -22,7 +22,7 @@ from tests.kit.data.spf import suite
 from tests.kit.data.spf.suite import SuiteCase
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_resolver import Facts, Message, Stage, begin, found
+from tests.kit.dns.zone_resolver import Facts, Message, SimulatedWorker, begin, found
 from tests.kit.milter.daemon import Daemon
 from tests.kit.milter.transaction import Outcome
 from tests.kit.smtp.client_identity import Client
@@ -68,8 +68,8 @@ def test_suite(scenario: str) -> None:
     messages = [Message(case.client, case.helo, case.mailfrom) for case in cases]
     expected = []
     for message in messages:
-        with Stage(zone, entries=0) as stage:
-            expected += stage.facts(message)
+        with SimulatedWorker(zone, entries=0) as worker:
+            expected += worker.facts(message)
     for entries in (0, CONFIG.dns.cache_entries):
         cold, warm, asked = by_network(zone, entries, messages)
         assert cold == expected

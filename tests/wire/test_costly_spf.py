@@ -23,7 +23,7 @@ from rdns_milter.config.load import parse as parse_config
 from rdns_milter.net.endpoints import parse_nameserver
 from rdns_milter.net.mailboxes import parse_mailbox
 from rdns_milter.session.dns_thread import Engine
-from tests.kit.dns.nameserver_process import NameServerApart
+from tests.kit.dns.nameserver_process import NameServerProcess
 from tests.kit.dns.zone import Zone
 from tests.kit.milter.daemon import Daemon
 from tests.kit.milter.transaction import Outcome, deliver
@@ -194,13 +194,13 @@ class Show:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[NameServerApart]:
-    with NameServerApart(Zone(HEALTHY, *(bomb.records() for bomb in CASES))) as running:
+def server() -> Iterator[NameServerProcess]:
+    with NameServerProcess(Zone(HEALTHY, *(bomb.records() for bomb in CASES))) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def show(server: NameServerApart) -> Show:
+def show(server: NameServerProcess) -> Show:
     with Daemon(CONFIG, RULES, server.hostport) as daemon:
         quiet = Neighbour(daemon, "quiet")
         quiet.start()
@@ -263,7 +263,7 @@ def test_neighbour(show: Show, record_property: Callable[[str, object], None]) -
     assert beside < quiet + MORE
 
 
-def test_stretch(server: NameServerApart, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stretch(server: NameServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     """How long the event loop is busy without a pause, by its thread's own clock."""
     config = parse_config(f"[dns]\nnameservers = ['{server.hostport}']\ntimeout = 0.5\ntries = 1\n", "")
     run = asyncio.Handle._run

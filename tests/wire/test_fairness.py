@@ -12,7 +12,7 @@ import pytest
 from rdns_milter.monitoring.alarms import CROWDED, LATE
 from rdns_milter.monitoring.congestion import MANY_MESSAGES, MANY_QUESTIONS
 from tests.kit.data.metrics_page import fetch, healthy, page
-from tests.kit.dns.nameserver_process import NameServerApart
+from tests.kit.dns.nameserver_process import NameServerProcess
 from tests.kit.dns.zone import Zone
 from tests.kit.milter.daemon import Daemon, until
 from tests.kit.milter.endpoint import free_port
@@ -27,13 +27,13 @@ MORE = (
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[NameServerApart]:
-    with NameServerApart(Zone(other_clients.zone(), floods.zone())) as running:
+def server() -> Iterator[NameServerProcess]:
+    with NameServerProcess(Zone(other_clients.zone(), floods.zone())) as running:
         yield running
 
 
 @pytest.fixture
-def daemon(server: NameServerApart) -> Iterator[Daemon]:
+def daemon(server: NameServerProcess) -> Iterator[Daemon]:
     with Daemon(NOT_EXEMPT, DEFAULT_RULES, server.hostport) as running:
         yield running
 
@@ -83,7 +83,7 @@ def test_a_flood(daemon: Daemon, run: Run, rate: float, rounds: int) -> None:
     ],
     ids=["greetings", "mail", "ordinary"],
 )
-def test_the_log_says_whose_flood_it_is(server: NameServerApart, run: Run, name: str, whose: str) -> None:
+def test_the_log_says_whose_flood_it_is(server: NameServerProcess, run: Run, name: str, whose: str) -> None:
     """Once for some minutes, and so do the metrics, without the names; the milter is healthy all the while."""
     port = free_port()
     config = NOT_EXEMPT | {"metrics": {"listen": f"127.0.0.1:{port}"}}

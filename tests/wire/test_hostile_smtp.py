@@ -67,25 +67,25 @@ def clean(outcome: Outcome) -> None:
 # Any octets
 
 
-def any_octets(dice: Random) -> bytes:
+def any_octets(rng: Random) -> bytes:
     """As they come over the protocol: NUL ends a string."""
-    return packet_fuzz.octets(dice, 300).replace(b"\0", b"")
+    return packet_fuzz.octets(rng, 300).replace(b"\0", b"")
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_any_octets_everywhere(daemon: Daemon, seed: int) -> None:
-    dice = Random(seed)
-    client = dice.choice(CLIENTS)
-    macros = {name: any_octets(dice) for name in ("j", "i", "v", "tls_version", "auth_authen", "daemon_addr", "_")}
+    rng = Random(seed)
+    client = rng.choice(CLIENTS)
+    macros = {name: any_octets(rng) for name in ("j", "i", "v", "tls_version", "auth_authen", "daemon_addr", "_")}
     outcome = deliver(
         daemon.spec,
         client=client,
-        helo=any_octets(dice),
-        mailfrom=any_octets(dice),
-        mail_args=[any_octets(dice) for _ in range(3)],
-        rcpts=["<postmaster@rcpt.example>", *(any_octets(dice) for _ in range(3))],
-        headers=[(b"X" + any_octets(dice), any_octets(dice)), ("Authentication-Results", any_octets(dice))],
-        macros=dict(dice.sample(sorted(macros.items()), 3)),
+        helo=any_octets(rng),
+        mailfrom=any_octets(rng),
+        mail_args=[any_octets(rng) for _ in range(3)],
+        rcpts=["<postmaster@rcpt.example>", *(any_octets(rng) for _ in range(3))],
+        headers=[(b"X" + any_octets(rng), any_octets(rng)), ("Authentication-Results", any_octets(rng))],
+        macros=dict(rng.sample(sorted(macros.items()), 3)),
     )
     assert outcome.accepted
     assert len(outcome.rcpts) == 4

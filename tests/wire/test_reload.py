@@ -21,7 +21,7 @@ from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.daemon import Daemon, until
 from tests.kit.milter.load import Load
 from tests.kit.milter.transaction import Conversation
-from tests.kit.milter.worker_of import one_at_each
+from tests.kit.milter.worker_of import connections_to_each
 
 REJECT: list[dict[str, Any]] = [{"name": "all", "action": "reject"}]
 DEFER: list[dict[str, Any]] = [{"name": "all", "action": "tempfail"}]
@@ -41,7 +41,7 @@ def test_thirty_hups_in_a_second_under_load(server: NameServer, tmp_path: Path) 
     partners.write_text("192.0.2.1\n")
     lists = {"lists": {"partners": str(partners)}}
     with Daemon(lists, LISTED, server, workers=2) as daemon:
-        held = [dialogue for (dialogue,) in one_at_each(daemon).values()]
+        held = [dialogue for (dialogue,) in connections_to_each(daemon).values()]
         for dialogue in held:
             dialogue.connect(GOOD.hostname, GOOD.address)
             dialogue.helo(GOOD_HELO)

@@ -14,7 +14,7 @@ from tests.kit.data.scenario import GOOD, ZONE, code
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.zone import Zone
 from tests.kit.milter.daemon import Daemon, until
-from tests.kit.mta.network_namespace import Network
+from tests.kit.mta.network_namespace import NetworkNamespace
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount, and serve port 53"),
@@ -64,7 +64,7 @@ def test_a_scoped_address(tmp_path: Path) -> None:
     path.write_text("nameserver fe80::53%lo\n")
     many = "".join(f"mail.good.example A 198.51.100.{n}\n" for n in range(150))
     zone = Zone(ZONE + many)
-    with Network():
+    with NetworkNamespace():
         subprocess.run(("ip", "addr", "add", "fe80::53/64", "dev", "lo", "nodad"), check=True)
         with (
             serving(zone, "fe80::53%lo") as server,

@@ -14,7 +14,7 @@ from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.zone import Zone
 from tests.kit.milter.daemon import Daemon, until
 from tests.kit.milter.transaction import Outcome, burst, deliver
-from tests.kit.milter.worker_of import one_at_each
+from tests.kit.milter.worker_of import connections_to_each
 from tests.kit.smtp.client_identity import Client
 
 # Host n is a proper one, known to DNS by its name; nobody answers for 198.51.100.0/24 and silent.example.
@@ -114,7 +114,7 @@ def test_the_resolver_falls_silent_and_comes_back(server: NameServer) -> None:
 def reasons(daemon: Daemon, numbers: Iterator[int]) -> set[str]:
     """What the log says of the reverse names of proper hosts, one judged by each worker."""
     before = len(daemon.decisions())
-    held = one_at_each(daemon)
+    held = connections_to_each(daemon)
     for (dialogue,) in held.values():
         message = proper(next(numbers))
         client = message["client"]

@@ -20,7 +20,7 @@ from tests.kit.dns.resolver_run import ask, endpoint, resolved
 from tests.kit.dns.zone import Zone
 from tests.kit.milter.daemon import Daemon, until
 from tests.kit.milter.transaction import burst, deliver
-from tests.kit.mta.network_namespace import Network, NoNetwork
+from tests.kit.mta.network_namespace import NamespaceError, NetworkNamespace
 from tests.kit.smtp.client_identity import Client
 from tests.wire.test_metrics import Measured
 from tests.wire.test_resolver_down import BACK, FACTS, PROPER, QUICK, STRICT, outage, proper, recover, said
@@ -126,11 +126,11 @@ def test_metrics_tell_of_referrals() -> None:
 
 
 @pytest.fixture
-def network() -> Iterator[Network]:
+def network() -> Iterator[NetworkNamespace]:
     try:
-        with Network() as inside:
+        with NetworkNamespace() as inside:
             yield inside
-    except NoNetwork as why:
+    except NamespaceError as why:
         pytest.skip(str(why))
 
 
@@ -140,7 +140,7 @@ def route(verb: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ROUTES)
-def test_no_way_to_the_only_server(network: Network, kind: str) -> None:
+def test_no_way_to_the_only_server(network: NetworkNamespace, kind: str) -> None:
     numbers = itertools.count(1)
     with NameServer(Zone(PROPER), AWAY) as server, Daemon(QUICK, STRICT, server) as daemon:
         assert daemon.judge(**proper(next(numbers)))[0].accepted
@@ -153,7 +153,7 @@ def test_no_way_to_the_only_server(network: Network, kind: str) -> None:
         assert (outcome.accepted, decision["iprev_reason"]) == (True, "confirmed")
 
 
-def test_no_way_to_the_first_of_two(network: Network) -> None:
+def test_no_way_to_the_first_of_two(network: NetworkNamespace) -> None:
     numbers = itertools.count(1)
     with NameServer(Zone(PROPER)) as other, NameServer(Zone(PROPER), AWAY) as server:
         config = QUICK | {"dns": QUICK["dns"] | {"nameservers": [server.hostport, other.hostport]}}
@@ -168,7 +168,7 @@ def test_no_way_to_the_first_of_two(network: Network) -> None:
 # The same by itself
 
 
-def test_what_was_remembered_goes_when_the_way_is_open(network: Network) -> None:
+def test_what_was_remembered_goes_when_the_way_is_open(network: NetworkNamespace) -> None:
     """One question that could not be sent makes no server suspect; its trouble is forgotten at the first answer all the same."""
 
     async def job(resolver: Resolver) -> list[str]:

@@ -15,7 +15,7 @@ from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.daemon import Daemon, until
 from tests.kit.milter.endpoint import free_port
 from tests.kit.milter.load import Load
-from tests.kit.milter.socket_activation import Activated
+from tests.kit.milter.socket_activation import ActivatedDaemon
 from tests.kit.milter.transaction import Conversation, deliver
 
 RESTARTS = 3
@@ -23,7 +23,7 @@ RESTARTS = 3
 
 @pytest.mark.parametrize("kind", ["inet", "unix"])
 def test_a_restart_refuses_nobody(server: NameServer, kind: str) -> None:
-    with Activated(rules=REFUSE_ALL, nameserver=server, workers=2, socket=kind) as daemon:
+    with ActivatedDaemon(rules=REFUSE_ALL, nameserver=server, workers=2, socket=kind) as daemon:
         with Load(lambda _: code(daemon)) as load:
             for _ in range(RESTARTS):
                 load.wait(50)
@@ -50,7 +50,7 @@ def test_without_it_a_restart_does_refuse(server: NameServer) -> None:
 
 def test_who_comes_between_two_instances_waits(server: NameServer) -> None:
     """The connection that is made while nobody serves is served by the next instance."""
-    with Activated(rules=REFUSE_ALL, nameserver=server) as daemon:
+    with ActivatedDaemon(rules=REFUSE_ALL, nameserver=server) as daemon:
         assert daemon.terminate() == 0
         replies: list[int] = []
         waiting = threading.Thread(target=lambda: replies.append(deliver(daemon.spec, client=GOOD).verdict.code))
@@ -63,7 +63,7 @@ def test_who_comes_between_two_instances_waits(server: NameServer) -> None:
 def test_a_message_that_begins_while_we_are_leaving(server: NameServer) -> None:
     """Who was let in before TERM may still send his message, and is not cut off amid it."""
     rules = [{"name": "late", "when": {"iprev": "fail"}, "action": "reject"}]
-    with Activated(rules=rules, nameserver=server) as daemon, Conversation(daemon.spec) as dialogue:
+    with ActivatedDaemon(rules=rules, nameserver=server) as daemon, Conversation(daemon.spec) as dialogue:
         dialogue.connect(LATE.hostname, LATE.address)
         assert daemon.process is not None
         daemon.process.terminate()
@@ -77,7 +77,7 @@ def test_a_message_that_begins_while_we_are_leaving(server: NameServer) -> None:
 
 
 def test_the_socket_is_not_ours_to_change(server: NameServer) -> None:
-    with Activated(rules=REFUSE_ALL, nameserver=server, socket="unix") as daemon:
+    with ActivatedDaemon(rules=REFUSE_ALL, nameserver=server, socket="unix") as daemon:
         daemon.socket_path.chmod(0o640)
         assert deliver(daemon.spec, client=GOOD).verdict.code == 550
         assert daemon.terminate() == 0
@@ -88,7 +88,7 @@ def test_the_socket_is_not_ours_to_change(server: NameServer) -> None:
 # What is not taken
 
 
-def start(daemon: Activated) -> str:
+def start(daemon: ActivatedDaemon) -> str:
     """What it says, and ends with."""
     try:
         process = daemon.launch()
@@ -99,7 +99,7 @@ def start(daemon: Activated) -> str:
 
 
 def test_a_socket_elsewhere(server: NameServer) -> None:
-    daemon = Activated(rules=REFUSE_ALL, nameserver=server)
+    daemon = ActivatedDaemon(rules=REFUSE_ALL, nameserver=server)
     there = daemon.spec
     daemon.spec = f"inet:{free_port()}@127.0.0.1"
     daemon.write()
@@ -110,11 +110,11 @@ def test_a_socket_elsewhere(server: NameServer) -> None:
 
 
 def test_two_sockets(server: NameServer) -> None:
-    assert "hands over 2 sockets; one is wanted" in start(Activated(nameserver=server, handed=2))
+    assert "hands over 2 sockets; one is wanted" in start(ActivatedDaemon(nameserver=server, handed=2))
 
 
 def test_a_socket_that_does_not_listen(server: NameServer) -> None:
-    daemon = Activated(nameserver=server)
+    daemon = ActivatedDaemon(nameserver=server)
     daemon.listener.close()
     daemon.listener = socket.socket()
     assert "is no socket that listens" in start(daemon)

@@ -29,7 +29,7 @@ ZONES = {case.scenario: case.zonedata for case in CASES}
 NOT_PREFERRED = {"multispf1": "fail", "ptr-limit": "pass"}
 
 
-class Stage:
+class SuiteDaemon:
     """The milter and the name server of one scenario at a time: their zones contradict each other, and failures too are
     remembered, so each scenario has a milter of its own."""
 
@@ -56,9 +56,9 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
+def scenarios() -> Iterator[SuiteDaemon]:
     """Cases come scenario by scenario, so there are as many starts as scenarios."""
-    empty = Stage()
+    empty = SuiteDaemon()
     yield empty
     empty.clear()
 
@@ -74,15 +74,15 @@ def test_the_suite_is_complete() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_case(stage: Stage, case: SuiteCase) -> None:
-    daemon = stage.daemon(case.scenario)
+def test_case(scenarios: SuiteDaemon, case: SuiteCase) -> None:
+    daemon = scenarios.daemon(case.scenario)
     outcome, (decision,) = daemon.judge(client=Client(case.client), helo=case.helo, mailfrom=case.mailfrom)
     assert outcome.accepted
     result = decision["spf_mailfrom"]
     assert result in case.allowed
     assert result == NOT_PREFERRED.get(case.name, case.allowed[0])
     assert decision["mailfrom"] == (spelling(case.mailfrom) or "<>")
-    assert decision["spf_helo"] == of_helo(case, stage.zone).result
+    assert decision["spf_helo"] == of_helo(case, scenarios.zone).result
     (field,) = outcome.header("Authentication-Results")
     mailbox = parse_mailbox(case.mailfrom)
     assert [found for found in results(field) if found[0] == "spf"] == [

@@ -21,7 +21,7 @@ from tests.kit.milter.daemon import Daemon, until
 from tests.kit.milter.endpoint import connected
 from tests.kit.milter.load import Load
 from tests.kit.milter.transaction import Conversation, MilterClosed, Reply
-from tests.kit.milter.worker_of import one_at_each
+from tests.kit.milter.worker_of import connections_to_each
 
 CLOSED = (MilterClosed, ConnectionResetError, BrokenPipeError)
 ACCEPT: list[dict[str, Any]] = [{"name": "all", "action": "accept"}]
@@ -56,7 +56,7 @@ def ended(daemon: Daemon) -> list[str]:
 def test_kill_9_under_load(server: NameServer) -> None:
     with Daemon(rules=ACCEPT, nameserver=server, workers=2) as daemon:
         workers = daemon.wait_for_workers(2)
-        held = one_at_each(daemon, count=3)
+        held = connections_to_each(daemon, count=3)
         dialogues = [(pid, begin(dialogue)) for pid in held for dialogue in held[pid]]
         with Load(lambda _: code(daemon), clients=3) as load:
             load.wait(10)

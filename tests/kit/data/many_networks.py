@@ -9,9 +9,9 @@ from collections.abc import Iterator
 def networks(count: int, seed: int = 1) -> Iterator[str]:
     """So many lines: addresses and networks of both families, a tenth of them IPv6, none with
     a client of tests.kit.data.scenario."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     for number in range(count):
-        bits = dice.getrandbits(28)
+        bits = rng.getrandbits(28)
         if number % 10 == 0:
             yield f"2001:db8:{bits >> 16:x}:{bits & 65535:x}::/64\n"
         elif number % 3:

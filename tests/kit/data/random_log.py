@@ -29,49 +29,46 @@ _REPLIES = {REJECT: "550 5.7.25 no reverse name", TEMPFAIL: "451 4.7.25 try agai
 _NEIGHBOUR = ip_address("10.1.2.3")  # in a network that is exempt by default
 
 
-def _zipf(dice: Random, many: int) -> int:
+def _zipf(rng: Random, many: int) -> int:
     """A number below `many`, small ones far more often."""
-    return int(many ** dice.random()) - 1
+    return int(many ** rng.random()) - 1
 
 
-def evidence(dice: Random) -> Evidence:
+def evidence(rng: Random) -> Evidence:
     """Any client's; one in twenty is exempt."""
-    result = dice.choice(("pass", "pass", "pass", "fail", "permerror", "temperror"))
-    reason = dice.choice(_REASONS[result])
-    name = f"mx{_zipf(dice, 5000)}.example.{dice.choice(('com', 'net', 'org'))}" if result in ("pass", "fail") else ""
+    result = rng.choice(("pass", "pass", "pass", "fail", "permerror", "temperror"))
+    reason = rng.choice(_REASONS[result])
+    name = f"mx{_zipf(rng, 5000)}.example.{rng.choice(('com', 'net', 'org'))}" if result in ("pass", "fail") else ""
     names = (name,) if name else ()
-    number = _zipf(dice, 65_536)
+    number = _zipf(rng, 65_536)
     words = {
-        fact: dice.choice(FACTS[fact].words)
-        for fact in ("generic", "helo_kind", "helo", "helo_match", "mailfrom_match")
+        fact: rng.choice(FACTS[fact].words) for fact in ("generic", "helo_kind", "helo", "helo_match", "mailfrom_match")
     }
-    client = f"198.51.{number % 256}.{number // 256 % 256}" if dice.random() < 0.8 else f"2001:db8::{number:x}"
+    client = f"198.51.{number % 256}.{number // 256 % 256}" if rng.random() < 0.8 else f"2001:db8::{number:x}"
     found = Evidence(
         client=ip_address(client),
-        helo_name=dice.choice((name, f"host{_zipf(dice, 5000)}.example.net", "", "[192.0.2.1]")),
-        mailfrom=dice.choice(
-            ("", f"user{_zipf(dice, 999)}@dom{_zipf(dice, 5000)}.example", f"x@{name or 'example.com'}")
-        ),
-        rcpt=f"{dice.choice(('postmaster', 'info', f'user{_zipf(dice, 300)}'))}@rcpt.example",
+        helo_name=rng.choice((name, f"host{_zipf(rng, 5000)}.example.net", "", "[192.0.2.1]")),
+        mailfrom=rng.choice(("", f"user{_zipf(rng, 999)}@dom{_zipf(rng, 5000)}.example", f"x@{name or 'example.com'}")),
+        rcpt=f"{rng.choice(('postmaster', 'info', f'user{_zipf(rng, 300)}'))}@rcpt.example",
         iprev=Iprev(result, reason, names if result == "pass" else (), names, len(names)),
         generic=Generic(words["generic"]),
-        helo=Helo(words["helo_kind"], dice.choice(("no", "no", "no", "yes")), words["helo"], words["helo_match"]),
-        spf_helo=Spf(dice.choice(SPF_RESULTS)),
-        spf_mailfrom=Spf(dice.choice(SPF_RESULTS)),
+        helo=Helo(words["helo_kind"], rng.choice(("no", "no", "no", "yes")), words["helo"], words["helo_match"]),
+        spf_helo=Spf(rng.choice(SPF_RESULTS)),
+        spf_mailfrom=Spf(rng.choice(SPF_RESULTS)),
         mailfrom_match=words["mailfrom_match"],
     )
-    if dice.random() < 0.05:
+    if rng.random() < 0.05:
         return exempted(found, "authenticated")
-    return exempted(replace(found, client=_NEIGHBOUR), "network") if dice.random() < 0.03 else found
+    return exempted(replace(found, client=_NEIGHBOUR), "network") if rng.random() < 0.03 else found
 
 
 def decisions(policy: Policy, count: int, seed: int = 1) -> Iterator[Decision]:
     """So many decisions by that policy, a recipient each."""
-    dice = Random(seed)
+    rng = Random(seed)
     for number in range(count):
-        found = evidence(dice)
+        found = evidence(rng)
         verdict = decide(found, policy)
-        cost = Cost(dice.randrange(9), dice.randrange(3), 0, float(_zipf(dice, 4000)), float(_zipf(dice, 2000)))
+        cost = Cost(rng.randrange(9), rng.randrange(3), 0, float(_zipf(rng, 4000)), float(_zipf(rng, 2000)))
         reply = _REPLIES.get(verdict.action, "")
         qid = "" if reply else f"4b{number:X}z"
         yield Decision(verdict, found, (found.rcpt,), qid, policy.mode, policy.digest, cost, reply)

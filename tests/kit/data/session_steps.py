@@ -48,30 +48,30 @@ class Dialogue:
     messages: tuple[Message, ...]
 
 
-def diced(seed: int) -> Dialogue:
+def random_dialogue(seed: int) -> Dialogue:
     """Any dialogue."""
-    dice = Random(seed)
+    rng = Random(seed)
     recipients = [box for box in MAILBOXES if box]
     messages = tuple(
         Message(
-            dice.choice(MAILBOXES),
-            tuple(dice.choices(recipients, k=dice.randint(1, 4))),
-            dice.random() < 0.1,
-            dice.random() < 0.5,
+            rng.choice(MAILBOXES),
+            tuple(rng.choices(recipients, k=rng.randint(1, 4))),
+            rng.random() < 0.1,
+            rng.random() < 0.5,
         )
-        for _ in range(dice.randint(1, 2))
+        for _ in range(rng.randint(1, 2))
     )
-    return Dialogue(dice.choice(HOSTS), messages)
+    return Dialogue(rng.choice(HOSTS), messages)
 
 
-class Facts:
+class ScriptedFacts:
     """A finder that finds what `evidence` has, a fact at a time, but those `at_once`. `latest`: of each fact the one begun last."""
 
-    def __init__(self, evidence: Evidence, dice: Random, at_once: Collection[str] = ()) -> None:
+    def __init__(self, evidence: Evidence, rng: Random, at_once: Collection[str] = ()) -> None:
         self.latest: dict[str, Pending[Any]] = {}
         self.dropped: list[Pending[Any]] = []
         self._evidence = evidence
-        self._dice = dice
+        self._dice = rng
         self._at_once = at_once
         self._coming: list[tuple[str, Pending[Any], Any]] = []
 
@@ -128,7 +128,7 @@ class Run:
     evidence: dict[tuple[int, str], Evidence] = field(default_factory=dict)
 
 
-class Player:
+class DialogueRunner:
     """Plays dialogues.
 
     `early`: the numbers of facts that come in before each command, again and again. `patience`: how many come in while the session
@@ -139,7 +139,7 @@ class Player:
     def __init__(
         self,
         config: Config,
-        facts: Facts,
+        facts: ScriptedFacts,
         early: Sequence[int],
         patience: int = ALL,
         complete: Mapping[tuple[int, str], Evidence] | None = None,
@@ -164,7 +164,7 @@ class Player:
             waited=lambda stage, fact, ms: self.run.waited.append((stage, fact)),
         )
 
-    def play(self, dialogue: Dialogue) -> Run:
+    def run_dialogue(self, dialogue: Dialogue) -> Run:
         """From the connection to its end."""
         session = Session(self._service)
         session.connect(CLIENT, HOST, "198.51.100.1")
@@ -199,7 +199,7 @@ class Player:
         self._commands += 1
 
     def _wait(self, news: News, seconds: float) -> bool:
-        """Facts come in one by one until there is news, or patience is at its end."""
+        """ScriptedFacts come in one by one until there is news, or patience is at its end."""
         assert 0 < seconds <= self._service.config.milter.deadline
         assert self._facts.coming
         self.run.waits.append("rcpt" if self._about else "end")

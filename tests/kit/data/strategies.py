@@ -103,13 +103,13 @@ def replaced(
     facts = sorted(facts)
 
     def build(seed: int) -> Evidence:
-        dice = Random(seed)
+        rng = Random(seed)
         changed = evidence
         if "iprev" in facts:
-            names, claimed = (tuple(sorted(_some(dice, HOSTS[:3]))) for _ in range(2))
+            names, claimed = (tuple(sorted(_some(rng, HOSTS[:3]))) for _ in range(2))
             changed = replace(changed, iprev=replace(changed.iprev, names=names, claimed=claimed, count=len(claimed)))
         choices = {name: [word for word in FACTS[name].words if word not in without] for name in facts}
-        return with_facts(changed, {name: dice.choice(words) for name, words in choices.items()})
+        return with_facts(changed, {name: rng.choice(words) for name, words in choices.items()})
 
     return SEEDS.map(build)
 
@@ -143,55 +143,55 @@ def evidences(
         names = tuple(name for name in draw(st.lists(text, max_size=2)) if name)
         evidence = replace(evidence, iprev=replace(evidence.iprev, names=(), claimed=names, count=len(names)))
     if unknown:
-        dice = Random(draw(SEEDS))
-        missing = dice.choice((FACTS.keys(), _some(dice, sorted(FACTS)), _some(dice, LOOKED_UP, 1)))
+        rng = Random(draw(SEEDS))
+        missing = rng.choice((FACTS.keys(), _some(rng, sorted(FACTS)), _some(rng, LOOKED_UP, 1)))
         evidence = with_facts(evidence, dict.fromkeys(missing, UNKNOWN))
     if exempt and draw(st.integers(0, 4)) == 4:
         evidence = exempted(evidence, draw(st.sampled_from(("network", "authenticated", "not-ip"))))
     return evidence
 
 
-def _some(dice: Random, words: Sequence[str], least: int = 0) -> frozenset[str]:
-    return frozenset(dice.sample(words, dice.randint(least, len(words))))
+def _some(rng: Random, words: Sequence[str], least: int = 0) -> frozenset[str]:
+    return frozenset(rng.sample(words, rng.randint(least, len(words))))
 
 
-def _names(dice: Random) -> Names:
-    return Names(_some(dice, ("mx.example.com", "example.com", "localhost")), _some(dice, SUFFIXES))
+def _names(rng: Random) -> Names:
+    return Names(_some(rng, ("mx.example.com", "example.com", "localhost")), _some(rng, SUFFIXES))
 
 
-def _mailboxes(dice: Random) -> Mailboxes:
-    addresses = _some(dice, ("a@example.com", '"x, y"@example.net'))
-    return Mailboxes(addresses, _some(dice, ("postmaster", "a")), _names(dice), dice.random() < 0.5)
+def _mailboxes(rng: Random) -> Mailboxes:
+    addresses = _some(rng, ("a@example.com", '"x, y"@example.net'))
+    return Mailboxes(addresses, _some(rng, ("postmaster", "a")), _names(rng), rng.random() < 0.5)
 
 
 _VALUES: Mapping[str, Callable[[Random], Values]] = MappingProxyType(
     {
-        "client": lambda dice: Networks(map(parse_network, sorted(_some(dice, NETWORKS)))),
+        "client": lambda rng: Networks(map(parse_network, sorted(_some(rng, NETWORKS)))),
         "ptr": _names,
         "helo_name": _names,
         "mailfrom": _mailboxes,
         "rcpt": _mailboxes,
-        "authenticated": lambda dice: dice.random() < 0.5,
-        "tls": lambda dice: dice.random() < 0.5,
-        "min_score": lambda dice: dice.choice(SCORES),
+        "authenticated": lambda rng: rng.random() < 0.5,
+        "tls": lambda rng: rng.random() < 0.5,
+        "min_score": lambda rng: rng.choice(SCORES),
     }
 )
 assert _VALUES.keys() == CONDITIONS.keys()
 
 
-def _condition(dice: Random, names: Sequence[str]) -> Condition:
-    name = dice.choice(names)
-    return Condition(name, Words(_some(dice, FACTS[name].words, 1)) if name in FACTS else _VALUES[name](dice))
+def _condition(rng: Random, names: Sequence[str]) -> Condition:
+    name = rng.choice(names)
+    return Condition(name, Words(_some(rng, FACTS[name].words, 1)) if name in FACTS else _VALUES[name](rng))
 
 
-def _rule(dice: Random, names: Sequence[str]) -> Rule:
+def _rule(rng: Random, names: Sequence[str]) -> Rule:
     return Rule(
-        name=dice.choice(("a", "b", "no-rdns", "two words", 'quo"ted')),
-        when=tuple(_condition(dice, names) for _ in range(dice.choice((0, 1, 1, 2)))),
-        unless=tuple(_condition(dice, names) for _ in range(dice.choice((0, 0, 1, 2)))),
-        action=dice.choice(("", "", "", "reject", "reject", "quarantine", *ACTIONS)),
-        score=dice.choice(SCORES),
-        shadow=dice.random() < 0.15,
+        name=rng.choice(("a", "b", "no-rdns", "two words", 'quo"ted')),
+        when=tuple(_condition(rng, names) for _ in range(rng.choice((0, 1, 1, 2)))),
+        unless=tuple(_condition(rng, names) for _ in range(rng.choice((0, 0, 1, 2)))),
+        action=rng.choice(("", "", "", "reject", "reject", "quarantine", *ACTIONS)),
+        score=rng.choice(SCORES),
+        shadow=rng.random() < 0.15,
     )
 
 
@@ -201,17 +201,17 @@ def policies(but: frozenset[str] = frozenset(), modes: Sequence[str] = MODES) ->
     names = [name for name in often if name not in but]
 
     def build(seed: int) -> Policy:
-        dice = Random(seed)
-        asked = dice.choices(names, k=3)
-        rules = [_rule(dice, asked) for _ in range(dice.randint(0, 6))]
-        shape = dice.random()
+        rng = Random(seed)
+        asked = rng.choices(names, k=3)
+        rules = [_rule(rng, asked) for _ in range(rng.randint(0, 6))]
+        shape = rng.random()
         if shape < 0.3:  # nothing is accepted for want of a rule
-            rules.append(Rule("rest", action=dice.choice(ACTIONS)))
+            rules.append(Rule("rest", action=rng.choice(ACTIONS)))
         elif shape < 0.6:  # all hangs on a score
             rules = [replace(rule, action="", shadow=False) for rule in rules]
-            enough = Condition("min_score", dice.choice(SCORES))
-            rules.append(Rule("enough", (enough,), action=dice.choice(("reject", "quarantine"))))
-        return Policy(tuple(rules), dice.choice(modes), "3f9a1c")
+            enough = Condition("min_score", rng.choice(SCORES))
+            rules.append(Rule("enough", (enough,), action=rng.choice(("reject", "quarantine"))))
+        return Policy(tuple(rules), rng.choice(modes), "3f9a1c")
 
     return SEEDS.map(build)
 

@@ -13,7 +13,7 @@ from tests.kit.dns.zone import Zone
 SECONDS = 20.0
 
 
-class NameServerApart:
+class NameServerProcess:
     """Serves the zone until the context ends. `hostport`: as the configuration has it."""
 
     def __init__(self, zone: Zone) -> None:

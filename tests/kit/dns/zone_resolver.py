@@ -92,7 +92,7 @@ class ZoneResolver(Resolver):
         )
 
 
-class Stage:
+class SimulatedWorker:
     """A worker's finder over a zone. `entries`: what the resolver and the finder may each remember; with none, each message is
     looked up anew. A context manager, which holds at its end that no check broke."""
 

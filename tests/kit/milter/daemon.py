@@ -32,7 +32,7 @@ from tests.kit.milter.endpoint import connected, free_port, milter_style, parse_
 from tests.kit.milter.transaction import Conversation, Outcome, deliver
 
 ROOT = Path(__file__).resolve().parents[3]
-NOBODY = "127.0.0.1:1"  # a name server that is not there: the kernel says so at once
+UNREACHABLE = "127.0.0.1:1"  # a name server that is not there: the kernel says so at once
 PATIENCE = 20.0
 _POLL = 0.005
 _REST = 0.05
@@ -69,7 +69,7 @@ class Daemon:
         self.spec = milter_style(str(self.directory / "socket") if socket == "unix" else ("127.0.0.1", free_port()))
         self.status: int | None = None
         self.process: subprocess.Popen[bytes] | None = None
-        self._nameserver = nameserver.hostport if isinstance(nameserver, NameServer) else nameserver or NOBODY
+        self._nameserver = nameserver.hostport if isinstance(nameserver, NameServer) else nameserver or UNREACHABLE
         self._workers = workers
         self._within = tuple(within)
         self.write(config, rules)

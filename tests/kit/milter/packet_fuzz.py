@@ -47,12 +47,12 @@ PIECES = (
 )
 
 
-def session(dice: Random) -> list[bytes]:
+def session(rng: Random) -> list[bytes]:
     """The packets of one connection; about one in three has nothing wrong but its values."""
     while True:
-        packets = [_negotiation(dice), *_dialogue(dice)]
-        for _ in range(dice.choice((0, 0, 1, 1, 2, 8))):
-            dice.choice(_MISTAKES)(dice, packets)
+        packets = [_negotiation(rng), *_dialogue(rng)]
+        for _ in range(rng.choice((0, 0, 1, 1, 2, 8))):
+            rng.choice(_MISTAKES)(rng, packets)
         if not any(command == b"D" and data[1:].count(0) % 2 for command, data in frames(b"".join(packets))):
             return packets
 
@@ -95,119 +95,119 @@ def frames(wire: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 4 + size
 
 
-def octets(dice: Random, most: int = 80) -> bytes:
+def octets(rng: Random, most: int = 80) -> bytes:
     """Any octets, NUL among them."""
-    kind = dice.randrange(4)
+    kind = rng.randrange(4)
     if kind == 0:
-        return dice.randbytes(dice.randrange(most))
+        return rng.randbytes(rng.randrange(most))
     if kind == 1:
-        return b"".join(dice.choice(PIECES) + dice.randbytes(1) for _ in range(dice.randrange(1, 12)))
+        return b"".join(rng.choice(PIECES) + rng.randbytes(1) for _ in range(rng.randrange(1, 12)))
     if kind == 2:
-        return dice.choice(PIECES) * dice.randrange(1, 2000)
-    return dice.choice(NAMES).encode() + dice.choice(PIECES) + dice.choice(NAMES).encode()
+        return rng.choice(PIECES) * rng.randrange(1, 2000)
+    return rng.choice(NAMES).encode() + rng.choice(PIECES) + rng.choice(NAMES).encode()
 
 
-def _value(dice: Random, usual: Sequence[str]) -> bytes:
-    return dice.choice(usual).encode() if dice.random() < 0.6 else octets(dice)
+def _value(rng: Random, usual: Sequence[str]) -> bytes:
+    return rng.choice(usual).encode() if rng.random() < 0.6 else octets(rng)
 
 
-def _negotiation(dice: Random) -> bytes:
+def _negotiation(rng: Random) -> bytes:
     version, actions, steps = VERSION, 0x1FF, 0x1FFFFF
-    if dice.random() < 0.2:
-        version = dice.choice((0, 1, 2, 5, 6, 7, 2**32 - 1))
-        actions, steps = dice.getrandbits(32), dice.getrandbits(32)
+    if rng.random() < 0.2:
+        version = rng.choice((0, 1, 2, 5, 6, 7, 2**32 - 1))
+        actions, steps = rng.getrandbits(32), rng.getrandbits(32)
     return packet(b"O", struct.pack(">III", version, actions, steps))
 
 
-def _macros(dice: Random, stage: bytes) -> bytes:
-    names = [dice.choice(MACROS) for _ in range(dice.randrange(5))]
+def _macros(rng: Random, stage: bytes) -> bytes:
+    names = [rng.choice(MACROS) for _ in range(rng.randrange(5))]
     return packet(
-        b"D", stage + strings(*(part for name in names for part in (name, _value(dice, CLIENTS).replace(b"\0", b""))))
+        b"D", stage + strings(*(part for name in names for part in (name, _value(rng, CLIENTS).replace(b"\0", b""))))
     )
 
 
-def _connect(dice: Random) -> bytes:
-    address = dice.choice(CLIENTS)
+def _connect(rng: Random) -> bytes:
+    address = rng.choice(CLIENTS)
     family = "6" if ":" in address else "4"
-    if dice.random() < 0.2:
+    if rng.random() < 0.2:
         family, address = (
-            dice.choice("46LUX?\0"),
-            dice.choice((address, "0300.1", "::ffff:192.0.2.1", "fe80::1%lo", "/x", "")),
+            rng.choice("46LUX?\0"),
+            rng.choice((address, "0300.1", "::ffff:192.0.2.1", "fe80::1%lo", "/x", "")),
         )
-    peer = b"" if family == "U" else struct.pack(">H", dice.getrandbits(16)) + strings(address)
-    return packet(b"C", strings(_value(dice, NAMES)) + family.encode() + peer)
+    peer = b"" if family == "U" else struct.pack(">H", rng.getrandbits(16)) + strings(address)
+    return packet(b"C", strings(_value(rng, NAMES)) + family.encode() + peer)
 
 
-def _dialogue(dice: Random) -> Iterator[bytes]:
-    yield _macros(dice, b"C")
-    yield _connect(dice)
-    yield packet(b"H", strings(_value(dice, NAMES)))
-    for _ in range(dice.choice((0, 1, 1, 1, 2, 3))):
-        yield _macros(dice, b"M")
-        yield packet(b"M", strings(_value(dice, PATHS), *(octets(dice, 20) for _ in range(dice.randrange(3)))))
-        for _ in range(dice.choice((1, 1, 2, 5))):
-            yield packet(b"R", strings(_value(dice, ("<b@rcpt.example>", "<postmaster@rcpt.example>"))))
-        for _ in range(dice.choice((0, 1, 3, 20))):
-            yield packet(b"L", strings(_value(dice, FIELDS), _value(dice, ("mx.test.example; spf=pass", "x"))))
-        yield dice.choice((packet(b"E"), packet(b"E"), packet(b"E"), packet(b"A"), packet(b"K")))
-    if dice.random() < 0.5:
+def _dialogue(rng: Random) -> Iterator[bytes]:
+    yield _macros(rng, b"C")
+    yield _connect(rng)
+    yield packet(b"H", strings(_value(rng, NAMES)))
+    for _ in range(rng.choice((0, 1, 1, 1, 2, 3))):
+        yield _macros(rng, b"M")
+        yield packet(b"M", strings(_value(rng, PATHS), *(octets(rng, 20) for _ in range(rng.randrange(3)))))
+        for _ in range(rng.choice((1, 1, 2, 5))):
+            yield packet(b"R", strings(_value(rng, ("<b@rcpt.example>", "<postmaster@rcpt.example>"))))
+        for _ in range(rng.choice((0, 1, 3, 20))):
+            yield packet(b"L", strings(_value(rng, FIELDS), _value(rng, ("mx.test.example; spf=pass", "x"))))
+        yield rng.choice((packet(b"E"), packet(b"E"), packet(b"E"), packet(b"A"), packet(b"K")))
+    if rng.random() < 0.5:
         yield packet(b"Q")
 
 
-def _flip(dice: Random, packets: list[bytes]) -> None:
+def _flip(rng: Random, packets: list[bytes]) -> None:
     """Flip bits behind the length."""
-    at = dice.randrange(len(packets))
+    at = rng.randrange(len(packets))
     wire = bytearray(packets[at])
-    for _ in range(dice.randint(1, 8) if len(wire) > 4 else 0):
-        wire[dice.randrange(4, len(wire))] ^= 1 << dice.randrange(8)
+    for _ in range(rng.randint(1, 8) if len(wire) > 4 else 0):
+        wire[rng.randrange(4, len(wire))] ^= 1 << rng.randrange(8)
     packets[at] = bytes(wire)
 
 
-def _resize(dice: Random, packets: list[bytes]) -> None:
+def _resize(rng: Random, packets: list[bytes]) -> None:
     """A length that is not true."""
-    at = dice.randrange(len(packets))
+    at = rng.randrange(len(packets))
     true = len(packets[at]) - 4
-    length = dice.choice((0, 1, true - 1, true + 1, 65_535, 65_536, 2**20, 2**31, 2**32 - 1))
+    length = rng.choice((0, 1, true - 1, true + 1, 65_535, 65_536, 2**20, 2**31, 2**32 - 1))
     packets[at] = struct.pack(">I", max(0, length)) + packets[at][4:]
 
 
-def _cut(dice: Random, packets: list[bytes]) -> None:
+def _cut(rng: Random, packets: list[bytes]) -> None:
     """Less data (a string without its NUL, say), with a length that says so."""
-    at = dice.randrange(len(packets))
+    at = rng.randrange(len(packets))
     body = packets[at][4:]
-    body = body[: dice.randrange(1, len(body) + 1)] if body else b"H"
+    body = body[: rng.randrange(1, len(body) + 1)] if body else b"H"
     packets[at] = packet(body[:1], body[1:])
 
 
-def _half(dice: Random, packets: list[bytes]) -> None:
+def _half(rng: Random, packets: list[bytes]) -> None:
     """The last packet does not come whole."""
-    del packets[dice.randrange(1, len(packets) + 1) :]
-    packets[-1] = packets[-1][: dice.randrange(len(packets[-1]) + 1)]
+    del packets[rng.randrange(1, len(packets) + 1) :]
+    packets[-1] = packets[-1][: rng.randrange(len(packets[-1]) + 1)]
 
 
-def _insert(dice: Random, packets: list[bytes]) -> None:
+def _insert(rng: Random, packets: list[bytes]) -> None:
     """A packet that nobody expects."""
-    command = bytes([dice.choice(COMMANDS) if dice.random() < 0.8 else dice.randrange(256)])
-    packets.insert(dice.randrange(len(packets) + 1), packet(command, octets(dice)))
+    command = bytes([rng.choice(COMMANDS) if rng.random() < 0.8 else rng.randrange(256)])
+    packets.insert(rng.randrange(len(packets) + 1), packet(command, octets(rng)))
 
 
-def _noise(dice: Random, packets: list[bytes]) -> None:
+def _noise(rng: Random, packets: list[bytes]) -> None:
     """Octets that are no packet."""
-    packets.insert(dice.randrange(len(packets) + 1), dice.randbytes(dice.randrange(1, 64)))
+    packets.insert(rng.randrange(len(packets) + 1), rng.randbytes(rng.randrange(1, 64)))
 
 
-def _drop(dice: Random, packets: list[bytes]) -> None:
+def _drop(rng: Random, packets: list[bytes]) -> None:
     if len(packets) > 1:
-        del packets[dice.randrange(len(packets))]
+        del packets[rng.randrange(len(packets))]
 
 
-def _repeat(dice: Random, packets: list[bytes]) -> None:
-    at = dice.randrange(len(packets))
-    packets[at:at] = [packets[at]] * dice.choice((1, 2, 50))
+def _repeat(rng: Random, packets: list[bytes]) -> None:
+    at = rng.randrange(len(packets))
+    packets[at:at] = [packets[at]] * rng.choice((1, 2, 50))
 
 
-def _disorder(dice: Random, packets: list[bytes]) -> None:
-    one, other = dice.randrange(len(packets)), dice.randrange(len(packets))
+def _disorder(rng: Random, packets: list[bytes]) -> None:
+    one, other = rng.randrange(len(packets)), rng.randrange(len(packets))
     packets[one], packets[other] = packets[other], packets[one]
 
 

@@ -22,7 +22,7 @@ CLONE = Path(__file__).resolve().parents[3]
 _LENIENCE = 0.2
 
 
-class Herd:
+class ProcessGroup:
     """Runs `command`; `directory` is removed if we are killed. `.leader`: the process that was started."""
 
     def __init__(self, command: Sequence[str], directory: Path) -> None:
@@ -89,7 +89,7 @@ def stopped(pid: int) -> bool:
     return all(_fields(path)[:1] in ([], ["T"]) for path in Path(f"/proc/{pid}/task").glob("*/stat"))
 
 
-def dies_with_us(opening: str, daemon: str) -> bool:
+def ends_with_its_parent(opening: str, daemon: str) -> bool:
     """Whether a daemon ends when the process that has started it is killed. `opening`: the statement that starts it, up to its
     colon; `daemon`: an expression for its pid and its directory. Leaves neither behind."""
     script = f"import time; {opening}\n    print({daemon}, flush=True); time.sleep(60)\n"

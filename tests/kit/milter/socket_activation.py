@@ -1,6 +1,6 @@
 """The milter behind a socket that is not its own: opened here, as systemd would, and handed over at each start.
 
-with Activated(rules=RULES, nameserver=server) as daemon:
+with ActivatedDaemon(rules=RULES, nameserver=server) as daemon:
     daemon.terminate()
     ...        # who connects now waits
     daemon.start()
@@ -28,7 +28,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 """
 
 
-class Activated(Daemon):
+class ActivatedDaemon(Daemon):
     """`listener`: the socket, open from the beginning to the end; `handed`: how many sockets the daemon is told to have."""
 
     def __init__(self, *arguments: Any, handed: int = 1, **options: Any) -> None:

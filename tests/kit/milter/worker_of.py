@@ -21,7 +21,7 @@ def holder(dialogue: Conversation, workers: list[int]) -> int:
     return pid
 
 
-def one_at_each(daemon: Daemon, count: int = 1) -> dict[int, list[Conversation]]:
+def connections_to_each(daemon: Daemon, count: int = 1) -> dict[int, list[Conversation]]:
     """Negotiated connections, so many at each worker."""
     held: dict[int, list[Conversation]] = {pid: [] for pid in daemon.workers()}
 

@@ -1,8 +1,8 @@
 """A network of our own, in which every address is this machine's: so that an SMTP client may really come from anywhere.
 
-    with Network():
+    with NetworkNamespace():
         ...                      # sockets, threads and processes made in here belong to it
-        come(("127.0.0.1", 25), "192.0.2.10", 20.0)
+        connect_from(("127.0.0.1", 25), "192.0.2.10", 20.0)
 
 Nothing leaves it, and nothing of the machine's network can be reached from it but unix sockets. Needs root; network_namespaces(7).
 """
@@ -26,11 +26,11 @@ _SET_UP = (
 )
 
 
-class NoNetwork(RuntimeError):
+class NamespaceError(RuntimeError):
     """The kernel, or whoever runs the container, does not allow it."""
 
 
-class Network:
+class NetworkNamespace:
     """The calling thread is in it for as long as the context lasts."""
 
     def __enter__(self) -> Self:
@@ -41,7 +41,7 @@ class Network:
                 done = subprocess.run(["ip", *command.split()], capture_output=True, text=True, check=False, timeout=20)
                 # A machine without IPv6 is no reason to do without the rest.
                 if done.returncode and not command.startswith("-6"):
-                    raise NoNetwork(f"ip {command}: {done.stderr.strip()}")
+                    raise NamespaceError(f"ip {command}: {done.stderr.strip()}")
         except BaseException:
             self._leave()
             raise
@@ -59,7 +59,7 @@ class Network:
             os.close(self._before)
 
 
-def come(where: tuple[str, int], address: str, timeout: float) -> socket.socket:
+def connect_from(where: tuple[str, int], address: str, timeout: float) -> socket.socket:
     """A TCP connection from that address; "": from any."""
     if ":" not in address:
         return socket.create_connection(where, timeout, (address, 0) if address else None)
@@ -77,4 +77,4 @@ def _call(name: str, *arguments: int) -> None:
     """A system call that Python 3.11 does not know."""
     libc = ctypes.CDLL(None, use_errno=True)
     if getattr(libc, name)(*arguments):
-        raise NoNetwork(f"{name}: {os.strerror(ctypes.get_errno())}")
+        raise NamespaceError(f"{name}: {os.strerror(ctypes.get_errno())}")

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.kit.milter.endpoint import Endpoint, connected, free_port, postfix_style, taken
-from tests.kit.milter.process_group import Herd
+from tests.kit.milter.process_group import ProcessGroup
 
 SBIN = "/usr/sbin"
 HOST = "127.0.0.1"
@@ -126,7 +126,7 @@ class Postfix:
         self.settings |= {name: str(value) for name, value in settings.items()}
         self.base = Path()
         self.port = self.bare_port = self.inner_port = 0
-        self._herd: Herd | None = None
+        self._processes: ProcessGroup | None = None
 
     def __enter__(self) -> Self:
         if os.geteuid() != 0:
@@ -152,7 +152,7 @@ class Postfix:
     @property
     def master(self) -> subprocess.Popen[bytes] | None:
         """The master process while it runs."""
-        return self._herd.leader if self._herd else None
+        return self._processes.leader if self._processes else None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -178,8 +178,8 @@ class Postfix:
 
     def _launch(self) -> None:
         command = [f"{_compiled('daemon_directory')}/master", "-c", str(self.config), "-d"]
-        self._herd = Herd(command, self.base)
-        self._await_answer(self._herd.leader)
+        self._processes = ProcessGroup(command, self.base)
+        self._await_answer(self._processes.leader)
 
     def _lay_out(self) -> None:
         """The directories that `postfix check` would make, and that takes seconds."""
@@ -239,7 +239,7 @@ class Postfix:
             shutil.rmtree(self.base, ignore_errors=True)
 
     def _halt(self) -> None:
-        herd, self._herd = self._herd, None
+        herd, self._processes = self._processes, None
         if herd:
             herd.end()
 

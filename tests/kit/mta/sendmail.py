@@ -1,15 +1,14 @@
 """A private Sendmail: in a root of its own, with its own configuration, queue and log; the machine's mail is not touched.
 
-    with Network(), Sendmail(milter="inet:8895@127.0.0.1") as sm:
-        dialogue = smtp.send(sm.address, Client("203.0.113.7"), rcpts=["b@rcpt.example"], arrive=sm.arrive)
+    with NetworkNamespace(), Sendmail(milter="inet:8895@127.0.0.1") as sm:
+        dialogue = smtp.send(sm.address, Client("203.0.113.7"), rcpts=["b@rcpt.example"], connect_as=sm.connect_as)
         assert sm.headers(dialogue.queue_id)[0][0] == "Authentication-Results"
 
-Its root is a copy, by hard links, of what tests/sendmail.sh has unpacked; its configuration is that of
-packaging/examples/sendmail/sendmail.mc, with what a test needs on top. Sendmail knows no XCLIENT: clients come from their very
-addresses, and that takes a `tests.kit.mta.network_namespace.Network`. Sendmail asks the name server at 127.0.0.1:53 of that
-network, if there is
-one. Mail for `rcpt.example` is accepted from everybody and stays in the queue until `run_queue` delivers it into a file. Needs
-root; ended as a whole, even when we were killed.
+Its root is a copy, by hard links, of what tests/sendmail.sh has unpacked; its configuration is
+packaging/examples/sendmail/sendmail.mc and what a test needs beside it. Sendmail has no XCLIENT: clients connect from their own
+addresses, in a `tests.kit.mta.network_namespace.NetworkNamespace`. Sendmail asks the name server at 127.0.0.1:53 of that network,
+if there is one. Mail for `rcpt.example` is accepted from everybody and stays in the queue until `run_queue` delivers it into a
+file. Needs root. All of its processes end with it, also when the test process was killed.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ from types import TracebackType
 from typing import Self
 
 from tests.kit.milter.endpoint import Endpoint, connected, free_port, milter_style, parse_endpoint
-from tests.kit.milter.process_group import Herd
-from tests.kit.mta.network_namespace import come
+from tests.kit.milter.process_group import ProcessGroup
+from tests.kit.mta.network_namespace import connect_from
 from tests.kit.mta.syslogd import Syslog
 from tests.kit.smtp.client_identity import Client
 from tests.kit.smtp.smtp_client import Smtp
@@ -132,7 +131,7 @@ class Sendmail:
         self._own_root = contextlib.ExitStack()
         self.base = Path()
         self.port = 0
-        self._herd: Herd | None = None
+        self._processes: ProcessGroup | None = None
         self._syslog: Syslog | None = None
 
     def __enter__(self) -> Self:
@@ -153,8 +152,8 @@ class Sendmail:
     @property
     def leader(self) -> subprocess.Popen[bytes]:
         """The daemon itself."""
-        assert self._herd, "not running"
-        return self._herd.leader
+        assert self._processes, "not running"
+        return self._processes.leader
 
     @property
     def address(self) -> tuple[str, int]:
@@ -176,7 +175,7 @@ class Sendmail:
         self.inside(*user, said=PASSWORD)
         self.inside(PROGRAM, "-C/mnt/sendmail.cf", "-bi")
         daemon = self._command(PROGRAM, "-Am", "-L", "sm-mta", "-C/mnt/sendmail.cf", "-bD")
-        self._herd = Herd(daemon, self.root.path)
+        self._processes = ProcessGroup(daemon, self.root.path)
         self._await_answer()
 
     def _configure(self) -> None:
@@ -248,7 +247,7 @@ class Sendmail:
 
     def stop(self) -> None:
         """End all of its processes, politely, then by force; remove its directory. May be called twice."""
-        herd, self._herd = self._herd, None
+        herd, self._processes = self._processes, None
         if herd:
             herd.end()
         syslog, self._syslog = self._syslog, None
@@ -260,11 +259,11 @@ class Sendmail:
 
     # Its clients
 
-    def arrive(self, client: Client | None, timeout: float) -> Smtp:
+    def connect_as(self, client: Client | None, timeout: float) -> Smtp:
         """A connection from that client's address, by IPv6 if that is one; logged in if it has a login."""
         address = client.address.removeprefix("::ffff:") if client else ""
         where = (OWN_ADDRESS_6 if ":" in address else OWN_ADDRESS, self.port)
-        smtp = Smtp(where, timeout, come(where, address, timeout))
+        smtp = Smtp(where, timeout, connect_from(where, address, timeout))
         if client and client.login:
             assert client.login == LOGIN
             smtp.command("EHLO kit.invalid", "ehlo")

@@ -43,7 +43,7 @@ def zone() -> Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Others:
+class Outcomes:
     """What came of the messages of others."""
 
     good: list[Outcome]
@@ -65,7 +65,7 @@ class Others:
         return sum(outcome.verdict.code == 550 for outcome in self.bad)
 
 
-def send(spec: str, first: int, count: int = 40) -> Others:
+def send(spec: str, first: int, count: int = 40) -> Outcomes:
     """So many messages of each kind, of clients that were never seen."""
 
     def good(number: int) -> Outcome:
@@ -78,4 +78,4 @@ def send(spec: str, first: int, count: int = 40) -> Others:
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         pairs = list(pool.map(lambda number: (good(number), bad(number)), range(first, first + count)))
-    return Others([one for one, _ in pairs], [other for _, other in pairs])
+    return Outcomes([one for one, _ in pairs], [other for _, other in pairs])

@@ -43,36 +43,36 @@ DIRT = (
 )
 
 
-def quoted(text: str, dice: Random) -> str:
+def quoted(text: str, rng: Random) -> str:
     """In quotes, some letters escaped without need."""
-    letters = (f"\\{letter}" if letter in '"\\' or dice.random() < 0.1 else letter for letter in text)
+    letters = (f"\\{letter}" if letter in '"\\' or rng.random() < 0.1 else letter for letter in text)
     return f'"{"".join(letters)}"'
 
 
-def escaped(text: str, dice: Random) -> str:
+def escaped(text: str, rng: Random) -> str:
     """Without quotes: what may not stand so is escaped, and some of the rest."""
     letters = (
-        f"\\{letter}" if letter in '"\\ @,()<>:;' or (letter.isalpha() and dice.random() < 0.2) else letter
+        f"\\{letter}" if letter in '"\\ @,()<>:;' or (letter.isalpha() and rng.random() < 0.2) else letter
         for letter in text
     )
     return "".join(letters)
 
 
-def _split(text: str, dice: Random) -> str:
-    return ".".join(dice.choice((quoted, escaped))(part, dice) if part else part for part in text.split("."))
+def _split(text: str, rng: Random) -> str:
+    return ".".join(rng.choice((quoted, escaped))(part, rng) if part else part for part in text.split("."))
 
 
-def _plain(text: str, dice: Random) -> str:
+def _plain(text: str, rng: Random) -> str:
     return text
 
 
 LOCAL_FORMS: tuple[Callable[[str, Random], str], ...] = (_plain, _plain, quoted, escaped, _split)
 
 
-def _address(dice: Random) -> str:
-    local = dice.choice(LOCAL_FORMS)(dice.choice(LOCALS), dice)
-    domain = dice.choice(DOMAINS)
-    kind = dice.random()
+def _address(rng: Random) -> str:
+    local = rng.choice(LOCAL_FORMS)(rng.choice(LOCALS), rng)
+    domain = rng.choice(DOMAINS)
+    kind = rng.random()
     if kind < 0.05:
         return local
     if kind < 0.1:
@@ -80,14 +80,14 @@ def _address(dice: Random) -> str:
     if kind < 0.15:
         return f"{local}%{domain}"
     if kind < 0.2:
-        return quoted(f"{local}@{domain}", dice)
-    blanks = [dice.choice(BLANKS) for _ in range(4)]
-    if dice.random() < 0.2:
-        domain = dice.choice(
+        return quoted(f"{local}@{domain}", rng)
+    blanks = [rng.choice(BLANKS) for _ in range(4)]
+    if rng.random() < 0.2:
+        domain = rng.choice(
             (
                 f"{domain}.",
                 f'"{domain}"',
-                escaped(domain, dice),
+                escaped(domain, rng),
                 domain.replace(".", " . "),
                 domain.replace(".", "(.)."),
                 f"{domain}..",
@@ -96,20 +96,20 @@ def _address(dice: Random) -> str:
     return f"{blanks[0]}{local}{blanks[1]}@{blanks[2]}{domain}{blanks[3]}"
 
 
-def any_path(dice: Random) -> str:
+def any_path(rng: Random) -> str:
     """A path with its brackets, mostly; one in three has some dirt in it."""
-    path = _address(dice)
-    if dice.random() < 0.15:
-        path = f"@r.example{dice.choice(('', ',@s.example', ' , @t.example'))}:{path}"
-    if dice.random() < 0.15:
-        name = dice.choice(
+    path = _address(rng)
+    if rng.random() < 0.15:
+        path = f"@r.example{rng.choice(('', ',@s.example', ' , @t.example'))}:{path}"
+    if rng.random() < 0.15:
+        name = rng.choice(
             ("Ceo ", '"C E O" ', "C. E. O. ", "", "x@good.example ", '"x@good.example" ', "(c) ", "<> ", "a, ")
         )
         path = f"{name}<{path}>"
-    if dice.random() < 0.05:
-        path = f"grp:{path}{dice.choice((';', '', ' ;'))}"
-    if dice.random() < 0.33:
-        for _ in range(dice.randint(1, 2)):
-            at = dice.randint(0, len(path))
-            path = path[:at] + dice.choice(DIRT) + path[at + dice.choice((0, 0, 1)) :]
-    return f"<{path}>" if dice.random() < 0.95 else path
+    if rng.random() < 0.05:
+        path = f"grp:{path}{rng.choice((';', '', ' ;'))}"
+    if rng.random() < 0.33:
+        for _ in range(rng.randint(1, 2)):
+            at = rng.randint(0, len(path))
+            path = path[:at] + rng.choice(DIRT) + path[at + rng.choice((0, 0, 1)) :]
+    return f"<{path}>" if rng.random() < 0.95 else path

@@ -215,7 +215,7 @@ class Smtp:
         return self.data(headers, body) if any(answer.ok for answer in answers) else answers[-1]
 
 
-Arrival = Callable[[Client | None, float], Smtp]
+ConnectAs = Callable[[Client | None, float], Smtp]
 
 
 def send(
@@ -230,17 +230,17 @@ def send(
     body: bytes = b"text\r\n",
     esmtp: bool = True,
     timeout: float = TIMEOUT,
-    arrive: Arrival | None = None,
+    connect_as: ConnectAs | None = None,
 ) -> Dialogue:
     """One session with one message, as far as the server lets it go.
 
-    `client=None`: no XCLIENT. `helo=None`: MAIL without a greeting. `esmtp=False`: HELO, not EHLO. `arrive`: how to become that
+    `client=None`: no XCLIENT. `helo=None`: MAIL without a greeting. `esmtp=False`: HELO, not EHLO. `connect_as`: how to become that
     client, where it is not by XCLIENT. A server that hangs up after a refusal (421) ends the dialogue; one that hangs up without
     a word raises ConnectionError.
     """
-    with arrive(client, timeout) if arrive else Smtp(address, timeout) as smtp:
+    with connect_as(client, timeout) if connect_as else Smtp(address, timeout) as smtp:
         try:
-            if client is not None and arrive is None and smtp.banner.ok:
+            if client is not None and connect_as is None and smtp.banner.ok:
                 smtp.xclient(client)
             ready = smtp.steps[-1][1].ok
             if ready and (helo is None or smtp.helo(helo, esmtp=esmtp).ok):

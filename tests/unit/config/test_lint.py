@@ -246,14 +246,14 @@ def test_any_policy_can_be_linted(policy: Policy) -> None:
 
 def possible(evidence: Evidence, number: int) -> Evidence:
     """The same client with facts that can occur together."""
-    dice = Random(number)
+    rng = Random(number)
     words: dict[str, str] = {}
     for name, fact in FACTS.items():
         allowed = set(fact.words)
         for first, second, table in reachability._TOGETHER:
             if second == name and first in words:
                 allowed &= table[words[first]]
-        words[name] = dice.choice(sorted(allowed))
+        words[name] = rng.choice(sorted(allowed))
     names = ("mx.example.com",) if words["iprev"] == "pass" else ()
     evidence = with_facts(evidence, words)
     return replace(

@@ -87,11 +87,11 @@ def test_any_toml(tables: list[tuple[str, dict[str, str]]]) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_sample_with_a_few_slips_of_the_keyboard(seed: int) -> None:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     letters = list(sample())
-    for _ in range(dice.randint(1, 4)):
-        at = dice.randrange(len(letters))
-        letters[at : at + dice.randint(0, 3)] = dice.choice(
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(letters))
+        letters[at : at + rng.randint(0, 3)] = rng.choice(
             ['"', "'", "[", "]", "{", "}", "=", "\n", "\x00", "é", "1", "#", ",", ".", "x", ""]
         )
     survives("".join(letters))

@@ -74,42 +74,42 @@ def read_by_all(lines: list[str]) -> None:
         assert delivery.rcpts
 
 
-def mutated(dice: Random, text: str) -> str:
+def mutated(rng: Random, text: str) -> str:
     """The line with something of it changed: a value, a key, its order, a piece cut out, doubled or replaced."""
-    for _ in range(dice.randint(1, 4)):
-        at, length = dice.randrange(len(text) + 1), dice.randrange(40)
-        kind = dice.randrange(7)
+    for _ in range(rng.randint(1, 4)):
+        at, length = rng.randrange(len(text) + 1), rng.randrange(40)
+        kind = rng.randrange(7)
         if kind == 0:
             text = text[:at] + text[at + length :]
         elif kind == 1:
             text = text[:at] + text[at : at + length] * 3 + text[at + length :]
         elif kind == 2:
-            text = text[:at] + dice.choice((*FORGERIES, *VALUES, "\udcff", "\0", "\u2028")) + text[at:]
+            text = text[:at] + rng.choice((*FORGERIES, *VALUES, "\udcff", "\0", "\u2028")) + text[at:]
         elif kind == 3:
             words = text.split(" ")
-            dice.shuffle(words)
+            rng.shuffle(words)
             text = " ".join(words)
         elif kind == 4:
-            key = dice.choice(KEYS)
+            key = rng.choice(KEYS)
             text = " ".join(
-                f"{key}={dice.choice(VALUES)}" if word.startswith(f"{key}=") else word for word in text.split(" ")
+                f"{key}={rng.choice(VALUES)}" if word.startswith(f"{key}=") else word for word in text.split(" ")
             )
         elif kind == 5:
             text = text[:at]
         else:
-            text = text.replace(dice.choice(("reject", ": ", "=", ",", "<", ">", "[", '"')), dice.choice(VALUES))
+            text = text.replace(rng.choice(("reject", ": ", "=", ",", "<", ">", "[", '"')), rng.choice(VALUES))
     return text
 
 
 @given(st.integers(0, 2**64), st.sampled_from(sorted(FORMS)))
 @settings(max_examples=300, deadline=None)
 def test_mutated_lines(seed: int, form: str) -> None:
-    dice = Random(seed)
+    rng = Random(seed)
     lines = []
     for _ in range(12):
-        head = FORMS[form].format(dice.choice(("rdns-milter", "postfix/smtpd", "postfix/qmgr", "sm-mta")))
-        whole = head + dice.choice(TEXTS)
-        lines += [mutated(dice, whole), head + mutated(dice, dice.choice(TEXTS))]
+        head = FORMS[form].format(rng.choice(("rdns-milter", "postfix/smtpd", "postfix/qmgr", "sm-mta")))
+        whole = head + rng.choice(TEXTS)
+        lines += [mutated(rng, whole), head + mutated(rng, rng.choice(TEXTS))]
     read_by_all(lines)
 
 

@@ -100,20 +100,20 @@ def test_any_octets(octets: bytes, kind: Type, over_tcp: bool) -> None:
     sound(decode(question.wire[:2] + b"\x81\x80" + question.wire[4:] + octets, question, over_tcp), kind)
 
 
-def changed(right: bytes, dice: Random) -> bytes:
+def changed(right: bytes, rng: Random) -> bytes:
     """The octets, with some of them changed, gone, or added."""
     wire = bytearray(right)
-    for _ in range(dice.choice((1, 2, 8))):
-        match dice.randrange(4):
+    for _ in range(rng.choice((1, 2, 8))):
+        match rng.randrange(4):
             case 0:
-                wire[dice.randrange(len(wire))] ^= 1 << dice.randrange(8)
+                wire[rng.randrange(len(wire))] ^= 1 << rng.randrange(8)
             case 1:
-                wire[dice.randrange(len(wire))] = dice.choice((0, 0xC0, 0xFF, 0x3F))
+                wire[rng.randrange(len(wire))] = rng.choice((0, 0xC0, 0xFF, 0x3F))
             case 2:
-                del wire[dice.randrange(len(wire)) + 1 :]
+                del wire[rng.randrange(len(wire)) + 1 :]
             case _:
-                at = dice.randrange(len(wire))
-                wire[at:at] = dice.randbytes(dice.randrange(1, 9))
+                at = rng.randrange(len(wire))
+                wire[at:at] = rng.randbytes(rng.randrange(1, 9))
     return bytes(wire)
 
 
@@ -126,8 +126,8 @@ def test_octets_changed_on_the_way(seed: int, kind: Type, alias: bool) -> None:
     assert reading is not None
     assert reading.status == "ok"
     sound(reading, kind)
-    dice = Random(seed)
-    sound(decode(changed(right, dice), question, over_tcp=dice.random() < 0.5), kind)
+    rng = Random(seed)
+    sound(decode(changed(right, rng), question, over_tcp=rng.random() < 0.5), kind)
 
 
 @many
@@ -138,9 +138,9 @@ def test_a_message_says_the_same_without_an_opt_that_says_nothing(
     """Reading it without that record is a short cut, and never another way."""
     question = encode(Question("mail.example.com", kind), True, 0x1234)
     right = answer(question, kind, alias)
-    dice = Random(seed)
-    wire = right[:10] + b"\0\1" + right[12:] + b"\0\0\x29\x04\xd0\0\0" + dice.randbytes(2) + b"\0\0"
-    wire = wire if whole else changed(wire, dice)
+    rng = Random(seed)
+    wire = right[:10] + b"\0\1" + right[12:] + b"\0\0\x29\x04\xd0\0\0" + rng.randbytes(2) + b"\0\0"
+    wire = wire if whole else changed(wire, rng)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(message, "_OPT_THAT_SAYS_NOTHING", re.compile(b"(?!)"))
         slowly = decode_any(wire, question, over_tcp=False)
@@ -323,10 +323,10 @@ FILLERS = ["", " ", "\t", "\r\n ", "(c)", "(a(b)c)", "()", '(")', "\x00", "\u200
 @given(SEEDS)
 def test_ours_however_it_is_dressed(seed: int) -> None:
     """Comments, blanks, case, dots and versions that some reader passes over hide no claim."""
-    dice = Random(seed)
-    name = "".join(dice.choice((letter.upper(), letter)) for letter in "mx.test.example")
-    version = dice.choice(("", ".", " 1", " 2", ". 1", "(1)"))
-    dressed = f"{dice.choice(FILLERS)}{name}{version}{dice.choice(FILLERS)}; spf=pass"
+    rng = Random(seed)
+    name = "".join(rng.choice((letter.upper(), letter)) for letter in "mx.test.example")
+    version = rng.choice(("", ".", " 1", " 2", ". 1", "(1)"))
+    dressed = f"{rng.choice(FILLERS)}{name}{version}{rng.choice(FILLERS)}; spf=pass"
     assert claims(dressed, "mx.test.example")
 
 

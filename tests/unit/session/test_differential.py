@@ -22,7 +22,7 @@ from tests.kit.data.spf import random_zones, suite
 from tests.kit.data.spf.suite import SuiteCase
 from tests.kit.dns.dict_answers import Entry
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_resolver import Facts, Message, Stage
+from tests.kit.dns.zone_resolver import Facts, Message, SimulatedWorker
 from tests.unit.checks.test_helo import RESOLVED
 from tests.unit.checks.test_iprev import CASES as IPREV_CASES
 
@@ -66,35 +66,35 @@ def alone(zone: Zone, *messages: Message) -> list[Facts]:
     """What is found about each message when nothing is remembered, and nobody else asks: what all the rest is held against."""
     found = []
     for message in messages:
-        with Stage(zone, entries=0) as stage:
-            found += stage.facts(message)
+        with SimulatedWorker(zone, entries=0) as worker:
+            found += worker.facts(message)
     return found
 
 
 def unplanned(zone: Zone, message: Message, delay: Delay) -> tuple[Facts, list[Question]]:
     """The same if nothing is asked ahead, and what is asked then."""
-    with pytest.MonkeyPatch.context() as patch, Stage(zone, 0, delay) as stage:
+    with pytest.MonkeyPatch.context() as patch, SimulatedWorker(zone, 0, delay) as worker:
         patch.setattr(Plan, "wanted", lambda self, known: [])
-        (facts,) = stage.facts(message)
-        return facts, stage.resolver.asked
+        (facts,) = worker.facts(message)
+        return facts, worker.resolver.asked
 
 
 def same_everywhere(zone: Zone, message: Message, *others: Message) -> None:
     """Holds that the facts are those of `alone`: cold, at once with itself, warm, with answers remembered but no findings, with
     what was found for the others remembered, and long after."""
     (expected,) = alone(zone, message)
-    with Stage(zone) as stage:
-        stage.facts(*others)
-        assert stage.facts(message) == [expected], "cold"
-    with Stage(zone) as stage:
-        assert stage.facts(message, *others, message)[:: len(others) + 1] == [expected, expected], "at once"
-        asked = len(stage.resolver.asked)
-        assert stage.facts(message) == [expected], "warm"
-        stage.finder.forget()
-        assert stage.facts(message) == [expected], "answers remembered"
-        assert len(stage.resolver.asked) == asked, "asked again"
-        stage.loop.advance(HOUR)
-        assert stage.facts(message) == [expected], "long after"
+    with SimulatedWorker(zone) as worker:
+        worker.facts(*others)
+        assert worker.facts(message) == [expected], "cold"
+    with SimulatedWorker(zone) as worker:
+        assert worker.facts(message, *others, message)[:: len(others) + 1] == [expected, expected], "at once"
+        asked = len(worker.resolver.asked)
+        assert worker.facts(message) == [expected], "warm"
+        worker.finder.forget()
+        assert worker.facts(message) == [expected], "answers remembered"
+        assert len(worker.resolver.asked) == asked, "asked again"
+        worker.loop.advance(HOUR)
+        assert worker.facts(message) == [expected], "long after"
 
 
 # The RFC 7208 suite
@@ -127,8 +127,8 @@ def test_suite_in_any_order_of_arrival(case: SuiteCase) -> None:
     (expected,) = alone(zone, message)
     for seed in range(2):
         assert unplanned(zone, message, late(seed))[0] == expected
-        with Stage(zone, 0, late(seed)) as stage:
-            assert stage.facts(message) == [expected]
+        with SimulatedWorker(zone, 0, late(seed)) as worker:
+            assert worker.facts(message) == [expected]
 
 
 # The tables of iprev and HELO
@@ -157,19 +157,19 @@ def test_helo(greeting: str, client: str, entries: dict[str, Entry], result: str
 @given(SEEDS)
 @thorough
 def test_asking_ahead_changes_nothing(seed: int) -> None:
-    dice = Random(seed)
-    zone, message = Zone(random_zones.zone(seed)), random_zones.message(dice)
+    rng = Random(seed)
+    zone, message = Zone(random_zones.zone(seed)), random_zones.message(rng)
     expected, asked = unplanned(zone, message, late(seed))
-    with Stage(zone, 0, late(seed + 1)) as stage:
-        assert stage.facts(message) == [expected]
-        assert set(asked) <= set(stage.resolver.asked)
+    with SimulatedWorker(zone, 0, late(seed + 1)) as worker:
+        assert worker.facts(message) == [expected]
+        assert set(asked) <= set(worker.resolver.asked)
 
 
-def groups(dice: Random, messages: Sequence[Message]) -> list[list[Message]]:
+def groups(rng: Random, messages: Sequence[Message]) -> list[list[Message]]:
     """The messages, some of them at the same moment."""
     grouped: list[list[Message]] = [[]]
     for message in messages:
-        if grouped[-1] and dice.random() < 0.6:
+        if grouped[-1] and rng.random() < 0.6:
             grouped.append([])
         grouped[-1].append(message)
     return grouped
@@ -178,13 +178,13 @@ def groups(dice: Random, messages: Sequence[Message]) -> list[list[Message]]:
 @given(SEEDS)
 @thorough
 def test_what_was_found_for_others_changes_nothing(seed: int) -> None:
-    dice = Random(seed)
+    rng = Random(seed)
     zone = Zone(random_zones.zone(seed))
-    messages = [random_zones.message(dice) for _ in range(dice.randint(2, 8))]
-    with Stage(zone, dice.choice((1, 7, 1000)), late(seed)) as stage:
-        for group in groups(dice, messages):
-            assert stage.facts(*group) == alone(zone, *group)
-            stage.loop.advance(dice.choice((0.0, 0.0, 4.0, 61.0)))
+    messages = [random_zones.message(rng) for _ in range(rng.randint(2, 8))]
+    with SimulatedWorker(zone, rng.choice((1, 7, 1000)), late(seed)) as worker:
+        for group in groups(rng, messages):
+            assert worker.facts(*group) == alone(zone, *group)
+            worker.loop.advance(rng.choice((0.0, 0.0, 4.0, 61.0)))
 
 
 @given(SEEDS)
@@ -192,11 +192,11 @@ def test_what_was_found_for_others_changes_nothing(seed: int) -> None:
 def test_what_has_changed_is_noticed_when_the_answers_end(seed: int) -> None:
     before, after = Zone(random_zones.zone(seed)), Zone(random_zones.zone(seed + 1))
     message = random_zones.message(Random(seed))
-    with Stage(before) as stage:
-        stage.facts(message)
-        stage.resolver.zone = after
-        stage.loop.advance(301)  # no answer of these zones lives longer
-        assert stage.facts(message) == alone(after, message)
+    with SimulatedWorker(before) as worker:
+        worker.facts(message)
+        worker.resolver.zone = after
+        worker.loop.advance(301)  # no answer of these zones lives longer
+        assert worker.facts(message) == alone(after, message)
 
 
 # Which results are a sender's own
@@ -237,15 +237,15 @@ def test_no_sender_has_another_s_result(record: str, alice: str, bob: str, elsew
     expected = {name: alone(zone, message)[0].spf_mailfrom for name, message in messages.items()}
     assert [spf.result for spf in expected.values()] == [alice, bob, elsewhere]
     for first in messages:
-        with Stage(zone) as stage:
+        with SimulatedWorker(zone) as worker:
             for name in (first, *messages, *reversed(messages)):
-                (facts,) = stage.facts(messages[name])
+                (facts,) = worker.facts(messages[name])
                 assert (name, facts.spf_mailfrom) == (name, expected[name])
 
 
 def test_a_result_that_is_nobody_s_own_is_shared() -> None:
-    with Stage(Zone(PERSONAL.format(record="v=spf1 exists:%{i}.yes.example -all"))) as stage:
-        stage.facts(ALICE)
-        asked = len(stage.resolver.asked)
-        stage.facts(BOB)
-        assert len(stage.resolver.asked) == asked
+    with SimulatedWorker(Zone(PERSONAL.format(record="v=spf1 exists:%{i}.yes.example -all"))) as worker:
+        worker.facts(ALICE)
+        asked = len(worker.resolver.asked)
+        worker.facts(BOB)
+        assert len(worker.resolver.asked) == asked

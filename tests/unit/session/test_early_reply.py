@@ -26,7 +26,18 @@ from rdns_milter.session.check_runner import Pending
 from rdns_milter.session.latch import News
 from rdns_milter.session.session import Service, Session
 from tests.kit.data.evidence import GOOD
-from tests.kit.data.session_steps import ALL, CLIENT, MOMENT, TODAY, Dialogue, Facts, Message, Player, Run, diced
+from tests.kit.data.session_steps import (
+    ALL,
+    CLIENT,
+    MOMENT,
+    TODAY,
+    Dialogue,
+    DialogueRunner,
+    Message,
+    Run,
+    ScriptedFacts,
+    random_dialogue,
+)
 from tests.kit.data.strategies import SEEDS, evidences, policies, with_facts
 
 DEFAULT = parse(sample(), BUILT_IN)
@@ -35,9 +46,9 @@ ONE = Dialogue("mx.example.com", (Message("a@example.com", ("b@example.net", "c@
 thorough = settings(max_examples=400, deadline=None)
 
 
-def play(facts: Evidence, config: Config, seed: int) -> Run:
+def run_dialogue(facts: Evidence, config: Config, seed: int) -> Run:
     """The dialogue of that seed, all facts there from the beginning."""
-    return Player(config, Facts(facts, Random(seed)), [ALL]).play(diced(seed))
+    return DialogueRunner(config, ScriptedFacts(facts, Random(seed)), [ALL]).run_dialogue(random_dialogue(seed))
 
 
 def but_for_the_cost(decision: Decision) -> Decision:
@@ -48,11 +59,13 @@ def but_for_the_cost(decision: Decision) -> Decision:
 @given(evidences(), policies(), SEEDS)
 @thorough
 def test_replies_and_verdicts_are_those_of_all_facts(facts: Evidence, policy: Policy, seed: int) -> None:
-    config, dice = replace(Config(), policy=policy), Random(seed)
-    expected = play(facts, config, seed)
+    config, rng = replace(Config(), policy=policy), Random(seed)
+    expected = run_dialogue(facts, config, seed)
     assert expected.waits == []
-    early = [dice.choice((0, 0, 1, 2)) for _ in range(5)]
-    run = Player(config, Facts(facts, dice), early, complete=expected.evidence).play(diced(seed))
+    early = [rng.choice((0, 0, 1, 2)) for _ in range(5)]
+    run = DialogueRunner(config, ScriptedFacts(facts, rng), early, complete=expected.evidence).run_dialogue(
+        random_dialogue(seed)
+    )
     assert run.replies == expected.replies
     assert run.endings == expected.endings
     assert list(map(but_for_the_cost, run.decisions)) == list(map(but_for_the_cost, expected.decisions))
@@ -66,9 +79,11 @@ def test_replies_and_verdicts_are_those_of_all_facts(facts: Evidence, policy: Po
 @thorough
 def test_a_refusal_for_good_does_not_come_of_hurry(facts: Evidence, policy: Policy, seed: int) -> None:
     """Promise 1: that time was up refuses nobody whom all facts would not have refused."""
-    config, dice = replace(Config(), policy=policy), Random(seed)
-    expected = play(facts, config, seed)
-    hurried = Player(config, Facts(facts, dice), [0], patience=dice.randint(0, 3)).play(diced(seed))
+    config, rng = replace(Config(), policy=policy), Random(seed)
+    expected = run_dialogue(facts, config, seed)
+    hurried = DialogueRunner(config, ScriptedFacts(facts, rng), [0], patience=rng.randint(0, 3)).run_dialogue(
+        random_dialogue(seed)
+    )
     for hasty, calm in zip(hurried.replies, expected.replies, strict=True):
         if hasty is not None and hasty.code >= 500:
             assert calm is not None
@@ -78,7 +93,7 @@ def test_a_refusal_for_good_does_not_come_of_hurry(facts: Evidence, policy: Poli
         assert UNKNOWN not in {fact.get(decision.evidence) for fact in FACTS.values()}
 
 
-def begun(finder: Facts, decisions: list[Decision], wait: Callable[[News, float], bool]) -> Session:
+def begun(finder: ScriptedFacts, decisions: list[Decision], wait: Callable[[News, float], bool]) -> Session:
     """A session amid a message, up to its end."""
     service = Service(
         DEFAULT,
@@ -99,7 +114,7 @@ def begun(finder: Facts, decisions: list[Decision], wait: Callable[[News, float]
 
 def test_who_has_waited_is_forgotten_at_once() -> None:
     """Sessions and facts that kept each other in memory would wait for Python's garbage collector, thousands of them."""
-    finder = Facts(GOOD, Random(0), at_once=("iprev", "helo", "spf_helo"))
+    finder = ScriptedFacts(GOOD, Random(0), at_once=("iprev", "helo", "spf_helo"))
 
     def wait(news: News, seconds: float) -> bool:
         finder.settle(1)
@@ -143,7 +158,7 @@ class Sudden(Pending[Any]):
 @pytest.mark.parametrize("late", LOOKED_UP)
 def test_a_fact_may_come_in_at_any_moment(late: str, looks: int) -> None:
     """Between two looks of the session too: what is judged and written holds it, or `temperror`, never nothing."""
-    finder = Facts(GOOD, Random(0), at_once=LOOKED_UP)
+    finder = ScriptedFacts(GOOD, Random(0), at_once=LOOKED_UP)
     begin = finder._begin
     finder._begin = lambda name, value: Sudden(value, looks) if name == late else begin(name, value)  # type: ignore[method-assign]
     decisions: list[Decision] = []
@@ -163,13 +178,15 @@ def test_a_fact_may_come_in_at_any_moment(late: str, looks: int) -> None:
 def test_with_a_confirmed_name_nobody_waits_for_a_recipient(facts: Evidence, seed: int) -> None:
     """Whatever else there is to find out, and however late it comes."""
     facts = replace(facts, iprev=CONFIRMED)
-    run = Player(DEFAULT, Facts(facts, Random(seed), at_once=["iprev"]), [0]).play(diced(seed))
+    run = DialogueRunner(DEFAULT, ScriptedFacts(facts, Random(seed), at_once=["iprev"]), [0]).run_dialogue(
+        random_dialogue(seed)
+    )
     assert "rcpt" not in run.waits
-    assert run.replies == play(facts, DEFAULT, seed).replies
+    assert run.replies == run_dialogue(facts, DEFAULT, seed).replies
 
 
 def test_the_rest_is_waited_for_at_the_end() -> None:
-    run = Player(DEFAULT, Facts(GOOD, Random(0), at_once=["iprev", "helo"]), [0]).play(ONE)
+    run = DialogueRunner(DEFAULT, ScriptedFacts(GOOD, Random(0), at_once=["iprev", "helo"]), [0]).run_dialogue(ONE)
     assert run.replies == [None, None]
     assert run.waits == ["end"]
     assert run.waited == [("end", "spf_helo"), ("end", "spf_mailfrom")]
@@ -181,15 +198,15 @@ def test_the_rest_is_waited_for_at_the_end() -> None:
 @given(SEEDS)
 def test_a_recipient_waits_no_longer_than_for_what_speaks_for_the_client(seed: int) -> None:
     """The reverse name, or what SPF says: whichever is there first."""
-    complete = Player(DEFAULT, Facts(GOOD, Random(0)), [ALL]).play(ONE).evidence
-    run = Player(DEFAULT, Facts(GOOD, Random(seed)), [0], complete=complete).play(ONE)
+    complete = DialogueRunner(DEFAULT, ScriptedFacts(GOOD, Random(0)), [ALL]).run_dialogue(ONE).evidence
+    run = DialogueRunner(DEFAULT, ScriptedFacts(GOOD, Random(seed)), [0], complete=complete).run_dialogue(ONE)
     assert run.replies == [None, None]
     assert run.waits == ["rcpt", "end"]
 
 
 @pytest.mark.parametrize("recipient", ["postmaster@example.net", "abuse@example.net"])
 def test_whoever_may_always_be_reached_is_never_waited_for(recipient: str) -> None:
-    run = Player(DEFAULT, Facts(GOOD, Random(0)), [0]).play(
+    run = DialogueRunner(DEFAULT, ScriptedFacts(GOOD, Random(0)), [0]).run_dialogue(
         Dialogue("x.example", (Message("a@b.example", (recipient,)),))
     )
     assert run.waits == ["end"]
@@ -197,15 +214,15 @@ def test_whoever_may_always_be_reached_is_never_waited_for(recipient: str) -> No
 
 def test_the_second_recipient_does_not_wait_again() -> None:
     facts = with_facts(GOOD, {"iprev": "permerror", "helo": "fail", "spf_helo": "none", "spf_mailfrom": "none"})
-    run = Player(DEFAULT, Facts(facts, Random(0)), [0]).play(ONE)
+    run = DialogueRunner(DEFAULT, ScriptedFacts(facts, Random(0)), [0]).run_dialogue(ONE)
     assert [reply.code if reply else 0 for reply in run.replies] == [550, 550]
     assert run.waits == ["rcpt"]
 
 
 def test_time_is_up_once_for_a_message() -> None:
     """However many recipients it has: what is not known by the deadline is not waited for again."""
-    facts = Facts(GOOD, Random(0))
-    run = Player(DEFAULT, facts, [0], patience=0).play(ONE)
+    facts = ScriptedFacts(GOOD, Random(0))
+    run = DialogueRunner(DEFAULT, facts, [0], patience=0).run_dialogue(ONE)
     assert run.waits == ["rcpt"]
     assert [reply.code if reply else 0 for reply in run.replies] == [0, 0]
     (decision,) = run.decisions

@@ -123,21 +123,21 @@ def case(number: int) -> Case:
 
 
 class _Writer:
-    def __init__(self, dice: Random) -> None:
-        self._dice = dice
-        self._random = dice.random
+    def __init__(self, rng: Random) -> None:
+        self._dice = rng
+        self._random = rng.random
 
     def case(self) -> Case:
-        dice = self._dice
-        found = Case(ip_address(dice.choice(CLIENTS)), dice.choice(LOCALS), "d0.example", dice.choice(GREETINGS))
+        rng = self._dice
+        found = Case(ip_address(rng.choice(CLIENTS)), rng.choice(LOCALS), "d0.example", rng.choice(GREETINGS))
         if self._random() < 0.1:
-            found.terms, found.voids = dice.choice(((1, 2), (3, 0), (10, 0), (10, 10), (25, 25)))
+            found.terms, found.voids = rng.choice(((1, 2), (3, 0), (10, 0), (10, 10), (25, 25)))
         for name in DOMAINS:
             found.records[name, "TXT"] = self._policies(first=name == "d0.example")
         for name in (*DOMAINS[:2], *HOSTS):
             self._host(found, name)
         reverse = found.client.ipv4_mapped or found.client if isinstance(found.client, IPv6Address) else found.client
-        names = dice.sample((*HOSTS, *DOMAINS, "a.d0.example", "a b.example"), dice.choice((0, 1, 1, 2, 3)))
+        names = rng.sample((*HOSTS, *DOMAINS, "a.d0.example", "a b.example"), rng.choice((0, 1, 1, 2, 3)))
         if self._random() < 0.03:
             names += [f"p{number}.example" for number in range(12)]
         found.records[reverse.reverse_pointer, "PTR"] = None if self._random() < 0.05 else tuple(names)
@@ -163,15 +163,15 @@ class _Writer:
         return tuple(text.encode("utf-8") for text in dict.fromkeys(texts))
 
     def _host(self, found: Case, name: str) -> None:
-        dice = self._dice
+        rng = self._dice
         for kind, addresses in (("A", ADDRESSES4), ("AAAA", ADDRESSES6)):
             found.records[name, kind] = (
-                None if self._random() < 0.04 else tuple(dice.sample(addresses, dice.choice((0, 1, 1, 2))))
+                None if self._random() < 0.04 else tuple(rng.sample(addresses, rng.choice((0, 1, 1, 2))))
             )
-        hosts = dice.sample((*HOSTS, ".", "nowhere.example"), dice.choice((0, 1, 2, 3)))
+        hosts = rng.sample((*HOSTS, ".", "nowhere.example"), rng.choice((0, 1, 2, 3)))
         if self._random() < 0.04:
-            hosts += [f"m{number}.x.example" for number in range(dice.choice((7, 8, 9, 10)))]
-        mx = tuple({(dice.randrange(3), "" if host == "." else host) for host in hosts})
+            hosts += [f"m{number}.x.example" for number in range(rng.choice((7, 8, 9, 10)))]
+        mx = tuple({(rng.randrange(3), "" if host == "." else host) for host in hosts})
         found.records[name, "MX"] = None if self._random() < 0.03 else mx
 
     def _texts(self) -> Records | None:
@@ -180,19 +180,19 @@ class _Writer:
         return tuple(text.encode("utf-8") for text in self._dice.sample(TEXTS, self._dice.choice((0, 1, 1, 1, 2))))
 
     def _policy(self) -> str:
-        dice, many = self._dice, self._random() < 0.08
+        rng, many = self._dice, self._random() < 0.08
         if many and self._random() < 0.7:
-            terms = [dice.choice(CHEAP) for _ in range(dice.choice((9, 10, 11, 12)))]
+            terms = [rng.choice(CHEAP) for _ in range(rng.choice((9, 10, 11, 12)))]
         else:
-            terms = [self._term() for _ in range(dice.choice((0, 1, 1, 2, 2, 3, 4, 5)) + 8 * many)]
+            terms = [self._term() for _ in range(rng.choice((0, 1, 1, 2, 2, 3, 4, 5)) + 8 * many)]
         for chance, options in ((0.3, REDIRECTS), (0.3, EXPLANATIONS), (0.5, ALLS)):
             if self._random() < chance:
-                place = dice.randint(0, len(terms)) if self._random() < 0.3 else len(terms)
-                terms.insert(place, dice.choice(options))
+                place = rng.randint(0, len(terms)) if self._random() < 0.3 else len(terms)
+                terms.insert(place, rng.choice(options))
         if self._random() < 0.005:
-            terms.append(dice.choice(("x=" + "y" * dice.choice((509, 510, 511, 600)), " " * 4100)))
+            terms.append(rng.choice(("x=" + "y" * rng.choice((509, 510, 511, 600)), " " * 4100)))
         version = (
-            "v=spf1" if self._random() < 0.98 else dice.choice(("V=SPF1", "v=Spf1", "v=spf1 ", "v=spf2", "v=spf1,"))
+            "v=spf1" if self._random() < 0.98 else rng.choice(("V=SPF1", "v=Spf1", "v=spf1 ", "v=spf2", "v=spf1,"))
         )
         blank = "  " if self._random() < 0.03 else " "
         text = blank.join((version, *terms)) + (" " if self._random() < 0.03 else "")
@@ -206,23 +206,23 @@ class _Writer:
         return text
 
     def _term(self) -> str:
-        fate, dice = self._random(), self._dice
+        fate, rng = self._random(), self._dice
         if fate < 0.015:
-            return dice.choice(LITERALS)
+            return rng.choice(LITERALS)
         if fate < 0.12:
             return self._modifier()
-        qualifier = dice.choice(("", "", "", "+", "-", "~", "?"))
-        kind = dice.choice(MECHANISMS)
-        shown = kind if self._random() < 0.95 else dice.choice((kind.upper(), kind.title()))
+        qualifier = rng.choice(("", "", "", "+", "-", "~", "?"))
+        kind = rng.choice(MECHANISMS)
+        shown = kind if self._random() < 0.95 else rng.choice((kind.upper(), kind.title()))
         return qualifier + shown + self._argument(kind)
 
     def _modifier(self) -> str:
-        dice = self._dice
+        rng = self._dice
         if self._random() < 0.1:
-            name = dice.choice(("redirect", "exp", "Redirect", "EXP"))
+            name = rng.choice(("redirect", "exp", "Redirect", "EXP"))
             return f"{name}={self._name() if self._random() < 0.95 else ''}"
-        name = dice.choice(MODIFIERS) if self._random() < 0.98 else dice.choice(BAD_NAMES)
-        value = "e" if self._random() < 0.5 else dice.choice(("", "a=b:c/d", "%", *[self._macros() for _ in range(9)]))
+        name = rng.choice(MODIFIERS) if self._random() < 0.98 else rng.choice(BAD_NAMES)
+        value = "e" if self._random() < 0.5 else rng.choice(("", "a=b:c/d", "%", *[self._macros() for _ in range(9)]))
         return f"{name}={value}"
 
     def _argument(self, kind: str) -> str:
@@ -241,25 +241,25 @@ class _Writer:
         return self._dice.choice(LENGTHS[kind] if self._random() < 0.97 else BAD_LENGTHS)
 
     def _name(self) -> str:
-        fate, dice = self._random(), self._dice
+        fate, rng = self._random(), self._dice
         if fate < 0.5:
-            return dice.choice(DOMAINS)
+            return rng.choice(DOMAINS)
         if fate < 0.72:
-            return dice.choice(HOSTS)
+            return rng.choice(HOSTS)
         if fate < 0.75:
-            return dice.choice(ODD)
-        return self._macros() + dice.choice(BEHIND_MACROS)
+            return rng.choice(ODD)
+        return self._macros() + rng.choice(BEHIND_MACROS)
 
     def _macros(self) -> str:
         return ".".join(self._macro() for _ in range(self._dice.choice((1, 1, 1, 2))))
 
     def _macro(self) -> str:
-        dice, odd = self._dice, self._random()
+        rng, odd = self._dice, self._random()
         if odd < 0.07:
-            return dice.choice(("%%", "%_", "%-", "a") if odd < 0.04 else BAD_MACROS)
-        letter = dice.choice("slodipvh") if self._random() < 0.98 else dice.choice("crt")
-        digits = dice.choice(("", "", "", "1", "2", "3", "01", "128"))
-        reverse = dice.choice(("", "", "r"))
-        delimiters = dice.choice(("", "", "", "-", ".", "+-", "/=", ",_", ".-+,/_="))
+            return rng.choice(("%%", "%_", "%-", "a") if odd < 0.04 else BAD_MACROS)
+        letter = rng.choice("slodipvh") if self._random() < 0.98 else rng.choice("crt")
+        digits = rng.choice(("", "", "", "1", "2", "3", "01", "128"))
+        reverse = rng.choice(("", "", "r"))
+        delimiters = rng.choice(("", "", "", "-", ".", "+-", "/=", ",_", ".-+,/_="))
         body = letter + digits + reverse + delimiters
         return "%{" + (body.upper() if self._random() < 0.2 else body) + "}"

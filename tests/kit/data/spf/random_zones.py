@@ -20,16 +20,16 @@ _PRESENT = ("alice", "bob", "h0", "d1", "192", "1", "mail", "in-addr")
 
 def zone(seed: int) -> str:
     """A zone's text. Each of DOMAINS has a record, or trouble; of what `exists` is asked for, about half is there."""
-    dice = Random(seed)
+    rng = Random(seed)
     lines = []
     for domain in DOMAINS:
-        lines += _domain(dice, domain)
+        lines += _domain(rng, domain)
     for host in HOSTS:
-        lines += _host(dice, host)
+        lines += _host(rng, host)
     for client in CLIENTS:
-        lines += _pointers(dice, client)
+        lines += _pointers(rng, client)
     for part in _PRESENT:
-        if dice.random() < 0.5:
+        if rng.random() < 0.5:
             lines.append(f"*.{part}.x.example A 127.0.0.2\n{part}.x.example A 127.0.0.2")
     lines.append(
         "t.example TXT See %{l} at %{h} of %{d}\nu.example TXT You are %{c}\nv.example TXT %{p} is not one of us"
@@ -37,71 +37,71 @@ def zone(seed: int) -> str:
     return "\n".join(lines)
 
 
-def message(dice: Random) -> Message:
+def message(rng: Random) -> Message:
     """Any message; the null sender too."""
-    mailfrom = f"{dice.choice(SENDERS)}@{dice.choice(DOMAINS)}" if dice.random() < 0.9 else ""
-    return Message(dice.choice(CLIENTS), dice.choice(GREETINGS), mailfrom)
+    mailfrom = f"{rng.choice(SENDERS)}@{rng.choice(DOMAINS)}" if rng.random() < 0.9 else ""
+    return Message(rng.choice(CLIENTS), rng.choice(GREETINGS), mailfrom)
 
 
-def _domain(dice: Random, domain: str) -> list[str]:
-    fate = dice.random()
+def _domain(rng: Random, domain: str) -> list[str]:
+    fate = rng.random()
     if fate < 0.06:
         return [f"{domain} SERVFAIL"]
     if fate < 0.1:
         return []
-    lines = [f"{domain} {dice.choice((5, 60, 300))} TXT {_record(dice)}"]
+    lines = [f"{domain} {rng.choice((5, 60, 300))} TXT {_record(rng)}"]
     if fate < 0.13:
         lines.append(f"{domain} TXT v=spf1 -all")
-    lines += [f"{domain} MX {number} {host}" for number, host in enumerate(dice.sample(HOSTS, dice.randint(0, 3)))]
-    lines += _addresses(dice, domain)
+    lines += [f"{domain} MX {number} {host}" for number, host in enumerate(rng.sample(HOSTS, rng.randint(0, 3)))]
+    lines += _addresses(rng, domain)
     return lines
 
 
-def _host(dice: Random, host: str) -> list[str]:
-    fate = dice.random()
+def _host(rng: Random, host: str) -> list[str]:
+    fate = rng.random()
     if fate < 0.1:
         return [f"{host} SERVFAIL"]
-    lines = _addresses(dice, host)
+    lines = _addresses(rng, host)
     if fate < 0.4:
-        lines.append(f"{host} TXT {_record(dice)}")
+        lines.append(f"{host} TXT {_record(rng)}")
     return lines
 
 
-def _addresses(dice: Random, name: str) -> list[str]:
-    chosen = dice.sample((*CLIENTS, "198.51.100.9", "2001:db8::99"), dice.randint(0, 3))
+def _addresses(rng: Random, name: str) -> list[str]:
+    chosen = rng.sample((*CLIENTS, "198.51.100.9", "2001:db8::99"), rng.randint(0, 3))
     return [f"{name} {'AAAA' if ':' in address else 'A'} {address}" for address in chosen]
 
 
-def _pointers(dice: Random, client: str) -> list[str]:
-    if dice.random() < 0.1:
+def _pointers(rng: Random, client: str) -> list[str]:
+    if rng.random() < 0.1:
         return [f"{client} SERVFAIL"]
-    return [f"{client} PTR {name}" for name in dice.sample((*HOSTS, *DOMAINS), dice.randint(0, 3))]
+    return [f"{client} PTR {name}" for name in rng.sample((*HOSTS, *DOMAINS), rng.randint(0, 3))]
 
 
-def _record(dice: Random) -> str:
-    terms = [_term(dice) for _ in range(dice.randint(0, 5))]
-    end = dice.random()
+def _record(rng: Random) -> str:
+    terms = [_term(rng) for _ in range(rng.randint(0, 5))]
+    end = rng.random()
     if end < 0.7:
-        terms.append(dice.choice(("-all", "-all", "~all", "?all", "+all")))
+        terms.append(rng.choice(("-all", "-all", "~all", "?all", "+all")))
     elif end < 0.9:
-        terms.append(f"redirect={dice.choice(DOMAINS)}")
-    if dice.random() < 0.3:
-        terms.append(f"exp={dice.choice('tuvw')}.example")
+        terms.append(f"redirect={rng.choice(DOMAINS)}")
+    if rng.random() < 0.3:
+        terms.append(f"exp={rng.choice('tuvw')}.example")
     return " ".join(("v=spf1", *terms))
 
 
-def _term(dice: Random) -> str:
-    if dice.random() < 0.02:
-        return dice.choice(("all", "a:", "nonsense", "ip4:1", "redirect=d1.example", "exists:%{x}.example"))
-    qualifier = dice.choice(("", "", "", "-", "~", "?"))
-    macro, name, prefix = dice.choice(_MACROS), dice.choice((*DOMAINS, *HOSTS)), dice.choice(("", "", "/24", "//64"))
-    return qualifier + dice.choice(
+def _term(rng: Random) -> str:
+    if rng.random() < 0.02:
+        return rng.choice(("all", "a:", "nonsense", "ip4:1", "redirect=d1.example", "exists:%{x}.example"))
+    qualifier = rng.choice(("", "", "", "-", "~", "?"))
+    macro, name, prefix = rng.choice(_MACROS), rng.choice((*DOMAINS, *HOSTS)), rng.choice(("", "", "/24", "//64"))
+    return qualifier + rng.choice(
         (
-            f"include:{dice.choice(DOMAINS)}",
-            f"include:{dice.choice(DOMAINS)}",
+            f"include:{rng.choice(DOMAINS)}",
+            f"include:{rng.choice(DOMAINS)}",
             f"exists:{macro}.x.example",
             f"exists:{macro}.x.example",
-            f"exists:{macro}.{dice.choice(_MACROS)}.x.example",
+            f"exists:{macro}.{rng.choice(_MACROS)}.x.example",
             f"include:%{{l}}.{name}",
             f"a{prefix}",
             f"a:{name}{prefix}",
