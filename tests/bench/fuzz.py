@@ -105,7 +105,7 @@ def _send(daemon: Daemon, packets: float, seed: int, report: Report) -> None:
         said = packet_fuzz.send(daemon.spec, wires, abrupt=mine.random() < 0.1)
         report.faults += [
             f"seed {seed}/{number}: said {text[:100]!r}"
-            for text in packet_fuzz.spoken(said)
+            for text in packet_fuzz.texts_of(said)
             if not _CLEAN.fullmatch(text)
         ]
         return len(wires)

@@ -1,7 +1,10 @@
-"""One milter connection, from the MTA's side: what Postfix and Sendmail say to a milter, step by step.
+"""One milter connection from the MTA's side: what Postfix and Sendmail send to a milter, step by step.
 
-Blocking sockets, always with a timeout. Well-behaved by default (it leaves out what the milter asked to leave out, waits for no
-reply where none is promised, sends the macros that the milter asked for); `send_packet` and `send_raw` are for the hostile tests.
+Blocking sockets, always with a timeout. By default it is well-behaved: it leaves out the steps that the milter asked it to leave
+out, waits for no reply where none is due, and sends the macros that the milter asked for. `send_packet` and `send_raw` are for
+the hostile tests.
+
+The protocol has no RFC: see packets.py.
 """
 
 from __future__ import annotations
@@ -46,18 +49,18 @@ class MilterClosed(ConnectionError):
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The milter's last word on a message: its reply and what it wants changed, in order."""
+    """The milter's reply at the end of a message, and the changes that it asks for, in order."""
 
     reply: Reply
     changes: tuple[Change, ...]
 
 
 class Conversation:
-    """One connection of an MTA to a milter; negotiated at once unless `negotiate=False`.
+    """One connection of an MTA to a milter, with option negotiation unless `negotiate=False`.
 
-    `macros` is what this MTA knows: at each stage the names that the milter asked for (else `mta`'s default list) are sent from
-    it. A stage's own `macros=` are sent whatever was asked for, and remembered. Names come with or without braces. A milter that
-    hangs raises TimeoutError, one that hangs up MilterClosed (or another OSError), one that talks nonsense ProtocolError.
+    `macros`: the macros that this MTA can send. At each stage those that the milter asked for (else the default list of `mta`)
+    are sent; a stage's own `macros=` are sent in any case, and kept. Names with or without braces. Raises TimeoutError if the
+    milter hangs, MilterClosed (or another OSError) if it closes the connection, ProtocolError if it breaks the protocol.
     """
 
     def __init__(
@@ -96,19 +99,19 @@ class Conversation:
     # Packets
 
     def send_raw(self, data: bytes) -> None:
-        """Any bytes, as they are."""
+        """Send any bytes as they are."""
         self.socket.sendall(data)
 
     def send_packet(self, command: bytes, payload: bytes = b"") -> None:
-        """One well-formed packet with any command and any payload."""
+        """Send one well-formed packet with any command and any payload."""
         self.send_raw(packet(command, payload))
 
     def send_macros(self, command: bytes, values: Macros) -> None:
-        """A macro packet for the stage whose command byte is given; no reply follows it."""
+        """Send a macro packet for the stage with this command byte; no reply follows."""
         self.send_raw(_macro_packet(command, values))
 
     def read_packet(self) -> tuple[bytes, bytes]:
-        """The next packet of the milter: command byte, payload."""
+        """Read the milter's next packet; return command byte and payload."""
         (size,) = struct.unpack(">I", self._read(4))
         if not 1 <= size <= LARGEST_PACKET:
             raise ProtocolError(f"packet of {size} bytes")
@@ -125,7 +128,7 @@ class Conversation:
         return data
 
     def read_end(self) -> End:
-        """The changes that come next and the reply that follows them; progress notes are passed over."""
+        """Read changes up to the reply that follows them; progress packets are skipped."""
         changes: list[Change] = []
         while True:
             command, data = self.read_packet()
@@ -137,22 +140,22 @@ class Conversation:
                 raise ProtocolError(f"packet {command!r} where a reply belongs")
 
     def read_reply(self) -> Reply:
-        """The reply to any step but the last; changes are not allowed there."""
+        """Read the reply to any step but the last, where changes are not allowed."""
         end = self.read_end()
         if end.changes:
             raise ProtocolError(f"changes before the end of the message: {end.changes}")
         return end.reply
 
     def _spaceless(self, change: Change) -> Change:
-        """With LEADING_SPACE the milter writes the blank after the colon itself."""
+        """Remove the space after the colon, which the milter writes itself with LEADING_SPACE."""
         if not self.negotiated.steps & Steps.LEADING_SPACE:
             return change
         return replace(change, value=change.value.removeprefix(" "))
 
-    # Steps of a session
+    # The steps of a session
 
     def negotiate(self, version: int = VERSION, actions: int = ALL_ACTIONS, steps: int = ALL_STEPS) -> Negotiated:
-        """Offer version, actions and steps; what the milter chose holds from now on."""
+        """Offer version, actions and steps; what the milter chooses applies from now on."""
         self.send_packet(b"O", struct.pack(">III", version, actions, steps))
         command, data = self.read_packet()
         if command != b"O":
@@ -168,7 +171,7 @@ class Conversation:
         family: str | None = None,
         macros: Macros | None = None,
     ) -> Reply:
-        """CONNECT. `family`: 4, 6, L (path), U (unknown: neither port nor address); None: by the address's looks."""
+        """Send CONNECT. `family`: 4, 6, L (path), U (unknown: no port and no address); None: taken from the form of the address."""
         family = family or _family(octets(address or b""))
         payload = strings(hostname) + octets(family)
         if family != "U":
@@ -176,17 +179,17 @@ class Conversation:
         return self._step("connect", payload, macros)
 
     def helo(self, name: str | bytes, macros: Macros | None = None) -> Reply:
-        """HELO or EHLO; the protocol does not tell them apart."""
+        """Send HELO or EHLO; the protocol does not distinguish them."""
         return self._step("helo", strings(name), macros)
 
     def mail(self, sender: str | bytes, *arguments: str | bytes, macros: Macros | None = None) -> Reply:
-        """MAIL FROM. A str gets its angle brackets if it has none; bytes go as they are."""
+        """Send MAIL FROM. A str is put in angle brackets if it has none; bytes are sent as they are."""
         path = _path(sender)
         self.known["mail_addr"] = path.removeprefix(b"<").removesuffix(b">")
         return self._step("mail", strings(path, *arguments), macros)
 
     def rcpt(self, recipient: str | bytes, *arguments: str | bytes, macros: Macros | None = None) -> Reply:
-        """RCPT TO, likewise."""
+        """Send RCPT TO; the recipient as the sender in `mail`."""
         path = _path(recipient)
         self.known["rcpt_addr"] = path.removeprefix(b"<").removesuffix(b">")
         return self._step("rcpt", strings(path, *arguments), macros)
@@ -195,7 +198,7 @@ class Conversation:
         return self._step("data", b"", macros)
 
     def header(self, name: str | bytes, value: str | bytes) -> Reply:
-        """One header field; `value` without the blank after the colon."""
+        """Send one header field; `value` without the space after the colon."""
         space = b" " if self.negotiated.steps & Steps.LEADING_SPACE else b""
         self._in_header = True
         return self._step("header", strings(name, space + octets(value)), None)
@@ -205,7 +208,7 @@ class Conversation:
         return self._step("eoh", b"", macros)
 
     def body(self, data: bytes) -> Reply:
-        """The body in chunks of 65535 bytes; the first reply that is not `continue` ends it."""
+        """Send the body in chunks of 65535 bytes, up to the first reply that is not `continue`."""
         reply = UNSENT
         for at in range(0, len(data), BODY_CHUNK):
             reply = self._step("body", data[at : at + BODY_CHUNK], None)
@@ -214,8 +217,8 @@ class Conversation:
         return reply
 
     def end(self, macros: Macros | None = None) -> End:
-        """End of message: what the milter changes and its reply; the end of the header goes before it, where it was not sent. The
-        queue id `i` is forgotten."""
+        """End the message: return the changes and the reply. Sends the end of the header before, if it was not sent. Removes the
+        queue id `i`."""
         if self._in_header:
             self.eoh()
         self._begin("end", b"", macros)
@@ -223,38 +226,38 @@ class Conversation:
         return self.read_end()
 
     def unknown(self, command: str | bytes) -> Reply:
-        """An SMTP command that the MTA does not know."""
+        """Send an SMTP command that the MTA does not know."""
         return self._step("unknown", strings(command), None)
 
     def abort(self) -> None:
-        """The message is off (RSET, HELO, a refusal); the session goes on. No reply; the queue id `i` is forgotten."""
+        """Abort the message (RSET, HELO, a refusal); the session goes on. No reply. Removes the queue id `i`."""
         self._in_header = False
         self.known.pop("i", None)
         self.send_packet(b"A")
 
     def quit_nc(self) -> None:
-        """This SMTP session is over, another one follows on the same connection without new negotiation. No reply.
+        """End this SMTP session; another one follows on the same connection without negotiation. No reply.
 
-        Debian's libmilter 8.17.1 takes the next CONNECT only when an `abort` from within a transaction came before; in all other
-        states it never answers again.
+        Debian's libmilter 8.17.1 accepts the next CONNECT only after an `abort` within a transaction; in all other states it
+        never answers again.
         """
         self.known.pop("i", None)
         self.send_packet(b"K")
 
     def quit(self) -> None:
-        """Say so and hang up."""
+        """Send QUIT and close the connection."""
         with contextlib.suppress(OSError):
             self.send_packet(b"Q")
         self.close()
 
     def close(self) -> None:
-        """Hang up without a word."""
+        """Close the connection without QUIT."""
         self.socket.close()
 
-    # What goes ahead of a step
+    # Macros before a step
 
     def macros_for(self, stage: str, own: Macros | None = None) -> dict[str, bytes]:
-        """The asked-for (or default) names that are known, and the stage's own."""
+        """Return the values of the macros that are sent at a stage: those asked for (or the default ones) and the stage's own."""
         number = STAGES[stage].symlist
         asked = None if number is None else self.negotiated.symlists.get(number)
         names = self.default_lists.get(stage, ()) if asked is None else asked
@@ -262,7 +265,7 @@ class Conversation:
         return {name: self.known[name] for name in chosen if name in self.known}
 
     def _begin(self, name: str, payload: bytes, own: Macros | None) -> Reply | None:
-        """Send a step; its reply if that is known without waiting."""
+        """Send a step; return its reply if that is known without waiting."""
         stage = STAGES[name]
         if self.negotiated.steps & stage.left_out:
             return UNSENT

@@ -1,4 +1,4 @@
-"""The milter itself as a child process: configured, started, heard, reloaded, stopped.
+"""The milter as a child process: configured, started, observed, reloaded, stopped.
 
     with Daemon({"headers": {"received_spf": True}}, RULES, server) as daemon:
         outcome, (decision,) = daemon.judge(client=Client("192.0.2.7"), rcpts=["b@rcpt.example"])
@@ -32,10 +32,10 @@ from tests.kit.milter.endpoint import connected, free_port, milter_style, parse_
 from tests.kit.milter.transaction import Conversation, Outcome, deliver
 
 ROOT = Path(__file__).resolve().parents[3]
-UNREACHABLE = "127.0.0.1:1"  # a name server that is not there: the kernel says so at once
+UNREACHABLE = "127.0.0.1:1"  # no name server: the kernel refuses at once
 PATIENCE = 20.0
 _POLL = 0.005
-_REST = 0.05
+_PAUSE = 0.05
 
 Sections = Mapping[str, Mapping[str, Any]]
 Rules = str | Sequence[Mapping[str, Any]]
@@ -43,13 +43,15 @@ T = TypeVar("T")
 
 
 class Daemon:
-    """`rdns-milter run` with a config made of `config` (its sections, as a dict or as TOML text) and `rules` (a dict each, or TOML
-    text that is taken as it is).
+    """`rdns-milter run` with a configuration made of `config` (its sections, as a dict or as TOML text) and `rules` (a dict each,
+    or TOML text that is copied as it is).
 
-    Socket ("inet": a free port, "unix": a path of its own), log target, name server and number of workers are put in where
-    `config` has none. `place`: in which directory its own is made (None: that of all temporary ones). `within`: a command that
-    is given the daemon's as its last arguments. `.spec`: where it listens.
-    A context manager: start and stop; `.status` is its exit status then.
+    Where `config` does not set them, this class does: socket ("inet": a free port, "unix": a path of its own), log target, name
+    server and number of workers. `place`: the directory below which its own is made (None: that of temporary files). `within`: a
+    command that takes the daemon's command as its last arguments. `.spec`: the socket. `.status`: the exit status, once it has
+    ended.
+
+    A context manager that starts and stops it.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class Daemon:
         self.stop()
 
     def start(self) -> Self:
-        """Start it, and wait until it serves. Raises RuntimeError with its log if it does not."""
+        """Start it and wait until it serves. Raises RuntimeError with its log if it does not."""
         process = self.launch()
         until(lambda: process.poll() is not None or "worker cannot start" in self.log() or self._serves())
         if process.poll() is not None or "worker cannot start" in self.log():
@@ -97,7 +99,7 @@ class Daemon:
         return self
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """Start it, and wait until it listens, or has ended."""
+        """Start it and wait until it listens or has ended."""
         command = [*self._within, sys.executable, "-m", "rdns_milter", "run", "-c", str(self.path)]
         with self.output.open("ab") as output:
             process = self.process = subprocess.Popen(
@@ -114,7 +116,7 @@ class Daemon:
         return True
 
     def stop(self) -> None:
-        """TERM, and KILL if it does not leave; then its directory is removed, and the log with it."""
+        """Send TERM, and KILL if it does not end; then remove its directory with the log."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.terminate()
         if self.process is not None and self.process.poll() is None:
@@ -127,7 +129,7 @@ class Daemon:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def terminate(self) -> int | None:
-        """TERM; the exit status. Raises subprocess.TimeoutExpired."""
+        """Send TERM; return the exit status. Raises subprocess.TimeoutExpired."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             self.process.wait(PATIENCE)
@@ -135,7 +137,7 @@ class Daemon:
         return self.status
 
     def write(self, config: str | Sections = "", rules: Rules = "") -> None:
-        """Write the config file anew; nobody reads it before the next `start` or `reload`."""
+        """Write the config file anew; it is read at the next `start` or `reload`."""
         given = tomllib.loads(config) if isinstance(config, str) else config
         ours: Sections = {
             "milter": {"socket": self.spec, "workers": self._workers},
@@ -152,75 +154,74 @@ class Daemon:
         self.path.write_text("\n".join((*parts, rules)), "utf-8")
 
     def reload(self, config: str | Sections = "", rules: Rules = "") -> list[str]:
-        """Write the config anew, HUP, and wait for the notice; what the log says from then on, decisions aside. The workers
-        follow."""
+        """Write the config anew, send HUP and wait for the notice; return the notices since. The workers follow later."""
         self.write(config, rules)
         before = len(self.notices())
         os.kill(self.pid, signal.SIGHUP)
         until(lambda: any("reloaded" in line for line in self.notices()[before:]))
-        time.sleep(_REST)  # each mistake of a broken file has a line of its own
+        time.sleep(_PAUSE)  # each error of an invalid file has a line of its own
         return self.notices()[before:]
 
     @property
     def pid(self) -> int:
-        """Of the parent process."""
+        """The parent process."""
         assert self.process is not None, "not started"
         return self.process.pid
 
     def workers(self) -> list[int]:
-        """The worker processes, sorted."""
+        """Return the process ids of the workers, sorted."""
         return sorted(children(self.pid))
 
     def wait_for_workers(self, count: int = 1) -> list[int]:
-        """The worker processes, once there are so many. Raises TimeoutError."""
+        """Wait until there are this many workers; return their process ids. Raises TimeoutError."""
         return until(lambda: found if len(found := self.workers()) == count else None)
 
     @property
     def socket_path(self) -> Path:
-        """Where its unix socket is."""
+        """The path of its unix socket."""
         path = parse_endpoint(self.spec)
         assert isinstance(path, str), "no unix socket"
         return Path(path)
 
     def is_listening(self) -> bool:
-        """Whether anybody takes connections where it should."""
+        """Return whether its socket accepts connections."""
         with contextlib.suppress(OSError):
             connected(self.spec, 2.0).close()
             return True
         return False
 
     def log(self) -> str:
-        """All that it has written so far."""
+        """Return all that it has logged so far."""
         with contextlib.suppress(FileNotFoundError):
             return self.output.read_text("utf-8", "replace")
         return ""
 
     def lines(self) -> list[str]:
-        """The whole lines of the log."""
+        """Return the complete lines of the log."""
         return self.log().split("\n")[:-1]
 
     def notices(self) -> list[str]:
-        """The lines that are no decisions."""
+        """Return the log lines that are not decisions."""
         return [line for line in self.lines() if parse(line) is None]
 
     def decisions(self) -> list[dict[str, str]]:
-        """The decisions in the log, in order, as rdns_milter.logs.decision.parse reads them."""
+        """Return the decisions in the log, in order, as rdns_milter.logs.decision.parse reads them."""
         return [fields for line in self.lines() if (fields := parse(line)) is not None]
 
     def wait_for_decisions(self, count: int, seconds: float = PATIENCE) -> list[dict[str, str]]:
-        """All decisions, once there are so many. Raises TimeoutError."""
+        """Wait until the log has this many decisions; return all. Raises TimeoutError."""
         return until(lambda: found if len(found := self.decisions()) >= count else None, seconds)
 
     def judge(self, lines: int = 1, **message: Any) -> tuple[Outcome, list[dict[str, str]]]:
-        """One message through it (tests.kit.milter.transaction.deliver): what came of it, and the so many new decisions in the
-        log."""
+        """Send one message (tests.kit.milter.transaction.deliver); return its outcome and the new decisions in the log, `lines` of
+        them."""
         before = len(self.decisions())
         outcome = deliver(self.spec, **message)
         return outcome, self.wait_for_decisions(before + lines)[before:]
 
 
 def command(*arguments: str, timeout: float = 60.0, **variables: str) -> subprocess.CompletedProcess[bytes]:
-    """`rdns-milter ARGUMENTS` run to its end, with further environment variables; stdin is empty."""
+    """Run `rdns-milter ARGUMENTS` to its end, with further environment variables; stdin is empty."""
     return subprocess.run(
         [sys.executable, "-m", "rdns_milter", *arguments],
         cwd=ROOT,
@@ -233,7 +234,7 @@ def command(*arguments: str, timeout: float = 60.0, **variables: str) -> subproc
 
 
 def until(what: Callable[[], T | None], seconds: float = PATIENCE) -> T:
-    """What the call returns, once that is not empty. Raises TimeoutError."""
+    """Call `what` until it returns something that is not empty; return that. Raises TimeoutError."""
     end = time.monotonic() + seconds
     while not (found := what()):
         if time.monotonic() > end:
@@ -243,18 +244,18 @@ def until(what: Callable[[], T | None], seconds: float = PATIENCE) -> T:
 
 
 def children(pid: int) -> list[int]:
-    """The child processes of a process; empty if it is gone."""
+    """Return the child processes of a process; empty if it has ended."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # The name in parentheses may hold anything; the parent is the second field behind it (proc(5)).
+            # The name in parentheses may contain anything; the parent is the second field after it (proc(5)).
             if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
                 found.append(int(stat.parent.name))
     return found
 
 
 def environment() -> dict[str, str]:
-    """Ours, with a directory for bytecode that all children of this test run share: they start in half the time."""
+    """Return our environment with a bytecode directory that all children of this test run share: they start in half the time."""
     return {**os.environ, "PYTHONPYCACHEPREFIX": _bytecode(), "PYTHONDONTWRITEBYTECODE": ""}
 
 

@@ -1,4 +1,4 @@
-"""Where a milter listens: the ways of writing it, connecting to it, and finding a free port for it.
+"""Milter sockets: how they are written, connecting to them, and finding a free port.
 
 Loopback and paths only; every socket made here has a timeout.
 """
@@ -14,7 +14,7 @@ Endpoint = str | tuple[str, int]
 
 
 def parse_endpoint(spec: Endpoint) -> Endpoint:
-    """A path or (host, port) from `unix:/p`, `/p`, `inet:PORT@HOST` (milters), `inet:HOST:PORT` (Postfix), `inet6:...`."""
+    """Return a path or (host, port) for `unix:/p`, `/p`, `inet:PORT@HOST` (milters), `inet:HOST:PORT` (Postfix), `inet6:...`."""
     if isinstance(spec, tuple):
         return spec
     kind, _, rest = spec.partition(":")
@@ -30,7 +30,7 @@ def parse_endpoint(spec: Endpoint) -> Endpoint:
 
 
 def postfix_style(spec: Endpoint) -> str:
-    """As smtpd_milters has it: `unix:/p` or `inet:HOST:PORT`."""
+    """Return the form of smtpd_milters: `unix:/p` or `inet:HOST:PORT`."""
     where = parse_endpoint(spec)
     if isinstance(where, str):
         return f"unix:{where}"
@@ -39,7 +39,7 @@ def postfix_style(spec: Endpoint) -> str:
 
 
 def milter_style(spec: Endpoint) -> str:
-    """As libmilter has it: `unix:/p` or `inet:PORT@HOST`."""
+    """Return libmilter's form: `unix:/p` or `inet:PORT@HOST`."""
     where = parse_endpoint(spec)
     if isinstance(where, str):
         return f"unix:{where}"
@@ -48,7 +48,7 @@ def milter_style(spec: Endpoint) -> str:
 
 
 def connected(spec: Endpoint, timeout: float = TIMEOUT) -> socket.socket:
-    """A connected stream socket with a timeout; OSError if nobody listens."""
+    """Return a connected stream socket with a timeout; OSError if nothing listens there."""
     where = parse_endpoint(spec)
     if isinstance(where, tuple):
         connection = socket.create_connection(where, timeout)
@@ -63,7 +63,7 @@ def connected(spec: Endpoint, timeout: float = TIMEOUT) -> socket.socket:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nobody listens on now; another process may still take it first, so be ready to try again."""
+    """Return a TCP port that nothing listens on now; another process may still take it first."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))
@@ -72,7 +72,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def taken(host: str, port: int) -> bool:
-    """Does anybody listen on that TCP port now?"""
+    """Return whether something listens on that TCP port."""
     with contextlib.suppress(OSError), socket.create_connection((host, port), TIMEOUT):
         return True
     return False

@@ -1,8 +1,8 @@
-"""Messages without a pause, from several clients at once, until told to stop; what came of each is counted, none is forgotten.
+"""Send messages without a pause from several clients at once until the context ends, and count the results.
 
 with Load(lambda n: deliver(spec, client=CLIENTS[n % 9]).verdict.code) as load:
     load.wait(50)
-    ... something happens ...
+    ...  # something happens
     load.wait(50)
 assert load.lost == [] and set(load.codes) == {0}
 """
@@ -22,8 +22,8 @@ POLL = 0.005
 
 
 class Load:
-    """`send` is given the message's number, and tells the code that it was answered with; what it raises is in `lost`. A message
-    that is under way when the context ends is waited for. `pause`: seconds that a client rests after each message."""
+    """`send` gets the message's number and returns the reply code; what it raises is kept in `lost`. At the end of the context,
+    messages under way are waited for. `pause`: seconds that a client waits after each message."""
 
     def __init__(self, send: Callable[[int], int], clients: int = 4, pause: float = 0.0) -> None:
         self.codes: Counter[int] = Counter()
@@ -46,19 +46,19 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join(PATIENCE)
-        assert error is not None or not any(thread.is_alive() for thread in self._threads), "a message without an end"
+        assert error is not None or not any(thread.is_alive() for thread in self._threads), "a message does not end"
 
     @property
     def sent(self) -> int:
-        """Messages that have come to an end, this or that."""
+        """Messages that have ended, with a reply or an error."""
         return self.codes.total() + len(self.lost)
 
     def wait(self, count: int) -> None:
-        """Until so many more have come to an end. Raises TimeoutError."""
+        """Wait until this many more messages have ended. Raises TimeoutError."""
         wanted, end = self.sent + count, time.monotonic() + PATIENCE
         while self.sent < wanted:
             if time.monotonic() > end:
-                raise TimeoutError(f"{wanted - self.sent} messages have come to no end")
+                raise TimeoutError(f"{wanted - self.sent} messages have not ended")
             time.sleep(POLL)
 
     def _run(self) -> None:
@@ -67,7 +67,7 @@ class Load:
                 number = next(self._numbers)
             try:
                 code = self._send(number)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the message is lost
+            except Exception as error:  # noqa: BLE001 - for any error the message is lost
                 with self._lock:
                     self.lost.append(error)
                 self._stop.wait(max(self._pause, POLL))

@@ -1,7 +1,7 @@
-"""Macros: what an MTA tells a milter beside the protocol's own arguments, stage by stage.
+"""Macros: the values that an MTA sends to a milter beside the protocol's own arguments, by stage.
 
-The default lists of Postfix 3.7 and Sendmail 8.17 (without the lists that a milter itself asks for), and the values an MTA
-knows about a client. Names are kept without braces; `braced` puts them on for the wire.
+The default lists of Postfix 3.7 and Sendmail 8.17 (without the lists that a milter itself asks for), and the values that an MTA
+has of a client. Names are kept without braces; `braced` adds them for the wire.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def bare(name: str) -> str:
 
 
 def braced(name: str) -> str:
-    """The name as it goes over the wire: one letter alone, longer ones in braces."""
+    """Return the name as it is sent: a single letter as it is, longer names in braces."""
     return name if len(name) == 1 else "{" + bare(name) + "}"
 
 
@@ -55,7 +55,7 @@ def known(values: Macros) -> dict[str, bytes]:
 
 
 def of_client(client: Client) -> Macros:
-    """What Postfix would know of the client, ready to be asked for."""
+    """Return the macros that Postfix has of the client."""
     address = client.address.removeprefix("IPv6:")
     reverse = client.reverse_name or client.name
     forged = " (may be forged)" if reverse and not client.name else ""

@@ -1,9 +1,9 @@
-"""A message as the MTA leaves it after a milter's changes.
+"""Apply a milter's changes to a message as Postfix or Sendmail do.
 
-Postfix and Sendmail differ: Postfix really removes a header that is deleted, so that those below it get new numbers; Sendmail
-keeps an empty place, and numbers stay. In both, CHANGE counts the headers of one name and passes over the MTA's own `Received`,
-INSERT counts all headers with that one included. Not as Sendmail does it: INSERT at 2 and more, and CHANGE of a header that is not
-there (it puts both elsewhere). Pure: bytes and sockets stay outside.
+They differ: Postfix removes a header that is deleted, so that those below it get new numbers; Sendmail keeps an empty place, and
+the numbers stay. In both, CHANGE counts the headers of one name without the MTA's own `Received`, and INSERT counts all headers
+with it. Not modelled for Sendmail: INSERT at 2 and more, and CHANGE of a header that does not exist (it puts both elsewhere). No
+I/O.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ RECEIVED = ("Received", "from the client by the MTA of tests.kit")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Headers in order (the MTA's own `Received` among them), body, the quarantine's reason (None: not quarantined)."""
+    """Headers in order (with the MTA's own `Received`), body, and the reason of the quarantine (None: not quarantined)."""
 
     headers: tuple[tuple[str, str], ...]
     body: bytes
     quarantined: str | None
 
     def values(self, name: str) -> list[str]:
-        """Values of all headers of that name, from the top."""
+        """Return the values of all headers of that name, from the top."""
         return [value for found, value in self.headers if found.lower() == name.lower()]
 
 
@@ -40,7 +40,7 @@ class _Field:
 def edited(
     headers: Sequence[tuple[str, str]], body: bytes, changes: Iterable[Change], *, mta: str = "postfix"
 ) -> Message:
-    """The message of `headers` and `body` after `changes`, in their order, as `mta` ("postfix", "sendmail") applies them."""
+    """Return the message of `headers` and `body` after `changes`, applied in order as `mta` ("postfix", "sendmail") does."""
     fields = [_Field(*RECEIVED, own=True), *(_Field(name, value) for name, value in headers)]
     chunks: list[bytes] = []
     quarantined = None

@@ -1,10 +1,10 @@
-"""Hostile milter traffic at random, the same for the same seed: sessions that are nearly right, and packets that are not.
+"""Random hostile milter traffic, the same for the same seed: sessions that are nearly right, and packets that are malformed.
 
-`session` makes one connection's packets; `send` puts them on the wire and reads what the milter says to them; `spoken` tells
-what of that is for client and message. Never judges the milter: that is for tests.
+`session` makes one connection's packets; `send` sends them and reads the milter's answers; `texts_of` extracts from these what is
+for client and message. It does not check the milter: tests do.
 
-One thing is never sent: macros of which the last has no value. Debian's libmilter (8.17.1) reads on behind the end of such a
-list (smfi_getsymval), whatever a milter does, and may crash. No MTA sends them, and no client can make it.
+One thing is never sent: a list of macros of which the last has no value. Debian's libmilter (8.17.1) reads beyond the end of such
+a list (smfi_getsymval), whatever a milter does, and may crash. No MTA sends it, and no client can cause it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PIECES = (
 
 
 def session(rng: Random) -> list[bytes]:
-    """The packets of one connection; about one in three has nothing wrong but its values."""
+    """Return the packets of one connection; about one in three is well-formed and has odd values only."""
     while True:
         packets = [_negotiation(rng), *_dialogue(rng)]
         for _ in range(rng.choice((0, 0, 1, 1, 2, 8))):
@@ -58,28 +58,28 @@ def session(rng: Random) -> list[bytes]:
 
 
 def send(spec: Endpoint, packets: Sequence[bytes], abrupt: bool = False) -> bytes:
-    """Send them without waiting, hang up (`abrupt`: at once, with RST), and return what the milter said. Raises TimeoutError
-    if it does not hang up in turn."""
-    said = b""
+    """Send the packets without waiting, close the connection (`abrupt`: at once, with RST), and return the milter's answers.
+    Raises TimeoutError if the milter does not close it."""
+    answers = b""
     with connected(spec, PATIENCE) as connection:
         try:
             connection.sendall(b"".join(packets))
             if abrupt:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
-                return said
+                return answers
             connection.shutdown(socket.SHUT_WR)
             while chunk := connection.recv(65536):
-                said += chunk
+                answers += chunk
         except TimeoutError:
             raise
         except OSError:
-            pass  # it did not want to hear all of it
-    return said
+            pass  # the milter closed before all was sent
+    return answers
 
 
-def spoken(said: bytes) -> Iterator[bytes]:
-    """Of the milter's packets the texts for client and message: replies, fields, reasons; without NULs and folds."""
-    for command, data in frames(said):
+def texts_of(answers: bytes) -> Iterator[bytes]:
+    """Yield the texts for client and message in the milter's packets: replies, fields, reasons; without NULs and folds."""
+    for command, data in frames(answers):
         if command in b"yhq":
             yield data.replace(b"\0", b"").replace(b"\n\t", b"")
         elif command in b"im":
@@ -87,7 +87,7 @@ def spoken(said: bytes) -> Iterator[bytes]:
 
 
 def frames(wire: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Each packet's command and data."""
+    """Yield each packet's command and data."""
     at = 0
     while at + 4 < len(wire):
         (size,) = struct.unpack_from(">I", wire, at)
@@ -96,7 +96,7 @@ def frames(wire: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def octets(rng: Random, most: int = 80) -> bytes:
-    """Any octets, NUL among them."""
+    """Return any bytes, with NUL."""
     kind = rng.randrange(4)
     if kind == 0:
         return rng.randbytes(rng.randrange(most))
@@ -155,7 +155,7 @@ def _dialogue(rng: Random) -> Iterator[bytes]:
 
 
 def _flip(rng: Random, packets: list[bytes]) -> None:
-    """Flip bits behind the length."""
+    """Flip bits after the length."""
     at = rng.randrange(len(packets))
     wire = bytearray(packets[at])
     for _ in range(rng.randint(1, 8) if len(wire) > 4 else 0):
@@ -164,7 +164,7 @@ def _flip(rng: Random, packets: list[bytes]) -> None:
 
 
 def _resize(rng: Random, packets: list[bytes]) -> None:
-    """A length that is not true."""
+    """Set a wrong length."""
     at = rng.randrange(len(packets))
     true = len(packets[at]) - 4
     length = rng.choice((0, 1, true - 1, true + 1, 65_535, 65_536, 2**20, 2**31, 2**32 - 1))
@@ -172,7 +172,7 @@ def _resize(rng: Random, packets: list[bytes]) -> None:
 
 
 def _cut(rng: Random, packets: list[bytes]) -> None:
-    """Less data (a string without its NUL, say), with a length that says so."""
+    """Remove data (the NUL of a string, say); the length is right."""
     at = rng.randrange(len(packets))
     body = packets[at][4:]
     body = body[: rng.randrange(1, len(body) + 1)] if body else b"H"
@@ -180,19 +180,19 @@ def _cut(rng: Random, packets: list[bytes]) -> None:
 
 
 def _half(rng: Random, packets: list[bytes]) -> None:
-    """The last packet does not come whole."""
+    """Send only part of the last packet."""
     del packets[rng.randrange(1, len(packets) + 1) :]
     packets[-1] = packets[-1][: rng.randrange(len(packets[-1]) + 1)]
 
 
 def _insert(rng: Random, packets: list[bytes]) -> None:
-    """A packet that nobody expects."""
+    """Insert a packet where none is expected."""
     command = bytes([rng.choice(COMMANDS) if rng.random() < 0.8 else rng.randrange(256)])
     packets.insert(rng.randrange(len(packets) + 1), packet(command, octets(rng)))
 
 
 def _noise(rng: Random, packets: list[bytes]) -> None:
-    """Octets that are no packet."""
+    """Insert bytes that are not a packet."""
     packets.insert(rng.randrange(len(packets) + 1), rng.randbytes(rng.randrange(1, 64)))
 
 

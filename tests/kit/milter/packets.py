@@ -1,7 +1,7 @@
-"""Packets of the milter protocol, version 6 (SMFI): their names, their bytes, and what an answer says.
+"""Packets of the milter protocol, version 6 (SMFI): names, encoding, and parsing of the answers.
 
-Pure: no socket here. A packet is a length (four bytes, big endian, of what follows), a command byte, and data; strings end with
-NUL. The protocol has no RFC: Sendmail's `libmilter/mfdef.h` and `mfapi.h` are its reference.
+No I/O. A packet is a length (four bytes, big endian, of what follows), a command byte, and data; strings end with NUL. The
+protocol has no RFC: Sendmail's `libmilter/mfdef.h` and `mfapi.h` are its reference.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ VERSION = 6
 
 
 class ProtocolError(Exception):
-    """The milter sent what the protocol does not allow here."""
+    """The milter sent something that the protocol does not allow here."""
 
 
 class Actions(enum.IntFlag):
@@ -35,7 +35,7 @@ class Actions(enum.IntFlag):
 
 
 class Steps(enum.IntFlag):
-    """What an MTA may leave out or do otherwise when the milter asks (SMFIP_*)."""
+    """What the MTA may omit or do differently if the milter asks for it (SMFIP_*)."""
 
     NO_CONNECT = 0x01
     NO_HELO = 0x02
@@ -67,7 +67,7 @@ NO_STEPS = Steps(0)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of a message: its command byte, the bits that leave it or its reply out, its number in symlists (SMFIM_*)."""
+    """One step of a message: its command byte, the bits that omit the step or its reply, its number in macro lists (SMFIM_*)."""
 
     command: bytes
     left_out: Steps = NO_STEPS
@@ -90,22 +90,22 @@ STAGES = {
 
 
 def octets(value: str | bytes) -> bytes:
-    """`value` as it goes over the wire: bytes as they are, str as UTF-8 with surrogate escapes undone."""
+    """Return `value` as it is sent: bytes as they are, str as UTF-8 with surrogate escapes undone."""
     return value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
 
 
 def text(value: bytes) -> str:
-    """The reverse of `octets`, without loss."""
+    """Return the reverse of `octets`, without loss."""
     return value.decode("utf-8", "surrogateescape")
 
 
 def strings(*values: str | bytes) -> bytes:
-    """Each value with its NUL."""
+    """Return the values, each with its NUL."""
     return b"".join(octets(value) + b"\0" for value in values)
 
 
 def split_strings(data: bytes) -> list[str]:
-    """The NUL-terminated strings in `data`; ProtocolError if the last one does not end."""
+    """Return the NUL-terminated strings in `data`; ProtocolError if the last one does not end."""
     if not data:
         return []
     if not data.endswith(b"\0"):
@@ -119,7 +119,7 @@ def packet(command: bytes, payload: bytes = b"") -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
-    """What both sides agreed on; `symlists`: stage number -> macro names the milter asked for there."""
+    """What both sides agreed on; `symlists`: stage number -> macro names that the milter asked for there."""
 
     version: int
     actions: Actions
@@ -128,7 +128,7 @@ class Negotiated:
 
 
 def parse_negotiation(data: bytes) -> Negotiated:
-    """The milter's answer to option negotiation; ProtocolError if it is malformed."""
+    """Parse the milter's answer to option negotiation; ProtocolError if it is malformed."""
     if len(data) < 12:
         raise ProtocolError(f"option negotiation of {len(data)} bytes")
     version, actions, steps = struct.unpack(">III", data[:12])
@@ -147,10 +147,11 @@ def parse_negotiation(data: bytes) -> Negotiated:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the milter answers to a step.
+    """The milter's answer to a step.
 
     `action`: continue accept reject tempfail discard skip shutdown conn_fail; `reply`: with `code`, `enhanced`, `text` (lines
-    joined by newlines); `noreply`: the milter asked that none be waited for; `unsent`: the milter asked that the step be left out.
+    joined by newlines); `noreply`: the milter asked that no reply be waited for; `unsent`: the milter asked that the step be
+    omitted.
     """
 
     action: str
@@ -160,7 +161,7 @@ class Reply:
 
     @property
     def goes_on(self) -> bool:
-        """The MTA proceeds with the next step, and the milter is asked again."""
+        """The MTA goes on to the next step and asks the milter again."""
         return self.action in {"continue", "skip", "noreply", "unsent"}
 
     @property
@@ -173,7 +174,7 @@ class Reply:
 
     @property
     def line(self) -> str:
-        """One line, as "550 5.7.25 text"; the action's name where the milter gave no reply of its own."""
+        """One line, as "550 5.7.25 text"; the action's name if the milter set no reply of its own."""
         if self.action != "reply":
             return self.action
         return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
@@ -196,7 +197,7 @@ _REPLY_LINE = re.compile(r"(\d{3})(?:[ -](?:(\d\.\d{1,3}\.\d{1,3})(?: |$))?(.*))
 
 
 def parse_reply(command: bytes, data: bytes) -> Reply | None:
-    """The reply that the packet carries, None if it is no reply; ProtocolError if it is malformed."""
+    """Return the reply in the packet, None if it is not a reply; ProtocolError if it is malformed."""
     if command in _REPLIES:
         return Reply(_REPLIES[command])
     if command != b"y":
@@ -211,7 +212,7 @@ def parse_reply(command: bytes, data: bytes) -> Reply | None:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing the milter does to a message at its end.
+    """One change of a message that the milter asks for at its end.
 
     `kind`: add (name, value), insert and change (index, name, value), quarantine (value: the reason), replace_body (chunk),
     add_rcpt and delete_rcpt (value: the address, name: ESMTP arguments), change_from (likewise).
@@ -229,7 +230,7 @@ _VALUE_CHANGES = {b"q": "quarantine", b"+": "add_rcpt", b"2": "add_rcpt", b"-": 
 
 
 def parse_change(command: bytes, data: bytes) -> Change | None:
-    """The change that the packet asks for, None if it is no change; ProtocolError if it is malformed."""
+    """Return the change in the packet, None if it is not a change; ProtocolError if it is malformed."""
     if command == b"b":
         return Change("replace_body", chunk=data)
     if command in _VALUE_CHANGES:

@@ -1,4 +1,4 @@
-"""The probe milter (`probe_milter.py`) as a child process: started, heard, killed.
+"""The probe milter (`probe_milter.py`) as a child process: started, observed, killed.
 
 with Probe("unix") as probe:
     deliver(probe.socket, rcpts=["reject@rcpt.example"])
@@ -24,10 +24,10 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Probe:
-    """`kind`: "inet" (a free port on loopback) or "unix" (a path of its own); `.socket` is where it listens.
+    """`kind`: "inet" (a free port on loopback) or "unix" (a path of its own); `.socket`: its socket.
 
-    `options` among "noreply" (no replies to headers), "nodata" (no DATA), "leading-space" and "symlist" (asks for {client_addr} and
-    {client_ptr} at CONNECT). `place`: in which directory its own is made.
+    `options`: "noreply" (no replies to headers), "nodata" (no DATA), "leading-space", "symlist" (asks for {client_addr} and
+    {client_ptr} at CONNECT). `place`: the directory below which its own is made.
     """
 
     def __init__(self, kind: str = "inet", *options: str, place: Path | None = None) -> None:
@@ -67,14 +67,14 @@ class Probe:
         raise RuntimeError(f"the probe milter did not start: {self.output.read_text(errors='replace')}")
 
     def stop(self) -> None:
-        """Kill it and remove its directory; events are gone then."""
+        """Kill it and remove its directory with the events."""
         if self.process:
             self.process.kill()
             self.process.wait(20)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def events(self, name: str = "") -> list[dict[str, Any]]:
-        """What the callbacks were told so far, in order; only those of that name if one is given."""
+        """Return the callbacks so far, in order, with their arguments; only those of that name if one is given."""
         lines = self.output.read_text("utf-8", "replace").splitlines()
         events = [json.loads(line) for line in lines if line.startswith("{")]
         return [event for event in events if name in ("", event["event"])]

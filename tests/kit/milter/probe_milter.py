@@ -1,11 +1,10 @@
-"""A small milter that does what the mail itself asks for, and tells what it was told: the other side for tests of the kit.
+"""A small milter that does what the message itself asks for and reports each callback: the other side for tests of the kit.
 
-Run by `tests.kit.milter.probe` as a process of its own; the only file of the kit that needs pymilter. Every callback is a line of
-JSON
-on the output. A recipient whose local part is `reject`, `tempfail`, `accept` or `discard` gets that; `reply` gets a reply of two
-lines. A header `X-Do` holds one command for the end of the message: `add NAME VALUE`, `insert INDEX NAME VALUE`, `change INDEX
-NAME VALUE` (no VALUE: delete), `quarantine REASON`, `body TEXT`, or one of those four words. A header `X-Skip` ends the sending of
-the body. Never for real mail.
+`tests.kit.milter.probe` runs it as a process of its own; it is the only file of the kit that needs pymilter. Every callback is a
+line of JSON on the output. A recipient whose local part is `reject`, `tempfail`, `accept` or `discard` gets that answer; `reply`
+gets a reply of two lines. A header `X-Do` holds one command for the end of the message: `add NAME VALUE`, `insert INDEX NAME
+VALUE`, `change INDEX NAME VALUE` (no VALUE: delete), `quarantine REASON`, `body TEXT`, or one of those four words. A header
+`X-Skip` ends the sending of the body. Never for real mail.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ MACROS = (
 ANSWERS = {"reject": Milter.REJECT, "tempfail": Milter.TEMPFAIL, "accept": Milter.ACCEPT, "discard": Milter.DISCARD}
 
 
-def tell(event: str, **values: Any) -> None:
+def report(event: str, **values: Any) -> None:
     os.write(1, (json.dumps({"event": event, **values}) + "\n").encode())
 
 
@@ -37,9 +36,9 @@ class Probe(Milter.Base):  # type: ignore[misc]
             self._ctx.setsymlist(0, "{client_addr} {client_ptr}")
         return int(super().negotiate(opts))
 
-    def told(self, event: str, **values: Any) -> None:
+    def report_with_macros(self, event: str, **values: Any) -> None:
         macros = {name: self.macro(name) for name in MACROS.split()}
-        tell(event, macros={name: value for name, value in macros.items() if value is not None}, **values)
+        report(event, macros={name: value for name, value in macros.items() if value is not None}, **values)
 
     def macro(self, name: str) -> str | None:
         try:
@@ -48,21 +47,21 @@ class Probe(Milter.Base):  # type: ignore[misc]
             return "not UTF-8"
 
     def connect(self, hostname: str, family: int, hostaddr: Any) -> int:
-        self.told("connect", hostname=hostname, family=family, hostaddr=hostaddr)
+        self.report_with_macros("connect", hostname=hostname, family=family, hostaddr=hostaddr)
         return int(Milter.CONTINUE)
 
     def hello(self, hostname: str) -> int:
-        self.told("helo", name=hostname)
+        self.report_with_macros("helo", name=hostname)
         return int(Milter.CONTINUE)
 
     def envfrom(self, sender: str, *arguments: str) -> int:
-        self.wishes: list[str] = []
+        self.commands: list[str] = []
         self.skips = False
-        self.told("mail", sender=sender, arguments=arguments)
+        self.report_with_macros("mail", sender=sender, arguments=arguments)
         return int(Milter.CONTINUE)
 
     def envrcpt(self, recipient: str, *arguments: str) -> int:
-        self.told("rcpt", recipient=recipient, arguments=arguments)
+        self.report_with_macros("rcpt", recipient=recipient, arguments=arguments)
         local = recipient.strip("<>").partition("@")[0]
         if local == "reply":
             self.setreply("550", "5.7.25", "first line", "second line")
@@ -70,34 +69,34 @@ class Probe(Milter.Base):  # type: ignore[misc]
         return int(ANSWERS.get(local, Milter.CONTINUE))
 
     def data(self) -> int:
-        self.told("data")
+        self.report_with_macros("data")
         return int(Milter.CONTINUE)
 
     def header(self, name: str, value: str) -> int:
-        tell("header", name=name, value=value)
+        report("header", name=name, value=value)
         if name.lower() == "x-do":
-            self.wishes.append(value.strip())
+            self.commands.append(value.strip())
         self.skips |= name.lower() == "x-skip"
         return int(Milter.CONTINUE)
 
     def eoh(self) -> int:
-        self.told("eoh")
+        self.report_with_macros("eoh")
         return int(Milter.CONTINUE)
 
     def body(self, chunk: bytes) -> int:
-        tell("body", size=len(chunk))
+        report("body", size=len(chunk))
         return int(Milter.SKIP if self.skips else Milter.CONTINUE)
 
     def eom(self) -> int:
-        self.told("end")
-        for wish in self.wishes:
-            verb, _, rest = wish.partition(" ")
+        self.report_with_macros("end")
+        for command in self.commands:
+            verb, _, rest = command.partition(" ")
             if verb in ANSWERS:
                 return int(ANSWERS[verb])
-            self.fulfil(verb, rest)
+            self.change(verb, rest)
         return int(Milter.ACCEPT)
 
-    def fulfil(self, verb: str, rest: str) -> None:
+    def change(self, verb: str, rest: str) -> None:
         if verb == "quarantine":
             self.quarantine(rest)
         elif verb == "body":
@@ -112,11 +111,11 @@ class Probe(Milter.Base):  # type: ignore[misc]
             self.chgheader(name, int(index), value)
 
     def abort(self) -> int:
-        tell("abort")
+        report("abort")
         return int(Milter.CONTINUE)
 
     def close(self) -> int:
-        tell("close")
+        report("close")
         return int(Milter.CONTINUE)
 
 

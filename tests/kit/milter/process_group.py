@@ -1,6 +1,6 @@
-"""A daemon that forks: started in a session of its own, and ended as a whole, its children with it, even when we were killed.
+"""A daemon that forks: started in a session of its own and ended with all of its children, also when the test process was killed.
 
-Signals only what it has started.
+It signals only processes that it has started.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pathlib import Path
 WATCHDOG = 'read -r word && exit; kill -TERM "$1"; sleep 1; rm -rf -- "$2"'
 PATIENCE = 10.0
 CLONE = Path(__file__).resolve().parents[3]
-_LENIENCE = 0.2
+_GRACE = 0.2
 
 
 class ProcessGroup:
-    """Runs `command`; `directory` is removed if we are killed. `.leader`: the process that was started."""
+    """Run `command`; `directory` is removed if the test process is killed. `.leader`: the process that was started."""
 
     def __init__(self, command: Sequence[str], directory: Path) -> None:
         quiet = subprocess.DEVNULL
@@ -36,7 +36,7 @@ class ProcessGroup:
         )
 
     def end(self) -> None:
-        """End all of its processes, politely, then by force. Raises TimeoutError if one does not go."""
+        """End all of its processes, with TERM, then with KILL. Raises TimeoutError if one does not end."""
         self._watchdog.communicate(b"done\n", timeout=PATIENCE)
         self.leader.terminate()
         try:
@@ -47,20 +47,20 @@ class ProcessGroup:
         self._end_children()
 
     def _end_children(self) -> None:
-        """The leader has told its children to go; one that it was just starting may not have heard."""
+        """Wait for the children, which the leader has told to end; one that it was just starting may have missed that."""
         began = time.monotonic()
         while left := list(members(self.leader.pid)):
             waited = time.monotonic() - began
             if waited > PATIENCE:
                 raise TimeoutError(f"processes that do not end: {left}")
-            for pid in left if waited > _LENIENCE else ():
+            for pid in left if waited > _GRACE else ():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.01)
 
 
 def members(session: int) -> Iterator[int]:
-    """Living processes of that session; zombies do not count."""
+    """Yield the living processes of a session, without zombies."""
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             state = _stat(int(entry))
@@ -73,25 +73,25 @@ def _stat(pid: int) -> list[str]:
 
 
 def _fields(stat: Path) -> list[str]:
-    """A file such as /proc/PID/stat after the name: state, parent, group, session ...; empty if process or thread is gone."""
+    """Return the fields after the name of a file such as /proc/PID/stat: state, parent, group, session ...; empty if it is gone."""
     with contextlib.suppress(OSError):
         return stat.read_text().rpartition(")")[2].split()
     return []
 
 
 def alive(pid: int) -> bool:
-    """Whether there is such a process; a zombie is none."""
+    """Return whether the process exists and is not a zombie."""
     return _stat(pid)[:1] not in ([], ["Z"])
 
 
 def stopped(pid: int) -> bool:
-    """Whether all threads of that process have been stopped by a signal."""
+    """Return whether a signal has stopped all threads of that process."""
     return all(_fields(path)[:1] in ([], ["T"]) for path in Path(f"/proc/{pid}/task").glob("*/stat"))
 
 
 def ends_with_its_parent(opening: str, daemon: str) -> bool:
-    """Whether a daemon ends when the process that has started it is killed. `opening`: the statement that starts it, up to its
-    colon; `daemon`: an expression for its pid and its directory. Leaves neither behind."""
+    """Return whether a daemon ends when the process that has started it is killed. `opening`: the statement that starts it, up to
+    its colon; `daemon`: an expression for its pid and its directory. Removes both."""
     script = f"import time; {opening}\n    print({daemon}, flush=True); time.sleep(60)\n"
     with subprocess.Popen([sys.executable, "-c", script], cwd=CLONE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout

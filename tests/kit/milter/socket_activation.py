@@ -1,8 +1,8 @@
-"""The milter behind a socket that is not its own: opened here, as systemd would, and handed over at each start.
+"""The milter with a socket that the test opens, as systemd would, and hands over at each start.
 
 with ActivatedDaemon(rules=RULES, nameserver=server) as daemon:
     daemon.terminate()
-    ...        # who connects now waits
+    ...  # a client that connects now waits
     daemon.start()
 """
 
@@ -29,7 +29,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 
 
 class ActivatedDaemon(Daemon):
-    """`listener`: the socket, open from the beginning to the end; `handed`: how many sockets the daemon is told to have."""
+    """`listener`: the socket, open from beginning to end; `handed`: the number of sockets that the daemon is told it has."""
 
     def __init__(self, *arguments: Any, handed: int = 1, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -1,7 +1,7 @@
-"""A whole message through a milter, as Postfix or Sendmail would take it there, without either.
+"""A whole message through a milter, as Postfix or Sendmail would send it, without either.
 
-`deliver` runs one SMTP session with one message and tells what the milter said at each step, how long it took, and what became of
-the message. `Conversation` is the same step by step; `burst` runs many at once. Nothing here judges: tests do.
+`deliver` runs one SMTP session with one message and returns the milter's replies at each step, the time they took, and the
+message that results. `Conversation` is the same step by step; `burst` runs many at once. Nothing here is checked: tests do that.
 
     outcome = deliver("inet:8895@127.0.0.1", client=Client("192.0.2.7", name="mx.example.com"), helo="mx.example.com",
                       mailfrom="a@example.com", rcpts=["b@rcpt.example"], headers=[("Subject", "x")])
@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step, its argument, the milter's reply and the seconds until it came."""
+    """One step, its argument, the milter's reply, and the seconds until it came."""
 
     stage: str
     argument: str
@@ -60,18 +60,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All that happened to one message, in order; `message` as the MTA would queue it, None if it did not get that far."""
+    """What happened to one message, in order; `message` as the MTA would queue it, None if it was not accepted."""
 
     steps: tuple[Step, ...]
     changes: tuple[Change, ...]
     message: Message | None
 
     def reply(self, stage: str) -> Reply:
-        """The first reply at that stage; `unsent` if the session did not get there."""
+        """Return the first reply at that stage; `unsent` if the session did not reach it."""
         return next((step.reply for step in self.steps if step.stage == stage), UNSENT)
 
     def seconds(self, stage: str = "") -> float:
-        """Seconds waited at that stage, or in all."""
+        """Return the seconds waited at that stage, or in all."""
         return sum(step.seconds for step in self.steps if stage in ("", step.stage))
 
     @property
@@ -81,7 +81,7 @@ class Outcome:
 
     @property
     def verdict(self) -> Reply:
-        """What ended it: the last reply, that of the end of message if it came so far."""
+        """The last reply, which decides; that to the end of the message if it got that far."""
         return self.steps[-1].reply
 
     @property
@@ -91,16 +91,16 @@ class Outcome:
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """The queued message's headers, the MTA's own RECEIVED among them; empty if it was not accepted."""
+        """The queued message's headers with the MTA's own RECEIVED; empty if it was not accepted."""
         return self.message.headers if self.message else ()
 
     @property
     def quarantined(self) -> str | None:
-        """The reason, None if not quarantined."""
+        """The reason of the quarantine, None if not quarantined."""
         return self.message.quarantined if self.message else None
 
     def header(self, name: str) -> list[str]:
-        """Values of the queued message's headers of that name, from the top."""
+        """Return the values of the queued message's headers of that name, from the top."""
         return self.message.values(name) if self.message else []
 
 
@@ -121,11 +121,12 @@ def deliver(
     steps: int = ALL_STEPS,
     timeout: float = TIMEOUT,
 ) -> Outcome:
-    """One session with one message, stopped where a real MTA would stop asking.
+    """Run one session with one message, up to the step where a real MTA would stop.
 
-    `client`: what CONNECT and the {client_*} macros say (default: 192.0.2.1 without a name). `helo=None`: no HELO. `macros`: more
-    that the MTA knows, sent where the milter asked for it (else where `mta`'s defaults have it). `mta`: "postfix" or "sendmail",
-    for macro lists, the moment the queue id `i` is known, and the numbering of headers after a deletion. Errors as Conversation.
+    `client`: for CONNECT and the {client_*} macros (default: 192.0.2.1 without a name). `helo=None`: no HELO. `macros`: further
+    macros, sent where the milter asked for them (else where `mta`'s defaults have them). `mta`: "postfix" or "sendmail", for the
+    macro lists, the moment from which the queue id `i` is known, and the numbering of headers after a deletion. Errors as
+    Conversation.
     """
     client = client or Client()
     known: Macros = {**macro.of_client(client), **(macros or {})}
@@ -179,7 +180,7 @@ class _Run:
         return reply.goes_on
 
     def _envelope(self) -> bool:
-        """MAIL and all RCPTs; True if any recipient is left and the milter still wants to be asked."""
+        """Send MAIL and all RCPTs; return whether a recipient is left and the milter is to be asked further."""
         talk = self.talk
         queue_id = talk.known.pop("i", octets(QUEUE_ID))
         if self.mta == "sendmail":
@@ -208,9 +209,9 @@ class _Run:
 
 
 def burst(jobs: Sequence[Callable[[], T]], timeout: float = 300.0) -> list[T]:
-    """Results of all jobs, in their order, each run in a thread of its own and all let go at the same moment.
+    """Run all jobs at the same moment, each in a thread of its own; return their results in the order of the jobs.
 
-    The first error of any job is raised once all have ended; TimeoutError if one has not after `timeout` seconds.
+    Raises the first error of any job once all have ended; TimeoutError if one has not after `timeout` seconds.
     """
     gate = threading.Barrier(len(jobs) + 1)
     results: dict[int, T] = {}

@@ -1,4 +1,4 @@
-"""Which worker of the milter has taken which connection: the kernel chooses, so tests that care have to look (proc(5))."""
+"""Find the worker of the milter that has accepted a connection (proc(5)); the kernel chooses it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.kit.milter.conversation import Conversation
 from tests.kit.milter.daemon import Daemon, until
 
 
-def holder(dialogue: Conversation, workers: list[int]) -> int:
-    """The worker at the other end of this connection to a port of 127.0.0.1. Raises ValueError if none has taken it yet."""
+def worker_of(dialogue: Conversation, workers: list[int]) -> int:
+    """Return the worker at the other end of this connection to a port of 127.0.0.1. ValueError if none has accepted it yet."""
     ours, theirs = (
         f"0100007F:{port:04X}" for _, port in (dialogue.socket.getsockname(), dialogue.socket.getpeername())
     )
@@ -22,12 +22,12 @@ def holder(dialogue: Conversation, workers: list[int]) -> int:
 
 
 def connections_to_each(daemon: Daemon, count: int = 1) -> dict[int, list[Conversation]]:
-    """Negotiated connections, so many at each worker."""
+    """Return negotiated connections, `count` for each worker."""
     held: dict[int, list[Conversation]] = {pid: [] for pid in daemon.workers()}
 
     def enough() -> bool:
         dialogue = Conversation(daemon.spec)
-        theirs = held[holder(dialogue, list(held))]
+        theirs = held[worker_of(dialogue, list(held))]
         if len(theirs) < count:
             theirs.append(dialogue)
         else:
@@ -39,7 +39,7 @@ def connections_to_each(daemon: Daemon, count: int = 1) -> dict[int, list[Conver
 
 
 def _links(pid: int) -> set[str]:
-    """What the descriptors of a process are."""
+    """Return the targets of a process's descriptors."""
     found = set()
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(OSError):

@@ -1,6 +1,8 @@
-"""A foreign daemon as our child: started in the foreground with its output in a file, waited for, ended by its pid.
+"""A program that is not ours as a child process: started in the foreground with its output in a file, waited for, ended by its
+pid.
 
-with Child(["haproxy", "-db", "-f", path], ready=lambda: taken("127.0.0.1", port)): ...
+    with Child("haproxy") as child:
+        child.start(["haproxy", "-db", "-f", path], ready=lambda: taken("127.0.0.1", port))
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ _PATIENCE = 20.0
 
 
 class Child:
-    """`.directory`: its own, for its files, removed at the end; anybody may look into it."""
+    """`.directory`: its own, for its files, readable by all, removed at the end."""
 
     def __init__(self, name: str) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix=f"rdns-{name}-"))
@@ -36,7 +38,7 @@ class Child:
         self.stop()
 
     def start(self, command: Sequence[str], ready: Callable[[], bool]) -> Self:
-        """Start the command, and wait until it is ready; RuntimeError with what it said if it ends before."""
+        """Start the command and wait until it is ready; RuntimeError with its output if it ends before."""
         with self.output.open("ab") as output:
             process = self.process = subprocess.Popen(
                 command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -52,22 +54,22 @@ class Child:
 
     @property
     def output(self) -> Path:
-        """What it says."""
+        """The file with its output."""
         return self.directory / "output"
 
     def said(self) -> str:
-        """All that it has said."""
+        """Return all of its output."""
         return self.output.read_text("utf-8", "replace")
 
     def write(self, name: str, content: str) -> str:
-        """A file in its directory; the path."""
+        """Write a file into its directory; return the path."""
         path = self.directory / name
         path.write_text(content)
         path.chmod(0o644)
         return str(path)
 
     def stop(self) -> None:
-        """TERM, and KILL if it does not leave."""
+        """Send TERM, and KILL if it does not end."""
         process, self.process = self.process, None
         if process is not None:
             process.terminate()

@@ -1,4 +1,4 @@
-"""What is in packaging/examples, as tests take it: the file itself, with nothing changed but where things are.
+"""The files of packaging/examples for tests: unchanged but for addresses, ports and paths.
 
 text = changed("fleet/haproxy.cfg", {"127.0.0.1:8895": "127.0.0.1:4711"})
 """
@@ -15,12 +15,12 @@ _SETTING = re.compile(r"^([a-z][a-z0-9_]*) = (.*)$", re.MULTILINE)
 
 
 def text(name: str) -> str:
-    """The file."""
+    """Return the file's text."""
     return (DIRECTORY / name).read_text("utf-8")
 
 
 def changed(name: str, changes: Mapping[str, str]) -> str:
-    """The file with each of these texts replaced; AssertionError for one that is not in it."""
+    """Return the file with each of these texts replaced; AssertionError for one that it does not contain."""
     content = text(name)
     for old, new in changes.items():
         assert old in content, f"{name} has no {old!r}"
@@ -29,10 +29,10 @@ def changed(name: str, changes: Mapping[str, str]) -> str:
 
 
 def settings(name: str) -> dict[str, Any]:
-    """Names and values of a main.cf."""
+    """Return names and values of a main.cf."""
     return dict(_SETTING.findall(text(name)))
 
 
 def comments(name: str) -> str:
-    """What the file says to people, in one line."""
+    """Return the file's comments as one line."""
     return " ".join(line.lstrip("# ") for line in text(name).splitlines() if line.lstrip().startswith("#"))

@@ -1,6 +1,6 @@
-"""A fleet as packaging/examples/fleet has it: unbounds, milters, HAProxy and Postfix, all real, on ports of loopback.
+"""A fleet as in packaging/examples/fleet: unbound, milters, HAProxy and Postfix, all real, on ports of loopback.
 
-The files are the examples', with nothing changed but addresses, ports and paths. Judges nothing: tests do.
+The configuration files are the examples', unchanged but for addresses, ports and paths. Nothing is checked here: tests do that.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.kit.mta.postfix import Postfix
 NAMES = ("a", "b", "c")
 HERE = "127.0.0.1"
 _PATIENCE = 10.0
-# unbound answers for these by itself, unless told not to; and it is to ask the test's name server for all.
+# unbound would answer for these zones itself; in a test it asks the test's name server for everything.
 _UNBOUND_IN_A_TEST = """
     username: ""
     chroot: ""
@@ -44,19 +44,19 @@ forward-zone:
 
 
 def missing() -> str:
-    """Which programs of a fleet this machine has not; "" if it has all."""
+    """Return the names of the programs of a fleet that this machine lacks; "" if it has all."""
     wanted = ("haproxy", "unbound", "postconf")
     return ", ".join(name for name in wanted if not program(name))
 
 
 def program(name: str) -> str | None:
-    """Where a daemon is: it need not be in the PATH of whoever runs tests."""
+    """Return the path of a daemon, which may be outside the PATH of the test run."""
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
 
 
 @contextlib.contextmanager
 def unbound(upstream: NameServer) -> Iterator[str]:
-    """unbound as the example has it, before the test's name server; HOST:PORT of it."""
+    """Run unbound with the example's configuration in front of the test's name server; yield its HOST:PORT."""
     port = free_port()
     content = examples.changed("unbound.conf", {"port: 53\n": f"port: {port}\n", "    interface: ::1\n": ""})
     content += _UNBOUND_IN_A_TEST.format(upstream=upstream.hostport.replace(":", "@"))
@@ -68,7 +68,7 @@ def unbound(upstream: NameServer) -> Iterator[str]:
 
 @dataclass
 class Instance:
-    """A machine of the fleet."""
+    """One milter of the fleet."""
 
     daemon: Daemon
     metrics: int
@@ -76,7 +76,7 @@ class Instance:
 
 @contextlib.contextmanager
 def instance(resolver: str, rules: Rules) -> Iterator[Instance]:
-    """A milter with the fleet's settings."""
+    """Run a milter with the fleet's settings."""
     sections: dict[str, dict[str, Any]] = tomllib.loads(examples.text("fleet/settings.toml"))
     for name in ("socket", "nameservers", "listen"):
         assert sum(section.pop(name, None) is not None for section in sections.values()) == 1, name
@@ -87,14 +87,14 @@ def instance(resolver: str, rules: Rules) -> Iterator[Instance]:
 
 
 class Balancer:
-    """HAProxy as the example has it."""
+    """HAProxy with the example's configuration."""
 
     def __init__(self, child: Child, port: int) -> None:
         self._child = child
         self.port = port
 
     def say(self, command: str) -> str:
-        """A command at its admin socket, and the answer."""
+        """Send a command to its admin socket; return the answer."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as admin:
             admin.settimeout(_PATIENCE)
             admin.connect(str(self._child.directory / "admin.sock"))
@@ -102,27 +102,27 @@ class Balancer:
             return b"".join(iter(lambda: admin.recv(65536), b"")).decode()
 
     def table(self, command: str) -> list[list[str]]:
-        """The rows of what it answers, the head first."""
+        """Return the rows of the answer to a command, the head first."""
         return [row for row in csv.reader(self.say(command).removeprefix("# ").splitlines()) if row]
 
     def servers(self) -> dict[str, dict[str, str]]:
-        """What it knows of each server, by the names that `show stat` has."""
+        """Return the state of each server, by the names of `show stat`."""
         head, *rows = self.table("show stat")
         named = (dict(zip(head, row, strict=True)) for row in rows)
         return {row["svname"]: row for row in named if row["svname"] in NAMES}
 
     def status(self, name: str) -> str:
-        """UP, DOWN, DRAIN, or on its way there ("UP 1/2")."""
+        """Return UP, DOWN, DRAIN, or a transition ("UP 1/2")."""
         return self.servers()[name]["status"]
 
     def wait_for(self, name: str, status: str) -> None:
-        """Until a server has that status."""
+        """Wait until a server has that status."""
         until(lambda: self.status(name) == status)
 
 
 @contextlib.contextmanager
 def balancer(instances: dict[str, Instance]) -> Iterator[Balancer]:
-    """HAProxy before these."""
+    """Run HAProxy in front of these milters."""
     port = free_port()
     with Child("haproxy") as child:
         changes = {"/run/haproxy/admin.sock mode": f"{child.directory}/admin.sock mode"}
@@ -142,14 +142,14 @@ def balancer(instances: dict[str, Instance]) -> Iterator[Balancer]:
 
 @dataclass
 class Fleet:
-    """All of it."""
+    """Postfix, HAProxy and the milters."""
 
     postfix: Postfix
     balancer: Balancer
     instances: dict[str, Instance]
 
     def judged(self) -> dict[str, set[str]]:
-        """The queue ids of the messages that each instance has decided on."""
+        """Return the queue ids of the messages that each instance has decided on."""
         return {
             name: {line["qid"] for line in one.daemon.decisions()} - {"NOQUEUE"} for name, one in self.instances.items()
         }
@@ -157,7 +157,7 @@ class Fleet:
 
 @contextlib.contextmanager
 def fleet(server: NameServer, rules: Rules, **postfix: str) -> Iterator[Fleet]:
-    """As long as the context lasts. `postfix`: further settings of main.cf."""
+    """Run a fleet as long as the context lasts. `postfix`: further settings of main.cf."""
     with contextlib.ExitStack() as stack:
         instances = {name: stack.enter_context(instance(stack.enter_context(unbound(server)), rules)) for name in NAMES}
         front = stack.enter_context(balancer(instances))

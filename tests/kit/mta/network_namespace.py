@@ -1,10 +1,10 @@
-"""A network of our own, in which every address is this machine's: so that an SMTP client may really come from anywhere.
+"""A network namespace in which every address is local, so that an SMTP client can connect from any address.
 
     with NetworkNamespace():
-        ...                      # sockets, threads and processes made in here belong to it
+        ...  # sockets, threads and processes made here belong to it
         connect_from(("127.0.0.1", 25), "192.0.2.10", 20.0)
 
-Nothing leaves it, and nothing of the machine's network can be reached from it but unix sockets. Needs root; network_namespaces(7).
+No packet leaves it, and of the machine's network only unix sockets can be reached from it. Needs root; network_namespaces(7).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _SET_UP = (
 
 
 class NamespaceError(RuntimeError):
-    """The kernel, or whoever runs the container, does not allow it."""
+    """The kernel, or the container's host, does not permit a network namespace."""
 
 
 class NetworkNamespace:
-    """The calling thread is in it for as long as the context lasts."""
+    """The calling thread is in the namespace as long as the context lasts."""
 
     def __enter__(self) -> Self:
         self._before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -39,7 +39,7 @@ class NetworkNamespace:
             _call("unshare", CLONE_NEWNET)
             for command in _SET_UP:
                 done = subprocess.run(["ip", *command.split()], capture_output=True, text=True, check=False, timeout=20)
-                # A machine without IPv6 is no reason to do without the rest.
+                # On a machine without IPv6 the rest works all the same.
                 if done.returncode and not command.startswith("-6"):
                     raise NamespaceError(f"ip {command}: {done.stderr.strip()}")
         except BaseException:
@@ -60,7 +60,7 @@ class NetworkNamespace:
 
 
 def connect_from(where: tuple[str, int], address: str, timeout: float) -> socket.socket:
-    """A TCP connection from that address; "": from any."""
+    """Return a TCP connection from that address; "": from any."""
     if ":" not in address:
         return socket.create_connection(where, timeout, (address, 0) if address else None)
     with contextlib.ExitStack() as undo:
@@ -74,7 +74,7 @@ def connect_from(where: tuple[str, int], address: str, timeout: float) -> socket
 
 
 def _call(name: str, *arguments: int) -> None:
-    """A system call that Python 3.11 does not know."""
+    """Make a system call that Python 3.11 does not wrap."""
     libc = ctypes.CDLL(None, use_errno=True)
     if getattr(libc, name)(*arguments):
         raise NamespaceError(f"{name}: {os.strerror(ctypes.get_errno())}")

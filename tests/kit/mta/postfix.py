@@ -1,12 +1,12 @@
-"""A private Postfix: own queue, own configuration, own log, a free port on loopback; the machine's own mail is not touched.
+"""A private Postfix: its own queue, configuration and log, a free port on loopback; the machine's own mail is not touched.
 
     with Postfix(milter="inet:8895@127.0.0.1", hold=True) as pf:
         dialogue = smtp.send(pf.address, Client("203.0.113.7"), rcpts=["b@rcpt.example"])
         assert pf.headers(dialogue.queue_id)[0][0] == "Authentication-Results"
 
-Needs root, as every Postfix does, but neither syslog nor systemd. Mail for `rcpt.example` is accepted from everybody (and thrown
-away, or held with `hold=True`); anybody on loopback may be anybody by XCLIENT; no DNS is asked. The master process is our child:
-it is ended by a signal to its pid and takes its own children along, even when we were killed.
+Needs root, as every Postfix does, but neither syslog nor systemd. Mail for `rcpt.example` is accepted from everybody and
+discarded, or held with `hold=True`. A client on loopback may take any identity by XCLIENT. No DNS is asked. The master process is
+our child: a signal ends it with its children, also when the test process was killed.
 """
 
 from __future__ import annotations
@@ -91,26 +91,26 @@ tlsmgr         unix       - - n 1000 1   tlsmgr
 
 
 class PostfixFailed(RuntimeError):
-    """Postfix did not start or did not do as told; the text holds its log."""
+    """Postfix did not start, or an expected event did not happen; the text contains its log."""
 
 
 def installed() -> bool:
-    """Is there a Postfix on this machine at all?"""
+    """Return whether this machine has a Postfix."""
     return Path(SBIN, "postconf").exists()
 
 
 @functools.cache
 def _compiled(name: str) -> str:
-    """A compiled-in default of this Postfix (main.cf plays no part)."""
+    """Return a compiled-in default of this Postfix; main.cf does not matter."""
     done = subprocess.run([f"{SBIN}/postconf", "-dh", name], check=True, capture_output=True, text=True, timeout=30)
     return done.stdout.strip()
 
 
 class Postfix:
-    """`milter`: where smtpd_milters points, in any spelling (None: no milter). `hold`: every message stays in the hold queue.
+    """`milter`: the socket for smtpd_milters, in any spelling (None: no milter). `hold`: every message stays in the hold queue.
 
-    `services`: more lines of master.cf; there, and in settings, `{inner}` is a free address and port: for what is behind a content
-    filter. Further keywords are main.cf settings. `.address`, `.port`: where it listens; `.bare_port`: the same without milters;
+    `services`: further lines of master.cf; there, and in settings, `{inner}` is a free address and port, for a listener behind a
+    content filter. Further keywords are main.cf settings. `.address`, `.port`: its SMTP port; `.bare_port`: one without milters;
     `.maillog`: its log; `.base`: its directory, removed at the end.
     """
 
@@ -164,7 +164,7 @@ class Postfix:
 
     @property
     def config(self) -> Path:
-        """The directory of main.cf and master.cf, for `postconf -c` and its like."""
+        """The directory of main.cf and master.cf, for `postconf -c` and the like."""
         return self.base / "etc"
 
     # Starting and stopping
@@ -182,7 +182,7 @@ class Postfix:
         self._await_answer(self._processes.leader)
 
     def _lay_out(self) -> None:
-        """The directories that `postfix check` would make, and that takes seconds."""
+        """Make the directories that `postfix check` would make; that takes seconds."""
         spool = self.base / "spool"
         self.base.chmod(0o755)
         modes = dict.fromkeys((spool, self.config, spool / "pid"), (0o755, "root", "root"))
@@ -216,11 +216,11 @@ class Postfix:
         for name, content in files.items():
             (self.config / name).write_text(content)
             (self.config / name).chmod(0o644)
-            # Postfix reads a young main.cf over and over until it is two seconds old: somebody might still be writing.
+            # Postfix reads a new main.cf again and again until it is two seconds old, as it may still be written.
             os.utime(self.config / name, (time.time() - 60,) * 2)
 
     def _await_answer(self, master: subprocess.Popen[bytes]) -> None:
-        """Until it greets on the port without milters, so that the milter under test hears nothing of it."""
+        """Wait for its greeting on the port without milters, so that the milter under test sees no connection."""
         until = time.monotonic() + START_TIMEOUT
         while time.monotonic() < until and master.poll() is None:
             with contextlib.suppress(OSError), connected((HOST, self.bare_port), 5) as probe:
@@ -228,26 +228,26 @@ class Postfix:
                     probe.sendall(b"QUIT\r\n")
                     return
             time.sleep(0.02)
-        ask = [f"{SBIN}/postcat", "-c", str(self.config), "-q", "NONE"]  # master keeps the reason to itself
+        ask = [f"{SBIN}/postcat", "-c", str(self.config), "-q", "NONE"]  # master does not log the reason
         why = subprocess.run(ask, capture_output=True, timeout=30, check=False).stderr.decode(errors="replace")
         raise PostfixFailed(f"Postfix did not start:\n{why}{self.log()}")
 
     def stop(self) -> None:
-        """End all of its processes, politely, then by force; remove its directory. May be called twice."""
+        """End all of its processes, with TERM, then with KILL; remove its directory. May be called twice."""
         self._halt()
         if self.base != Path():
             shutil.rmtree(self.base, ignore_errors=True)
 
     def _halt(self) -> None:
-        herd, self._processes = self._processes, None
-        if herd:
-            herd.end()
+        processes, self._processes = self._processes, None
+        if processes:
+            processes.end()
 
     def reload(self, **settings: str | int) -> None:
-        """Change main.cf settings: stopped and started anew, on the same port, with the same queue and log; sessions are cut.
+        """Change main.cf settings: stop and start on the same port, with the same queue and log; sessions are cut.
 
-        A real reload is no use to tests: a HUP kills processes that have just been started, Postfix takes that for a failure of
-        theirs and starts no more of the kind for a minute (seen with smtpd and postlogd, once in 200 reloads).
+        A real reload does not suit tests: HUP kills processes that have just started, which Postfix takes for a failure of
+        theirs, and it starts no more of the kind for a minute (seen with smtpd and postlogd, once in 200 reloads).
         """
         if self.master is None:
             raise PostfixFailed("Postfix is not running")
@@ -256,14 +256,14 @@ class Postfix:
         self._configure()
         self._launch()
 
-    # What it did
+    # Log and queue
 
     def log(self) -> str:
-        """The mail log so far."""
+        """Return the mail log so far."""
         return self.maillog.read_text("utf-8", "surrogateescape") if self.maillog.exists() else ""
 
     def await_log(self, pattern: str, timeout: float = 15.0) -> re.Match[str]:
-        """The first match of a regular expression in the log, waited for; PostfixFailed if it does not come."""
+        """Wait for a regular expression in the log; return the first match. Raises PostfixFailed."""
         until = time.monotonic() + timeout
         while not (found := re.search(pattern, self.log(), re.MULTILINE)):
             if time.monotonic() > until:
@@ -272,11 +272,11 @@ class Postfix:
         return found
 
     def held(self) -> list[str]:
-        """Queue ids in the hold queue."""
+        """Return the queue ids in the hold queue."""
         return sorted(os.listdir(self.base / "spool" / "hold"))
 
     def headers(self, queue_id: str) -> list[tuple[str, str]]:
-        """Name and value of each header of a queued message, from the top; folds stay in the value as newline and blank."""
+        """Return name and value of each header of a queued message, from the top; folds stay in the value as newline and space."""
         fields: list[tuple[str, str]] = []
         for line in self._postcat("-h", queue_id).split("\n"):
             if line[:1] in (" ", "\t") and fields:
@@ -286,10 +286,8 @@ class Postfix:
                 fields.append((name, value.removeprefix(" ")))
         return fields
 
-    queue_headers = headers
-
     def message(self, queue_id: str) -> str:
-        """The whole queued message, headers and body."""
+        """Return the whole queued message, headers and body."""
         return self._postcat("-bh", queue_id)
 
     def _postcat(self, what: str, queue_id: str) -> str:
@@ -300,7 +298,7 @@ class Postfix:
         return done.stdout.decode("utf-8", "surrogateescape")
 
     def delete(self, queue_id: str) -> None:
-        """Take a message out of the queue; "ALL" for all of them."""
+        """Delete a message from the queue; "ALL" for all of them."""
         subprocess.run(
             [f"{SBIN}/postsuper", "-c", str(self.config), "-d", queue_id], check=True, capture_output=True, timeout=30
         )

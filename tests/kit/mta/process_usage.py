@@ -1,4 +1,4 @@
-"""What a set of processes takes: threads, file descriptors, memory (proc(5)). For tests that hold that nothing grows."""
+"""The use of threads, file descriptors and memory by a set of processes (proc(5)), for tests that nothing grows."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Figures:
     memory: int
 
     def growth(self, since: Figures) -> float:
-        """How much more memory than then, in percent."""
+        """Return by how many percent memory has grown since then."""
         return 100 * (self.memory / since.memory - 1) if since.memory else 0.0
 
 
 def figures(pids: Iterable[int]) -> Figures:
-    """Of these processes now. Raises OSError if one is gone."""
+    """Return the figures of these processes now. Raises OSError if one has ended."""
     threads = descriptors = memory = 0
     for pid in pids:
         proc = Path("/proc", str(pid))

@@ -37,13 +37,13 @@ CLONE = Path(__file__).resolve().parents[3]
 EXAMPLE = CLONE / "packaging" / "examples" / "sendmail" / "sendmail.mc"
 UNPACKED = Path(os.environ.get("RDNS_MILTER_SENDMAIL", CLONE / ".venv-sendmail"))
 PROGRAM = "/usr/libexec/sendmail/sendmail"
-OWN_ADDRESS, OWN_ADDRESS_6 = "192.0.2.25", "2001:db8::25"  # where its clients find it: no loopback, as in real life
+OWN_ADDRESS, OWN_ADDRESS_6 = "192.0.2.25", "2001:db8::25"  # its SMTP address: not loopback, as in production
 START_TIMEOUT = 30.0
 LOGIN, PASSWORD = "joe", "secret"
 FILTER = re.compile(r"^INPUT_MAIL_FILTER\(`rdns-milter', `S=inet:8895@127\.0\.0\.1, (T=\S+)'\)dnl$", re.MULTILINE)
 
-# What the example has not: a name, a queue that waits, no wait for IDENT and little for DNS, no opinion of Sendmail's own on
-# senders; mail for rcpt.example is taken, and in the end appended to a file; who logs in may.
+# Beside the example: a name, a queue that waits, no wait for IDENT and a short one for DNS, no checks of senders by Sendmail
+# itself; mail for rcpt.example is accepted and finally appended to a file; authenticated clients may relay.
 SETTINGS = r"""
 define(`confDOMAIN_NAME', `{host}')dnl
 define(`confDELIVERY_MODE', `q')dnl
@@ -80,16 +80,16 @@ CERTIFICATE = (
 
 
 class SendmailFailed(RuntimeError):
-    """Sendmail did not start or did not do as told; the text holds its log."""
+    """Sendmail did not start, or an expected event did not happen; the text contains its log."""
 
 
 def installed() -> bool:
-    """Has anybody unpacked a Sendmail?"""
+    """Return whether a Sendmail has been unpacked."""
     return (UNPACKED / "unpacked").exists()
 
 
 class Root:
-    """The root directory of one Sendmail, `.path`; `.media`: where its milter must put a unix socket. Nothing is mounted there."""
+    """The root of one Sendmail, `.path`; `.media`: the directory for its milter's unix socket. Nothing is mounted there."""
 
     def __enter__(self) -> Self:
         self.path = Path(tempfile.mkdtemp(prefix="run-", dir=UNPACKED))
@@ -106,11 +106,11 @@ class Root:
 
 
 class Sendmail:
-    """`milter`: where the filter listens, in any spelling (None: no filter); `flags`: what F= says ("": no F=); `timeouts`: what T=
-    says (None: what the example has). `tls`: has a certificate. `settings`: lines of sendmail.mc.
+    """`milter`: the filter's socket, in any spelling (None: no filter); `flags`: those of F= ("": no F=); `timeouts`: those of T=
+    (None: the example's). `tls`: it has a certificate. `settings`: further lines of sendmail.mc.
 
-    `root`: where it is to run (None: a root of its own); a milter with a unix socket must be in there. `.address`: where it
-    listens; `.base`: the directory of its own files, removed at the end.
+    `root`: the root in which it runs (None: one of its own), where a milter's unix socket must be. `.address`: its SMTP port;
+    `.base`: the directory of its own files, removed at the end.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class Sendmail:
 
     @property
     def leader(self) -> subprocess.Popen[bytes]:
-        """The daemon itself."""
+        """The daemon's first process."""
         assert self._processes, "not running"
         return self._processes.leader
 
@@ -191,7 +191,7 @@ class Sendmail:
         (self.base / "sendmail.cf").write_text(done.stdout)
 
     def _mc(self) -> str:
-        """The example, its filter as wanted, other ports, and what we add before the mailers."""
+        """Return the example with this filter and these ports, and our settings before the mailers."""
         text = EXAMPLE.read_text("utf-8")
         found = FILTER.search(text)
         assert found, "the example has no such filter any more"
@@ -210,7 +210,7 @@ class Sendmail:
         return text.replace("\nMAILER_DEFINITIONS\n", settings)
 
     def _spec(self) -> str:
-        """The filter's socket as Sendmail finds it in its root."""
+        """Return the filter's socket as a path below its root."""
         assert self.milter is not None
         where = parse_endpoint(self.milter)
         if isinstance(where, tuple):
@@ -223,7 +223,7 @@ class Sendmail:
         return ["chroot", str(self.root.path), *program]
 
     def inside(self, *program: str, said: str = "") -> subprocess.CompletedProcess[str]:
-        """A program run to its end beside Sendmail."""
+        """Run a program to its end in Sendmail's root."""
         done = subprocess.run(
             self._command(*program), input=said, capture_output=True, timeout=60, check=False, encoding="utf-8",
             errors="surrogateescape",
@@ -233,7 +233,7 @@ class Sendmail:
         return done
 
     def _await_answer(self) -> None:
-        """Until it greets, so that it listens everywhere."""
+        """Wait for its greeting; then it listens on all ports."""
         until = time.monotonic() + START_TIMEOUT
         while time.monotonic() < until and self.leader.poll() is None:
             with contextlib.suppress(OSError), connected(self.address, 5) as probe:
@@ -242,14 +242,14 @@ class Sendmail:
                     return
             time.sleep(0.02)
         if self._syslog:
-            self._syslog.stop()  # its last words may still be on their way
+            self._syslog.stop()  # its last log lines may still be on their way
         raise SendmailFailed(f"Sendmail did not start:\n{self.log()}")
 
     def stop(self) -> None:
-        """End all of its processes, politely, then by force; remove its directory. May be called twice."""
-        herd, self._processes = self._processes, None
-        if herd:
-            herd.end()
+        """End all of its processes, with TERM, then with KILL; remove its directory. May be called twice."""
+        processes, self._processes = self._processes, None
+        if processes:
+            processes.end()
         syslog, self._syslog = self._syslog, None
         if syslog:
             syslog.stop()
@@ -260,7 +260,7 @@ class Sendmail:
     # Its clients
 
     def connect_as(self, client: Client | None, timeout: float) -> Smtp:
-        """A connection from that client's address, by IPv6 if that is one; logged in if it has a login."""
+        """Return a connection from that client's address, over IPv6 if it is one; authenticated if it has a login."""
         address = client.address.removeprefix("::ffff:") if client else ""
         where = (OWN_ADDRESS_6 if ":" in address else OWN_ADDRESS, self.port)
         smtp = Smtp(where, timeout, connect_from(where, address, timeout))
@@ -271,14 +271,14 @@ class Sendmail:
             smtp.command(f"AUTH PLAIN {word}", "auth")
         return smtp
 
-    # What it did
+    # Log and queue
 
     def log(self) -> str:
-        """The mail log so far."""
+        """Return the mail log so far."""
         return self._syslog.text() if self._syslog else ""
 
     def await_log(self, pattern: str, timeout: float = 15.0) -> re.Match[str]:
-        """The first match of a regular expression in the log, waited for; SendmailFailed if it does not come."""
+        """Wait for a regular expression in the log; return the first match. Raises SendmailFailed."""
         until = time.monotonic() + timeout
         while not (found := re.search(pattern, self.log(), re.MULTILINE)):
             if time.monotonic() > until:
@@ -287,18 +287,18 @@ class Sendmail:
         return found
 
     def held(self) -> list[str]:
-        """Queue ids of quarantined messages."""
+        """Return the queue ids of quarantined messages."""
         return self._queue_ids("hf")
 
     def queued(self) -> list[str]:
-        """Queue ids of messages that wait for delivery."""
+        """Return the queue ids of messages that wait for delivery."""
         return self._queue_ids("qf")
 
     def _queue_ids(self, kind: str) -> list[str]:
         return sorted(name.removeprefix(kind) for name in os.listdir(self.base / "queue") if name.startswith(kind))
 
     def headers(self, queue_id: str) -> list[tuple[str, str]]:
-        """Name and value of each header of a queued message, from the top; folds stay in the value as newline and blank."""
+        """Return name and value of each header of a queued message, from the top; folds stay in the value as newline and space."""
         fields: list[tuple[str, str]] = []
         inside = False
         for line in self.control(queue_id).split("\n"):
@@ -315,7 +315,7 @@ class Sendmail:
         return fields
 
     def control(self, queue_id: str) -> str:
-        """The queue file with envelope and header."""
+        """Return the queue file with envelope and header."""
         for kind in ("qf", "hf"):
             path = self.base / "queue" / f"{kind}{queue_id}"
             if path.exists():
@@ -323,10 +323,10 @@ class Sendmail:
         raise SendmailFailed(f"{queue_id} is not in the queue:\n{self.log()}")
 
     def run_queue(self, *options: str) -> str:
-        """`sendmail -qf`, or with options of your own; what it says."""
+        """Run `sendmail -qf`, or with these options; return its output."""
         return self.inside(PROGRAM, "-C/mnt/sendmail.cf", *(options or ("-qf",))).stdout
 
     def delivered(self, local_part: str) -> str:
-        """All messages that it has delivered to that recipient, as he gets them; "" if none."""
+        """Return all messages delivered to that recipient; "" if none."""
         box = self.base / "box" / local_part
         return box.read_text("utf-8", "surrogateescape") if box.exists() else ""

@@ -1,6 +1,6 @@
-"""A syslog for a program in a root of its own: a datagram socket, and the lines in a file as a log daemon would write them.
+"""A syslog daemon for a program in a root of its own: a datagram socket, and the lines in a file as a log daemon writes them.
 
-RFC 3164 5.4 is what glibc sends: `<22>Nov 21 05:43:01 program[123]: text`.
+glibc sends the form of RFC 3164 5.4: `<22>Nov 21 05:43:01 program[123]: text`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LONGEST = 1 << 16
 
 
 class Syslog:
-    """Listens at `socket_path`, writes to `file`, each line whole."""
+    """Listen at `socket_path` and write to `file`, each line whole."""
 
     def __init__(self, socket_path: Path, file: Path) -> None:
         self.file = file
@@ -38,14 +38,14 @@ class Syslog:
         self.stop()
 
     def stop(self) -> None:
-        """Write all that has come, and close. May be called twice."""
+        """Write all that has arrived, and close. May be called twice."""
         if self._thread.is_alive():
             self._socket.shutdown(socket.SHUT_RDWR)
             self._thread.join(10)
         self._socket.close()
 
     def text(self) -> str:
-        """The log so far."""
+        """Return the log so far."""
         return self.file.read_text("utf-8", "surrogateescape")
 
     def _listen(self) -> None:

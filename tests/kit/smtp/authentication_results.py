@@ -1,4 +1,4 @@
-"""Authentication-Results as another author's parser reads it (authres, RFC 8601)."""
+"""Parse Authentication-Results with the parser of another author (authres, RFC 8601)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import authres
 
 
 def results(value: str) -> list[tuple[str, str, dict[str, str]]]:
-    """Method, result and properties of each resinfo of a field's value, folded or not. Raises authres's errors."""
+    """Return method, result and properties of each resinfo in a field's value, folded or not. Raises authres's errors."""
     unfolded = value.replace("\n\t", " ").replace("\r", "")
     field = authres.AuthenticationResultsHeader.parse(f"Authentication-Results: {unfolded}")
     return [

@@ -1,8 +1,7 @@
 """One SMTP client as a test describes it: address, reverse name, port, login.
 
-The same `Client` is told to a milter (`tests.kit.milter.transaction`) and to Postfix by XCLIENT (`tests.kit.smtp.smtp_client`), so
-that one table of clients
-serves both. It says what an MTA found out about a client; it never looks anything up.
+The same `Client` is sent to a milter (`tests.kit.milter.transaction`) and to Postfix by XCLIENT (`tests.kit.smtp.smtp_client`),
+so that one table of clients serves both. It holds what an MTA knows of a client, and never looks anything up.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ _PLAIN_XTEXT = re.compile(rb"[!-*,-<>-~]")
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """`name`: the name the MTA verified, "" for none; `reverse_name`: the unverified PTR name, "" for the same as `name`.
+    """`name`: the name that the MTA verified, "" for none; `reverse_name`: the unverified PTR name, "" for the same as `name`.
 
-    `address` may be IPv4, IPv6 (with or without the prefix `IPv6:`), a path (a UNIX socket), or "" (unknown to the MTA). `trouble`:
-    the MTA's own lookup of the name failed for now. `login`: the name the client authenticated as.
+    `address` may be IPv4, IPv6 (with or without the prefix `IPv6:`), a path (a UNIX socket), or "" (unknown to the MTA).
+    `trouble`: the MTA's own lookup of the name failed temporarily. `login`: the name that the client authenticated as.
     """
 
     address: str = "192.0.2.1"
@@ -37,12 +36,12 @@ class Client:
 
     @property
     def hostname(self) -> str:
-        """What CONNECT calls the client: its verified name, else the address in brackets."""
+        """The client's name in CONNECT: its verified name, else the address in brackets."""
         return self.name or f"[{self.address.removeprefix('IPv6:')}]"
 
     @property
     def resolve(self) -> str:
-        """The value of {client_resolve} (Postfix, Sendmail); through XCLIENT Postfix says FAIL where this says FORGED."""
+        """The value of {client_resolve} (Postfix, Sendmail); with XCLIENT Postfix has FAIL where this has FORGED."""
         if self.name:
             return "OK"
         if self.trouble:
@@ -50,7 +49,7 @@ class Client:
         return "FORGED" if self.reverse_name else "FAIL"
 
     def xclient(self) -> str:
-        """The attributes of Postfix's XCLIENT command, xtext-encoded (RFC 3461 4)."""
+        """Return the attributes of Postfix's XCLIENT command, xtext-encoded (RFC 3461 4)."""
         missing = TEMPORARILY_UNAVAILABLE if self.trouble else UNAVAILABLE
         address = self.address.removeprefix("IPv6:") or UNAVAILABLE
         attributes = {
@@ -65,6 +64,6 @@ class Client:
 
 
 def xtext(value: str) -> str:
-    """`value` with all that is not plain written as +XX (RFC 3461 4)."""
+    """Return `value` with all but plain characters written as +XX (RFC 3461 4)."""
     octets = value.encode("utf-8", "surrogateescape")
     return "".join(chr(o) if _PLAIN_XTEXT.match(bytes([o])) else f"+{o:02X}" for o in octets)

@@ -1,11 +1,11 @@
-"""Clients that try to keep the milter so busy with DNS that it has no time for others: each flood runs in a process of its own, so
-that what a test measures of other clients does not wait for the flood's work.
+"""Clients that keep the milter busy with DNS so that it has no time for others.
+
+Each flood runs in a process of its own, so that what a test measures of other clients does not include the flood's own work.
+`zone` has the records that the floods use; RFC 7208 4.6.4 allows all of them.
 
     with Flood(greetings, daemon.spec, rate=0) as flood:
         flood.wait(300)
-        ... other clients send ...
-
-The records that they count on: `zone`. RFC 7208 4.6.4 allows all of them.
+        ...  # other clients send
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.kit.smtp.client_identity import Client
 
 SENDERS = 200  # domains with a record of ten mx of ten hosts
 CLIENTS = 50
-AT_ONCE = 400  # messages of the ordinary clients that are under way
+AT_ONCE = 400  # messages of the ordinary clients under way
 SECONDS = 20.0
 ASLEEP = "asleep.example"
 IDLE = 300  # connections
@@ -38,9 +38,12 @@ Run = Callable[[str, Begin], None]
 
 
 def zone() -> Listing:
-    """What DNS knows of the attackers. Each client has a reverse name; the hosts of each f<n>.fan.example are in a silent zone of
-    its own; `any` name below fan.example has a record that leads to ten silent names of its own. Addresses of 203.0.112.0/24 have
-    ten reverse names whose addresses nobody tells; reverse names of 2001:db8:bad::/48 are silent."""
+    """Return the records of the attackers.
+
+    Each client has a reverse name. The hosts of each f<n>.fan.example are in a silent zone of their own. Any name below
+    any.fan.example has a record that leads to ten silent names of its own. Addresses of 203.0.112.0/24 have ten reverse names
+    whose addresses are silent; reverse names of 2001:db8:bad::/48 are silent.
+    """
     records: dict[str, Any] = {
         "*.113.0.203.in-addr.arpa": [("PTR", "client.fan.example")],
         "client.fan.example": [("A", f"203.0.113.{n}") for n in range(256)],
@@ -61,12 +64,12 @@ def zone() -> Listing:
 
 
 def client(number: int) -> Client:
-    """An attacker."""
+    """Return an attacker."""
     return Client(f"203.0.113.{number % 256}")
 
 
 def mail_and_reset(spec: str, begin: Begin) -> None:
-    """One connection: MAIL with a record of ten mx of ten silent hosts, RSET, again."""
+    """One connection: MAIL with a record of ten mx of ten silent hosts, RSET, and again."""
     number = 0
     with Conversation(spec) as talk:
         talk.connect("x", client(1).address)
@@ -92,7 +95,7 @@ def greetings(spec: str, begin: Begin) -> None:
 
 
 def unique_names(spec: str, begin: Begin) -> None:
-    """MAIL and RSET, with ten names that are answered at once, and that nobody has asked before."""
+    """MAIL and RSET, with ten names that are answered at once and that were never asked before."""
     number = 0
     with Conversation(spec) as talk:
         talk.connect("x", client(3).address)
@@ -119,7 +122,7 @@ def ordinary(spec: str, begin: Begin) -> None:
 
 
 def reverse_names(spec: str, begin: Begin) -> None:
-    """Connections of clients with ten reverse names each, whose addresses nobody tells."""
+    """Connections of clients with ten reverse names each, whose addresses are silent."""
     for number in range(1 << 30):
         begin()
         _greet(spec, f"203.0.112.{number % 256}")
@@ -133,7 +136,7 @@ def one_network(spec: str, begin: Begin) -> None:
 
 
 def recipients(spec: str, begin: Begin) -> None:
-    """Message after message with a thousand recipients, of a sender whose record leads to a hundred silent names."""
+    """Messages with a thousand recipients each, of a sender whose record leads to a hundred silent names."""
     for number in range(1 << 30):
         with Conversation(spec) as talk:
             talk.connect("x", client(4).address)
@@ -168,25 +171,25 @@ def _greet(spec: str, address: str) -> None:
 
 
 class _Over(Exception):
-    """The flood is to end."""
+    """The flood has to end."""
 
 
 class Flood:
     """A flood that runs until the context ends. `rate`: rounds a second; 0: as fast as the milter answers."""
 
     def __init__(self, run: Run, spec: str, rate: float = 0) -> None:
-        spawn = multiprocessing.get_context("spawn")  # a fork would take the test's threads' locks with it
+        spawn = multiprocessing.get_context("spawn")  # a fork would copy locks that the test's threads hold
         self._rounds = spawn.Value("Q", 0)
         self._over = spawn.Event()
         self._process = spawn.Process(target=_run, args=(run, spec, rate, self._rounds, self._over), daemon=True)
 
     @property
     def rounds(self) -> int:
-        """How many have begun."""
+        """The rounds that have begun."""
         return int(self._rounds.value)
 
     def wait(self, count: int) -> None:
-        """Until so many more rounds have begun. Raises TimeoutError."""
+        """Wait until this many more rounds have begun. Raises TimeoutError."""
         wanted = self.rounds + count
         until(lambda: self.rounds >= wanted, 60)
 

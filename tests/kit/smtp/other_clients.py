@@ -1,9 +1,8 @@
-"""Other clients of a milter that is being flooded: proper ones, and ones that the default rules must refuse. What became of their
-messages, and how long they waited.
+"""Other clients of a milter that is being flooded: good ones, and bad ones that the default rules must refuse.
 
-    Zone(neighbours.zone(), floods.zone())
-    others = send(daemon.spec, first=0)
-    assert others.good_as_wanted == len(others.good)
+zone = Zone(other_clients.zone(), floods.zone())
+outcomes = send(daemon.spec, first=0)
+assert outcomes.accepted == len(outcomes.good)
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ from tests.kit.dns.zone_text import Listing
 from tests.kit.milter.transaction import Outcome, deliver
 from tests.kit.smtp.client_identity import Client
 
-GOOD = 400  # clients of whom everything is in order, each with names of its own
+GOOD = 400  # good clients, each with names of its own
 AT_ONCE = 4
 DEFAULT_RULES = "\n\n".join(parse(sample(), BUILT_IN).rules)
 NOT_EXEMPT: dict[str, dict[str, Any]] = {"exempt": {"networks": []}}
 
 
 def good_address(number: int) -> str:
-    """Of a proper client."""
+    """Return the address of a good client."""
     return f"198.51.{100 + number // 200}.{number % 200 + 1}"
 
 
 def zone() -> Listing:
-    """Of the good. Nothing is known of the bad, 192.0.2.0/24."""
+    """Return the records of the good clients. The bad ones, 192.0.2.0/24, have none."""
     known: dict[str, Any] = {}
     for number in range(GOOD):
         host = f"mail.g{number}.example"
@@ -44,29 +43,29 @@ def zone() -> Listing:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What came of the messages of others."""
+    """The outcomes of the messages of good and of bad clients."""
 
     good: list[Outcome]
     bad: list[Outcome]
 
     @property
     def p95(self) -> float:
-        """Seconds that a good message waited, at most, but for one in twenty."""
+        """The 95th percentile of the seconds that a good message waited."""
         return statistics.quantiles([outcome.seconds() for outcome in self.good], n=20)[-1]
 
     @property
     def accepted(self) -> int:
-        """How many of the good were."""
+        """The number of accepted messages of good clients."""
         return sum(outcome.accepted for outcome in self.good)
 
     @property
     def refused(self) -> int:
-        """How many of the bad were."""
+        """The number of refused messages of bad clients."""
         return sum(outcome.verdict.code == 550 for outcome in self.bad)
 
 
 def send(spec: str, first: int, count: int = 40) -> Outcomes:
-    """So many messages of each kind, of clients that were never seen."""
+    """Send this many messages of each kind, from clients that were never seen before."""
 
     def good(number: int) -> Outcome:
         helo = f"mail.g{number}.example"

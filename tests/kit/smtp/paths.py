@@ -1,5 +1,8 @@
-"""Spellings of mailboxes as clients could write them in MAIL and RCPT: routes, comments, blanks, quotes, escapes, display names,
-and what is none of them. Made from a seed, so that each can be had again."""
+"""Spellings of mailboxes that clients could write in MAIL and RCPT: routes, comments, spaces, quotes, escapes, display names, and
+invalid ones.
+
+Made from a seed, so that each can be made again.
+"""
 
 from __future__ import annotations
 
@@ -44,13 +47,13 @@ DIRT = (
 
 
 def quoted(text: str, rng: Random) -> str:
-    """In quotes, some letters escaped without need."""
+    """Return the text in quotes, with some letters escaped without need."""
     letters = (f"\\{letter}" if letter in '"\\' or rng.random() < 0.1 else letter for letter in text)
     return f'"{"".join(letters)}"'
 
 
 def escaped(text: str, rng: Random) -> str:
-    """Without quotes: what may not stand so is escaped, and some of the rest."""
+    """Return the text without quotes: special characters are escaped, and some of the others."""
     letters = (
         f"\\{letter}" if letter in '"\\ @,()<>:;' or (letter.isalpha() and rng.random() < 0.2) else letter
         for letter in text
@@ -97,7 +100,7 @@ def _address(rng: Random) -> str:
 
 
 def any_path(rng: Random) -> str:
-    """A path with its brackets, mostly; one in three has some dirt in it."""
+    """Return a path, mostly in angle brackets; one in three contains errors."""
     path = _address(rng)
     if rng.random() < 0.15:
         path = f"@r.example{rng.choice(('', ',@s.example', ' , @t.example'))}:{path}"

@@ -1,4 +1,4 @@
-"""An SMTP client for tests (RFC 5321) that keeps every reply, says any bytes, and may claim to be anybody by Postfix's XCLIENT.
+"""An SMTP client for tests (RFC 5321) that keeps every reply, sends any bytes, and may take any identity by Postfix's XCLIENT.
 
 It never retries, never looks anything up and never interprets a refusal: the dialogue is the result.
 
@@ -33,7 +33,7 @@ class SmtpClosed(ConnectionError):
 
 @dataclass(frozen=True, slots=True)
 class SmtpReply:
-    """A reply: its code and the text of each line, without code and line ends."""
+    """A reply: its code and the text of each line, without code and line end."""
 
     code: int
     lines: tuple[str, ...]
@@ -59,7 +59,7 @@ class SmtpReply:
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """Every step that was taken, with its reply; `step` names: banner ehlo xclient helo mail rcpt data end quit."""
+    """The steps that were taken, with their replies; names of steps: banner ehlo xclient helo mail rcpt data end quit."""
 
     steps: tuple[tuple[str, SmtpReply], ...]
 
@@ -67,7 +67,7 @@ class Dialogue:
         return tuple(reply for name, reply in self.steps if name == step)
 
     def reply(self, step: str) -> SmtpReply | None:
-        """The last reply at that step, None if it was not reached."""
+        """Return the last reply at that step, None if it was not reached."""
         return next(iter(reversed(self.replies(step))), None)
 
     @property
@@ -77,7 +77,7 @@ class Dialogue:
 
     @property
     def verdict(self) -> SmtpReply:
-        """The reply that decided: that after the dot, else the last before QUIT."""
+        """The reply that decided: that after the final dot, else the last before QUIT."""
         return [reply for name, reply in self.steps if name != "quit"][-1]
 
     @property
@@ -87,7 +87,7 @@ class Dialogue:
 
     @property
     def queue_id(self) -> str:
-        """The queue id of the accepted message as Postfix or Sendmail tell it, "" if there is none."""
+        """The queue id of the accepted message from Postfix's or Sendmail's reply, "" if there is none."""
         end = self.reply("end")
         found = re.search(r"queued as (\w+)|(\w+) Message accepted", end.text) if end and end.ok else None
         return (found[1] or found[2]) if found else ""
@@ -96,8 +96,8 @@ class Dialogue:
 class Smtp:
     """One connection to an SMTP server, opened and greeted (`banner`); every reply is kept in `dialogue`.
 
-    `connection`: one that is open already. A hanging server raises TimeoutError, one that hangs up SmtpClosed or another
-    ConnectionError.
+    `connection`: one that is already open. Raises TimeoutError if the server hangs, SmtpClosed or another ConnectionError if it
+    closes the connection.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Smtp:
         self.close()
 
     def close(self) -> None:
-        """Hang up without a word."""
+        """Close the connection without QUIT."""
         self._file.close()
         self.socket.close()
 
@@ -131,11 +131,11 @@ class Smtp:
         return Dialogue(tuple(self.steps))
 
     def send_raw(self, data: bytes) -> None:
-        """Any bytes; several commands in one go for pipelining, `read_reply` for each."""
+        """Send any bytes; several commands at once for pipelining, `read_reply` for each."""
         self.socket.sendall(data)
 
     def read_reply(self) -> SmtpReply:
-        """The next reply; SmtpClosed if there is none, ValueError if it is malformed."""
+        """Read the next reply; SmtpClosed if there is none, ValueError if it is malformed."""
         lines: list[str] = []
         while len(lines) < MOST_LINES:
             line = text(self._file.readline(LONGEST_LINE)).rstrip("\r\n")
@@ -155,21 +155,21 @@ class Smtp:
         return reply
 
     def command(self, line: str | bytes, step: str = "command") -> SmtpReply:
-        """One command, without its line end, and the reply to it."""
+        """Send one command, without its line end; return the reply."""
         self.send_raw(octets(line) + b"\r\n")
         return self._keep(step)
 
     def helo(self, name: str | bytes, *, esmtp: bool = True) -> SmtpReply:
-        """EHLO, or HELO."""
+        """Send EHLO, or HELO."""
         return self.command((b"EHLO " if esmtp else b"HELO ") + octets(name), "helo")
 
     def xclient(self, client: Client) -> SmtpReply:
-        """Be that client from now on (after an EHLO); the server greets anew, and wants EHLO again."""
+        """Take that client's identity (after an EHLO); the server greets again, and wants EHLO again."""
         self.command("EHLO kit.invalid", "ehlo")
         return self.command(f"XCLIENT {client.xclient()}", "xclient")
 
     def starttls(self) -> SmtpReply:
-        """STARTTLS, with whatever certificate the server has; it wants EHLO again."""
+        """Send STARTTLS, with any certificate of the server; it wants EHLO again."""
         reply = self.command("STARTTLS", "starttls")
         if reply.ok:
             context = ssl.create_default_context()
@@ -181,15 +181,15 @@ class Smtp:
         return reply
 
     def mail(self, sender: str | bytes, *arguments: str | bytes) -> SmtpReply:
-        """MAIL FROM; a str gets its angle brackets if it has none, bytes go as they are."""
+        """Send MAIL FROM; a str is put in angle brackets if it has none, bytes are sent as they are."""
         return self.command(b" ".join([b"MAIL FROM:" + _path(sender), *map(octets, arguments)]), "mail")
 
     def rcpt(self, recipient: str | bytes, *arguments: str | bytes) -> SmtpReply:
-        """RCPT TO, likewise."""
+        """Send RCPT TO; the recipient as the sender in `mail`."""
         return self.command(b" ".join([b"RCPT TO:" + _path(recipient), *map(octets, arguments)]), "rcpt")
 
     def data(self, headers: Headers, body: bytes = b"") -> SmtpReply:
-        """DATA and the message; the reply after the final dot, or DATA's own if that is no 354."""
+        """Send DATA and the message; return the reply after the final dot, or DATA's own if it is not 354."""
         answer = self.command("DATA", "data")
         if answer.code != 354:
             return answer
@@ -207,7 +207,7 @@ class Smtp:
         body: bytes = b"text\r\n",
         mail_args: Sequence[str | bytes] = (),
     ) -> SmtpReply:
-        """One transaction as far as the server lets it go; its last reply."""
+        """Run one transaction as far as the server allows; return its last reply."""
         reply = self.mail(mailfrom, *mail_args)
         if not reply.ok:
             return reply
@@ -232,11 +232,11 @@ def send(
     timeout: float = TIMEOUT,
     connect_as: ConnectAs | None = None,
 ) -> Dialogue:
-    """One session with one message, as far as the server lets it go.
+    """Run one session with one message, as far as the server allows.
 
-    `client=None`: no XCLIENT. `helo=None`: MAIL without a greeting. `esmtp=False`: HELO, not EHLO. `connect_as`: how to become that
-    client, where it is not by XCLIENT. A server that hangs up after a refusal (421) ends the dialogue; one that hangs up without
-    a word raises ConnectionError.
+    `client=None`: no XCLIENT. `helo=None`: MAIL without a greeting. `esmtp=False`: HELO, not EHLO. `connect_as`: opens a
+    connection with that client's identity, where XCLIENT is not used. A server that closes the connection after a refusal (421)
+    ends the dialogue; one that closes it without a reply raises ConnectionError.
     """
     with connect_as(client, timeout) if connect_as else Smtp(address, timeout) as smtp:
         try:
