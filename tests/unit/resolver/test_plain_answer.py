@@ -1,6 +1,6 @@
 """The reader of plain answers says what dnspython says, or nothing: on random, changed and recorded messages, and on a table.
 
-Many millions: `python -m tests.kit.dns.plain_answers`.
+Many millions: `python -m tests.kit.dns.answers.plain_answers`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from rdns_milter.resolver.lookup import Question, Type
 from rdns_milter.resolver.plain_answer import read
 from rdns_milter.resolver.reading import MAX_VALUES, Reading
 from rdns_milter.resolver.wire import Query, decode, decode_any, encode
-from tests.kit.dns.plain_answers import NOT_PLAIN, compare, compared
-from tests.kit.dns.random_answers import Case, query_of
-from tests.kit.dns.recorded_answers import recorded
+from tests.kit.dns.answers.plain_answers import NOT_PLAIN, compare, compared
+from tests.kit.dns.answers.random_answers import Case, query_of
+from tests.kit.dns.answers.recorded_answers import recorded
 
 CASES, CHUNK = 100_000, 5_000
 TO_QUESTION = b"\xc0\x0c"

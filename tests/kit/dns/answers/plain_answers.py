@@ -1,6 +1,6 @@
 """Compare the reader of plain answers with dnspython: it must say the same, or leave the message to dnspython.
 
-    python -m tests.kit.dns.plain_answers [--cases 10000000] [--first 0] [--jobs 2]
+    python -m tests.kit.dns.answers.plain_answers [--cases 10000000] [--first 0] [--jobs 2]
 
 writes each message on which they disagree, and ends with 1 if there was one. Only what the reader takes is read by dnspython, too.
 """
@@ -16,7 +16,7 @@ from functools import partial
 
 from rdns_milter.resolver import plain_answer
 from rdns_milter.resolver.wire import decode_any
-from tests.kit.dns.random_answers import Case, case
+from tests.kit.dns.answers.random_answers import Case, case
 
 CHUNK = 10_000
 REPORTED = 20  # disagreements after which the command gives up
@@ -51,7 +51,7 @@ def _chunk(last: int, first: int) -> tuple[Counter[str], list[str]]:
 
 def main() -> int:
     """Compare as many cases as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m tests.kit.dns.plain_answers", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.kit.dns.answers.plain_answers", description=__doc__.split("\n")[0])
     parser.add_argument("--cases", type=int, default=10_000_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="processes")

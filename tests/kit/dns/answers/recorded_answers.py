@@ -1,10 +1,10 @@
 """Answers of real resolvers to ordinary questions, as they came over the wire, and the command that records them.
 
-    python -m tests.kit.dns.recorded_answers NAME HOST:PORT >> tests/kit/dns/recorded_answers.txt
+    python -m tests.kit.dns.answers.recorded_answers NAME HOST:PORT >> tests/kit/dns/answers/recorded_answers.txt
 
 NAME is the resolver's, HOST:PORT where it listens. It must forward everything to a name server that serves ZONE:
 
-    python -m tests.kit.dns.recorded_answers --zone > FILE
+    python -m tests.kit.dns.answers.recorded_answers --zone > FILE
     python -m tests.kit.dns.nameserver --zone FILE
 
 Each question is asked twice, so that the second answer comes from the cache. A line of the file is the resolver's name, the query

@@ -16,7 +16,7 @@ from random import Random
 
 from rdns_milter.resolver.lookup import Question, Type
 from rdns_milter.resolver.wire import Query, encode
-from tests.kit.dns.recorded_answers import recorded
+from tests.kit.dns.answers.recorded_answers import recorded
 
 TYPES: dict[Type, int] = {"A": 1, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
 CNAME, SOA, NS, DNAME, OPT = 5, 6, 2, 39, 41
