@@ -1,7 +1,7 @@
-"""The milter attached to a private Postfix or Sendmail, and the world in which their clients live.
+"""The milter attached to a private Postfix or Sendmail, with the DNS of their clients.
 
-Clients come to Postfix by XCLIENT, so that they may be anybody, to Sendmail from their addresses in a network of its own; DNS is
-the kit's name server. Judges nothing: tests do.
+Clients take any identity: with Postfix by XCLIENT, with Sendmail by their addresses in a network namespace. DNS is the kit's name
+server. Nothing is checked here: tests do that.
 """
 
 from __future__ import annotations
@@ -60,16 +60,16 @@ BAD_HELO, BAD_FROM = "mail.nothing.example", "offer@nothing.example"
 
 @dataclass
 class Milter:
-    """A milter that is attached to something."""
+    """A milter that is attached to an MTA."""
 
     daemon: Daemon
-    _heard: int = field(default=0, init=False)
+    _seen: int = field(default=0, init=False)
 
-    def heard(self, count: int = 1) -> list[dict[str, str]]:
-        """So many decisions that nobody has asked for yet; there must be no more."""
-        before, self._heard = self._heard, self._heard + count
-        decisions = self.daemon.wait_for_decisions(self._heard)
-        assert len(decisions) == self._heard
+    def new_decisions(self, count: int = 1) -> list[dict[str, str]]:
+        """Wait for this many decisions beyond those already returned, and return them; more are an error."""
+        before, self._seen = self._seen, self._seen + count
+        decisions = self.daemon.wait_for_decisions(self._seen)
+        assert len(decisions) == self._seen
         return decisions[before:]
 
 
@@ -82,7 +82,7 @@ class Attached(Milter):
     def send(
         self, client: Client, helo: str | bytes | None, mailfrom: str | bytes, *rcpts: str, **more: Any
     ) -> Dialogue:
-        """A message, to USER unless other recipients are named."""
+        """Send a message, to USER unless other recipients are given."""
         return send(self.postfix.address, client, helo=helo, mailfrom=mailfrom, rcpts=rcpts or (USER,), **more)
 
 
@@ -95,7 +95,7 @@ class AttachedSendmail(Milter):
     def send(
         self, client: Client, helo: str | bytes | None, mailfrom: str | bytes, *rcpts: str, **more: Any
     ) -> Dialogue:
-        """A message, to USER unless other recipients are named."""
+        """Send a message, to USER unless other recipients are given."""
         connect_as = self.sendmail.connect_as
         return send(
             self.sendmail.address,
@@ -118,7 +118,8 @@ def attached(
     postfix: dict[str, str] | None = None,
     **sections: dict[str, Any],
 ) -> Iterator[Attached]:
-    """Both, for as long as the context lasts. `sections`: of the milter's configuration; `postfix`: main.cf settings."""
+    """Run Postfix and the milter as long as the context lasts. `sections`: the milter's configuration; `postfix`: main.cf
+    settings."""
     ours = {"deadline": DEADLINE, "socket_group": "postfix"}
     sections["milter"] = ours | sections.get("milter", {})
     with (
@@ -137,7 +138,8 @@ def attached_sendmail(
     sendmail: dict[str, Any] | None = None,
     **sections: dict[str, Any],
 ) -> Iterator[AttachedSendmail]:
-    """Both, for as long as the context lasts. `sections`: of the milter's configuration; `sendmail`: arguments of Sendmail."""
+    """Run Sendmail and the milter as long as the context lasts. `sections`: the milter's configuration; `sendmail`: arguments of
+    Sendmail."""
     sections["milter"] = {"deadline": DEADLINE} | sections.get("milter", {})
     with (
         Root() as root,
@@ -147,6 +149,6 @@ def attached_sendmail(
         yield AttachedSendmail(daemon, running)
 
 
-def facts(decision: dict[str, str], said: str) -> str:
-    """The pairs of `said`, as the decision has them."""
-    return " ".join(f"{key}={decision[key]}" for key in (pair.partition("=")[0] for pair in said.split()))
+def facts(decision: dict[str, str], expected: str) -> str:
+    """Return the pairs of the decision that `expected` names, in the form of `expected`."""
+    return " ".join(f"{key}={decision[key]}" for key in (pair.partition("=")[0] for pair in expected.split()))

@@ -1,4 +1,4 @@
-"""What holds behind a Postfix and a Sendmail alike: the checks that both run."""
+"""Checks that hold behind a Postfix and a Sendmail alike, and that the tests of both run."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from tests.kit.milter.transaction import burst
 from tests.kit.smtp.client_identity import Client
 from tests.mta.attached import DEADLINE, Attached, AttachedSendmail, facts
 
-# Title, client, HELO, MAIL FROM, the reply to RCPT TO (a regular expression), facts in the log.
+# Title, client, HELO, MAIL FROM, the reply to RCPT TO (a regular expression), facts in the log line.
 Kind = tuple[str, Client, str | None, str | bytes, str, str]
 
 
 def check_observed(running: Attached | AttachedSendmail, kinds: Sequence[Kind]) -> None:
-    """In observe mode each of these, whom a rule would refuse, is accepted; the log says which rule."""
+    """Check that in observe mode messages that a rule would refuse are accepted, and that the log names the rule."""
     for kind in kinds:
         dialogue = running.send(kind[1], kind[2], kind[3])
         assert dialogue.accepted
-        (decision,) = running.heard()
+        (decision,) = running.new_decisions()
         rule = re.search(r"rule=\S+", kind[5])
         assert rule
-        said = f"action=accept {rule[0]} qid={dialogue.queue_id} mode=observe would=reject shadow_rule= reply="
-        assert facts(decision, said) == said
+        expected = f"action=accept {rule[0]} qid={dialogue.queue_id} mode=observe would=reject shadow_rule= reply="
+        assert facts(decision, expected) == expected
 
 
 def check_burst(running: Attached | AttachedSendmail) -> None:
-    """Fifty clients at once, of whom DNS says nothing: all are taken, and none waits for another's deadline."""
+    """Check that fifty clients at once whose DNS is silent are all accepted, and that none waits for the deadline of another."""
     clients = [Client(f"198.18.100.{number}") for number in range(1, 51)]
     began = time.monotonic()
     jobs = [partial(running.send, client, "mail.asleep.example", "otto@asleep.example") for client in clients]
     dialogues = burst(jobs)
     took = time.monotonic() - began
     assert all(dialogue.accepted for dialogue in dialogues), "DNS trouble never bounces mail"
-    decisions = running.heard(50)
+    decisions = running.new_decisions(50)
     assert {decision["client"] for decision in decisions} == {client.address for client in clients}
     assert {decision["action"] for decision in decisions} == {"accept"}
     assert max(float(decision["waited_ms"]) for decision in decisions) <= 1000 * (DEADLINE + 1)
-    # Two at a time it would be 25 times the deadline. Sendmail asks for their names, too, before it greets.
+    # Two at a time would take 25 times the deadline. Sendmail itself looks up their names before it greets.
     assert took < 8 * DEADLINE

@@ -1,4 +1,4 @@
-"""Fixtures of the tests with a real MTA; without one on the machine they are skipped."""
+"""Fixtures of the tests with a real MTA; they are skipped on a machine without one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.mta.attached import ZONE, Attached, AttachedSendmail, attached, attac
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[NameServer]:
-    """DNS."""
+    """The name server."""
     if not installed():
         pytest.skip("Postfix is not installed (no /usr/sbin/postconf)")
     with NameServer(ZONE) as running:
@@ -24,14 +24,14 @@ def server() -> Iterator[NameServer]:
 
 @pytest.fixture(scope="module")
 def default(server: NameServer) -> Iterator[Attached]:
-    """The default rules, at a unix socket."""
+    """Postfix and a milter with the default rules, at a unix socket."""
     with attached(server) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def network() -> Iterator[NetworkNamespace]:
-    """Sendmail's own: all that a test of the module opens is in it."""
+    """Sendmail's network namespace, to which all sockets of the test module belong."""
     if not sendmail.installed():
         pytest.skip("no Sendmail is unpacked (sh tests/run.sh --all does it)")
     with NetworkNamespace() as inside:
@@ -40,13 +40,13 @@ def network() -> Iterator[NetworkNamespace]:
 
 @pytest.fixture(scope="module")
 def names(network: NetworkNamespace) -> Iterator[NameServer]:
-    """DNS in that network, for the milter and for Sendmail itself."""
+    """The name server in that network, for the milter and for Sendmail itself."""
     with NameServer(ZONE, port=53) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def default_sendmail(names: NameServer) -> Iterator[AttachedSendmail]:
-    """The default rules, at a unix socket."""
+    """Sendmail and a milter with the default rules, at a unix socket."""
     with attached_sendmail(names) as running:
         yield running

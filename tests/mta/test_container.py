@@ -1,4 +1,5 @@
-"""The containers at work, without an engine: packaging/try-container.sh, in copies of the root that RDNS_MILTER_PRISTINE names."""
+"""The containers, tried without a container engine: packaging/try-container.sh, in copies of the root that RDNS_MILTER_PRISTINE
+names."""
 
 from __future__ import annotations
 

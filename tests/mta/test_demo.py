@@ -1,4 +1,4 @@
-"""The demo, as its users run it: it shows what it should, and leaves nothing behind, however it ends."""
+"""The demo as a user runs it: it shows what it should, and leaves neither files nor processes behind, however it ends."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ READMES_COUNT = {12: "twelve clients", 13: "thirteen clients", 14: "fourteen cli
 
 
 def settled(text: str) -> str:
-    """Text of the log without what differs from run to run, and without the hash of the default rules."""
+    """Return log text without the values that differ from run to run, and without the hash of the default rules."""
     return re.sub(r"\b((?:cached|dns_ms|waited_ms|policy)=)\w+", r"\1X", text)
 
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A directory for all temporary files, into which Postfix may look; at the end nothing may be left in it, nor running."""
+    """A directory for all temporary files, readable by Postfix; at the end it must be empty, and no process may use it."""
     directory = Path(tempfile.mkdtemp(prefix="rdns-test-demo-"))
     directory.chmod(0o755)
     try:
@@ -48,7 +48,7 @@ def place() -> Iterator[Path]:
 
 
 def users(directory: Path) -> list[int]:
-    """The processes that the demo has started, or their children: who has our directory in the environment or command line."""
+    """Return the processes with the directory in environment or command line: those of the demo, and their children."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -58,7 +58,7 @@ def users(directory: Path) -> list[int]:
 
 
 def start(place: Path, *arguments: str, clone: Path = ROOT) -> subprocess.Popen[str]:
-    """The demo in a pipe, by Debian's Python where that has what is needed, as demo.sh does it; else by ours."""
+    """Start the demo with its output in a pipe: as demo.sh does by Debian's Python if that has all packages, else by ours."""
     environment = {**os.environ, "TMPDIR": str(place), "PYTHONPATH": str(clone), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "packaging/demo/demo.py"]
     if subprocess.run(DEBIANS, check=False, capture_output=True).returncode == 0:
@@ -75,8 +75,8 @@ def start(place: Path, *arguments: str, clone: Path = ROOT) -> subprocess.Popen[
 
 
 @contextlib.contextmanager
-def in_another_world(place: Path, change: Callable[[str], str]) -> Iterator[subprocess.Popen[str]]:
-    """The demo from a clone with another zone."""
+def with_zone(place: Path, change: Callable[[str], str]) -> Iterator[subprocess.Popen[str]]:
+    """Run the demo from a clone with another zone."""
     clone = place / "clone"
     clone.mkdir()
     for name in ("rdns_milter", "tests", "etc"):
@@ -126,7 +126,7 @@ def test_a_signal_ends_it_and_all_that_it_has_started(place: Path) -> None:
 
 def test_kept_it_can_be_used_by_hand_and_stopped_by_one_pid(place: Path) -> None:
     demo = start(place, "--keep")
-    out, _ = demo.communicate(timeout=60)  # it ends: nothing that stays holds the pipe
+    out, _ = demo.communicate(timeout=60)  # it returns: no process left running holds the pipe
     assert demo.returncode == 0
     commands = [
         re.sub(r"\n  ", "\n", text)
@@ -154,7 +154,7 @@ def test_kept_it_can_be_used_by_hand_and_stopped_by_one_pid(place: Path) -> None
 
 
 def test_it_fails_when_a_client_does_not_get_what_it_should(place: Path) -> None:
-    with in_another_world(place, lambda zone: zone.replace('"v=spf1 ip4:192.0.2.77 -all"', '"v=spf1 +all"')) as demo:
+    with with_zone(place, lambda zone: zone.replace('"v=spf1 ip4:192.0.2.77 -all"', '"v=spf1 +all"')) as demo:
         out, _ = demo.communicate(timeout=60)
     assert demo.returncode == 1
     assert "NOT AS EXPECTED" in out
@@ -162,7 +162,7 @@ def test_it_fails_when_a_client_does_not_get_what_it_should(place: Path) -> None
 
 
 def test_it_says_what_did_not_start(place: Path) -> None:
-    with in_another_world(place, lambda zone: "this is no zone\n") as demo:
+    with with_zone(place, lambda zone: "this is no zone\n") as demo:
         out, err = demo.communicate(timeout=60)
     assert (demo.returncode, out) == (69, "")
     assert err.startswith("the name server did not start:")

@@ -1,4 +1,4 @@
-"""packaging/examples/main.cf and master.cf as Postfix takes them: by postconf, and at work."""
+"""packaging/examples/main.cf and master.cf as Postfix reads them: by postconf, and at work."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ MAIN_CFS = ("main.cf", "fleet/main.cf")
 
 
 def postconf(*arguments: str) -> str:
-    """What postconf says; it has nothing to complain of."""
+    """Return postconf's output; it must not warn."""
     done = subprocess.run([f"{SBIN}/postconf", *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
 
 def parameters() -> set[str]:
-    """All that this Postfix knows."""
+    """Return all parameters that this Postfix knows."""
     return set(re.findall(r"^(\w+) =", postconf("-d"), re.MULTILINE))
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A configuration of nothing but the examples."""
+    """A configuration directory with the examples alone."""
     (tmp_path / "main.cf").write_text("compatibility_level = 3.6\n" + examples.text("main.cf"))
     (tmp_path / "master.cf").write_text(examples.text("master.cf"))
     return tmp_path
@@ -73,7 +73,7 @@ def test_postfix_takes_master_cf(directory: Path) -> None:
 
 
 class PostfixWithSubmission(Postfix):
-    """With the example's submission service beside port 25."""
+    """A Postfix with the example's submission service beside port 25."""
 
     submission = 0
 
@@ -95,7 +95,7 @@ class PostfixWithSubmission(Postfix):
 
 
 def test_at_work() -> None:
-    """main.cf's settings hold at port 25 and nowhere else."""
+    """The settings of main.cf apply at port 25 and nowhere else."""
     with (
         NameServer() as server,
         Daemon({"milter": {"deadline": 2.0}}, DEFAULT_RULES, server) as daemon,

@@ -43,7 +43,7 @@ def test_the_example_and_readme_have_the_same_filter() -> None:
 
 
 def test_the_line_is_good_for_debians_own_sendmail_mc(network: NetworkNamespace, probe: Probe) -> None:
-    """As whoever has one already puts it there."""
+    """The line is inserted as an administrator would insert it into an existing file."""
     (block,) = documents.blocks("sendmail.mc")
     theirs = (UNPACKED / "pristine/usr/share/sendmail/cf/debian/sendmail.mc").read_text("utf-8")
     text = re.sub(r"include\(`/etc/mail/m4/.*\n", "", theirs)  # files that sendmailconfig makes

@@ -1,5 +1,7 @@
-"""packaging/examples/fleet at work: three milters behind HAProxy, each with an unbound, and a Postfix. While one is killed, another
-restarted, and a third hangs, no mail is lost, none is refused, and soon all is judged again; Prometheus adds it all up.
+"""packaging/examples/fleet at work: three milters behind HAProxy, each with an unbound, and a Postfix.
+
+While one milter is killed, another restarted, and a third hangs, no mail is lost or refused, and soon every message is judged
+again. Prometheus sums up the metrics.
 """
 
 from __future__ import annotations
@@ -54,21 +56,21 @@ def running() -> Iterator[Fleet]:
 
 
 class Mail:
-    """Messages of an honest client; `taken`: the queue ids of those that were accepted."""
+    """Messages of a good client; `accepted`: the queue ids of those that were accepted."""
 
     def __init__(self, running: Fleet) -> None:
         self._running = running
-        self.taken: list[str] = []
+        self.accepted: list[str] = []
 
     def send(self, number: int) -> int:
         dialogue = send(self._running.postfix.address, GOOD, helo=GOOD_HELO, mailfrom=GOOD_FROM, rcpts=[USER])
         if dialogue.accepted:
-            self.taken.append(dialogue.queue_id)
+            self.accepted.append(dialogue.queue_id)
         return dialogue.verdict.code
 
     def unjudged(self) -> set[str]:
-        """Those that Postfix took without anybody having judged them."""
-        return set(self.taken) - set().union(*self._running.judged().values())
+        """Return the messages that Postfix accepted without a decision of the milter."""
+        return set(self.accepted) - set().union(*self._running.judged().values())
 
 
 def processes(daemon: Daemon) -> list[int]:
@@ -86,7 +88,7 @@ def counts(running: Fleet) -> dict[str, int]:
 
 
 def work_of_all(running: Fleet, load: Load) -> None:
-    """Messages, until each instance has had its part of them."""
+    """Send messages until each instance has judged some."""
     before = counts(running)
     load.wait(SOME)
     assert all(counts(running)[name] >= before[name] + SOME / 10 for name in NAMES), (before, counts(running))
@@ -97,7 +99,7 @@ def bad(running: Fleet) -> Dialogue:
 
 
 def test_it_judges(running: Fleet) -> None:
-    """Whoever is asked, says the same, and by its own unbound."""
+    """Each instance gives the same verdict, with its own unbound."""
     replies = {str(bad(running).verdict) for _ in range(6)}
     assert len(replies) == 1
     assert replies.pop().startswith("550 5.7.25 ")
@@ -132,7 +134,7 @@ def test_one_is_killed_and_another_restarted(running: Fleet) -> None:
         cut = mail.unjudged()
         assert len(cut) <= CLIENTS, "more than were amid a message when it died"
 
-        # As haproxy.cfg says how to: nobody notices.
+        # By the procedure in haproxy.cfg no client notices.
         drain, look, ready = re.findall(r'^# +echo "(.*?)" \| socat', examples.text("fleet/haproxy.cfg"), re.MULTILINE)
         running.balancer.say(drain)
         running.balancer.wait_for("b", "DRAIN")
@@ -144,22 +146,22 @@ def test_one_is_killed_and_another_restarted(running: Fleet) -> None:
         running.balancer.wait_for("b", "UP")
         work_of_all(running, load)
 
-        # Without: those that have just connected are cut, and they alone.
+        # Without it only the clients that have just connected are cut.
         assert b.terminate() == 0
         b.start()
         running.balancer.wait_for("b", "UP")
         work_of_all(running, load)
     assert load.lost == []
     assert set(load.codes) == {250}
-    assert len(mail.taken) == len(set(mail.taken)) == load.sent
+    assert len(mail.accepted) == len(set(mail.accepted)) == load.sent
     queued = {path.name for path in (running.postfix.base / "spool").rglob("*")}
-    assert set(mail.taken) <= queued
+    assert set(mail.accepted) <= queued
     assert cut <= mail.unjudged()
     assert len(mail.unjudged()) <= len(cut) + CLIENTS
 
 
 def test_one_that_hangs_is_found_out(running: Fleet) -> None:
-    """Its port takes connections: only the negotiation tells."""
+    """Its port accepts connections: only the negotiation shows that it hangs."""
     mail = Mail(running)
     pids = processes(running.instances["c"].daemon)
     signal_all(pids, signal.SIGSTOP)
@@ -178,7 +180,7 @@ def test_one_that_hangs_is_found_out(running: Fleet) -> None:
 
 
 class Prometheus:
-    """Asked by its HTTP API."""
+    """A Prometheus, queried over its HTTP API."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -189,14 +191,14 @@ class Prometheus:
         return False
 
     def ask(self, expression: str) -> dict[str, float]:
-        """Values by the labels of the series, as JSON."""
+        """Return the values by the labels of the series, as JSON."""
         query = urllib.parse.urlencode({"query": expression})
         with urllib.request.urlopen(f"http://{HERE}:{self._port}/api/v1/query?{query}", timeout=10) as answer:
             found = json.load(answer)["data"]["result"]
         return {json.dumps(series["metric"], sort_keys=True): float(series["value"][1]) for series in found}
 
     def value(self, expression: str) -> float:
-        """The one value, 0 if there is none."""
+        """Return the only value, 0 if there is none."""
         found = self.ask(expression)
         assert len(found) <= 1
         return sum(found.values())
@@ -241,7 +243,7 @@ def test_prometheus_adds_it_up(running: Fleet, prometheus: Prometheus) -> None:
 
 
 def test_alerts_of_the_fleet(running: Fleet, prometheus: Prometheus) -> None:
-    """Rules that differ from machine to machine, as Prometheus finds out; what it says after a while is its own affair."""
+    """Prometheus finds rules that differ between instances; that an alert fires after some minutes is not tested here."""
     differ = next(
         line.partition("expr: ")[2]
         for line in examples.text("fleet/fleet-rules.yml").splitlines()

@@ -1,4 +1,4 @@
-"""The forecast on a real Postfix log: the verdicts are those that the milter gave for the same messages."""
+"""The forecast on a real Postfix log gives the verdicts that the milter gave for the same messages."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FACTS = ("iprev", "iprev_reason", "generic", "helo_kind", "helo", "helo_match", 
 
 
 def test_verdicts_are_those_of_the_milter(server: NameServer) -> None:
-    # HOLD makes Postfix log the greeting of what it takes.
+    # HOLD makes Postfix log the greeting of an accepted message.
     with attached(
         server, hold=True, exempt={"own_names": [HOST, "127.0.0.1"]}, milter={"deadline": DEADLINE}
     ) as running:
         for title, client, helo, mailfrom, _, _ in KINDS:
             running.send(client, helo, mailfrom, POSTMASTER if title == "postmaster" else USER)
-        decisions = running.heard(len(KINDS))
+        decisions = running.new_decisions(len(KINDS))
         config = load(str(running.daemon.path))
         log = running.postfix.log()
     found = list(deliveries(log.splitlines()))
@@ -56,7 +56,7 @@ def test_accepted_mail_without_its_greeting_is_no_false_verdict(server: NameServ
     with attached(server, hold=False) as running:
         dialogue = running.send(GOOD, GOOD_HELO, GOOD_FROM)
         running.send(Client("198.51.100.20"), "mail.nothing.example", "offer@nothing.example")
-        running.heard(2)
+        running.new_decisions(2)
         running.postfix.await_log(rf"{dialogue.queue_id}: removed")
         config = load(str(running.daemon.path))
         taken, refused = sorted(deliveries(running.postfix.log().splitlines()), key=lambda each: each.outcome)

@@ -1,4 +1,4 @@
-"""The forecast's reader on the very logs that Postfix writes behind content filters, with header_checks and for VRFY."""
+"""The forecast's reader of logs that Postfix writes behind content filters, with header_checks and for VRFY."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not installed(), reason="Postfix is not installe
 CLIENT = Client("203.0.113.7", name="mail.good.example")
 HELO, SENDER = "greets.good.example", "anna@good.example"
 FIRST, SECOND = "user@rcpt.example", "info@rcpt.example"
-# The filter does nothing: what matters is the server behind it.
+# The filter changes nothing: the server behind it matters.
 INNER = "{inner} inet n - n - 10 smtpd -o content_filter= -o smtpd_proxy_filter= -o syslog_name=postfix/inner"
 XFORWARD = " -o smtpd_authorized_xforward_hosts=127.0.0.0/8"
 SCAN = "scan unix - - n - 5 smtp -o smtp_send_xforward_command=yes\n"
@@ -47,7 +47,7 @@ def send(postfix: Postfix, subject: str = "kit") -> None:
 
 
 def awaited(postfix: Postfix, text: str, count: int) -> None:
-    """Wait until the log holds the text so many times."""
+    """Wait until the log contains the text this many times."""
     until = time.monotonic() + PATIENCE
     while postfix.log().count(text) < count:
         assert time.monotonic() < until, f"not {count} times {text!r} in\n{postfix.log()}"
@@ -55,7 +55,7 @@ def awaited(postfix: Postfix, text: str, count: int) -> None:
 
 
 def read(postfix: Postfix) -> list[Delivery]:
-    """The deliveries; agents may take recipients in any order."""
+    """Return the deliveries; delivery agents may take recipients in any order."""
     found = deliveries(postfix.log().splitlines())
     return [replace(each, rcpts=tuple(sorted(each.rcpts))) for each in found]
 

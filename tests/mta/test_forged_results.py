@@ -1,5 +1,8 @@
-"""Ten thousand forged results in one message, behind a real Postfix and a real Sendmail: the message is refused, and the mail of
-others goes on meanwhile. Postfix's cleanup would end with a panic at 10,500 removals. RFC 8601 5."""
+"""Ten thousand forged results in one message, behind a real Postfix and a real Sendmail: the message is refused, and other mail
+goes on.
+
+Postfix's cleanup would end with a panic at 10,500 removals. RFC 8601 5.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,13 @@ from tests.mta.attached import (
 
 FIELD = ("Authentication-Results", f"{HOST}; spf=pass")
 MANY = 10_500
-FEWER = 500  # Sendmail refuses a header of more than 32,768 octets itself
+FEWER = 500  # Sendmail itself refuses a header of more than 32,768 bytes
 SUBJECT = [("From", GOOD_FROM), ("Subject", "ours")]
 
 
 def sent_while_the_attack_runs(running: Attached | AttachedSendmail, fields: int, attacks: int = 3) -> int:
-    """Send messages with so many forged fields one after the other, and proper mail beside them. Return how many proper messages
-    were accepted while the attack went on; all of them must be."""
+    """Send messages with this many forged fields one after the other, and good mail beside them. Return how many good messages
+    were accepted during the attack; all must be."""
     over = threading.Event()
     verdicts = []
 
@@ -53,7 +56,7 @@ def sent_while_the_attack_runs(running: Attached | AttachedSendmail, fields: int
 
 
 def decided(running: Attached | AttachedSendmail, attacks: int, proper: int) -> None:
-    """What the log says of both kinds."""
+    """Return the log's decisions on both kinds."""
     decisions = running.daemon.wait_for_decisions(attacks + proper)
     refused = [decision for decision in decisions if decision["action"] == "reject"]
     assert [(each["rule"], each["forged"]) for each in refused] == [("limit:forged-results", "101")] * attacks
@@ -76,7 +79,7 @@ def test_postfix_in_observe_mode(server: NameServer) -> None:
     with attached(server, milter={"mode": "observe"}) as running:
         dialogue = running.send(GOOD, GOOD_HELO, GOOD_FROM, headers=[*SUBJECT, *[FIELD] * MANY])
         assert dialogue.accepted
-        (decision,) = running.heard()
+        (decision,) = running.new_decisions()
         assert (decision["rule"], decision["would"]) == ("limit:forged-results", "reject")
         assert "panic" not in running.postfix.log()
 

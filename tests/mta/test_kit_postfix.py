@@ -76,7 +76,7 @@ def test_the_kit_tells_a_milter_what_postfix_tells_it(postfix: Postfix, probe: P
     rcpts = ["b@rcpt.example", "c@rcpt.example"]
     assert send(postfix.address, client, rcpts=rcpts).accepted, postfix.log()
     real = without_close(probe.events()[before:])
-    real = real[[event["event"] for event in real].index("connect", 1) :]  # the second CONNECT is that of XCLIENT
+    real = real[[event["event"] for event in real].index("connect", 1) :]  # XCLIENT causes the second CONNECT
     before = len(probe.events())
     deliver(
         probe.socket,

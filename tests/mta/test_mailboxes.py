@@ -1,4 +1,4 @@
-"""The mailboxes of the log are those that Postfix and Sendmail queue, however a client spells them."""
+"""The mailboxes in the log are those in the queues of Postfix and Sendmail, however a client spells them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ name   = "spf"
 when   = { spf_mailfrom = "fail" }
 action = "reject"
 """
-# As a client writes {} in them.
+# Spellings of the address {} by a client.
 SPELLINGS = [
     "<{0}@{1}>",
     "<{0}@ {1}>",
@@ -69,7 +69,7 @@ def strict_sendmail(names: NameServer) -> Iterator[AttachedSendmail]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_log_has_whom_postfix_queues(any_path: Attached, seed: int) -> None:
+def test_the_log_has_the_mailboxes_that_postfix_queues(any_path: Attached, seed: int) -> None:
     found = compare(any_path, Random(seed), 200)
     assert len(found) > 100
     assert [each for each in found if not each.logged_right] == []
@@ -78,7 +78,7 @@ def test_the_log_has_whom_postfix_queues(any_path: Attached, seed: int) -> None:
 
 
 def check(running: Attached | AttachedSendmail, spelling: str) -> None:
-    """Sender, recipient and postmaster, each in that spelling."""
+    """Check sender, recipient and postmaster in that spelling."""
     good, plain = "a@good.example", "b@rcpt.example"
     for sender, recipient, rule in (
         (spelling.format("ceo", "bank.example"), plain, "spf"),
@@ -88,7 +88,7 @@ def check(running: Attached | AttachedSendmail, spelling: str) -> None:
         path = sender.encode() if sender.startswith(spelling[:1]) else sender
         dialogue = running.send(THIEF, "mx.thief.example", path, recipient)
         assert dialogue.rcpts[0].code == (250 if rule == "postmaster" else 550)
-        (decision,) = running.heard()
+        (decision,) = running.new_decisions()
         assert decision["rule"] == rule
         mailboxes = {
             "spf": "ceo@bank.example",
@@ -100,18 +100,18 @@ def check(running: Attached | AttachedSendmail, spelling: str) -> None:
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_no_spelling_walks_round_a_rule_behind_postfix(strict: Attached, spelling: str) -> None:
+def test_no_spelling_evades_a_rule_behind_postfix(strict: Attached, spelling: str) -> None:
     check(strict, spelling)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_no_spelling_walks_round_a_rule_behind_sendmail(strict_sendmail: AttachedSendmail, spelling: str) -> None:
+def test_no_spelling_evades_a_rule_behind_sendmail(strict_sendmail: AttachedSendmail, spelling: str) -> None:
     check(strict_sendmail, spelling)
 
 
 def test_a_message_without_a_header_is_no_message_without_an_end(strict: Attached) -> None:
-    """Postfix adds none for strangers, and shows milters not its own Received."""
+    """Postfix adds no header fields for remote clients, and does not show milters its own Received."""
     strict.postfix.reload(local_header_rewrite_clients="")
     dialogue = strict.send(THIEF, "mx.thief.example", "a@good.example", "b@rcpt.example", headers=())
     assert dialogue.accepted
-    strict.heard()
+    strict.new_decisions()

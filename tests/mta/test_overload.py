@@ -1,4 +1,4 @@
-"""Three hundred clients at once behind a real Postfix while DNS says nothing: each is answered in time, none is refused."""
+"""Three hundred clients at once behind a real Postfix while DNS is silent: each is answered in time, none is refused."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ASLEEP = Zone("*.18.198.in-addr.arpa SILENT\n*.asleep.example SILENT")
 
 
 def test_three_hundred_clients_at_once(server: NameServer) -> None:
-    """First their own zones alone are dead, then the name server is, then that is known. Postfix by itself serves a hundred at
-    once: here all."""
+    """First only the clients' own zones are silent, then the name server is, then the milter knows that it is down. Postfix by
+    default serves a hundred clients at once; here all."""
     with (
         NameServer(ASLEEP) as asleep,
         attached(
@@ -32,7 +32,7 @@ def test_three_hundred_clients_at_once(server: NameServer) -> None:
             milter={"deadline": DEADLINE, "workers": 2},
         ) as running,
     ):
-        # What the milter kept anybody waiting; and what the client saw, with the haste of six hundred processes in between.
+        # The milter's waits, and the clients' with the work of six hundred processes in between.
         waited, seen = crowd(running, 0)
         assert DEADLINE / 2 < waited < DEADLINE + 1
         assert seen < DEADLINE * 4
@@ -50,23 +50,23 @@ def test_three_hundred_clients_at_once(server: NameServer) -> None:
 
 
 def down(running: Attached) -> bool:
-    """Whether the name server is known to be down."""
+    """Return whether the milter reports the name server as down."""
     return any("does not answer" in line for line in running.daemon.notices())
 
 
 def crowd(running: Attached, first: int) -> tuple[float, float]:
-    """All at once, numbered from `first`, and all are accepted; the most seconds that any waited for DNS, says the log, and that
-    any waited from MAIL to the last reply, says the client."""
+    """Send from all clients at once, numbered from `first`; all must be accepted. Return the longest wait for DNS in the log, and
+    the longest time from MAIL to the last reply, in seconds."""
     gate = threading.Barrier(CLIENTS)
     results = burst([partial(talk, running.postfix.address, gate, first + n) for n in range(CLIENTS)])
     assert [str(dialogue.verdict) for dialogue, _ in results if not dialogue.accepted] == []
-    decisions = running.heard(CLIENTS)
+    decisions = running.new_decisions(CLIENTS)
     assert {(line["action"], line["iprev"]) for line in decisions} == {("accept", "temperror")}
     return max(float(line["waited_ms"]) for line in decisions) / 1000, max(seconds for _, seconds in results)
 
 
 def talk(where: tuple[str, int], gate: threading.Barrier, n: int) -> tuple[Dialogue, float]:
-    """One client with one message; and the seconds from MAIL to the last reply. All greet before the first says MAIL."""
+    """Send one message of one client; return the seconds from MAIL to the last reply. All greet before the first sends MAIL."""
     with Smtp(where, timeout=PATIENCE) as smtp:
         smtp.xclient(Client(f"198.18.{n // 250}.{n % 250 + 1}"))
         smtp.helo(f"h{n}.asleep.example")

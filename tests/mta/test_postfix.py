@@ -1,4 +1,4 @@
-"""The milter behind a real Postfix: what clients are told, and what the log says. RFC 5321, RFC 7372."""
+"""The milter behind a real Postfix: the replies to clients, and the log. RFC 5321, RFC 7372."""
 
 from __future__ import annotations
 
@@ -91,15 +91,15 @@ KINDS: list[Kind] = [
 REFUSED = [kind for kind in KINDS if kind[4].startswith("550")]
 
 
-def said_once(running: Attached, kind: Kind) -> tuple[Dialogue, dict[str, str]]:
-    """A client of that kind sends its message: what it was told must match, and stand in the one line of the log."""
-    title, client, helo, mailfrom, reply, said = kind
+def check_reply_and_log(running: Attached, kind: Kind) -> tuple[Dialogue, dict[str, str]]:
+    """Send a client's message; check the reply, and that the one line of the log has it and the facts."""
+    title, client, helo, mailfrom, reply, logged = kind
     rcpt = POSTMASTER if title == "postmaster" else USER
     dialogue = running.send(client, helo, mailfrom, rcpt)
-    (decision,) = running.heard()
+    (decision,) = running.new_decisions()
     told = str(dialogue.rcpts[0])
     assert re.fullmatch(reply, told), told
-    assert facts(decision, said) == said
+    assert facts(decision, logged) == logged
     refused = told.startswith("5")
     assert decision["reply"] == (told if refused else "")
     assert dialogue.accepted is not refused
@@ -109,33 +109,33 @@ def said_once(running: Attached, kind: Kind) -> tuple[Dialogue, dict[str, str]]:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind[0])
 def test_every_kind_of_client(default: Attached, kind: Kind) -> None:
-    said_once(default, kind)
+    check_reply_and_log(default, kind)
 
 
 def test_tcp_socket_and_checks_before_rcpt(server: NameServer) -> None:
     with attached(server, socket="inet", postfix={"smtpd_delay_reject": "no"}) as running:
         for kind in (KINDS[0], *REFUSED):
-            said_once(running, kind)
+            check_reply_and_log(running, kind)
 
 
 def test_postfix_logs_the_refusal_with_sender_and_recipient(default: Attached) -> None:
     default.send(BAD, BAD_HELO, BAD_FROM)
-    default.heard()
+    default.new_decisions()
     default.postfix.await_log(
         rf"NOQUEUE: milter-reject: RCPT from unknown\[198.51.100.20\]: 550 5\.7\.2[56] Client host .*"
         rf" from=<{BAD_FROM}> to=<{USER}> proto=ESMTP helo=<{BAD_HELO}>"
     )
 
 
-def test_each_recipient_is_judged_by_himself(default: Attached) -> None:
+def test_each_recipient_is_judged_separately(default: Attached) -> None:
     dialogue = default.send(BAD, BAD_HELO, BAD_FROM, USER, POSTMASTER, "b@rcpt.example", ABUSE)
     assert [reply.code for reply in dialogue.rcpts] == [550, 250, 550, 250]
     assert dialogue.accepted
-    refused, taken = default.heard(2)
-    said = "action=reject rule=nothing-confirmed rcpt=user@rcpt.example,b@rcpt.example nrcpt=2"
-    assert facts(refused, said) == said
-    said = f"action=accept rule=postmaster rcpt={POSTMASTER},{ABUSE} nrcpt=2 reply="
-    assert facts(taken, said) == said
+    refused, taken = default.new_decisions(2)
+    logged = "action=reject rule=nothing-confirmed rcpt=user@rcpt.example,b@rcpt.example nrcpt=2"
+    assert facts(refused, logged) == logged
+    logged = f"action=accept rule=postmaster rcpt={POSTMASTER},{ABUSE} nrcpt=2 reply="
+    assert facts(taken, logged) == logged
     assert refused["qid"] == taken["qid"] == dialogue.queue_id
 
 
@@ -145,8 +145,8 @@ def test_a_client_that_hangs_up_after_a_refusal_is_logged(default: Attached) -> 
         smtp.helo(BAD_HELO)
         smtp.mail(BAD_FROM)
         assert smtp.rcpt(USER).code == 550
-    said = "action=reject rule=nothing-confirmed qid=NOQUEUE"
-    assert facts(default.heard()[0], said) == said
+    logged = "action=reject rule=nothing-confirmed qid=NOQUEUE"
+    assert facts(default.new_decisions()[0], logged) == logged
 
 
 def test_several_messages_on_one_connection(default: Attached) -> None:
@@ -168,19 +168,19 @@ def test_several_messages_on_one_connection(default: Attached) -> None:
         f"action=reject rule=forged-own-name helo_name={HOST}",
         "action=accept helo_name=mail.good.example helo=pass helo_match=same spf_mailfrom=pass",
     ]
-    decisions = default.heard(4)
-    assert [facts(decision, said) for decision, said in zip(decisions, expected, strict=True)] == expected
+    decisions = default.new_decisions(4)
+    assert [facts(decision, logged) for decision, logged in zip(decisions, expected, strict=True)] == expected
     assert len({decision["qid"] for decision in decisions}) == 4
 
 
-def test_a_refused_message_has_no_queue_id_of_the_one_before(default: Attached) -> None:
+def test_a_refused_message_does_not_have_the_previous_queue_id(default: Attached) -> None:
     with Smtp(default.postfix.address) as smtp:
         smtp.xclient(BAD)
         smtp.helo(BAD_HELO)
         assert smtp.message(BAD_FROM, [POSTMASTER]).ok
         assert smtp.message(BAD_FROM, [USER]).code == 550
         smtp.command("QUIT")
-    first, second = default.heard(2)
+    first, second = default.new_decisions(2)
     assert (first["action"], second["action"], second["qid"]) == ("accept", "reject", "NOQUEUE")
     assert first["qid"] != "NOQUEUE"
 
@@ -217,11 +217,11 @@ def test_replies_of_other_rules(server: NameServer) -> None:
         trouble = running.send(Client("198.51.100.80"), "mail.unlucky.example", "c@unlucky.example").rcpts[0]
         assert (trouble.code, trouble.enhanced) == (451, "4.7.25")
         assert "Temporary DNS trouble, please try again later" in trouble.text
-        said = "action=tempfail rule=dns-trouble qid=NOQUEUE iprev=temperror"
-        assert facts(running.heard(3)[2], said) == said
+        logged = "action=tempfail rule=dns-trouble qid=NOQUEUE iprev=temperror"
+        assert facts(running.new_decisions(3)[2], logged) == logged
 
 
-def test_observe_mode_refuses_nobody(server: NameServer) -> None:
+def test_observe_mode_refuses_no_message(server: NameServer) -> None:
     with attached(server, milter={"mode": "observe"}) as running:
         check_observed(running, REFUSED)
 

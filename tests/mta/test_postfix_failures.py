@@ -1,8 +1,8 @@
 """What Postfix does when the milter crashes, hangs, or is restarted, under each milter_default_action: the table in
 packaging/doc/failures.md.
 
-Nothing is ever lost: what a client is told is true (accepted means queued, deferred means that it may come again), no failure of
-the milter's makes a 5xx, and as soon as it is back mail is judged as before.
+No mail is lost: the reply is true (accepted means queued, deferred means that the client may try again), no failure of the milter
+causes a 5xx, and as soon as it is back, mail is judged as before.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def daemon(server: NameServer) -> Iterator[Daemon]:
 
 @pytest.fixture(scope="module")
 def sites(daemon: Daemon) -> Iterator[Sites]:
-    """A Postfix for each milter_default_action. What they accept stays in the queue, to be looked at."""
+    """A Postfix for each milter_default_action. Accepted messages stay in the queue for inspection."""
     with contextlib.ExitStack() as stack:
         yield {
             action: stack.enter_context(Postfix(daemon.spec, myhostname=HOST, milter_default_action=action, **SETTINGS))
@@ -62,7 +62,8 @@ def sites(daemon: Daemon) -> Iterator[Sites]:
 
 
 def message(site: Postfix, client: Client | None = None, meanwhile: Callable[[], object] = lambda: None) -> Dialogue:
-    """One message with forged results, after MAIL something happens; without a client it is from this host, which is exempt."""
+    """Send one message with forged results and call `meanwhile` after MAIL; without a client it is from this host, which is
+    exempt."""
     with Smtp(site.address, timeout=60) as smtp:
         if client is not None:
             smtp.xclient(client)
@@ -76,14 +77,14 @@ def message(site: Postfix, client: Client | None = None, meanwhile: Callable[[],
 
 
 def at_all(sites: Sites, **how: object) -> dict[str, Dialogue]:
-    """The same message at each site, at once. No failure makes a reply that is for good."""
+    """Send the same message at each site, at once. No failure causes a permanent refusal."""
     dialogues = dict(zip(sites, burst([partial(message, site, **how) for site in sites.values()]), strict=True))  # type: ignore[arg-type]
     assert [str(reply) for dialogue in dialogues.values() for _, reply in dialogue.steps if reply.code >= 500] == []
     return dialogues
 
 
 def check_fates(sites: Sites, dialogues: dict[str, Dialogue]) -> None:
-    """The milter has failed: what `FATES` says happens, and nothing that was accepted is gone."""
+    """Check the results of a milter failure: as in `FATES`, and every accepted message is in the queue."""
     for action, (told, held) in FATES.items():
         dialogue, site = dialogues[action], sites[action]
         verdict = dialogue.verdict
@@ -95,7 +96,7 @@ def check_fates(sites: Sites, dialogues: dict[str, Dialogue]) -> None:
 
 
 def check_judged(sites: Sites) -> None:
-    """The milter is at work: results are ours, forged ones are gone."""
+    """Check that the milter works: the results are ours, forged ones are removed."""
     for action, dialogue in at_all(sites, client=GOOD).items():
         site = sites[action]
         assert dialogue.accepted
@@ -105,7 +106,7 @@ def check_judged(sites: Sites) -> None:
 
 
 def dict_of(site: Postfix, dialogue: Dialogue) -> dict[str, list[str]]:
-    """The header of the message as it is queued."""
+    """Return the header of the message as queued."""
     fields: dict[str, list[str]] = {}
     for name, value in site.headers(dialogue.queue_id):
         fields.setdefault(name, []).append(value)
@@ -122,7 +123,7 @@ def signal_all(pids: list[int], what: signal.Signals) -> None:
 
 
 def stop_all(pids: list[int]) -> None:
-    """Returns when all have stopped: until one of its threads has taken the signal, a busy process goes on answering."""
+    """Stop all and wait until they have stopped: until one of its threads handles the signal, a busy process goes on answering."""
     signal_all(pids, signal.SIGSTOP)
     until = time.monotonic() + 20
     while not all(stopped(pid) for pid in pids):
@@ -131,7 +132,7 @@ def stop_all(pids: list[int]) -> None:
 
 
 class OnceForAll:
-    """Something that happens once, when all clients are in the middle of their messages; they go on when it is done."""
+    """Call `what` once, when all clients are in the middle of their messages; then they go on."""
 
     def __init__(self, count: int, what: Callable[[], None]) -> None:
         self._barrier = threading.Barrier(count, action=what)
@@ -141,7 +142,7 @@ class OnceForAll:
 
 
 def test_crash(daemon: Daemon, sites: Sites) -> None:
-    """kill -9 of all its processes: in the middle of a message, and then it is gone until somebody starts it."""
+    """All its processes are killed by kill -9 in the middle of a message; then the milter is down until it is started."""
     check_judged(sites)
     pids = processes(daemon)
     check_fates(sites, at_all(sites, meanwhile=OnceForAll(len(sites), lambda: signal_all(pids, signal.SIGKILL))))
@@ -167,7 +168,7 @@ def test_hang(daemon: Daemon, sites: Sites) -> None:
 
 
 def test_restart(daemon: Daemon, sites: Sites) -> None:
-    """TERM and a new start, with clients at work all the time: each is answered, and whatever was accepted is in the queue."""
+    """TERM and a new start while clients send: each gets a reply, and every accepted message is in the queue."""
     check_judged(sites)
     dialogues: list[tuple[str, Dialogue]] = []
 
@@ -196,7 +197,7 @@ def test_restart(daemon: Daemon, sites: Sites) -> None:
     check_judged(sites)
 
 
-def test_readme_says_so() -> None:
+def test_the_documentation_says_so() -> None:
     rows = {documents.code(row[0])[0]: row for row in documents.table("`milter_default_action`")}
     assert {action: documents.code(row[1])[0] for action, row in rows.items()} == {
         action: told for action, (told, _) in FATES.items()

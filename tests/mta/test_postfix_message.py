@@ -1,4 +1,4 @@
-"""The milter behind a real Postfix: what becomes of an accepted message. RFC 8601, RFC 7208 9.1."""
+"""The milter behind a real Postfix: changes of an accepted message. RFC 8601, RFC 7208 9.1."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FORGED = [
 def test_header_of_a_queued_message(default: Attached) -> None:
     rest = [("From", GOOD_FROM), ("Date", "Sat, 21 Nov 2026 02:08:25 +0000"), ("Message-Id", "<1@good.example>")]
     dialogue = default.send(GOOD, GOOD_HELO, GOOD_FROM, headers=[*FORGED, *rest])
-    default.heard()
+    default.new_decisions()
     first, received, *kept = default.postfix.headers(dialogue.queue_id)
     assert first == (
         "Authentication-Results",
@@ -45,17 +45,17 @@ def test_header_of_a_queued_message(default: Attached) -> None:
     assert kept == [FORGED[1], FORGED[3], FORGED[4], *rest]
 
 
-def test_forged_results_are_removed_whoever_sends_them(default: Attached) -> None:
+def test_forged_results_are_removed_for_any_client(default: Attached) -> None:
     for client, left in ((Client("203.0.113.9", login="joe"), 2), (Client("10.0.0.1"), 2)):
         dialogue = default.send(client, "host.example", GOOD_FROM, headers=FORGED)
-        default.heard()
+        default.new_decisions()
         names = [name.strip().lower() for name, _ in default.postfix.headers(dialogue.queue_id)]
         assert names.count("authentication-results") == left
 
 
 def test_tag_field(default: Attached) -> None:
     dialogue = default.send(Client("203.0.113.44"), "203-0-113-44.dyn.isp.example", "joe@isp.example")
-    default.heard()
+    default.new_decisions()
     fields = default.postfix.headers(dialogue.queue_id)
     assert [name for name, _ in fields[:3]] == ["Authentication-Results", "X-Rdns-Milter", "Received"]
     assert fields[1][1].split() == [
@@ -76,7 +76,7 @@ def test_what_the_header_options_change(server: NameServer) -> None:
     with attached(server, headers=headers) as running:
         sent = [("Authentication-Results", "id.example; none"), ("From", "joe@isp.example")]
         dialogue = running.send(GOOD, GOOD_HELO, "x@soft.example", headers=sent)
-        running.heard()
+        running.new_decisions()
         fields = running.postfix.headers(dialogue.queue_id)
     names = ["Authentication-Results", "Received-SPF", "X-Weighed", "Received", "Authentication-Results", "From"]
     assert [name for name, _ in fields[:6]] == names
@@ -96,18 +96,20 @@ def test_what_the_header_options_change(server: NameServer) -> None:
         ("a@b\u00fccher.example", "spf=none smtp.mailfrom=xn--bcher-kva.example", '"a@xn--bcher-kva.example"'),
     ],
 )
-def test_senders_that_are_no_ascii_domain_name(spoken: Attached, sender: str, result: str, envelope_from: str) -> None:
+def test_senders_without_an_ascii_domain_name(
+    with_received_spf: Attached, sender: str, result: str, envelope_from: str
+) -> None:
     arguments = () if sender.isascii() else ("SMTPUTF8",)
-    dialogue = spoken.send(GOOD, "mail..example", sender, mail_args=arguments)
-    spoken.heard()
-    (_, results), (_, received_spf), *_ = spoken.postfix.headers(dialogue.queue_id)
+    dialogue = with_received_spf.send(GOOD, "mail..example", sender, mail_args=arguments)
+    with_received_spf.new_decisions()
+    (_, results), (_, received_spf), *_ = with_received_spf.postfix.headers(dialogue.queue_id)
     assert results.split(";\n\t")[2:] == ['spf=none smtp.helo="mail..example"', result]
     assert f"envelope-from={envelope_from}" in received_spf.split()
 
 
 @pytest.fixture(scope="module")
-def spoken(server: NameServer) -> Iterator[Attached]:
-    """A milter that writes Received-SPF, behind a Postfix that takes internationalised senders (RFC 6531)."""
+def with_received_spf(server: NameServer) -> Iterator[Attached]:
+    """A milter that writes Received-SPF, behind a Postfix that accepts internationalized senders (RFC 6531)."""
     with attached(server, headers={"received_spf": True}, postfix={"smtputf8_enable": "yes"}) as running:
         yield running
 
@@ -119,15 +121,16 @@ def test_quarantine_holds_the_message(server: NameServer) -> None:
         kept = running.send(GOOD, GOOD_HELO, "x@soft.example")
         assert through.accepted
         assert running.postfix.held() == [kept.queue_id]
-        first, second = running.heard(2)
-        said = f"action=quarantine rule=suspect qid={kept.queue_id} reply="
-        assert (first["action"], facts(second, said)) == ("accept", said)
+        first, second = running.new_decisions(2)
+        logged = f"action=quarantine rule=suspect qid={kept.queue_id} reply="
+        assert (first["action"], facts(second, logged)) == ("accept", logged)
         running.postfix.await_log(rf"{kept.queue_id}: milter-hold: END-OF-MESSAGE")
 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_beside_another_milter_ours_must_be_the_first(server: NameServer, first: bool) -> None:
-    """Postfix shows each milter what those before it have added: a result under our authserv-id from one of them goes, too."""
+    """Postfix shows each milter what those before it have added: a result under our authserv-id from one of them is removed,
+    too."""
     theirs = ("Authentication-Results", f"{HOST}; dkim=pass header.d=good.example")
     wish = ("X-Do", "insert 0 " + " ".join(theirs))
     with Probe("unix") as probe, attached(server) as running:
@@ -135,7 +138,7 @@ def test_beside_another_milter_ours_must_be_the_first(server: NameServer, first:
         order = [ours, postfix_style(probe.socket)] if first else [postfix_style(probe.socket), ours]
         running.postfix.reload(smtpd_milters=", ".join(order))
         dialogue = running.send(GOOD, GOOD_HELO, GOOD_FROM, headers=[FORGED[0], FORGED[1], wish])
-        running.heard()
+        running.new_decisions()
         results = [field for field in running.postfix.headers(dialogue.queue_id) if field[0] == theirs[0]]
     assert (theirs in results) is first
     assert FORGED[0] not in results

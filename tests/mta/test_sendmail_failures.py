@@ -24,7 +24,7 @@ from tests.kit.smtp.smtp_client import Dialogue
 from tests.mta.attached import DEFAULT_RULES, GOOD, GOOD_FROM, GOOD_HELO, HOST, USER
 from tests.mta.test_postfix_failures import FORGED, HEADERS, RESULTS, OnceForAll, processes, signal_all
 
-# The letter after F=, and the codes of the reply that decides.
+# The letter after F=, and the codes of the deciding reply.
 FATES = {"": (250,), "T": (451,), "4": (421,), "R": (550, 554)}
 TIMEOUTS = "C:2s;S:2s;R:2s;E:2s"
 MOMENTS = ("mail", "rcpt")  # after which of its commands the milter fails
@@ -47,7 +47,8 @@ def sites(daemon: Daemon) -> Iterator[Sites]:
 
 
 def message(site: Sendmail, moment: str = "", meanwhile: Callable[[], object] = lambda: None) -> Dialogue:
-    """One message with forged results; after the command of that name something happens. A hang-up ends it as well."""
+    """Send one message with forged results and call `meanwhile` after the command of that name. A closed connection ends it,
+    too."""
     with site.connect_as(GOOD, 60) as smtp:
         steps: list[tuple[str, Callable[[], object]]] = [
             ("helo", lambda: smtp.helo(GOOD_HELO)),
@@ -66,7 +67,7 @@ def message(site: Sendmail, moment: str = "", meanwhile: Callable[[], object] = 
 
 
 def at_all(sites: Sites, moment: str = "", meanwhile: Callable[[], object] = lambda: None) -> dict[str, Dialogue]:
-    """The same message at each site, at once."""
+    """Send the same message at each site, at once."""
     dialogues = burst([partial(message, site, moment, meanwhile) for site in sites.values()])
     return dict(zip(sites, dialogues, strict=True))
 
@@ -77,7 +78,7 @@ def results(site: Sendmail, dialogue: Dialogue) -> list[str]:
 
 
 def check_fates(sites: Sites, dialogues: dict[str, Dialogue]) -> None:
-    """The milter has failed: what `FATES` says happens, and nothing that was accepted is gone."""
+    """Check the results of a milter failure: as in `FATES`, and every accepted message is in the queue."""
     for flag, codes in FATES.items():
         dialogue = dialogues[flag]
         assert dialogue.verdict.code in codes, flag
@@ -87,7 +88,7 @@ def check_fates(sites: Sites, dialogues: dict[str, Dialogue]) -> None:
 
 
 def check_judged(sites: Sites) -> None:
-    """The milter is at work: results are ours, forged ones are gone."""
+    """Check that the milter works: the results are ours, forged ones are removed."""
     for flag, dialogue in at_all(sites).items():
         assert dialogue.accepted
         (value,) = results(sites[flag], dialogue)
@@ -103,7 +104,7 @@ def start_again(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_crash(daemon: Daemon, sites: Sites, moment: str) -> None:
-    """kill -9 of all its processes: in the middle of a message, and then it is gone until somebody starts it."""
+    """All its processes are killed by kill -9 in the middle of a message; then the milter is down until it is started."""
     check_judged(sites)
     pids = processes(daemon)
     check_fates(sites, at_all(sites, moment, OnceForAll(len(sites), lambda: signal_all(pids, signal.SIGKILL))))
@@ -127,7 +128,7 @@ def test_hang(daemon: Daemon, sites: Sites, moment: str) -> None:
 
 
 def test_restart(daemon: Daemon, sites: Sites) -> None:
-    """TERM and a new start, with clients at work all the time: each is answered, and whatever was accepted is in the queue."""
+    """TERM and a new start while clients send: each gets a reply, and every accepted message is in the queue."""
     check_judged(sites)
     flags = [flag for flag in FATES if flag != "R"]
     dialogues: list[tuple[str, Dialogue]] = []

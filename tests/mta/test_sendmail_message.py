@@ -1,4 +1,4 @@
-"""The milter behind a real Sendmail: what becomes of an accepted message, and what it tells a milter. RFC 8601, RFC 7208 9.1."""
+"""The milter behind a real Sendmail: changes of an accepted message, and what Sendmail tells a milter. RFC 8601, RFC 7208 9.1."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ OURS = f"""\
 \tiprev=pass policy.iprev=192.0.2.10 (mail.good.example);
 \tspf=none smtp.helo=mail.good.example;
 \tspf=pass smtp.mailfrom=good.example (a:mail.good.example)"""
-ANY_ADDRESS = "IPv6:0:0:0:0:0:0:0:0"  # what {daemon_addr} is where the daemon listens on all, with Family=inet6
+ANY_ADDRESS = "IPv6:0:0:0:0:0:0:0:0"  # {daemon_addr} where the daemon listens on all addresses, with Family=inet6
 REST = [("From", GOOD_FROM), ("Date", "Sat, 21 Nov 2026 02:08:25 +0000"), ("Message-Id", "<1@good.example>")]
 
 
 def test_header_of_a_queued_message(default_sendmail: AttachedSendmail) -> None:
     dialogue = default_sendmail.send(GOOD, GOOD_HELO, GOOD_FROM, headers=[*FORGED, *REST])
-    default_sendmail.heard()
+    default_sendmail.new_decisions()
     first, received, *kept = default_sendmail.sendmail.headers(dialogue.queue_id)
     assert first == ("Authentication-Results", OURS)
     assert received[0] == "Received"
@@ -58,19 +58,19 @@ def test_header_of_a_delivered_message(names: NameServer) -> None:
     assert body.strip() == "text"
 
 
-def test_forged_results_are_removed_whoever_sends_them(
+def test_forged_results_are_removed_for_any_client(
     default_sendmail: AttachedSendmail,
 ) -> None:
     for client, left in ((Client("203.0.113.9", login=LOGIN), 2), (Client("10.0.0.1"), 2)):
         dialogue = default_sendmail.send(client, "host.example", GOOD_FROM, headers=FORGED)
-        default_sendmail.heard()
+        default_sendmail.new_decisions()
         names = [name.strip().lower() for name, _ in default_sendmail.sendmail.headers(dialogue.queue_id)]
         assert names.count("authentication-results") == left
 
 
 def test_tag_field(default_sendmail: AttachedSendmail) -> None:
     dialogue = default_sendmail.send(Client("203.0.113.44"), "203-0-113-44.dyn.isp.example", "joe@isp.example")
-    default_sendmail.heard()
+    default_sendmail.new_decisions()
     fields = default_sendmail.sendmail.headers(dialogue.queue_id)
     assert [name for name, _ in fields[:3]] == ["Authentication-Results", "X-Rdns-Milter", "Received"]
     assert fields[1][1].split()[:3] == ["tag", "rule=generic-name", "iprev=pass"]
@@ -81,7 +81,7 @@ def test_what_the_header_options_change(names: NameServer) -> None:
     with attached_sendmail(names, headers=headers) as running:
         sent = [("Authentication-Results", "id.example; none"), *REST]
         dialogue = running.send(GOOD, GOOD_HELO, "x@soft.example", headers=sent)
-        running.heard()
+        running.new_decisions()
         fields = running.sendmail.headers(dialogue.queue_id)
     assert [name for name, _ in fields[:4]] == ["Authentication-Results", "Received-SPF", "X-Weighed", "Received"]
     assert fields[0][1].startswith("id.example;\n\tiprev=pass")
@@ -91,7 +91,7 @@ def test_what_the_header_options_change(names: NameServer) -> None:
 
 
 def test_quarantine_and_release(names: NameServer) -> None:
-    """What README says of it: where it is seen, that a run of the queue leaves it alone, and how it is let go."""
+    """Quarantine as the documentation describes it: where it is shown, that a queue run leaves it alone, and how it is released."""
     rules = '[[rule]]\nname = "suspect"\nwhen = { spf_mailfrom = "softfail" }\naction = "quarantine"\n'
     with attached_sendmail(names, rules) as running:
         sendmail = running.sendmail
@@ -99,9 +99,9 @@ def test_quarantine_and_release(names: NameServer) -> None:
         kept = running.send(GOOD, GOOD_HELO, "x@soft.example", "kept@rcpt.example")
         assert kept.accepted
         assert (sendmail.queued(), sendmail.held()) == ([through.queue_id], [kept.queue_id])
-        first, second = running.heard(2)
-        said = f"action=quarantine rule=suspect qid={kept.queue_id} reply="
-        assert (first["action"], facts(second, said)) == ("accept", said)
+        first, second = running.new_decisions(2)
+        logged = f"action=quarantine rule=suspect qid={kept.queue_id} reply="
+        assert (first["action"], facts(second, logged)) == ("accept", logged)
         sendmail.run_queue()
         assert (sendmail.queued(), sendmail.held()) == ([], [kept.queue_id])
         assert sendmail.delivered("good").count("\nFrom: ") == 1
@@ -127,10 +127,10 @@ def test_encrypted_or_not(names: NameServer) -> None:
                     assert smtp.starttls().ok
                     smtp.helo(GOOD_HELO)
                 assert smtp.message(GOOD_FROM, [USER]).ok
-        assert [decision["rule"] for decision in running.heard(2)] == ["encrypted", "default"]
+        assert [decision["rule"] for decision in running.new_decisions(2)] == ["encrypted", "default"]
 
 
-# A client of Sendmail's, and what it says of him at CONNECT, if asked for it.
+# A client of Sendmail's, and the macros that it sends at CONNECT, if asked.
 SAID_OF: list[tuple[Client, dict[str, str]]] = [
     (GOOD, {"{client_addr}": "192.0.2.10", "{client_name}": "mail.good.example", "{client_ptr}": "mail.good.example",
             "{client_resolve}": "OK", "{if_addr}": OWN_ADDRESS, "_": "mail.good.example [192.0.2.10]"}),
@@ -146,7 +146,7 @@ ASKED = "j _ {daemon_addr} {if_addr} {client_addr} {client_name} {client_ptr} {c
 
 
 def events(probe: Probe, sendmail: Sendmail, client: Client, **more: Any) -> list[dict[str, Any]]:
-    """What a milter is told of a message from that client."""
+    """Return the callbacks for a message from that client."""
     before = len(probe.events())
     assert send(sendmail.address, client, connect_as=sendmail.connect_as, **more).accepted
     return [event for event in probe.events()[before:] if event["event"] != "close"]
@@ -155,15 +155,15 @@ def events(probe: Probe, sendmail: Sendmail, client: Client, **more: Any) -> lis
 def test_what_sendmail_says_of_a_client_where_its_configuration_tells_it_to(names: NameServer) -> None:
     setting = f"define(`confMILTER_MACROS_CONNECT', `{', '.join(ASKED.split())}')dnl"
     with Probe() as probe, Sendmail(probe.socket, host=HOST, settings=[setting]) as sendmail:
-        for client, said in SAID_OF:
+        for client, logged in SAID_OF:
             connect, *_, end = events(probe, sendmail, client)
-            assert {name: connect["macros"].get(name) for name in said} == said
+            assert {name: connect["macros"].get(name) for name in logged} == logged
             assert connect["macros"]["j"] == HOST
             assert connect["macros"]["{daemon_addr}"] == ANY_ADDRESS, "of no use: so we take {if_addr}"
             assert end["macros"]["i"] in sendmail.queued()
 
 
-def test_what_sendmail_says_by_itself_and_what_if_it_is_asked(names: NameServer) -> None:
+def test_macros_of_sendmail_by_default_and_if_asked_for(names: NameServer) -> None:
     """A milter that asks by the protocol gets what it asks for, and nothing else at that stage: README need not tell anybody to
     set confMILTER_MACROS_CONNECT."""
     for options, expected in (

@@ -51,7 +51,9 @@ def _chunk(last: int, first: int) -> tuple[Counter[str], list[str]]:
 
 def main() -> int:
     """Compare as many cases as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m tests.kit.dns.answers.plain_answers", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.kit.dns.answers.plain_answers", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--cases", type=int, default=10_000_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
