@@ -1,6 +1,5 @@
-"""What most tests here share: the name server with the world of tests.kit.data.scenario. A file with a world of its own has a
-`server`
-of its own."""
+"""The fixture that most tests of this folder share: a name server with the zone of tests.kit.data.scenario. A file with a zone of
+its own defines its own `server`."""
 
 from __future__ import annotations
 

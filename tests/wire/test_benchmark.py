@@ -1,4 +1,4 @@
-"""The benchmark works: all of its scenarios, with numbers too small to mean anything."""
+"""The benchmark works: all of its scenarios run, with counts too small for real figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE = 60.0
 
 
 def bench(*arguments: str) -> str:
-    """What the benchmark prints."""
+    """Run the benchmark with small counts; return its output."""
     command = [sys.executable, "-m", "tests.bench", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr.decode()
@@ -42,7 +42,7 @@ def test_every_scenario(tmp_path: Path) -> None:
             assert min(figures[name] for name in ("messages", "rate", "wait_p50", "cpu", "load_cpu")) > 0
             assert figures["wait_p50"] <= figures["wait_p99"]
         assert peers[FLOOR]["queries"] == 0
-        # A client's name and address, SPF of its greeting, and of its sender with three includes.
+        # The client's name and address, SPF of its greeting, and SPF of its sender with three includes.
         assert peers[MILTER]["queries"] < 1 if scenario.warm else 6 <= peers[MILTER]["queries"] <= 8
     burst = found[BURST]
     assert burst["answered"] == burst["conversations"] == burst["ended"]["accepted"]
@@ -84,7 +84,7 @@ def test_the_stub_answers_as_a_name_server_does(name: str, kind: str, answer: st
     assert len(message.authority) == (not answer)
 
 
-def test_the_stub_says_nothing_of_holes() -> None:
+def test_the_stub_is_silent_about_holes() -> None:
     for name, kind in ((sender(HOLES), "TXT"), (host(HOLES + 5), "A"), ("1.0.128.10.in-addr.arpa", "PTR")):
         assert respond(dns.message.make_query(name, kind).to_wire()) is None
 

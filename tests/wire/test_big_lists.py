@@ -1,4 +1,4 @@
-"""A million networks: held once by all processes together, and read without keeping anybody waiting."""
+"""A list of a million networks: all processes share one copy, and a reload delays no message."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.kit.milter.daemon import Daemon, children
 from tests.kit.milter.load import Load
 
 MILLION = 1_000_000
-MOST = 150_000  # kB of memory that all processes together may take
+MOST = 150_000  # kB of memory for all processes together
 RULES: list[dict[str, Any]] = [
     {"name": "large", "when": {"client": "@large"}, "action": "accept"},
     {"name": "larger", "when": {"client": ["@large"]}, "action": "tempfail"},
@@ -38,7 +38,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """The service manager's socket; it wants signs of life."""
+    """The service manager's socket, which expects keep-alive messages."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(tmp_path / "notify"))
         sock.setblocking(False)
@@ -48,8 +48,8 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
         yield sock
 
 
-def told(manager: socket.socket) -> list[str]:
-    """What the manager has been told since it was last asked: the first word of each message."""
+def received(manager: socket.socket) -> list[str]:
+    """Return the first word of each message to the service manager since the last call."""
     found = []
     with contextlib.suppress(BlockingIOError):
         while True:
@@ -58,7 +58,8 @@ def told(manager: socket.socket) -> list[str]:
 
 
 def memory(daemon: Daemon) -> int:
-    """kB of memory of all processes, what they share counted once. What nobody has looked at in the shared memory counts too."""
+    """Return kB of memory of all processes, with shared pages counted once. Pages of shared memory that no process has touched
+    count, too."""
     total, shared = 0, {}
     for pid in (daemon.pid, *children(daemon.pid)):
         with contextlib.suppress(OSError):
@@ -72,24 +73,24 @@ def memory(daemon: Daemon) -> int:
 
 
 def test_a_million_networks(server: NameServer, large: Path, manager: socket.socket) -> None:
-    """All processes together stay within the bound, at rest and while the list is read again; meanwhile the parent gives signs of
-    life and mail is judged. Again and again takes no more."""
+    """All processes together stay within the bound, at rest and while the list is read again; meanwhile the parent sends
+    keep-alives and mail is judged. Reading it again and again takes no more memory."""
     lists = {"lists": {"large": str(large)}}
     with Daemon(lists, RULES, server, workers=2) as daemon, Load(lambda _: code(daemon), clients=2) as load:
         load.wait(20)
         assert memory(daemon) < MOST
         for _ in range(2):
             before, signs, most = len(daemon.notices()), list[str](), 0
-            told(manager)
+            received(manager)
             judged = sum(load.codes.values())
             os.kill(daemon.pid, signal.SIGHUP)
             while "RELOADING=1" not in signs or "READY=1" not in signs[signs.index("RELOADING=1") :]:
                 most = max(most, memory(daemon))
-                signs += told(manager)
+                signs += received(manager)
             assert any("config reloaded" in line for line in daemon.notices()[before:])
             assert "WATCHDOG=1" in signs[signs.index("RELOADING=1") :]
             assert most < MOST
-            # Some hundred messages in the seconds that it took; nobody waited for the end of it.
+            # Some hundred messages in the seconds that it took: none waited for its end.
             assert sum(load.codes.values()) > judged + 20
         assert load.lost == []
         assert set(load.codes) == {550}

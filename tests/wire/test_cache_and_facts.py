@@ -1,6 +1,6 @@
-"""The same facts by the network as without it, cold, warm, and with nothing remembered; and what the running milter makes of them.
+"""The facts do not depend on the cache: over the network the same as without it, cold, warm, and with nothing cached.
 
-The rest of it, faster and in any order, is in tests/unit/session/test_differential.py.
+What the running milter makes of them is the same, too. More orders and faster: tests/unit/session/test_differential.py.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DEFAULT_RULES = "\n\n".join(parse(sample(), BUILT_IN).rules)
 
 
 def facts(engine: Engine, config: Config, messages: Sequence[Message]) -> list[Facts]:
-    """What is found about the messages, one after the other."""
+    """Return the facts about the messages, found one after the other."""
     results = []
     for message in messages:
         pendings = begin(engine.finder, message, config)
@@ -48,12 +48,12 @@ def facts(engine: Engine, config: Config, messages: Sequence[Message]) -> list[F
 
 
 def broken(where: str, error: BaseException) -> None:
-    """No check may break."""
+    """No check may fail with an exception."""
     raise AssertionError(where) from error
 
 
 def by_network(zone: Zone, entries: int, messages: Sequence[Message]) -> tuple[list[Facts], list[Facts], int]:
-    """What a worker's engine finds at first and then again, and how many questions the second time sends."""
+    """Return the facts of a worker's checks at first and again, and the number of questions sent the second time."""
     config = replace(CONFIG, dns=replace(CONFIG.dns, cache_entries=entries))
     with NameServer(zone) as server, Engine(config, [Endpoint(*server.address)], broken) as engine:
         first = facts(engine, config, messages)
@@ -106,7 +106,7 @@ def forgetful(server: NameServer) -> Iterator[Daemon]:
 
 
 def judged(daemon: Daemon, client: Client, helo: str, mailfrom: str) -> tuple[Outcome, dict[str, str], dict[str, str]]:
-    """What became of a message; the line in the log without its costs, and these."""
+    """Return the outcome of a message, its log line without the costs, and the costs."""
     outcome, (decision,) = daemon.judge(client=client, helo=helo, mailfrom=mailfrom)
     return outcome, decision, {cost: decision.pop(cost) for cost in COSTS}
 
@@ -121,6 +121,6 @@ def test_the_milter_says_the_same_cold_and_warm(
         assert decision == line
         assert [step.reply for step in outcome.steps] == [step.reply for step in expected.steps]
         assert outcome.changes == expected.changes
-    if client is not TROUBLED:  # trouble is not a finding: it is looked up again, though DNS is not asked again
+    if client is not TROUBLED:  # trouble is not remembered as a fact: it is looked up again, from the cache of answers
         assert costs == dict.fromkeys(COSTS, "0")
     assert int(costs["queries"]) == int(costs["cached"])

@@ -1,4 +1,4 @@
-"""`rdns-milter check` against a name server: what it prints, how it ends, and that the milter says the same."""
+"""`rdns-milter check` against a name server: its output, its exit status, and that the milter gives the same verdict."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def daemon(server: NameServer) -> Iterator[Daemon]:
 
 @pytest.fixture
 def config(daemon: Daemon) -> str:
-    """The config file that the running milter has."""
+    """The config file of the running milter."""
     return str(daemon.path)
 
 
 def as_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Exit status and document."""
+    """Run with --json; return exit status and document."""
     status = main(["check", "--json", *arguments])
     document: dict[str, Any] = json.loads(capsys.readouterr().out)
     return status, document
@@ -129,7 +129,7 @@ def test_status(
 def test_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     try:
         status: object = main(["check", *arguments])
-    except SystemExit as left:  # argparse's way
+    except SystemExit as left:  # of argparse
         status = left.code
     assert status == EX_USAGE
     printed = capsys.readouterr()
@@ -145,7 +145,9 @@ def test_broken_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert [line.split(": ")[:2] for line in lines] == [[f"{path}:2", "dns.timeout"], [f"{path}:3", "dns.tries"]]
 
 
-def test_nobody_to_ask(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_name_server_configured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("rdns_milter.resolver.nameservers.parse_resolv_conf", lambda octets: ())
     path = tmp_path / "empty.toml"
     path.write_text("")
@@ -161,7 +163,7 @@ def test_the_server_on_the_command_line_is_asked(server: NameServer, tmp_path: P
 
 
 def test_without_libmilter(config: str) -> None:
-    """All but `run` works without it."""
+    """All commands but `run` work without it."""
     program = (
         "import sys; sys.modules['milter'] = None; from rdns_milter.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )

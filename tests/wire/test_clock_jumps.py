@@ -1,5 +1,7 @@
-"""The wall clock jumps under load, forward and back (libfaketime): no message notices, the alarm tells it once, and rules with
-`until` go by the date that it shows. All waiting goes by the clock that never jumps.
+"""The wall clock jumps under load, forward and back (libfaketime): no message is affected, one alarm reports it, and rules with
+`until` follow its date.
+
+All timeouts use the monotonic clock.
 """
 
 from __future__ import annotations
@@ -32,20 +34,20 @@ pytestmark = pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not inst
 
 
 class Clock:
-    """The wall clock of the processes that have this environment."""
+    """The wall clock of the processes that run with its environment."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.set(0)
 
     def set(self, seconds: int) -> None:
-        """So far from the true time, at once."""
+        """Set the offset from the true time, effective at once."""
         beside = self._path.with_suffix(".new")
         beside.write_text(f"{seconds:+d}")
         os.replace(beside, self._path)
 
     def environment(self) -> dict[str, str]:
-        """What makes a process go by it."""
+        """The environment variables that make a process use it."""
         return {
             "LD_PRELOAD": str(LIBRARY),
             "FAKETIME_TIMESTAMP_FILE": str(self._path),
@@ -67,13 +69,13 @@ def daemon(server: NameServer, clock: Clock, tmp_path: Path) -> Iterator[Daemon]
 
 
 def alarms(daemon: Daemon) -> list[str]:
-    """What the log says of the clock."""
+    """Return the log's alarms about the clock."""
     return [line for line in daemon.notices() if "clock-jumped" in line]
 
 
 @pytest.mark.parametrize(("days", "rule", "reply"), [(30, "default", 0), (-30, "ended", 554)])
 def test_under_load(daemon: Daemon, clock: Clock, days: int, rule: str, reply: int) -> None:
-    """A jump and back again, while messages are under way and some of them wait for DNS."""
+    """The clock jumps and jumps back while messages are under way and some of them wait for DNS."""
     workers = daemon.wait_for_workers(2)
 
     def send(number: int) -> int:
@@ -101,7 +103,7 @@ def test_under_load(daemon: Daemon, clock: Clock, days: int, rule: str, reply: i
     decisions = [each for each in daemon.decisions() if each["client"] == NAMELESS.address]
     assert {each["rule"] for each in decisions} == {"in-force", rule}
     assert decisions[0]["rule"] == decisions[-1]["rule"] == "in-force"
-    # A wait that went by the wall clock would have taken days, or none at all.
+    # A timeout by the wall clock would have taken days, or no time.
     waits = [float(each["waited_ms"]) for each in daemon.decisions() if each["client"] == SILENT.address]
     assert 0 < max(waits) < 1000 * DAY
     assert {each["action"] for each in daemon.decisions() if each["client"] == SILENT.address} <= {"tempfail", "accept"}

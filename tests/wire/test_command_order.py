@@ -1,4 +1,4 @@
-"""The dialogue through the running milter: each order of commands that an MTA may bring about (RFC 5321 3.3, 4.1.4)."""
+"""The order of commands, through the running milter: each one that an MTA may produce (RFC 5321 3.3, 4.1.4)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_no_line_for_a_message_without_recipients(daemon: Daemon) -> None:
         dialogue.abort()
         dialogue.mail(GOOD_FROM)
         dialogue.rcpt("b@rcpt.example")
-        dialogue.abort()  # taken, but never sent
+        dialogue.abort()  # accepted, but never sent
         dialogue.mail("last@good.example")
         dialogue.rcpt("b@rcpt.example")
         dialogue.end()
@@ -57,7 +57,7 @@ def test_several_messages_on_a_connection(daemon: Daemon) -> None:
     assert [(line["mailfrom"], line["qid"]) for line in decisions] == list(
         zip(senders, ("Q0", "Q1", "Q2"), strict=True)
     )
-    # What was found for the connection counts for its first message only: PTR and A, A and TXT of the greeting.
+    # The connection's questions count for its first message only: PTR and A, A and TXT of the greeting.
     assert [int(line["queries"]) for line in decisions] == [5, 1, 0]
 
 

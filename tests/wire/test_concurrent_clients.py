@@ -1,8 +1,7 @@
-"""No wait of one client holds up another: bursts of clients that all wait, clients in good order among those whose DNS is dead, and
-connections on which nothing happens (PLATFORM 0.1).
+"""No client delays another: bursts of clients that all wait, good clients beside those whose DNS is silent, and idle connections.
 
-Debian's libmilter by itself serves sessions that wait two at a time, and in a burst may leave one out until a wait is over.
-The bounds here lie far above what it takes, and below two waits in a row.
+Debian's libmilter by itself serves sessions that wait two at a time, and in a burst may leave one out until a wait is over. The
+bounds lie far above what it takes, and below two waits in a row.
 """
 
 from __future__ import annotations
@@ -31,15 +30,15 @@ from tests.kit.smtp.client_identity import Client
 
 COUNT = 100
 LATE = 2.5  # seconds until DNS answers
-BOUND = 4.9  # seconds within which everyone who waits for that is answered
-PROMPT = 3.0  # seconds within which everyone is answered who waits for nothing
+BOUND = 4.9  # seconds within which clients that wait for it are answered
+PROMPT = 3.0  # seconds within which clients that need not wait are answered
 STRICT = [{"name": "strict", "unless": {"iprev": "pass"}, "action": "reject"}]
 DEFAULT_RULES = "\n\n".join(parse(sample(), BUILT_IN).rules)
 
 
 def zone() -> Zone:
-    """COUNT clients of each kind: `late` ones with a late PTR record; `slow` ones with a late SPF record; `hole`s about which DNS
-    says nothing at all; `good` ones."""
+    """Return COUNT clients of each kind: `late` with a late PTR record; `slow` with a late SPF record; `hole` with silent DNS;
+    `good`."""
     lines = []
     for number in range(COUNT):
         for kind, net in NETS.items():
@@ -59,7 +58,7 @@ NETS = {"late": "192.0.2", "slow": "198.51.100", "hole": "203.0.113", "good": "1
 
 
 def message(kind: str, number: int) -> dict[str, Any]:
-    """A message of a client of that kind."""
+    """Return the arguments of a message of a client of that kind."""
     name = f"m{number}.{kind}.example"
     return {"client": Client(f"{NETS[kind]}.{number + 1}"), "helo": name, "mailfrom": f"a@d{name}"}
 
@@ -71,7 +70,7 @@ def server() -> Iterator[NameServer]:
 
 
 def sent(daemon: Daemon, kind: str, count: int = COUNT) -> list[Outcome]:
-    """What becomes of so many clients of a kind that all come at the same moment."""
+    """Send a message from each of this many clients of a kind at the same moment; return the outcomes."""
     return burst([partial(deliver, daemon.spec, **message(kind, number)) for number in range(count)])
 
 
@@ -97,7 +96,7 @@ def test_all_wait_at_the_end(server: NameServer) -> None:
 
 @pytest.mark.parametrize("count", [3, 8])
 def test_a_few_wait(server: NameServer, count: int) -> None:
-    """As many as libmilter has threads at first, and a few more: nobody is left over when all threads wait."""
+    """As many as libmilter has threads at first, and a few more: none is left out when all threads wait."""
     with Daemon({}, STRICT, server) as daemon:
         outcomes = sent(daemon, "late", count)
         assert all(outcome.accepted for outcome in outcomes)
@@ -105,8 +104,9 @@ def test_a_few_wait(server: NameServer, count: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_nobody_is_left_out_of_a_burst(workers: int) -> None:
-    """Nor waits twice, when some of libmilter's threads are idle at first: one that was woken it takes for idle until it runs."""
+def test_no_client_is_left_out_of_a_burst(workers: int) -> None:
+    """No client waits twice when some of libmilter's threads are idle at first: it counts one that was woken as idle until it
+    runs."""
     deadline = 2.5
     holes = itertools.count(HOLES)
     with StubProcess() as stub, milter(stub.hostport, workers, deadline) as peer:
@@ -117,8 +117,8 @@ def test_nobody_is_left_out_of_a_burst(workers: int) -> None:
             assert result.waits[-1] < 2 * deadline - 0.1
 
 
-def test_the_healthy_do_not_wait_for_the_others(server: NameServer) -> None:
-    """Clients in good order are answered, one by one and many at once, before the first of those is whose DNS is dead."""
+def test_good_clients_do_not_wait_for_others(server: NameServer) -> None:
+    """Good clients are answered, one by one and many at once, before the first of the others whose DNS is silent."""
     answered: list[float] = []
 
     def hole(number: int) -> None:
@@ -143,7 +143,7 @@ def test_the_healthy_do_not_wait_for_the_others(server: NameServer) -> None:
         assert max(answered) - min(answered) < BOUND
 
 
-def test_idle_connections_cost_nobody_anything(server: NameServer) -> None:
+def test_idle_connections_delay_no_client(server: NameServer) -> None:
     with Daemon({}, STRICT, server) as daemon, ExitStack() as idle:
         dialogues = [idle.enter_context(Conversation(daemon.spec)) for _ in range(2 * COUNT)]
         for number, dialogue in enumerate(dialogues):

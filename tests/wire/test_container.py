@@ -1,5 +1,5 @@
-"""packaging/container: what the Containerfiles say hangs together, and is what packaging/try-container.sh can try; the health check
-and the configuration of the image are those of a milter that is at work."""
+"""packaging/container: the Containerfiles are consistent and within what packaging/try-container.sh can try; the image's health
+check and configuration suit a running milter."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INSTALL = (HERE / "install.sh").read_text("utf-8")
 
 @pytest.fixture(scope="module")
 def image() -> ModuleType:
-    """packaging/container/image.py, which is no package's."""
+    """The module packaging/container/image.py, which belongs to no package."""
     spec = importlib.util.spec_from_file_location("image", HERE / "image.py")
     assert spec is not None
     assert spec.loader is not None
@@ -38,7 +38,7 @@ def image() -> ModuleType:
 
 
 def configured(directory: Path) -> Path:
-    """The configuration of the image: the default, as install.sh changes it."""
+    """The image's configuration: the default, as install.sh changes it."""
     path = directory / "rdns-milter.toml"
     path.write_text((ROOT / "etc" / "rdns-milter.toml").read_text("utf-8"))
     function = re.findall(r"^set_option\(\) \{\n.*?^\}\n", INSTALL, re.MULTILINE | re.DOTALL)[0]
@@ -96,7 +96,7 @@ def test_its_configuration(image: ModuleType, tmp_path: Path) -> None:
 
 
 def test_the_health_check(image: ModuleType) -> None:
-    """By the very command of the Containerfile, but for the port: 0 while the milter lives, 1 when it does not."""
+    """The command of the Containerfile, with another port: 0 while the milter works, 1 when it does not."""
     port = free_port()
     interpreter, *arguments = image.read(FILES["milter"]).health
     assert interpreter == "/usr/bin/python3"
@@ -129,5 +129,7 @@ def test_compose_hangs_together(image: ModuleType, tmp_path: Path) -> None:
     assert image.read(FILES["milter"]).health
     assert (milter["read_only"], milter["cap_drop"]) == (True, ["ALL"])
     patience = int(milter["stop_grace_period"].removesuffix("s"))
-    assert patience > config.milter.deadline + 5 + 5  # what packaging/doc/failures.md says TERM takes, and a margin
+    assert (
+        patience > config.milter.deadline + 5 + 5
+    )  # the time that TERM takes by packaging/doc/failures.md, and a margin
     assert set(compose["volumes"]) == {volume.partition(":")[0] for volume in postfix["volumes"]}

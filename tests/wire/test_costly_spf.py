@@ -1,7 +1,7 @@
-"""SPF records made to freeze or fool whoever evaluates them (PLATFORM 0.7, 0.8), through the running milter, while another
-client is served: each is classed within the deadline, what is said of it is clean, and the other client hardly notices.
+"""SPF records made to be costly or misleading, through the running milter, while another client sends.
 
-The evaluation alone, and more records: tests.unit.checks.test_spf_bombs.
+Each gets its result within the deadline, replies and header fields have no raw text of it, and the other client is hardly
+delayed. The evaluation alone, and more records: tests/unit/checks/test_spf_bombs.py.
 """
 
 from __future__ import annotations
@@ -32,27 +32,25 @@ from tests.kit.smtp.client_identity import Client
 Records = dict[str, list[Any]]
 DEADLINE = 4.0
 AT_ONCE = 6
-MORE = (
-    1.0  # seconds that a message of another client may take beside the bombs, more than without: far more than it does
-)
+MORE = 1.0  # seconds that another client's message may take longer beside costly ones: far more than it does
 STRETCH = 1.0  # seconds of CPU without a pause on the event loop: likewise
 LETTERS = b"%{s}%{l}%{o}%{d}%{i}%{p}%{v}%{h}"
 
 
 def policy(*terms: str | bytes) -> list[Any]:
-    """An SPF record as the only one of a name."""
+    """Return an SPF record as the only one of a name."""
     return [("TXT", b" ".join((b"v=spf1", *(term.encode() if isinstance(term, str) else term for term in terms))))]
 
 
 def included(name: str, *terms: str) -> Records:
-    """A record that includes ten others, all alike; what stands for `@` is their number."""
+    """Return a record that includes ten others, all alike; `@` in them stands for their number."""
     return {name: policy(*(f"include:i{n}.{name}" for n in range(10)), "-all")} | {
         f"i{n}.{name}": policy(*(term.replace("@", str(n)) for term in terms)) for n in range(10)
     }
 
 
 def exchangers(name: str, hosts: str, count: int = 10) -> Records:
-    """Ten times `mx`, each of so many hosts; `hosts`: what their addresses are asked with."""
+    """Return ten times `mx`, each with this many hosts; `hosts`: the mechanisms for their addresses."""
     tree: Records = {name: policy(*(f"mx:m{n}.{name}" for n in range(10)), "-all")}
     for n in range(10):
         tree[f"m{n}.{name}"] = [("MX", f"{k} h{k}.m{n}.{name}.") for k in range(count)]
@@ -61,19 +59,19 @@ def exchangers(name: str, hosts: str, count: int = 10) -> Records:
 
 
 def explained(name: str, text: bytes) -> Records:
-    """A fail with that explanation."""
+    """Return a fail with that explanation."""
     return {name: policy("-all", f"exp=why.{name}"), f"why.{name}": [("TXT", text)]}
 
 
 def chained(name: str, word: str, length: int) -> Records:
-    """Records each of which leads to the next."""
+    """Return records each of which leads to the next."""
     chain = {f"n{n}.{name}": policy(f"{word}n{n + 1}.{name}") for n in range(length)}
     return {name: policy(f"{word}n0.{name}"), f"n{length}.{name}": policy("-all")} | chain
 
 
 SLOW = [f"exists:x{n}%{{d}}{'.a' * 230}.com" for n in range(7)]  # the slowest terms that are evaluated at all
-# The records of a sender's domain, and what SPF must say of them. "any": whatever comes first, trouble or error.
-BOMBS: Mapping[str, tuple[Callable[[str], Records], str]] = {
+# The records of a sender's domain, and their result. "any": trouble or error, whichever comes first.
+COSTLY: Mapping[str, tuple[Callable[[str], Records], str]] = {
     "term-20k": (lambda d: {d: policy("a:b." + "a" * 20_000 + "!")}, "permerror"),
     "term-40k": (lambda d: {d: policy("exists:%{d}" + ".a" * 20_000)}, "permerror"),
     "text-60k": (lambda d: {d: policy("ip4:10.0.0.1 " * 4600)}, "permerror"),
@@ -119,30 +117,30 @@ BOMBS: Mapping[str, tuple[Callable[[str], Records], str]] = {
 
 
 @dataclass(frozen=True)
-class Bomb:
-    """A client whose sender's domain has such records; all else is in order."""
+class CostlyClient:
+    """A client whose sender's domain has such records; all else is right."""
 
     number: int
     name: str
 
     @property
     def address(self) -> str:
-        """Of the client."""
+        """The client's address."""
         return str(ip_address("198.18.1.0") + self.number)
 
     @property
     def domain(self) -> str:
-        """The sender's."""
+        """The sender's domain."""
         return f"b{self.number}.example"
 
     def records(self) -> Records:
-        """All that there is of it."""
+        """All records of the client and its domain."""
         host = f"mail.{self.domain}"
         in_order: Records = {self.address: [("PTR", host)], host: [("A", self.address), ("TXT", "v=spf1 a -all")]}
-        return in_order | BOMBS[self.name][0](self.domain)
+        return in_order | COSTLY[self.name][0](self.domain)
 
 
-CASES = [Bomb(number, name) for number, name in enumerate(BOMBS)]
+CASES = [CostlyClient(number, name) for number, name in enumerate(COSTLY)]
 HEALTHY = {
     "192.0.2.1": [("PTR", "mail.healthy.example")],
     "mail.healthy.example": [("A", "192.0.2.1"), ("TXT", "v=spf1 a -all")],
@@ -159,8 +157,8 @@ CONFIG: dict[str, dict[str, Any]] = {
 }
 
 
-class Neighbour(threading.Thread):
-    """A client in order that sends all the while, each time from another domain. `seconds`: what each message took."""
+class OtherClient(threading.Thread):
+    """A good client that sends all the while, each time from another domain. `seconds`: the time of each message."""
 
     def __init__(self, daemon: Daemon, name: str) -> None:
         super().__init__(name=name, daemon=True)
@@ -183,57 +181,57 @@ class Neighbour(threading.Thread):
 
 
 @dataclass(frozen=True)
-class Show:
-    """What came of the bombs, and of the neighbour, without and with them."""
+class Results:
+    """The outcomes of the costly clients, and the other client's times without and with them."""
 
-    outcomes: Mapping[Bomb, Outcome]
+    outcomes: Mapping[CostlyClient, Outcome]
     decisions: Mapping[str, dict[str, str]]
     lines: list[str]
-    quiet: Neighbour
-    beside: Neighbour
+    quiet: OtherClient
+    beside: OtherClient
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[NameServerProcess]:
-    with NameServerProcess(Zone(HEALTHY, *(bomb.records() for bomb in CASES))) as running:
+    with NameServerProcess(Zone(HEALTHY, *(case.records() for case in CASES))) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def show(server: NameServerProcess) -> Show:
+def observed(server: NameServerProcess) -> Results:
     with Daemon(CONFIG, RULES, server.hostport) as daemon:
-        quiet = Neighbour(daemon, "quiet")
+        quiet = OtherClient(daemon, "quiet")
         quiet.start()
         time.sleep(0.5)
         quiet.end()
-        beside = Neighbour(daemon, "beside")
+        beside = OtherClient(daemon, "beside")
         beside.start()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            outcomes = dict(zip(CASES, pool.map(lambda bomb: explode(daemon, bomb), CASES), strict=True))
+            outcomes = dict(zip(CASES, pool.map(lambda case: send_costly(daemon, case), CASES), strict=True))
         beside.end()
         count = 2 * len(CASES) + len(quiet.seconds) + len(beside.seconds)
         decisions = {each["client"]: each for each in daemon.wait_for_decisions(count) if each["rcpt"].startswith("b@")}
         assert daemon.terminate() == 0
-        return Show(outcomes, decisions, daemon.lines(), quiet, beside)
+        return Results(outcomes, decisions, daemon.lines(), quiet, beside)
 
 
-def explode(daemon: Daemon, bomb: Bomb) -> Outcome:
-    """A message of this client: its first recipient is spared, so that the header is written."""
+def send_costly(daemon: Daemon, case: CostlyClient) -> Outcome:
+    """Send a message of this client: its first recipient is accepted in any case, so that the header is written."""
     return deliver(
         daemon.spec,
-        client=Client(bomb.address),
-        helo=f"mail.{bomb.domain}",
-        mailfrom=f"{'long.' * 12}x@{bomb.domain}",
+        client=Client(case.address),
+        helo=f"mail.{case.domain}",
+        mailfrom=f"{'long.' * 12}x@{case.domain}",
         rcpts=["postmaster@rcpt.example", "b@rcpt.example"],
     )
 
 
-@pytest.mark.parametrize("bomb", CASES, ids=lambda bomb: bomb.name)
-def test_bomb(show: Show, bomb: Bomb) -> None:
-    outcome, decision = show.outcomes[bomb], show.decisions[bomb.address]
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_costly_record(observed: Results, case: CostlyClient) -> None:
+    outcome, decision = observed.outcomes[case], observed.decisions[case.address]
     _, judged = outcome.rcpts
     assert (decision["iprev"], decision["spf_helo"]) == ("pass", "pass")
-    assert decision["spf_mailfrom"] == BOMBS[bomb.name][1]
+    assert decision["spf_mailfrom"] == COSTLY[case.name][1]
     assert judged.code == (451 if decision["spf_mailfrom"] == "temperror" else 550)
     assert outcome.seconds() < DEADLINE + 2
     for text in (judged.line, *(change.value.replace("\n\t", " ") for change in outcome.changes)):
@@ -243,14 +241,14 @@ def test_bomb(show: Show, bomb: Bomb) -> None:
     assert "spf=pass smtp.mailfrom" not in results
 
 
-def test_log(show: Show) -> None:
-    assert all(re.fullmatch("[ -~]+", line) for line in show.lines)
-    assert [line for line in show.lines if "internal error" in line] == []
+def test_log(observed: Results) -> None:
+    assert all(re.fullmatch("[ -~]+", line) for line in observed.lines)
+    assert [line for line in observed.lines if "internal error" in line] == []
 
 
-def test_neighbour(show: Show, record_property: Callable[[str, object], None]) -> None:
-    """Who is in order is served all along."""
-    for who in (show.quiet, show.beside):
+def test_other_client(observed: Results, record_property: Callable[[str, object], None]) -> None:
+    """A good client is served all along."""
+    for who in (observed.quiet, observed.beside):
         times = sorted(who.seconds)
         figures = (
             f"{len(times)} messages, median {times[len(times) // 2] * 1000:.1f} ms, longest {times[-1] * 1000:.1f} ms"
@@ -258,13 +256,13 @@ def test_neighbour(show: Show, record_property: Callable[[str, object], None]) -
         record_property(who.name, figures)
         print(who.name, figures)
         assert who.refused == 0
-    # Nine of ten: on a busy machine any single one may have to wait for the processor.
-    quiet, beside = (statistics.quantiles(who.seconds, n=10)[-1] for who in (show.quiet, show.beside))
+    # Nine of ten: on a busy machine any single message may wait for the processor.
+    quiet, beside = (statistics.quantiles(who.seconds, n=10)[-1] for who in (observed.quiet, observed.beside))
     assert beside < quiet + MORE
 
 
 def test_stretch(server: NameServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How long the event loop is busy without a pause, by its thread's own clock."""
+    """Measure how long the event loop is busy without a pause, by its thread's CPU clock."""
     config = parse_config(f"[dns]\nnameservers = ['{server.hostport}']\ntimeout = 0.5\ntries = 1\n", "")
     run = asyncio.Handle._run
     loops: set[asyncio.AbstractEventLoop] = set()
@@ -281,9 +279,9 @@ def test_stretch(server: NameServerProcess, monkeypatch: pytest.MonkeyPatch) -> 
     endpoint = parse_nameserver(server.hostport)
     with Engine(config, (endpoint,), lambda *bug: bugs.append(bug)) as engine:
         loops.add(engine.loop)
-        for bomb in CASES:
-            sender, over = parse_mailbox(f"a@{bomb.domain}"), threading.Event()
-            pending = engine.finder.spf(ip_address(bomb.address), sender, f"mail.{bomb.domain}", config)
+        for case in CASES:
+            sender, over = parse_mailbox(f"a@{case.domain}"), threading.Event()
+            pending = engine.finder.spf(ip_address(case.address), sender, f"mail.{case.domain}", config)
             pending.listen(over.set)
             assert over.wait(20)
     assert bugs == []

@@ -28,7 +28,7 @@ STRICT: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def default(server: NameServer) -> Iterator[Daemon]:
-    """The rules as they are shipped, and little patience."""
+    """The default rules, and a short deadline."""
     config: dict[str, dict[str, Any]] = {"milter": {"deadline": 0.6}, "dns": {"timeout": 5.0}}
     with Daemon(config, DEFAULT_RULES, server) as running:
         yield running
@@ -36,7 +36,7 @@ def default(server: NameServer) -> Iterator[Daemon]:
 
 @pytest.mark.parametrize("client", [TROUBLED, SILENT], ids=lambda client: client.address)
 @pytest.mark.parametrize("word", ["trouble", "silent"])
-def test_trouble_is_never_answered_for_good(default: Daemon, client: Client, word: str) -> None:
+def test_trouble_never_refuses(default: Daemon, client: Client, word: str) -> None:
     outcome, (decision,) = default.judge(client=client, helo=f"mail.{word}.example", mailfrom=f"a@{word}.example")
     assert outcome.accepted
     facts = {key: decision[key] for key in ("iprev", "helo", "spf_helo", "spf_mailfrom")}
@@ -53,7 +53,7 @@ def test_no_longer_than_the_deadline(default: Daemon) -> None:
     assert 500 <= float(decision["waited_ms"]) < 3000
 
 
-def test_whoever_must_be_spared_does_not_wait(server: NameServer) -> None:
+def test_an_exempt_recipient_does_not_wait(server: NameServer) -> None:
     with Daemon({"milter": {"deadline": 2.0}, "dns": {"timeout": 10.0}}, STRICT, server) as daemon:
         outcome = deliver(daemon.spec, client=SILENT, rcpts=["postmaster@rcpt.example", "b@rcpt.example"])
     assert [reply.code for reply in outcome.rcpts] == [0, 451]
@@ -82,7 +82,7 @@ def test_the_name_server_is_away(default: Daemon) -> None:
 
 @pytest.fixture
 def counting() -> Iterator[NameServer]:
-    """A name server that nobody else asks."""
+    """A name server that only one test uses."""
     with NameServer(Zone(ZONE)) as running:
         yield running
 
@@ -94,9 +94,9 @@ def test_the_same_question_is_asked_once(counting: NameServer) -> None:
         decisions = daemon.wait_for_decisions(5)
         assert all(outcome.accepted for outcome in outcomes)
         assert set(counting.queries.counter.values()) == {1}
-        # PTR, A for it; A and TXT of the greeting, A for that; TXT of the sender, A for that.
+        # PTR and its A; A and TXT of the greeting, and its A; TXT of the sender, and its A.
         assert max(int(decision["queries"]) for decision in decisions) == 7
-        # One of them asked, the others joined or remembered.
+        # One of them asked, the others joined or had it from the cache.
         asked = sum(int(decision["queries"]) - int(decision["cached"]) for decision in decisions)
         assert asked == len(counting.queries) == 4
         assert max(float(decision["dns_ms"]) for decision in decisions) >= 250
@@ -106,7 +106,7 @@ def test_the_same_question_is_asked_once(counting: NameServer) -> None:
 
 
 def test_a_client_that_only_connects(counting: NameServer) -> None:
-    """Only the reverse name is looked up, and nothing more once the client has left."""
+    """Only the reverse name is looked up, and nothing more once the client has closed the connection."""
     with Daemon(rules=STRICT, nameserver=counting) as daemon:
         with Conversation(daemon.spec) as dialogue:
             dialogue.connect(LATE.hostname, LATE.address)

@@ -1,5 +1,8 @@
-"""The milter's own lines go through packaging/examples' rsyslog.conf, logcheck and journald.txt: real rsyslogd, grep, journalctl,
-skipped where they are not there. Dates and hosts are what these write."""
+"""The milter's own lines through packaging/examples' rsyslog.conf, logcheck and journald.txt, with the real rsyslogd, grep and
+journalctl.
+
+Tests are skipped where a program is missing. Dates and hosts are as these programs write them.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ JOURNAL_REMOTE = os.environ.get("SYSTEMD_JOURNAL_REMOTE", "/lib/systemd/systemd-
 
 @dataclass(frozen=True)
 class Life:
-    """What a milter has said: lines that are usual, decisions first of all, and those that somebody should see."""
+    """The log of a milter: usual lines, mostly decisions, and those that an administrator should see."""
 
     usual: list[str]
     unusual: list[str]
@@ -47,7 +50,8 @@ class Life:
 
 @pytest.fixture(scope="module")
 def life() -> Life:
-    """Start, decisions in both formats, two reloads (one of a broken file), a worker that dies, the end; many decisions more."""
+    """Start, decisions in both formats, two reloads (one of an invalid file), a worker that dies, the end; and many more
+    decisions."""
     said: list[str] = []
     for form in ("logfmt", "json"):
         config = {"log": {"target": "stderr", "format": form}, "metrics": {"listen": f"127.0.0.1:{free_port()}"}}
@@ -72,7 +76,7 @@ def life() -> Life:
 
 
 def reported(directory: Path, lines: list[str]) -> list[str]:
-    """What logcheck would report of these lines: it takes comments out of the rules, and gives them to grep."""
+    """Return what logcheck would report of these lines: it removes comments from the rules and gives them to grep."""
     rules = directory / "rules"
     rules.write_text("".join(f"{x}\n" for x in examples.text("logcheck").split("\n") if x.strip() and x[0] != "#"))
     text = "".join(f"{line}\n" for line in lines)
@@ -98,7 +102,7 @@ def written(child: Child, name: str) -> list[str]:
 
 @pytest.fixture(params=FORMATS)
 def rsyslog(request: pytest.FixtureRequest) -> Iterator[Child]:
-    """rsyslogd with the example's file between a socket of its own and a file for the rest."""
+    """Run rsyslogd with the example's file between a socket of its own and a file for all other lines."""
     binary = program("rsyslogd")
     if binary is None:
         pytest.skip("rsyslogd is not installed")
@@ -122,7 +126,7 @@ def rsyslog(request: pytest.FixtureRequest) -> Iterator[Child]:
 
 
 def test_rsyslog_sorts_the_lines(rsyslog: Child, life: Life, tmp_path: Path) -> None:
-    """Sent by the milter's own code; what comes of it, logcheck and replay can read."""
+    """Lines are sent by the milter's own code; logcheck and replay can read the resulting file."""
     socket = str(rsyslog.directory / "socket")
     ours, other = Syslog("rdns-milter", socket), Syslog("other", socket)
     sent = life.usual + life.unusual
@@ -147,18 +151,18 @@ def commands() -> list[str]:
 
 
 def test_commands_of_the_queries_are_real() -> None:
-    """Ours by our own parser; what they look for is in a line of the log."""
+    """Our commands are parsed by our own parser; the patterns occur in a log line."""
     ours = [part.split() for line in commands() for part in line.split(" | ") if part.startswith("rdns-milter ")]
     assert [words[1] for words in ours] == ["report", "replay"]
     for words in ours:
         assert parser().parse_args(words[1:])
     assert all(line.startswith("journalctl -t rdns-milter") for line in commands())
-    assert str(SYSLOG_PATH) == "/dev/log"  # by which the journal knows the name
+    assert str(SYSLOG_PATH) == "/dev/log"  # the journal's field for the program's name
 
 
 @pytest.fixture
 def journal(life: Life, tmp_path: Path) -> Path:
-    """A journal with these lines, a second apart, from yesterday on, as journald would have it; and another program's."""
+    """A journal with these lines, a second apart, since yesterday, as journald writes it, and with another program's lines."""
     if not Path(JOURNAL_REMOTE).exists() or not shutil.which("journalctl"):
         pytest.skip(f"no journalctl, or no {JOURNAL_REMOTE}")
     began = subprocess.run(["date", "-d", "today 00:00", "+%s"], capture_output=True, text=True, check=True).stdout
@@ -183,7 +187,7 @@ def journal(life: Life, tmp_path: Path) -> Path:
 
 
 def test_queries_of_the_journal(journal: Path, life: Life, tmp_path: Path) -> None:
-    """Each as it stands, but for the journal that is asked, and without waiting for more."""
+    """Each query as it is written, but for the journal that it reads, and without waiting for more lines."""
     (tmp_path / "rdns-milter").write_text(f'#!/bin/sh\ncd {ROOT} && exec {PYTHON} -m rdns_milter "$@"\n')
     (tmp_path / "rdns-milter").chmod(0o755)
     new = tmp_path / "new.toml"

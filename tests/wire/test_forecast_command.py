@@ -1,4 +1,5 @@
-"""Forecast: past mail of the MTA's log looked up and judged now; what the log does not tell is open, and said."""
+"""`rdns-milter forecast`: past mail from the MTA's log is looked up and judged now; what the log does not contain is open, and
+reported as such."""
 
 from __future__ import annotations
 
@@ -76,12 +77,12 @@ def test_what_is_known_gives_a_verdict(forecaster: Forecaster, delivery: Deliver
     assert not missing_facts(outlook.evidence)
 
 
-def test_what_hangs_on_the_greeting_is_open(forecaster: Forecaster) -> None:
+def test_what_depends_on_the_greeting_is_open(forecaster: Forecaster) -> None:
     (outlook,) = forecaster.judge(replace(STRANGER, helo=None))
     assert outlook.action == OPEN
     assert {"tag", "reject"} <= set(outlook.actions)
     assert missing_facts(outlook.evidence) == {"helo_kind", "helo", "spf_helo"}
-    # It may be that greeting and SPF speak for the client, but both let it in.
+    # Greeting and SPF may confirm the client, but either result accepts it.
     (good,) = forecaster.judge(replace(GOOD, helo=None))
     assert (good.action, set(good.actions)) == ("accept", {"accept", "tag"})
     assert good.evidence.helo.match == UNKNOWN

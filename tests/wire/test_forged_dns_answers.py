@@ -1,7 +1,7 @@
-"""Another local user who forges answers of a resolver on this host, towards the socket that questions to it share: he knows the
-milter's port and the question's id, as nobody does who may not read the network, and is not heard all the same.
+"""Another local user forges answers of a resolver on this host, sent to the socket that questions to it share.
 
-RFC 5452 (what makes answers hard to forge). connect(2): a connected datagram socket hears nobody else.
+The forger knows the milter's port and the question's id, which nobody knows who cannot read the network, and is ignored all the
+same. RFC 5452 (protection against forged answers). connect(2): a connected datagram socket receives from its peer only.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from rdns_milter.resolver.transport import Channels
 from tests.kit.milter.daemon import ROOT
 
 TRUE, FORGED = b"true........", b"forged......"
-# Becomes nobody, if it can. Sends the forged answer from another address and another port, then from the resolver's own, if it
-# can be had. Prints for each way "sent", or why not.
+# Takes the user nobody, if it can. Sends the forged answer from another address and another port, then from the resolver's own
+# port, if it can bind it. Prints for each way "sent", or the error.
 FORGER = """
 import os, socket, sys
 if os.geteuid() == 0:
@@ -44,7 +44,7 @@ for source in ((host, 0), ("127.0.0.2", port), (host, port)):
 
 @pytest.fixture
 def resolver() -> Iterator[socket.socket]:
-    """What a resolver listens with; its port is one that anybody may bind."""
+    """The socket of a resolver; its port is one that any user may bind."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
         sock.bind(("127.0.0.1", 0))
         sock.settimeout(10)
@@ -52,14 +52,14 @@ def resolver() -> Iterator[socket.socket]:
 
 
 def forge(resolver: socket.socket, victim: tuple[str, int], ident: bytes) -> list[str]:
-    """What came of each way in which another user forges an answer."""
+    """Forge an answer as another user in each way; return the result of each."""
     host, port = resolver.getsockname()
     command = [sys.executable, "-c", FORGER, host, str(port), str(victim[1]), (ident + FORGED).hex()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
     return done.stdout.split("\n")[:-1]
 
 
-def test_nobody_but_the_resolver_is_heard(resolver: socket.socket) -> None:
+def test_only_the_resolver_is_received(resolver: socket.socket) -> None:
     heard: list[bytes | None] = []
 
     async def ask() -> list[str]:
@@ -88,7 +88,7 @@ def test_nobody_but_the_resolver_is_heard(resolver: socket.socket) -> None:
 
 
 def test_each_question_has_an_id_of_its_own(resolver: socket.socket) -> None:
-    """Questions share the socket, and no two ids follow from each other: of 1,000 drawn from 65,536 few are neighbours."""
+    """Questions share the socket, and ids are not consecutive: of 1,000 drawn from 65,536 few are neighbours."""
 
     async def ids() -> list[int]:
         channels = Channels(asyncio.get_running_loop())

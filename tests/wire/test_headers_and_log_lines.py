@@ -1,4 +1,4 @@
-"""What the running milter writes: header fields into the message, lines into the log, and what the config changes in both."""
+"""What the running milter writes: header fields of the message, log lines, and how the configuration changes both."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FORGED = [
     f"(a (nested) comment) {OWN_NAME} (another); dkim=pass",
     f"\n\t{OWN_NAME};\n\tdmarc=pass",
     f"{OWN_NAME}",
-    "elsewhere.example 2; spf=pass",  # a version that nobody knows
+    "elsewhere.example 2; spf=pass",  # an unknown version
 ]
 FOREIGN = ["elsewhere.example; spf=pass", f"x.{OWN_NAME}; spf=pass", f"{OWN_NAME}.example; none", "; none", ""]
 
@@ -44,11 +44,11 @@ def daemon(server: NameServer) -> Iterator[Daemon]:
 
 
 def results_of(*values: str, name: str = RESULTS) -> list[tuple[str, str]]:
-    """A header with these fields, others between them."""
+    """Return a header with these fields, and others between them."""
     return [field for value in values for field in ((name, value), ("Subject", "s"))]
 
 
-# Fields that came with the message
+# Fields of the incoming message
 
 
 @pytest.mark.parametrize("mta", ["postfix", "sendmail"])
@@ -86,7 +86,7 @@ def test_fields_of_another_message_do_not_count(daemon: Daemon) -> None:
     ],
 )
 def test_fields_of_exempt_clients(daemon: Daemon, client: Client, left: list[str]) -> None:
-    """To be exempt is not to be trusted: only hosts in trusted_networks keep their results."""
+    """An exempt client is not a trusted one: only hosts in trusted_networks keep their results."""
     outcome, (decision,) = daemon.judge(client=client, headers=results_of(FORGED[0], FOREIGN[0]))
     assert outcome.header(RESULTS) == left
     assert decision["forged"] == str(2 - len(left))
@@ -140,14 +140,14 @@ def test_in_observe_mode_it_is_only_logged(server: NameServer) -> None:
     assert facts == ["accept", "limit:forged-results", "reject", "101", ""]
 
 
-def test_forged_results_stay_if_that_is_wanted(server: NameServer) -> None:
+def test_forged_results_are_kept_if_so_configured(server: NameServer) -> None:
     with Daemon({"headers": {"remove_forged": False}}, nameserver=server) as daemon:
         outcome, _ = daemon.judge(client=GOOD, headers=results_of(*FORGED))
     assert outcome.header(RESULTS)[1:] == FORGED
     assert outcome.reply("header").action == "unsent"
 
 
-def test_an_authserv_id_of_one_s_own(server: NameServer) -> None:
+def test_a_configured_authserv_id(server: NameServer) -> None:
     with Daemon({"headers": {"authserv_id": "mail.all.example"}}, nameserver=server) as daemon:
         outcome, _ = daemon.judge(client=GOOD, headers=results_of("mail.all.example; spf=pass", *FORGED[:6]))
     assert outcome.header(RESULTS)[0].startswith("mail.all.example;\n\tiprev=pass")
@@ -155,7 +155,7 @@ def test_an_authserv_id_of_one_s_own(server: NameServer) -> None:
 
 
 def test_several_authserv_ids(server: NameServer) -> None:
-    """All are ours, in letters and encoded, too; the first is written."""
+    """All are ours, in any letter case and encoding; the first is written."""
     names = ["mail.all.example", "xn--bcher-kva.example"]
     claims = [f"{each}; spf=pass" for each in (*names, "bu\u0308cher\u3002example", "=?utf-7?q?b+APw-cher.example?=")]
     with Daemon({"headers": {"authserv_id": names}}, nameserver=server) as daemon:
@@ -186,7 +186,7 @@ def test_no_field_at_all(server: NameServer) -> None:
 
 
 def test_lines_of_fields_are_folded(daemon: Daemon) -> None:
-    """libmilter wants LF without CR, and a blank after it; nothing else may end a line."""
+    """libmilter expects LF without CR, and a space after it; nothing else may end a line."""
     outcome, _ = daemon.judge(client=LIAR, helo="h" * 60 + ".example", mailfrom="a@" + "d" * 60 + ".example")
     (field,) = outcome.header(RESULTS)
     lines = f"{RESULTS}: {field}".split("\n")
@@ -277,7 +277,7 @@ def test_json(server: NameServer, daemon: Daemon) -> None:
     ],
 )
 def test_which_decisions_are_logged(server: NameServer, decisions: str, mode: str, logged: list[str]) -> None:
-    """What a shadow rule, or enforcement, would have done counts as if it were done: the last client's fate."""
+    """What a shadow rule, or enforcement, would have done counts as if it were done."""
     with Daemon({"log": {"decisions": decisions}, "milter": {"mode": mode}}, RULES, server) as daemon:
         for word in ("b", "tag", "tempfail", "reject", "quarantine"):
             deliver(daemon.spec, client=GOOD, rcpts=[f"{word}@rcpt.example"])

@@ -1,4 +1,4 @@
-"""What /healthz says of a milter that plays dead in one way or another."""
+"""/healthz for a milter that hangs or fails in one way or another."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.kit.milter.endpoint import free_port
 PATIENCE = 0.3
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 NEGOTIATION = b"\x00\x00\x00\x0dO"
-REST = 12  # octets of a negotiation behind that
+REST = 12  # bytes of a negotiation after that
 
 
 def ledger(*silent: float) -> Ledger:
-    """Of workers that gave their last sign of life so many seconds ago."""
+    """Return the counters of workers whose last heartbeat was this many seconds ago."""
     made = Ledger(len(silent))
     for number, seconds in enumerate(silent):
         Meter(made, number).alive(time.monotonic() - seconds)
@@ -34,7 +34,7 @@ def ledger(*silent: float) -> Ledger:
 
 @contextlib.asynccontextmanager
 async def milter(handler: Handler, path: str = "") -> AsyncIterator[Listener]:
-    """A socket at which the handler plays the milter."""
+    """A socket at which the handler acts as the milter."""
 
     async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, EOFError):
@@ -52,7 +52,7 @@ async def milter(handler: Handler, path: str = "") -> AsyncIterator[Listener]:
 
 
 def asked(handler: Handler, path: str = "", memory: Ledger | None = None) -> str:
-    """What is wrong with that one."""
+    """Return what the health check reports for that milter."""
 
     async def run() -> str:
         async with milter(handler, path) as place:
@@ -62,7 +62,7 @@ def asked(handler: Handler, path: str = "", memory: Ledger | None = None) -> str
 
 
 async def well(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answers a negotiation as it should be; then waits for QUIT."""
+    """Answer a negotiation correctly, then wait for QUIT."""
     assert await reader.readexactly(len(NEGOTIATION)) == NEGOTIATION
     options = await reader.readexactly(REST)
     writer.write(NEGOTIATION + options)
@@ -70,23 +70,23 @@ async def well(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Says nothing at all."""
+    """Send nothing."""
     await reader.read()
 
 
 async def curt(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Hangs up."""
+    """Close the connection."""
     await reader.readexactly(1)
 
 
 async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Is a mail server."""
+    """Be a mail server."""
     writer.write(b"220 mx.example.com ESMTP\r\n")
     await reader.read()
 
 
 async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Takes its time."""
+    """Send one byte at a time."""
     for octet in NEGOTIATION:
         writer.write(bytes((octet,)))
         await asyncio.sleep(PATIENCE / 2)
@@ -111,20 +111,20 @@ def test_something_else_in_its_place() -> None:
     assert asked(other).startswith("what answers at inet:")
 
 
-def test_nobody_there(tmp_path: Path) -> None:
+def test_nothing_listens(tmp_path: Path) -> None:
     for place in (Listener("inet", "127.0.0.1", free_port()), Listener("unix", path=str(tmp_path / "socket"))):
         assert asyncio.run(trouble(place, ledger(0.0), PATIENCE)).startswith(f"no negotiation at {place}: ")
 
 
 def test_an_event_loop_that_hangs() -> None:
-    """Though the socket answers."""
+    """The worker's DNS thread hangs, though the socket answers."""
     assert asked(well, memory=ledger(0.0, LATELY - 1, 0.5)) == ""
     wrong = asked(well, memory=ledger(0.0, LATELY + 1.5, 0.0))
     assert wrong.startswith("the event loop of worker 1 has given no sign of life for ")
     assert asked(well, memory=Ledger(2)) == "worker 0 has not begun yet"
 
 
-def test_however_many_ask_the_milter_is_asked_once() -> None:
+def test_concurrent_requests_probe_the_milter_once() -> None:
     negotiations = 0
     bugs: list[Exception] = []
 

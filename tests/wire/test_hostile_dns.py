@@ -1,8 +1,8 @@
-"""Every way to answer badly, for each kind of question that the running milter asks: the right fact and reason, in time.
+"""Every badly behaved DNS answer, for each kind of question that the running milter asks: the right fact and reason, in time.
 
 All cases go through one milter at once, each with an address and names of its own. Trouble (RFC 8601 2.7.3, RFC 7208 2.6.6) is
-`temperror` and defers; what DNS has said (RFC 2308: no such name, no such record) may refuse; and nothing of what came over
-the wire stands raw in line, header or reply. Behaviours: tests.kit.dns.hostile.behaviours.
+`temperror` and defers; a negative answer (RFC 2308: no such name, no such record) may refuse. Nothing received from DNS stands
+unescaped in log line, header field or reply. Behaviours: tests.kit.dns.hostile.behaviours.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ PLACES = ("PTR", "A", "TXT", "MX")
 AT_ONCE = 48
 SLACK = 2.0  # seconds beyond the deadline that a busy machine may take
 
-# What DNS has said, if anything.
+# The content of DNS's answer, if any.
 RIGHT, ABSENT, ANYTHING = "right", "absent", "anything"
 TROUBLE = ("timeout", "servfail", "refused", "bogus", "error")
 
-# The behaviour, and what it comes to wherever it is met.
+# The behaviour, and its result for any kind of question.
 EVERYWHERE: Sequence[tuple[str, str]] = (
     # RFC 7208 4.4, 5: any response code but 0 and 3 is temperror; so RFC 8601 2.7.3 by way of "some error condition"
     ("rcode 11", "error"), ("formerr", "error"), ("servfail", "servfail"), ("notimp", "error"), ("refused", "refused"),
     ("yxdomain", "error"), ("notauth", "error"), ("badvers", "error"), ("rcode 23", "error"),
     ("nxdomain", ABSENT), ("nodata", ABSENT), ("no-soa", ABSENT),
-    # referrals and what is no answer either (RFC 2308 2.2); negative answers with the SOA of any zone above (3), types 1 and 4
+    # referrals and answers without content (RFC 2308 2.2); negative answers with the SOA of any zone above (3), types 1 and 4
     *((f"referral {where}", "servfail") for where in ("root", "parent", "below", "elsewhere")), ("lame", "servfail"),
     ("additional-only", "error"), ("other-soa", "error"), ("delegated-soa", "servfail"), ("nxdomain-other-soa", "error"),
     ("parent-soa", ABSENT), ("soa-and-ns", ABSENT), ("nxdomain-ns", ABSENT), ("no-recursion", RIGHT),
     ("servfail-ad", "servfail"), ("servfail-ede", "bogus"), ("servfail-ede 9", "bogus"), ("servfail-ede 22", "servfail"),
-    # no answers to this question (RFC 5452 9.1)
+    # answers to another question (RFC 5452 9.1)
     ("wrong-question", "timeout"), ("no-question", "timeout"), ("wrong-class", "timeout"),
-    # answers without a record that was asked for (RFC 2308 2.2)
+    # answers without a record of the type asked for (RFC 2308 2.2)
     ("other-owner", ABSENT), ("wrong-type", ABSENT), ("wrong-record-class", ABSENT),
     ("extra-owner", RIGHT), ("ttl 0", RIGHT), ("ttl 2147483648", RIGHT), ("ttl 4294967295", RIGHT), ("partial", RIGHT),
     ("reverse", RIGHT), ("shuffle", RIGHT), ("rotate", RIGHT),
@@ -55,7 +55,7 @@ EVERYWHERE: Sequence[tuple[str, str]] = (
     ("cname-chain 17", "error"), ("cname-chain 100", "error"), ("cname-step 5", RIGHT), ("cname-step 20", "error"),
     ("cname-silent", "timeout"), ("cname-nxdomain", ABSENT), ("via-dname", RIGHT),
     ("cname-ns", RIGHT), ("cname-part", RIGHT), ("cname-other-soa", RIGHT), ("cname-nodata", ABSENT),
-    # not DNS, or nearly (RFC 1035 4.1)
+    # malformed messages (RFC 1035 4.1)
     ("garbage 3", "timeout"), ("garbage 60", "timeout"), ("garbage 4000", "timeout"), ("comp-loop", "timeout"),
     ("comp-forward", "timeout"), ("comp-rdata", "timeout"), ("bad-rdlength 0", "timeout"), ("bad-rdlength", "timeout"),
     ("bad-rdlength 65535", "timeout"), ("bad-label", "timeout"), ("bad-counts", "timeout"), ("trailing", "timeout"),
@@ -65,13 +65,13 @@ EVERYWHERE: Sequence[tuple[str, str]] = (
     ("truncate", RIGHT), ("truncate-reset", "error"), ("truncate-close", "error"), ("truncate-hang", "timeout"),
     ("truncate-again", "error"), ("truncate-trickle", "timeout"), ("truncate-half", "error"),
     ("truncate-too-long", "timeout"), ("truncate-zero", "error"), ("truncate-endless", "error"),
-    # the way it travels
+    # delivery
     ("edns-formerr", RIGHT), ("edns-drop", RIGHT), ("wrong-port", "timeout"), ("wrong-address", "timeout"),
     ("spoof-then-right", RIGHT), ("guess-then-right", RIGHT), ("duplicate", RIGHT), ("duplicate 200", RIGHT),
     ("flap", RIGHT), ("flap 9", "servfail"), ("lost", RIGHT), ("lost 9", "timeout"), ("udp-drop", "timeout"),
     ("silent", "timeout"), ("delay 0.1", RIGHT), ("delay 20", "timeout"),
 )  # fmt: skip
-# Odd content: the behaviour, the place, and the facts that differ from those of a client with all in order.
+# Odd content: the behaviour, the place, and the facts that differ from those of a good client.
 NO_NAME = {"iprev": "fail", "iprev_reason": "bad-name", "helo_match": "none"}
 NOT_THERE = NO_NAME | {"iprev_reason": "no-forward"}
 ELSEWHERE = {"iprev": "fail", "iprev_reason": "not-confirmed", "helo": "fail", "helo_match": "none", "spf_helo": "fail"}
@@ -87,7 +87,7 @@ CONTENT: Sequence[tuple[str, str, Mapping[str, str]]] = (
     ("huge 60", "PTR", NOT_THERE), ("huge 60", "A", ELSEWHERE), ("huge 60", "TXT", SPF_NONE), ("huge 60", "MX", SPF_ERROR),
     ("big-txt 4000", "TXT", {"spf_mailfrom": "neutral"}), ("big-txt 60000", "TXT", SPF_ERROR),
 )  # fmt: skip
-# The same that take long to make: one after the other, with patience.
+# Odd content that takes long to make: one after the other, with a long timeout.
 _DOWN = {"iprev": "temperror", "iprev_reason": "error", "helo_match": "none"}
 HEAVY: Sequence[tuple[str, str, Mapping[str, str]]] = (
     ("huge 1000", "PTR", NOT_THERE), ("huge 3000", "PTR", NOT_THERE), ("huge 5000", "PTR", _DOWN),
@@ -100,7 +100,7 @@ IN_ORDER = dict(zip(FACTS, ("pass", "confirmed", "pass", "same", "pass", "pass")
 
 
 def facts_of(place: str, kind: str) -> dict[str, str]:
-    """What the facts must be where only questions of that place have been answered so."""
+    """Return the facts that must follow if only questions of that place are answered so."""
     if kind == RIGHT:
         return IN_ORDER
     absent = kind == ABSENT
@@ -115,7 +115,7 @@ def facts_of(place: str, kind: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Case:
-    """One client, whose questions of one place are answered so; `facts`: None where anything may come of it."""
+    """One client, whose questions of one place are answered so; `facts`: None where any result is allowed."""
 
     number: int
     place: str
@@ -127,12 +127,12 @@ class Case:
 
     @property
     def address(self) -> str:
-        """Of the client."""
+        """The client's address."""
         return str(ip_address("198.18.0.0") + self.number)
 
     @property
     def domain(self) -> str:
-        """The sender's."""
+        """The sender's domain."""
         return f"c{self.number}.case.example"
 
     @property
@@ -142,7 +142,7 @@ class Case:
 
     @property
     def zone(self) -> str:
-        """The client with all in order, but for the behaviour."""
+        """The records of a good client, with the behaviour."""
         records = {
             "PTR": f"{self.address} PTR {self.host}",
             "A": f"{self.host} A {self.address}",
@@ -156,7 +156,7 @@ class Case:
         return "\n".join((*records.values(), f"{self.host} TXT v=spf1 a -all", worse))
 
     def deliver(self, daemon: Daemon) -> Outcome:
-        """A message of this client: its first recipient is spared whatever comes, so that the header is written too."""
+        """Send a message of this client: its first recipient is accepted in any case, so that the header is written."""
         return deliver(
             daemon.spec,
             client=Client(self.address),
@@ -192,24 +192,24 @@ RULES: list[dict[str, Any]] = [
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What came of a case: how the messages ended, and the decision on the recipient who is judged."""
+class CaseResult:
+    """The result of a case: the outcome of the message, and the decision on the recipient that is judged."""
 
     outcome: Outcome
     decision: dict[str, str]
 
 
 @dataclass(frozen=True)
-class Show:
-    """All cases that one milter has seen, its log, and its deadline."""
+class Results:
+    """All cases that one milter has judged, its log, and its deadline."""
 
-    seen: Mapping[Case, Seen]
+    judged: Mapping[Case, CaseResult]
     lines: list[str]
     deadline: float
 
 
-def play(server: NameServer, cases: Sequence[Case], at_once: int, timeout: float, deadline: float) -> Show:
-    """Run the cases, so many at a time, in no order: what is in trouble must not stand beside nothing but trouble."""
+def run(server: NameServer, cases: Sequence[Case], at_once: int, timeout: float, deadline: float) -> Results:
+    """Run the cases, this many at a time, in random order, so that failing ones stand beside working ones."""
     config: dict[str, dict[str, Any]] = {
         "milter": {"deadline": deadline},
         "dns": {"timeout": timeout, "tries": 2},
@@ -222,7 +222,7 @@ def play(server: NameServer, cases: Sequence[Case], at_once: int, timeout: float
         daemon.wait_for_decisions(2 * len(cases))
         judged = {each["client"]: each for each in daemon.decisions() if each["rcpt"] == "b@rcpt.example"}
         assert daemon.terminate() == 0
-        return Show({c: Seen(outcomes[c], judged[c.address]) for c in cases}, daemon.lines(), deadline)
+        return Results({c: CaseResult(outcomes[c], judged[c.address]) for c in cases}, daemon.lines(), deadline)
 
 
 @pytest.fixture(scope="module")
@@ -234,18 +234,18 @@ def server() -> Iterator[NameServer]:
 
 
 @pytest.fixture(scope="module")
-def light(server: NameServer) -> Show:
-    return play(server, LIGHT, AT_ONCE, 0.5, 3.0)
+def light(server: NameServer) -> Results:
+    return run(server, LIGHT, AT_ONCE, 0.5, 3.0)
 
 
 @pytest.fixture(scope="module")
-def slow(server: NameServer) -> Show:
-    return play(server, SLOW, 1, 4.0, 10.0)
+def slow(server: NameServer) -> Results:
+    return run(server, SLOW, 1, 4.0, 10.0)
 
 
-def holds(case: Case, show: Show) -> None:
-    """The facts, the reply that follows from them, the time it took, and that all that is said is clean."""
-    outcome, decision = show.seen[case].outcome, show.seen[case].decision
+def check(case: Case, results: Results) -> None:
+    """Check the facts, the reply that follows from them, the time it took, and that all texts are clean."""
+    outcome, decision = results.judged[case].outcome, results.judged[case].decision
     spared, judged = outcome.rcpts
     assert spared.goes_on
     if case.facts is not None:
@@ -256,7 +256,7 @@ def holds(case: Case, show: Show) -> None:
         assert decision["action"] == "tempfail"
     elif values != list(IN_ORDER.values()):
         assert judged.rejects
-    assert outcome.seconds() < show.deadline + SLACK
+    assert outcome.seconds() < results.deadline + SLACK
     said = [judged.line, *(change.value.replace("\n\t", " ") for change in outcome.changes)]
     assert len(outcome.changes) == 2
     assert all(re.fullmatch(r"[ -~]+", text) for text in said)
@@ -265,26 +265,26 @@ def holds(case: Case, show: Show) -> None:
 
 
 @pytest.mark.parametrize("case", LIGHT, ids=str)
-def test_answer(light: Show, case: Case) -> None:
-    holds(case, light)
+def test_answer(light: Results, case: Case) -> None:
+    check(case, light)
 
 
 @pytest.mark.parametrize("case", SLOW, ids=str)
-def test_large_answer(slow: Show, case: Case) -> None:
-    holds(case, slow)
+def test_large_answer(slow: Results, case: Case) -> None:
+    check(case, slow)
 
 
 @pytest.mark.parametrize("name", ["light", "slow"])
 def test_log(name: str, request: pytest.FixtureRequest) -> None:
     """Every line is clean; each but the first and the last few is a decision."""
-    show: Show = request.getfixturevalue(name)
-    assert all(re.fullmatch("[ -~]+", line) and len(line) <= MAX_LINE for line in show.lines)
-    notices = [line for line in show.lines if parse(line) is None]
+    results: Results = request.getfixturevalue(name)
+    assert all(re.fullmatch("[ -~]+", line) and len(line) <= MAX_LINE for line in results.lines)
+    notices = [line for line in results.lines if parse(line) is None]
     assert [line for line in notices if "internal error" in line or "Traceback" in line] == []
-    assert len(show.lines) - len(notices) == 2 * len(show.seen)
+    assert len(results.lines) - len(notices) == 2 * len(results.judged)
 
 
 def test_every_behaviour_is_there() -> None:
     tried = {case.behaviour.split()[0] for case in CASES}
-    # TARGET and its kin, HUGE and BIG-TXT change nothing but their own types; RCODE is tried with numbers.
+    # TARGET and the like, HUGE and BIG-TXT change only their own types; RCODE is tried with numbers.
     assert tried == behaviours.BEHAVIOURS.keys()

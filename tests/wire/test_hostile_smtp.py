@@ -1,6 +1,7 @@
-"""Clients and MTAs that do what nobody should: any octets anywhere, any order, any end. The milter answers, forgets, and lives on.
+"""Clients and MTAs that break the protocol: any bytes anywhere, any order, any end. The milter answers, keeps nothing, and goes
+on.
 
-Octets one by one, from a table: tests.wire.test_trouble. The long run of the last test: `python -m tests.bench.fuzz`.
+Single values from a table: tests/wire/test_odd_bytes.py. The long run of the last test: `python -m tests.bench.fuzz`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ NEGOTIATION = packet(b"O", bytes.fromhex("00000006 000001ff 001fffff"))
 
 @pytest.fixture(scope="module")
 def daemon(server: NameServer) -> Iterator[Daemon]:
-    """Whatever it is sent: the same worker to the end, no complaint, and it leaves when it is told to."""
+    """Whatever it receives, the same worker serves to the end, logs no internal error, and ends on TERM."""
     with Daemon(fuzz.CONFIG, fuzz.RULES, server) as running:
         workers = until(running.workers)
         yield running
@@ -47,7 +48,7 @@ def daemon(server: NameServer) -> Iterator[Daemon]:
 
 
 def serves(daemon: Daemon) -> None:
-    """A good client has its message taken, and a bad one not."""
+    """Check that a good client's message is accepted and a bad one's refused."""
     outcome = deliver(daemon.spec, client=GOOD, helo=GOOD_HELO, mailfrom=GOOD_FROM)
     assert outcome.accepted
     (results,) = outcome.header("Authentication-Results")
@@ -57,34 +58,34 @@ def serves(daemon: Daemon) -> None:
 
 
 def clean(outcome: Outcome) -> None:
-    """Nothing raw in what is said to client and message."""
+    """Check that no text for client and message has raw bytes."""
     for reply in outcome.rcpts:
         assert re.fullmatch("[ -~]*", reply.text)
     for change in outcome.changes:
         assert re.fullmatch("[ -~]*", change.value.replace("\n\t", " "))
 
 
-# Any octets
+# Any bytes
 
 
-def any_octets(rng: Random) -> bytes:
-    """As they come over the protocol: NUL ends a string."""
+def any_bytes(rng: Random) -> bytes:
+    """Any bytes that the protocol can carry: NUL ends a string."""
     return packet_fuzz.octets(rng, 300).replace(b"\0", b"")
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_any_octets_everywhere(daemon: Daemon, seed: int) -> None:
+def test_any_bytes_everywhere(daemon: Daemon, seed: int) -> None:
     rng = Random(seed)
     client = rng.choice(CLIENTS)
-    macros = {name: any_octets(rng) for name in ("j", "i", "v", "tls_version", "auth_authen", "daemon_addr", "_")}
+    macros = {name: any_bytes(rng) for name in ("j", "i", "v", "tls_version", "auth_authen", "daemon_addr", "_")}
     outcome = deliver(
         daemon.spec,
         client=client,
-        helo=any_octets(rng),
-        mailfrom=any_octets(rng),
-        mail_args=[any_octets(rng) for _ in range(3)],
-        rcpts=["<postmaster@rcpt.example>", *(any_octets(rng) for _ in range(3))],
-        headers=[(b"X" + any_octets(rng), any_octets(rng)), ("Authentication-Results", any_octets(rng))],
+        helo=any_bytes(rng),
+        mailfrom=any_bytes(rng),
+        mail_args=[any_bytes(rng) for _ in range(3)],
+        rcpts=["<postmaster@rcpt.example>", *(any_bytes(rng) for _ in range(3))],
+        headers=[(b"X" + any_bytes(rng), any_bytes(rng)), ("Authentication-Results", any_bytes(rng))],
         macros=dict(rng.sample(sorted(macros.items()), 3)),
     )
     assert outcome.accepted
@@ -94,7 +95,7 @@ def test_any_octets_everywhere(daemon: Daemon, seed: int) -> None:
 
 
 def test_what_is_long_is_not_kept(daemon: Daemon) -> None:
-    """A thousand senders of 60,000 octets, each another one, leave no 60 MB behind."""
+    """A thousand different senders of 60,000 bytes do not leave 60 MB in memory."""
     fill = b"x" * 60_000
 
     def flood(begin: int, count: int) -> None:
@@ -129,7 +130,7 @@ STEPS = {
 
 @pytest.mark.parametrize("begun", ["", "O", "OC", "OCH", "OCHM", "OCHMR", "OCHMRE"])
 def test_any_order(daemon: Daemon, begun: str) -> None:
-    """Each pair of commands after each beginning, with a whole message behind it."""
+    """Each pair of commands after each beginning, with a whole message after it."""
     for more in itertools.product(STEPS, repeat=2):
         for ending in ("", "CHMRLE"):
             packet_fuzz.send(daemon.spec, [STEPS[step] for step in (*begun, *more, *ending)])
@@ -137,7 +138,7 @@ def test_any_order(daemon: Daemon, begun: str) -> None:
 
 
 def test_hundred_messages_over_one_connection(daemon: Daemon) -> None:
-    """Each is judged by itself: what was said of the one before is forgotten."""
+    """Each is judged by itself: nothing of the one before is kept."""
     with Conversation(daemon.spec) as talk:
         talk.connect(LIAR.hostname, LIAR.address)
         talk.helo("hundred.liar.example")
@@ -169,7 +170,7 @@ def test_hundred_messages_over_one_connection(daemon: Daemon) -> None:
 
 
 def dialogue(client: Client) -> Sequence[bytes]:
-    """All that an MTA says, packet by packet."""
+    """Return all packets of an MTA's session."""
     address = strings(client.address)
     return [
         NEGOTIATION,
@@ -184,7 +185,7 @@ def dialogue(client: Client) -> Sequence[bytes]:
 @pytest.mark.parametrize("client", [GOOD, SILENT], ids=["answered", "waiting"])
 @pytest.mark.parametrize("abrupt", [False, True], ids=["closed", "reset"])
 def test_lost_at_every_step(daemon: Daemon, client: Client, abrupt: bool) -> None:
-    """The MTA goes away after each packet, and amid each: sessions, threads and descriptors go with it."""
+    """The MTA closes the connection after each packet, and within each: sessions, threads and descriptors are freed."""
     serves(daemon)
     pids = daemon.workers()
     before = figures(pids)
@@ -198,7 +199,7 @@ def test_lost_at_every_step(daemon: Daemon, client: Client, abrupt: bool) -> Non
 
 
 def test_open_and_silent(daemon: Daemon, server: NameServer) -> None:
-    """Connections that say nothing, or half a packet, keep nobody else waiting, nor the end of the service."""
+    """Connections that send nothing, or half a packet, delay neither other clients nor the end of the service."""
     with Daemon({"milter": {"deadline": 1.0}}, fuzz.RULES, server) as other:
         idle = [Conversation(other.spec, negotiate=False) for _ in range(40)]
         for number, each in enumerate(idle):

@@ -1,5 +1,8 @@
-"""The log under pressure, with real sockets and pipes: missing, full, slow, closed and opened again. Nobody waits for it, the
-order is kept, and what is lost is counted. The sink alone: tests.unit.logs.test_output."""
+"""A log that is missing, full, slow, closed or opened again, with real sockets and pipes.
+
+No message waits for the log, the order of lines is kept, and lost lines are counted. The log output alone:
+tests/unit/logs/test_output.py.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ LINES = [f"action=accept number={number} {'x' * 600}" for number in range(20_000
 
 
 class LogDaemon:
-    """What stands for syslogd: a datagram socket at a path; `read` what has come, `close` as a restart does."""
+    """A log daemon: a datagram socket at a path; `read` returns what has arrived, `close` acts as a restart does."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,21 +41,21 @@ class LogDaemon:
         self.open()
 
     def open(self) -> None:
-        """Bind anew."""
+        """Bind again."""
         self.path.unlink(missing_ok=True)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(self.path))
         self.socket.settimeout(PATIENCE)
 
     def read(self, count: int = 1) -> list[str]:
-        """So many datagrams, as texts without priority and tag."""
+        """Return this many datagrams, as texts without priority and tag."""
         texts = [self.socket.recv(65536).decode() for _ in range(count)]
         assert all(text.startswith(f"<22>rdns-milter[{os.getpid()}]: ") for text in texts)
         return [text.partition(": ")[2] for text in texts]
 
     @staticmethod
     def left(old: socket.socket) -> list[str]:
-        """What is still in a socket that takes nothing any more; then it is closed."""
+        """Return what is still in the socket, and close it."""
         found = []
         with old, contextlib.suppress(BlockingIOError):
             old.setblocking(False)
@@ -61,7 +64,7 @@ class LogDaemon:
         return found
 
     def rest(self) -> list[str]:
-        """All that comes until it is quiet."""
+        """Return all datagrams until none arrives."""
         found = []
         while select.select([self.socket], [], [], 0.3)[0]:
             found += self.read()
@@ -76,7 +79,7 @@ def daemon(tmp_path: Path) -> Iterator[LogDaemon]:
 
 
 def write_all(sink: Sink, lines: list[str]) -> float:
-    """The seconds that it takes."""
+    """Write the lines; return the seconds that it takes."""
     began = time.monotonic()
     for line in lines:
         sink.write(line)
@@ -102,7 +105,7 @@ def test_full(daemon: LogDaemon) -> None:
 
 
 def test_slow(daemon: LogDaemon) -> None:
-    """Fewer lines than may wait: none is lost."""
+    """Fewer lines than the buffer holds: none is lost."""
     sink = Sink(Syslog("rdns-milter", str(daemon.path)))
     read: list[str] = []
 
@@ -121,7 +124,7 @@ def test_slow(daemon: LogDaemon) -> None:
 
 
 def test_closed_and_opened_again(daemon: LogDaemon) -> None:
-    """As a log daemon does that is restarted: no line is lost but those that it had taken and not read."""
+    """A log daemon restarts: only lines are lost that it had received and not read."""
     sink = Sink(Syslog("rdns-milter", str(daemon.path)))
     write_all(sink, LINES[:5])
     assert daemon.read(5) == LINES[:5]
@@ -131,15 +134,15 @@ def test_closed_and_opened_again(daemon: LogDaemon) -> None:
     write_all(sink, LINES[20:25])
     assert daemon.read(20) == LINES[5:25]
     daemon.socket.close()
-    daemon.open()  # between two lines: the next one finds the new socket
+    daemon.open()  # between two lines: the next one goes to the new socket
     write_all(sink, LINES[25:30])
     assert daemon.read(5) == LINES[25:30]
     assert sink.dropped == 0
 
 
 def test_replaced_under_load(daemon: LogDaemon) -> None:
-    """Another log daemon takes the path, again and again, while several threads write; the old one reads what it has and leaves.
-    Each line comes once, to one of them, or is counted as lost."""
+    """Another log daemon takes the path, again and again, while several threads write; the old one reads what it has and ends.
+    Each line arrives once, at one of them, or is counted as lost."""
     sink = Sink(Syslog("rdns-milter", str(daemon.path)))
     own = [[f"writer {writer} line {number}" for number in range(2000)] for writer in range(4)]
 
@@ -156,7 +159,7 @@ def test_replaced_under_load(daemon: LogDaemon) -> None:
         found += daemon.read(50)
         old = daemon.socket
         daemon.open()
-        old.shutdown(socket.SHUT_RD)  # it takes no more
+        old.shutdown(socket.SHUT_RD)  # it receives no more
         found += LogDaemon.left(old)
     for thread in threads:
         while thread.is_alive():
@@ -194,7 +197,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def read_lines(reading: int, count: int) -> list[str]:
-    """So many lines of a pipe."""
+    """Return this many lines of a pipe."""
     data = b""
     while data.count(b"\n") < count:
         assert select.select([reading], [], [], PATIENCE)[0]
@@ -212,7 +215,7 @@ def test_full_pipe(pipe: tuple[int, int]) -> None:
 
 
 def test_full_pipe_of_several_processes(pipe: tuple[int, int]) -> None:
-    """What is free for one may be taken by the other before he writes: still nobody waits."""
+    """Free space that one process sees may be filled by another before it writes: still no process waits."""
     reading, writing = pipe
     sinks = [Sink(Stderr("rdns-milter", writing)) for _ in range(8)]
     threads = [threading.Thread(target=write_all, args=(sink, LINES[:2000]), daemon=True) for sink in sinks]
@@ -226,7 +229,7 @@ def test_full_pipe_of_several_processes(pipe: tuple[int, int]) -> None:
     assert os.get_blocking(writing)  # others may share it
 
 
-def test_pipe_that_nobody_will_read(pipe: tuple[int, int]) -> None:
+def test_pipe_without_a_reader(pipe: tuple[int, int]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     sink = Sink(Stderr("rdns-milter", writing))
@@ -235,7 +238,7 @@ def test_pipe_that_nobody_will_read(pipe: tuple[int, int]) -> None:
     os.close(writing)
 
 
-def test_lines_longer_than_a_pipe_takes_at_once(pipe: tuple[int, int]) -> None:
+def test_lines_longer_than_an_atomic_write(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     sink = Sink(Stderr("rdns-milter", writing))
     for level in ("err", "info"):
@@ -248,7 +251,7 @@ def test_lines_longer_than_a_pipe_takes_at_once(pipe: tuple[int, int]) -> None:
 
 @pytest.fixture
 def full_disk() -> Iterator[Callable[[int], None]]:
-    """Files may have so many octets from now on, as if the disk were full then: the last write is a short one."""
+    """Limit the size of files, as if the disk were full: the last write is a short one."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def limit(octets: int) -> None:
@@ -267,7 +270,7 @@ def log_file(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     os.close(number)
 
 
-def test_a_short_write_glues_no_lines_together(log_file: tuple[Path, int], full_disk: Callable[[int], None]) -> None:
+def test_a_short_write_joins_no_lines(log_file: tuple[Path, int], full_disk: Callable[[int], None]) -> None:
     path, number = log_file
     sink = Sink(Stderr("rdns-milter", number))
     lines = [f"line {each} {'x' * 90}" for each in range(60)]
@@ -302,7 +305,7 @@ def test_a_short_write_of_one_of_several_processes(
 def test_the_rest_of_a_cut_line_that_comes_too_late(
     log_file: tuple[Path, int], full_disk: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process writes after it was seen that the rest may follow: the line is written anew, whole."""
+    """Another process writes before the rest of a cut line can follow: the line is written again, whole."""
     path, number = log_file
     outlet = Stderr("rdns-milter", number)
     first, other = f"first {'x' * 90}", f"other {'y' * 90}"
@@ -311,12 +314,12 @@ def test_the_rest_of_a_cut_line_that_comes_too_late(
     full_disk(100_000)
     write = os.write
 
-    def another_was_quicker(fd: int, octets: bytes) -> int:
+    def another_process_writes_first(fd: int, octets: bytes) -> int:
         monkeypatch.setattr(os, "write", write)
         write(fd, f"\n{other}\n".encode())
         return write(fd, octets)
 
-    monkeypatch.setattr(os, "write", another_was_quicker)
+    monkeypatch.setattr(os, "write", another_process_writes_first)
     assert not outlet.send(first, "info")
     assert outlet.send(first, "info")
     assert path.read_text().splitlines() == [first[:50], other, first[50:], first]
@@ -336,7 +339,7 @@ def test_what_a_full_disk_costs_is_counted(log_file: tuple[Path, int], full_disk
 
 
 def test_service_with_a_log_that_nobody_reads() -> None:
-    """Mail is answered while standard error is full, the service ends when told, and each line that came is whole."""
+    """Mail is answered while standard error is full, the service ends on TERM, and each line that arrives is whole."""
     daemon = Daemon({"milter": {"deadline": 2.0}}, [])
     command = [sys.executable, "-m", "rdns_milter", "run", "-c", str(daemon.path)]
     with subprocess.Popen(

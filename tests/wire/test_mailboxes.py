@@ -1,4 +1,4 @@
-"""Whom the running milter takes a path for: as the MTA says it by macro, or as the path reads where it says nothing."""
+"""The mailbox that the running milter reads: from the MTA's macro, else from the path itself."""
 
 from __future__ import annotations
 
@@ -121,13 +121,13 @@ def test_a_recipient_without_a_macro(daemon: Daemon, recipient: str) -> None:
 
 
 @pytest.mark.parametrize("recipient", ["<postmaster>", '<"postmaster"@rcpt.example>', r"<Post\master@ rcpt.example>"])
-def test_postmaster_is_always_reached(daemon: Daemon, recipient: str) -> None:
+def test_postmaster_in_any_spelling(daemon: Daemon, recipient: str) -> None:
     with talk(daemon) as dialogue:
         assert dialogue.mail("ceo@bank.example").goes_on
         assert dialogue.rcpt(recipient).goes_on
 
 
-def test_the_macros_decide(daemon: Daemon) -> None:
+def test_macros_take_precedence(daemon: Daemon) -> None:
     before = len(daemon.decisions())
     with talk(daemon, silent=False) as dialogue:
         assert dialogue.mail("<odd>", macros={"mail_addr": "ceo@bank.example"}).goes_on
@@ -195,7 +195,7 @@ def test_macros_of_spf_use_what_the_local_part_means(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize("headers", [False, True])
 def test_data_gets_its_reply(daemon: Daemon, headers: bool) -> None:
-    """And the message ends, though it has no header: libmilter goes from DATA to the end by way of a header or its end only."""
+    """And the message ends, though it has no header: libmilter goes from DATA to the end only after a header or its end."""
     with talk(daemon) as dialogue:
         assert not dialogue.negotiated.steps & Steps.NO_DATA
         dialogue.mail("a@good.example")

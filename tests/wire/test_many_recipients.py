@@ -1,5 +1,8 @@
-"""One message to 50,000 recipients through the running milter: each is answered, the log has their number, and the memory that it
-takes is that of a message to a hundred. The grouping alone: tests.unit.session.test_recipients."""
+"""One message to 50,000 recipients through the running milter: each gets a reply, the log has their number, and memory does not
+grow with them.
+
+The grouping alone: tests/unit/session/test_recipients.py.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from tests.kit.milter.transaction import Conversation, deliver
 from tests.kit.mta import process_usage
 
 MANY = 50_000
-ROOM = 8 * 1024  # KiB; one kept recipient of 200 octets with its evidence took 0.8 KiB, so all of them 40 MiB
+ROOM = 8 * 1024  # KiB; one kept recipient of 200 bytes with its evidence took 0.8 KiB, so all of them 40 MiB
 RULES: list[dict[str, Any]] = [
     {"name": "nameless", "when": {"iprev": ["fail", "permerror"]}, "action": "reject"},
     {"name": "marked", "when": {"rcpt": "marked@"}, "action": "tag"},
