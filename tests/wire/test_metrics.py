@@ -1,4 +1,4 @@
-"""/metrics and /healthz of the running milter: they tell the truth, whatever is killed, hung, or sent."""
+"""/metrics and /healthz of the running milter: they are right while processes are killed or hang, and for any request."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Measured(Daemon):
         super().__init__(self.config(), rules, server, workers)
 
     def config(self, **others: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """Its sections, and others."""
+        """Return its sections, and others."""
         ours: dict[str, dict[str, Any]] = {
             "metrics": {"listen": f"127.0.0.1:{self.port}"},
             "dns": {"timeout": 0.3, "tries": 1},
@@ -51,12 +51,12 @@ class Measured(Daemon):
         return ours | others
 
     def page(self) -> Page:
-        """What it tells now."""
+        """Return the current metrics page."""
         until(lambda: taken("127.0.0.1", self.port))
         return page(self.port)
 
-    def told(self, name: str, value: float, **labels: str) -> Page:
-        """What it tells once that has that value. Gauges are up to a second old."""
+    def reaches(self, name: str, value: float, **labels: str) -> Page:
+        """Return the metrics page once that series has that value. Gauges are up to a second old."""
         return until(lambda: found if (found := self.page()).value(name, **labels) == value else None)
 
 
@@ -70,7 +70,7 @@ def daemon(server: NameServer) -> Iterator[Measured]:
 
 @pytest.fixture(scope="module")
 def standing(server: NameServer) -> Iterator[Measured]:
-    """One for all tests that do not care what it has counted."""
+    """One milter for all tests that do not depend on what it has counted."""
     with Measured(server) as running:
         until(lambda: healthy(running.port))
         yield running
@@ -78,7 +78,7 @@ def standing(server: NameServer) -> Iterator[Measured]:
 
 
 def send(daemon: Daemon, client: Client = GOOD, **message: Any) -> int:
-    """One message of a client; the code of the last reply."""
+    """Send one message of a client; return the code of the last reply."""
     return deliver(daemon.spec, client=client, helo=GOOD_HELO, mailfrom=GOOD_FROM, **message).verdict.code
 
 
@@ -91,7 +91,7 @@ def test_the_sums_over_the_workers_are_what_the_log_has(server: NameServer) -> N
         sent = [client for client in CLIENTS for _ in range(9)]
         burst([partial(send, daemon, client) for client in sent])
         decisions = daemon.wait_for_decisions(len(sent))
-        told = daemon.told("messages_total", len(sent))
+        told = daemon.reaches("messages_total", len(sent))
         assert told.value("decisions_total") == len(decisions) == len(sent)
         for (action, rule), count in Counter((line["action"], line["rule"]) for line in decisions).items():
             assert told.value("decisions_total", action=action, rule=rule) == count
@@ -100,7 +100,7 @@ def test_the_sums_over_the_workers_are_what_the_log_has(server: NameServer) -> N
             for sample in told.named("facts_total", fact=fact):
                 if sample.labels["value"] != "none":
                     assert sample.value == words[sample.labels["value"]], sample
-        # What nobody had to know stands as "none" in the log, and is not counted.
+        # A fact that no rule needed is "none" in the log, and is not counted.
         assert told.value("facts_total", fact="iprev", value="none") == 9
         assert told.value("shadow_hits_total", rule="perhaps") == told.value("would_total", action="reject") == 9
         assert told.value("workers_alive") == 3
@@ -117,7 +117,7 @@ def test_waits_are_those_of_the_log(daemon: Measured) -> None:
     assert told.value("fact_waits_total", stage="rcpt", fact="iprev") == 1
     assert 0.1 < told.value("fact_wait_seconds_total", stage="rcpt", fact="iprev") <= seconds
     assert send(daemon, GOOD) == 0
-    again = daemon.told("messages_total", 2)
+    again = daemon.reaches("messages_total", 2)
     assert again.value("dns_cache_hits_total") > told.value("dns_cache_hits_total")
 
 
@@ -126,8 +126,8 @@ def test_connections_and_questions_under_way(daemon: Measured) -> None:
         for _ in range(3):
             dialogue = open_ones.enter_context(Conversation(daemon.spec))
             dialogue.connect(GOOD.hostname, GOOD.address)
-        daemon.told("connections_open", 3)
-    daemon.told("connections_open", 0)
+        daemon.reaches("connections_open", 3)
+    daemon.reaches("connections_open", 0)
     assert daemon.page().value("dns_outstanding") == 0
 
 
@@ -136,13 +136,13 @@ def test_a_killed_worker_takes_no_count_with_it(server: NameServer) -> None:
         until(lambda: healthy(daemon.port))
         for _ in range(10):
             send(daemon)
-        before = daemon.told("messages_total", 10)
+        before = daemon.reaches("messages_total", 10)
         held = Conversation(daemon.spec)
         held.connect(GOOD.hostname, GOOD.address)
-        daemon.told("connections_open", 1)
+        daemon.reaches("connections_open", 1)
         for pid in workers(daemon):
             os.kill(pid, signal.SIGKILL)
-        after = daemon.told("worker_restarts_total", 2)
+        after = daemon.reaches("worker_restarts_total", 2)
         assert after.value("messages_total") == 10
         assert after.value("decisions_total") == before.value("decisions_total")
         assert after.value("dns_queries_total") >= before.value("dns_queries_total") > 0
@@ -151,16 +151,16 @@ def test_a_killed_worker_takes_no_count_with_it(server: NameServer) -> None:
         until(lambda: healthy(daemon.port))
         for _ in range(5):
             send(daemon)
-        daemon.told("messages_total", 15)
+        daemon.reaches("messages_total", 15)
 
 
 def test_reload(daemon: Measured) -> None:
     digest = daemon.page().named("policy_info")[0].labels["digest"]
     assert send(daemon, LIAR) == 550
-    daemon.told("decisions_total", 1, action="reject", rule="unconfirmed")
+    daemon.reaches("decisions_total", 1, action="reject", rule="unconfirmed")
     daemon.reload(daemon.config(milter={"mode": "observe"}), [*RULES[:2], {"name": "new", "action": "reject"}])
     until(lambda: send(daemon, LIAR) == 0)
-    told = daemon.told("decisions_total", 1, action="accept", rule="new")
+    told = daemon.reaches("decisions_total", 1, action="accept", rule="new")
     assert told.value("would_total", action="reject") == 1
     assert told.value("decisions_total", action="reject", rule="unconfirmed") >= 1
     (info,) = told.named("policy_info")
@@ -168,7 +168,7 @@ def test_reload(daemon: Measured) -> None:
     assert info.labels["digest"] != digest
     assert [told.value("reloads_total", outcome=word) for word in ("good", "bad")] == [1, 0]
     daemon.reload(daemon.config(), "nonsense")
-    told = daemon.told("reloads_total", 1, outcome="bad")
+    told = daemon.reaches("reloads_total", 1, outcome="bad")
     assert told.value("reloads_total", outcome="good") == 1
     assert told.named("policy_info") == [info]
 
@@ -183,7 +183,7 @@ HOSTILE = (
 )
 
 
-def test_nothing_that_is_sent_becomes_a_series(daemon: Measured) -> None:
+def test_no_text_of_a_client_becomes_a_series(daemon: Measured) -> None:
     send(daemon)
     before = {(s.name, *sorted(s.labels.items())) for s in daemon.page().samples}
     for number, octets in enumerate(HOSTILE):
@@ -192,7 +192,7 @@ def test_nothing_that_is_sent_becomes_a_series(daemon: Measured) -> None:
             daemon.spec, client=client, helo=octets, mailfrom=octets + b"@evil.example", rcpts=[octets + b"@b.example"]
         )
         deliver(daemon.spec, client=GOOD, helo=GOOD_HELO, headers=[("Authentication-Results", octets)])
-    told = daemon.told("messages_total", 1 + 2 * len(HOSTILE))
+    told = daemon.reaches("messages_total", 1 + 2 * len(HOSTILE))
     assert {(s.name, *sorted(s.labels.items())) for s in told.samples} == before
 
 
@@ -249,8 +249,8 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def test_it_holds_nothing_of_the_mail(daemon: Measured) -> None:
-    """Else connections would wait in the queue of a milter that has stopped."""
+def test_it_has_no_listening_socket_of_the_milter(daemon: Measured) -> None:
+    """Otherwise connections would wait in the queue of a milter that has stopped."""
     listening = {Path(f"/proc/{daemon.pid}/fd/{fd}").readlink() for fd in os.listdir(f"/proc/{daemon.pid}/fd")}
     pid = exporter(daemon)
     until(lambda: healthy(daemon.port))
@@ -294,20 +294,20 @@ def test_a_port_that_is_taken(server: NameServer) -> None:
 # Health
 
 
-def test_a_silent_name_server_is_no_illness() -> None:
+def test_a_silent_name_server_is_healthy() -> None:
     with NameServer(Zone("")) as nobody:
         daemon = Measured(nobody)
     with daemon:
         until(lambda: healthy(daemon.port))
         for number in range(4):
             deliver(daemon.spec, client=Client(f"192.0.2.{number}"), helo=f"mail{number}.good.example")
-        told = daemon.told("resolver_up", 0)
+        told = daemon.reaches("resolver_up", 0)
         assert len(told.named("resolver_up")) == 1
         assert told.value("facts_total", fact="iprev", value="temperror") == 4
         assert fetch(daemon.port, "/healthz").status == 200
 
 
-def test_a_worker_that_hangs_is_an_illness(daemon: Measured) -> None:
+def test_a_worker_that_hangs_is_unhealthy(daemon: Measured) -> None:
     (worker,) = workers(daemon)
     os.kill(worker, signal.SIGSTOP)
     sick = until(lambda: answer if (answer := fetch(daemon.port, "/healthz")).status == 503 else None)
@@ -317,7 +317,7 @@ def test_a_worker_that_hangs_is_an_illness(daemon: Measured) -> None:
     until(lambda: healthy(daemon.port))
 
 
-def test_one_of_several_that_hangs_is_an_illness(server: NameServer) -> None:
+def test_one_of_several_that_hangs_is_unhealthy(server: NameServer) -> None:
     """The others go on answering."""
     with Measured(server, workers=2) as daemon:
         until(lambda: healthy(daemon.port))
@@ -328,11 +328,11 @@ def test_one_of_several_that_hangs_is_an_illness(server: NameServer) -> None:
         assert daemon.page().value("worker_restarts_total") == 1
 
 
-# Those who ask
+# Requests
 
 
 def raw(port: int, octets: bytes) -> bytes:
-    """What comes back for any octets, until the other side closes."""
+    """Return the answer to any bytes, until the other side closes the connection."""
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.sendall(octets)
         answer = b""
@@ -374,13 +374,13 @@ def test_pages(standing: Measured) -> None:
 )
 def test_odd_requests(standing: Measured, octets: bytes, status: bytes) -> None:
     answer = raw(standing.port, octets)
-    # Octets that nobody reads any more may make the kernel reset the connection before the answer is through.
+    # Unread bytes may make the kernel reset the connection before the answer has been sent.
     assert answer.startswith(b"HTTP/1.1 " + status) or (not answer and status == b"431")
     assert answer.count(b"HTTP/1.1 ") <= 1
     assert healthy(standing.port)
 
 
-def test_those_who_hold_the_line_hold_up_nobody(standing: Measured) -> None:
+def test_slow_requests_delay_no_other(standing: Measured) -> None:
     with ExitStack() as held:
         for number in range(3 * MAX_CONNECTIONS):
             connection = held.enter_context(socket.create_connection(("127.0.0.1", standing.port), 10))
@@ -389,11 +389,11 @@ def test_those_who_hold_the_line_hold_up_nobody(standing: Measured) -> None:
         assert fetch(standing.port, "/healthz").status == 200
         pid = exporter(standing)
         assert len(os.listdir(f"/proc/{pid}/fd")) < MAX_CONNECTIONS + 20
-        # And in the end they are let go.
+        # Finally their connections are closed.
         until(lambda: len(os.listdir(f"/proc/{pid}/fd")) < 20)
 
 
-def test_those_who_do_not_read_are_let_go(standing: Measured) -> None:
+def test_clients_that_do_not_read_are_disconnected(standing: Measured) -> None:
     with socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         deaf.connect(("127.0.0.1", standing.port))
@@ -408,16 +408,16 @@ def test_those_who_do_not_read_are_let_go(standing: Measured) -> None:
 HASTY = "import rdns_milter.monitoring.alarms as alarms\nalarms.MANY, alarms.LONG = 5, 0.0\n"
 
 
-def test_an_alarm_is_said_by_one_worker_once(
+def test_an_alarm_is_logged_by_one_worker_once(
     server: NameServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With workers that are sure of it sooner than usual."""
+    """With workers whose threshold is reached sooner than usual."""
     (tmp_path / "sitecustomize.py").write_text(HASTY)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
     with Measured(server, workers=2) as daemon:
         until(lambda: healthy(daemon.port))
         burst([partial(send, daemon) for _ in range(60)])
-        daemon.told("messages_total", 60)
+        daemon.reaches("messages_total", 60)
         said = until(lambda: [line for line in daemon.notices() if "clients" in line])
         assert [line.split(": ")[:2] for line in said] == [["rdns-milter", "one-address"]]
         told = daemon.page()

@@ -1,4 +1,4 @@
-"""Clients behind a translator: they are the IPv4 address in theirs, in facts, log and fields, if dns.nat64 says so."""
+"""Clients behind a translator: with dns.nat64 they are the IPv4 address within theirs, in facts, log and header fields."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_without_the_option_it_is_the_ipv6_address(server: NameServer) -> None:
     assert (decision["iprev"], decision["spf_mailfrom"]) == ("permerror", "fail")
 
 
-def test_a_stranger_does_not_become_exempt(server: NameServer) -> None:
+def test_a_foreign_client_does_not_become_exempt(server: NameServer) -> None:
     """By this machine's address, or a private one, written with the well-known prefix."""
     with Daemon({"dns": {"nat64": PREFIXES, "nameservers": [server.hostport]}}) as daemon:
         for address in ("64:ff9b::7f00:1", "64:ff9b::a00:1", "2001:db8:122:7f00:0:100::"):

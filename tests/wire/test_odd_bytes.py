@@ -34,7 +34,7 @@ STRICT: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def daemon(server: NameServer) -> Iterator[Daemon]:
-    """Rules that ask for everything, so that all that a client sends comes into the reply and the fields."""
+    """A milter with rules that use every value, so that all that a client sends is written into reply and header fields."""
     config: dict[str, dict[str, Any]] = {"headers": {"received_spf": True}, "dns": {"timeout": 0.2, "tries": 1}}
     rules = [*STRICT, {"name": "mark", "when": {"spf_mailfrom": ["none", "fail", "softfail"]}, "action": "tag"}]
     with Daemon(config, rules, server) as running:
@@ -76,8 +76,8 @@ OCTETS = {
 octets = pytest.mark.parametrize("octets", OCTETS.values(), ids=OCTETS)
 
 
-def sound(outcome: Outcome, decision: dict[str, str], daemon: Daemon) -> None:
-    """Nothing came through raw: not into the line, not into the reply, not into the fields."""
+def check_clean(outcome: Outcome, decision: dict[str, str], daemon: Daemon) -> None:
+    """Check that log line, reply and header fields have no raw bytes."""
     line = [line for line in daemon.lines() if parse(line) is not None][-1]
     assert line.isascii()
     assert line.isprintable()
@@ -99,15 +99,15 @@ def sound(outcome: Outcome, decision: dict[str, str], daemon: Daemon) -> None:
 def test_greeting(daemon: Daemon, octets: bytes) -> None:
     outcome, (decision,) = daemon.judge(client=GOOD, helo=octets)
     assert outcome.accepted
-    sound(outcome, decision, daemon)
+    check_clean(outcome, decision, daemon)
     outcome, (decision,) = daemon.judge(client=Client("192.0.2.8"), helo=octets)
     assert outcome.verdict.code == 550
-    sound(outcome, decision, daemon)
+    check_clean(outcome, decision, daemon)
 
 
 @pytest.mark.parametrize("octets", [b"mail\xff.good.example", b"\x80", b"[192.0.2.1\xe9]"])
 def test_a_second_greeting_that_is_not_utf8(daemon: Daemon, octets: bytes) -> None:
-    """The last greeting counts, whether or not pymilter can hand it over."""
+    """The last greeting counts, whether or not pymilter can decode it."""
     with Conversation(daemon.spec) as dialogue:
         dialogue.connect(GOOD.hostname, GOOD.address)
         for greetings, kind, shown in (
@@ -132,10 +132,10 @@ def test_sender(daemon: Daemon, octets: bytes, form: bytes) -> None:
     path = (form % octets)[:65_000]
     outcome, (decision,) = daemon.judge(client=GOOD, mailfrom=path)
     assert outcome.accepted
-    sound(outcome, decision, daemon)
+    check_clean(outcome, decision, daemon)
     outcome, (decision,) = daemon.judge(client=Client("192.0.2.8"), mailfrom=path)
     assert outcome.verdict.code == 550
-    sound(outcome, decision, daemon)
+    check_clean(outcome, decision, daemon)
 
 
 @octets
@@ -143,14 +143,14 @@ def test_sender(daemon: Daemon, octets: bytes, form: bytes) -> None:
 def test_recipient(daemon: Daemon, octets: bytes, form: bytes) -> None:
     outcome, (decision,) = daemon.judge(client=GOOD, rcpts=[(form % octets)[:65_000]])
     assert outcome.accepted
-    sound(outcome, decision, daemon)
+    check_clean(outcome, decision, daemon)
 
 
 @octets
 def test_field(daemon: Daemon, octets: bytes) -> None:
     outcome, (decision,) = daemon.judge(client=GOOD, headers=[(RESULTS, octets), (b"X-" + octets[:100], octets)])
     assert outcome.accepted
-    sound(outcome, decision, daemon)
+    check_clean(outcome, decision, daemon)
 
 
 def test_field_s_name_is_not_utf8(daemon: Daemon) -> None:
@@ -163,7 +163,7 @@ def test_macro_that_is_not_utf8(daemon: Daemon, macro: str) -> None:
     outcome, (decision,) = daemon.judge(client=GOOD, macros={macro: b"\xff\xfe"})
     assert outcome.accepted
     assert decision["iprev"] == "pass"
-    sound(outcome, decision, daemon)
+    check_clean(outcome, decision, daemon)
 
 
 def test_login_that_is_not_utf8(daemon: Daemon) -> None:
@@ -173,7 +173,7 @@ def test_login_that_is_not_utf8(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize("greeting", [b"a\0b.example\0", b"\0", b"mail.good.example\0\0\0"])
 def test_nul_in_the_greeting(daemon: Daemon, greeting: bytes) -> None:
-    """libmilter takes what is before the NUL."""
+    """libmilter takes the text before the NUL."""
     with Conversation(daemon.spec) as dialogue:
         dialogue.connect(GOOD.hostname, GOOD.address)
         dialogue.send_packet(b"H", greeting)

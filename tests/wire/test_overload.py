@@ -1,5 +1,7 @@
-"""More than there is room for: questions beyond `dns.max_outstanding`, connections beyond the descriptors. What has begun comes to
-its end, what is new gets an answer, nothing spins for ever, and afterwards all is as before."""
+"""Overload: more questions than `dns.max_outstanding`, more connections than descriptors.
+
+What has begun is completed, what is new gets an answer, no process spins, and afterwards all is as before.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ from tests.kit.milter.transaction import Conversation, burst, deliver
 from tests.kit.smtp.client_identity import Client
 
 OLD = 10
-# OLD clients of whom DNS says all, but late; 198.18.0.0/16 and asleep.example, of which it says nothing.
+# OLD clients whose DNS answers late; 198.18.0.0/16 and asleep.example, for which it is silent.
 ZONE = "".join(
     f"192.0.2.{n} PTR o{n}.example\n192.0.2.{n} PTR!DELAY 0.4\no{n}.example A 192.0.2.{n}\no{n}.example TXT v=spf1 a -all\n"
     for n in range(1, OLD + 1)
@@ -43,12 +45,12 @@ def server() -> Iterator[NameServer]:
 
 
 def late(n: int) -> dict[str, Any]:
-    """A message from a proper host, known to DNS after a while."""
+    """Return the arguments of a message from a good host whose DNS answers late."""
     return {"client": Client(f"192.0.2.{n}"), "helo": f"o{n}.example", "mailfrom": f"a@o{n}.example"}
 
 
 def asleep(n: int) -> dict[str, Any]:
-    """A message of which nothing can be found out."""
+    """Return the arguments of a message about which DNS is silent."""
     name = f"h{n}.asleep.example"
     return {"client": Client(f"198.18.{n // 250}.{n % 250 + 1}"), "helo": name, "mailfrom": f"a@{name}"}
 
@@ -83,8 +85,8 @@ def test_questions_beyond_max_outstanding(server: NameServer) -> None:
 
 
 def test_no_descriptor_for_a_question() -> None:
-    """Where a question takes a socket of its own: those that find none are told so, however many wait, and all places are free
-    again afterwards."""
+    """A question that needs a socket of its own fails at once if there is no descriptor, however many wait; afterwards all places
+    are free again."""
     told: list[Answer] = []
 
     def no_more(self: Channels, server: Endpoint) -> Channel:
@@ -123,7 +125,7 @@ def test_no_descriptor_for_a_question() -> None:
 
 
 def test_descriptors_used_up(server: NameServer) -> None:
-    """The worker has three left. Its sessions go on; the others wait in the socket's queue until one of those has ended."""
+    """The worker has three descriptors left. Its sessions go on; other clients wait in the socket's queue until a session ends."""
     with Daemon({"milter": {"deadline": 3.0}}, STRICT, server) as daemon:
         assert daemon.judge(**late(1))[0].accepted
         (worker,) = daemon.workers()
@@ -141,7 +143,7 @@ def test_descriptors_used_up(server: NameServer) -> None:
             assert dialogue.rcpt("b@rcpt.example").goes_on
             assert dialogue.end().reply.goes_on
             dialogue.quit()
-        # Descriptors are scarce still, but whoever is served makes room for the next.
+        # There are few descriptors still, but each client that is served frees one for the next.
         for dialogue in crowd:
             dialogue.negotiate()
             dialogue.quit()
@@ -158,6 +160,6 @@ def test_descriptors_used_up(server: NameServer) -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that a process has taken so far (proc(5): utime, stime)."""
+    """Return the processor time that a process has used so far (proc(5): utime, stime)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

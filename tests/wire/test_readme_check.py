@@ -14,7 +14,7 @@ ZONE = documents.ROOT / "packaging" / "demo" / "zone.txt"
 
 
 def settled(output: str) -> list[str]:
-    """The lines without what differs from run to run: times, who asked first, and the order of the answers."""
+    """Return the lines without what differs from run to run: times, which check asked first, and the order of the answers."""
     return sorted(" ".join(re.sub(r"\b(\d+ ms|cached)\b", "T", line).split()) for line in output.split("\n"))
 
 

@@ -19,7 +19,7 @@ ZONE = documents.ROOT / "packaging" / "demo" / "zone.txt"
 
 
 def strict() -> str:
-    """The default with the stricter rule of its last lines, which is a comment there, in front of the tags."""
+    """The default rules with the strict rule from the file's last lines, where it is a comment, in front of the tags."""
     document = sample()
     last, tags = document.rindex("# [[rule]]"), document.index("# From here on messages are accepted and tagged")
     rule = re.sub("^# ?", "", document[last:], flags=re.MULTILINE)
@@ -28,7 +28,7 @@ def strict() -> str:
 
 
 def accepted(queue_id: str, client: str, sender: str) -> str:
-    """A message that Postfix took, as its log has it."""
+    """Return the log lines of a message that Postfix accepted."""
     head = "Nov 21 03:53:19 mx postfix"
     return f"""\
 {head}/smtpd[1]: {queue_id}: client={client}

@@ -1,5 +1,5 @@
-"""HUP and TERM in the thick of it: the policy changes under load and nobody is cut; a broken file changes nothing; those who stop
-finish first. And the socket, at the moment when it comes into being."""
+"""HUP and TERM under load: the policy changes and no session is cut; an invalid file changes nothing; messages under way are
+completed before the end. And the socket's permissions from the moment it exists."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a soc
 
 
 def test_thirty_hups_in_a_second_under_load(server: NameServer, tmp_path: Path) -> None:
-    """Each with another list in its file: no session is lost, each answer is one that some policy gives, the last one stays."""
+    """Each with another list in its file: no session is lost, each reply is one that some policy gives, the last policy stays."""
     partners = tmp_path / "partners.cidr"
     partners.write_text("192.0.2.1\n")
     lists = {"lists": {"partners": str(partners)}}
@@ -61,7 +61,7 @@ def test_thirty_hups_in_a_second_under_load(server: NameServer, tmp_path: Path) 
         assert load.lost == []
         assert set(load.codes) == {550, 451}
         assert daemon.workers() == workers
-        # A message that was under way all the time keeps the policy that it began with; the next has the new one.
+        # A message under way keeps the policy that it began with; the next has the new one.
         replace(partners, "198.51.100.7\n")
         os.kill(daemon.pid, signal.SIGHUP)
         until(lambda: {code(daemon) for _ in range(20)} == {451})
@@ -76,7 +76,7 @@ def test_thirty_hups_in_a_second_under_load(server: NameServer, tmp_path: Path) 
 
 
 def replace(path: Path, text: str) -> None:
-    """As an admin's editor does it: whoever reads finds the old text or the new."""
+    """Replace the file as an editor does: a reader finds the old text or the new."""
     new = path.with_suffix(".new")
     new.write_text(text)
     new.rename(path)
@@ -106,7 +106,7 @@ def octets(path: Path) -> None:
 def test_a_list_that_cannot_be_read_changes_nothing(
     server: NameServer, tmp_path: Path, harm: Callable[[Path], None], complaint: str
 ) -> None:
-    """Not even in a worker that is started only then."""
+    """Not even in a worker that is started afterwards."""
     partners = tmp_path / "partners.cidr"
     partners.write_text("192.0.2.1\n")
     lists = {"lists": {"partners": str(partners)}}
@@ -130,14 +130,14 @@ def test_a_list_that_cannot_be_read_changes_nothing(
 
 @dataclass
 class Messages:
-    """Messages of which is known how far they came: `cut` are those that had begun and were not answered to the end."""
+    """Messages with the step that they reached: `cut` are those that had begun and did not get their last reply."""
 
     spec: str
     cut: list[str] = field(default_factory=list)
     turned_away: int = 0
 
     def send(self, number: int) -> int:
-        """Every third waits for a name server that does not answer."""
+        """Send a message; every third waits for a name server that does not answer."""
         client, helo = (SILENT, f"h{number}.silent.example") if number % 3 == 0 else (GOOD, GOOD_HELO)
         stage = "connect"
         try:
@@ -161,7 +161,7 @@ class Messages:
 
 
 def test_term_under_load(server: NameServer) -> None:
-    """Whoever has begun a message hears how it ends, also those that wait for DNS; then all leave, and none comes in."""
+    """Every message that has begun gets its replies, also those that wait for DNS; then all processes end, and none is accepted."""
     config = {"milter": {"deadline": 3.0}, "dns": {"timeout": 1.0, "tries": 1}}
     wait = [{"name": "wait", "when": {"iprev": ["fail", "permerror"]}, "action": "reject"}]
     with Daemon(config, wait, server, workers=2) as daemon:
@@ -192,9 +192,9 @@ def test_term_when_idle_is_prompt(server: NameServer) -> None:
 
 @as_root
 @pytest.mark.parametrize(("mode", "group"), [(0o660, "daemon"), (0o600, ""), (0o666, "")])
-def test_nobody_may_connect_too_early(server: NameServer, mode: int, group: str) -> None:
-    """Looked at as often as the kernel allows, from before it is there: it never has more rights than it is to have, and it is
-    never open to a group that it is not for."""
+def test_the_socket_is_never_open_to_others(server: NameServer, mode: int, group: str) -> None:
+    """Looked at as often as possible, from before it exists: the socket never has more permissions than it should, and is never
+    open to another group."""
     umask = os.umask(0)
     try:
         config = {"milter": {"socket_mode": mode, "socket_group": group, "user": "nobody"}}
@@ -215,7 +215,7 @@ def test_nobody_may_connect_too_early(server: NameServer, mode: int, group: str)
 
 
 class Watcher:
-    """All that was ever seen of a path: mode, owner, group."""
+    """All modes, owners and groups that a path ever had."""
 
     def __init__(self, path: str) -> None:
         self.seen: set[tuple[int, int, int]] = set()

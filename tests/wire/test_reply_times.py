@@ -1,5 +1,7 @@
-"""Who waits, where, and for what, through the running milter with the rules as they are shipped: a client with a confirmed reverse
-name never waits at RCPT; what is still missing is waited for behind the body, and the log says for how long.
+"""Which replies wait for DNS, through the running milter with the default rules.
+
+A client with a confirmed reverse name never waits at RCPT; missing facts are waited for at the end of the message, and the log
+has the time.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ def daemon(server: NameServer) -> Iterator[Daemon]:
 
 
 def greeted(daemon: Daemon, address: str, helo: str) -> Conversation:
-    """A connection after MAIL, and SPF under way."""
+    """A connection after MAIL, with SPF under way."""
     dialogue = Conversation(daemon.spec)
     dialogue.connect("x", address)
     dialogue.helo(helo)
@@ -53,7 +55,7 @@ def test_with_a_confirmed_name_only_the_end_waits(server: NameServer, daemon: Da
         assert server.queries.wait(1, "late.example", "TXT")
         for recipient in ("b@rcpt.example", "c@rcpt.example"):
             assert dialogue.rcpt(recipient).goes_on
-        assert server.queries.outstanding == 2  # both identities' records are still on their way
+        assert server.queries.outstanding == 2  # the records of both identities are still under way
         end = dialogue.end()
         assert server.queries.outstanding == 0
     assert end.reply.goes_on
@@ -65,7 +67,7 @@ def test_with_a_confirmed_name_only_the_end_waits(server: NameServer, daemon: Da
 
 
 def test_without_a_name_the_recipient_waits(server: NameServer, daemon: Daemon) -> None:
-    """SPF may yet speak for the client, or against it."""
+    """SPF may still confirm or refute the client."""
     with greeted(daemon, NAMELESS, "nosuch.example") as dialogue:
         assert server.queries.wait(1, "late.example", "TXT")
         assert dialogue.rcpt("b@rcpt.example").goes_on
@@ -88,7 +90,7 @@ def test_postmaster_does_not_wait(server: NameServer, daemon: Daemon) -> None:
 
 
 def test_what_was_waited_for_is_known_afterwards(server: NameServer, daemon: Daemon) -> None:
-    """The second message of the connection, and the next connection, wait for nothing."""
+    """The second message of the connection, and the next connection, do not wait."""
     with greeted(daemon, NAMED, "mail.named.example") as dialogue:
         dialogue.rcpt("b@rcpt.example")
         dialogue.end()

@@ -115,7 +115,7 @@ def test_in_a_browser(summary: Summary, width: int, dark: bool, tmp_path: Path) 
     assert answer["outside"] == []
     assert answer["broken"] == []
     assert answer["rects"] > 60
-    # On a phone the bars of the tables make room for the words.
+    # On a phone the tables have no bars, to leave room for the words.
     assert answer["drawn"] > (30 if width < 640 else 60)
     assert answer["columns"] == len(summary.timeline.bars) > 10
     assert answer["accept"] != answer["reject"]

@@ -1,4 +1,4 @@
-"""The system's name servers: a changed resolv.conf is noticed without HUP, and a scoped address works down to the socket."""
+"""The system's name servers: a changed resolv.conf is noticed without HUP, and a scoped address works."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_scoped_address(tmp_path: Path) -> None:
-    """By UDP, and by TCP for what does not fit."""
+    """Over UDP, and over TCP for a large answer."""
     path = tmp_path / "resolv.conf"
     path.write_text("nameserver fe80::53%lo\n")
     many = "".join(f"mail.good.example A 198.51.100.{n}\n" for n in range(150))

@@ -1,5 +1,5 @@
-"""The resolver against a name server that behaves, and one that does not: the right status and values for each answer, nothing
-raised, no socket left behind."""
+"""The resolver against a name server that behaves well or badly: the right status and values for each answer, no exception, no
+socket left behind."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ROWS: Sequence[tuple[str, Limits, str, Any]] = (
     ("nxdomain-ns", ONCE, "nxdomain", ()),
     ("nxdomain-other-soa", ONCE, "error", ()),
     *((word, ONCE, "error", ()) for word in ("formerr", "notimp", "yxdomain", "notauth", "badvers", "rcode 11")),
-    # what is no answer to the question is not heard at all
+    # answers to other questions are ignored
     *(
         (word, ONCE, "timeout", ())
         for word in (
@@ -119,7 +119,7 @@ def server(everything: NameServer) -> NameServer:
 
 @pytest.mark.parametrize("kind", ["A", "PTR", "TXT"])
 def test_every_way_to_answer(everything: NameServer, kind: str) -> None:
-    """All rows at once: one that waits must not hold up the others."""
+    """All rows at once: one that waits must not delay the others."""
     found: dict[int, Answer] = {}
     for limits in (ONCE, TWICE):
         numbers = [number for number, row in enumerate(ROWS) if row[1] is limits]

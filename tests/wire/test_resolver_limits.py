@@ -1,4 +1,5 @@
-"""The resolver's manners: nothing is asked twice or for too long, not too much at once, and a dead server is passed over."""
+"""The resolver's limits: no question is asked twice or for too long, not too many at once, and a server that is down is passed
+over."""
 
 from __future__ import annotations
 
@@ -71,8 +72,8 @@ def test_how_long_answers_hold(server: NameServer, text: str, ttl: float) -> Non
     assert answer.ttl == ttl
 
 
-def test_a_ttl_that_no_one_may_set(server: NameServer) -> None:
-    """RFC 2181 8: with its highest bit set it is 0; all the more it does not hold for ever."""
+def test_a_ttl_with_its_highest_bit_set(server: NameServer) -> None:
+    """RFC 2181 8: with its highest bit set it is 0; so it does not hold for ever."""
     (answer,) = resolved(asked("forever.example A"), server)
     assert answer.status == "ok"
     assert answer.ttl <= ONCE.cache_max_ttl
@@ -103,7 +104,7 @@ def test_memory_is_bounded(server: NameServer) -> None:
 
 @pytest.mark.parametrize("name", ["trouble.example", "bogus.example", "silent.example"])
 def test_failures_are_remembered(server: NameServer, name: str) -> None:
-    """RFC 2308 7.1: a dead zone is not asked for each message anew, whatever the cache may hold."""
+    """RFC 2308 7.1: a dead zone is not asked again for each message, whatever the size of the cache."""
 
     async def job(resolver: Resolver) -> None:
         (first,), (second,) = await ask(resolver, f"{name} A"), await ask(resolver, f"{name} A")
@@ -114,8 +115,8 @@ def test_failures_are_remembered(server: NameServer, name: str) -> None:
     assert server.queries.count(name) == (1 if name == "bogus.example" else 2)
 
 
-def test_an_inquiry_has_one_answer_to_a_question(server: NameServer) -> None:
-    """However often it asks, and even if nothing is remembered: no client can play on an answer that changes."""
+def test_a_check_has_one_answer_to_a_question(server: NameServer) -> None:
+    """However often it asks, and even if nothing is cached: a client cannot exploit an answer that changes."""
 
     async def job(resolver: Resolver) -> None:
         inquiry = Inquiry(resolver, 5.0)
@@ -144,7 +145,7 @@ def test_the_queue_is_bounded(server: NameServer) -> None:
     assert statuses == ["ok"] * 11 + ["error"] * 4
 
 
-def test_who_has_no_time_left_is_not_asked_for(server: NameServer) -> None:
+def test_questions_of_expired_checks_are_not_asked(server: NameServer) -> None:
     async def job(resolver: Resolver) -> None:
         slow = asyncio.create_task(ask(resolver, "slow.example A", seconds=0.3))
         await asyncio.sleep(0)
@@ -219,7 +220,7 @@ def test_a_server_that_goes_and_comes_back(server: NameServer) -> None:
     assert changes == [True, False]
 
 
-# The door
+# Lookup's other calls
 
 
 def test_one_answer_may_be_enough(server: NameServer) -> None:
@@ -262,8 +263,8 @@ def test_what_is_expected_is_under_way(server: NameServer) -> None:
     assert server.queries.count("late.example", "A") == 1
 
 
-def test_closed_amid_flights(server: NameServer) -> None:
-    """Whoever waits then has his own deadline; sockets and timers are gone at once."""
+def test_closed_with_queries_under_way(server: NameServer) -> None:
+    """Waiting checks have their own deadline; sockets and timers are closed at once."""
 
     async def job(resolver: Resolver) -> None:
         waiting = asyncio.create_task(ask(resolver, "slow.example A", "silent.example A", "big.example A", seconds=0.3))

@@ -1,5 +1,7 @@
-"""Name servers that answer and yet are of no use: they only refer, say nothing, or cannot be reached. Nobody is refused for it, the
-next server is asked, and the log says what to do. A sender's broken zone is none of this."""
+"""Name servers that answer but do not resolve: they refer, are lame, or cannot be reached.
+
+No message is refused for it, the next server is asked, and the log says what to do. A sender's broken zone is not treated so.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from tests.kit.milter.transaction import burst, deliver
 from tests.kit.mta.network_namespace import NamespaceError, NetworkNamespace
 from tests.kit.smtp.client_identity import Client
 from tests.wire.test_metrics import Measured
-from tests.wire.test_resolver_down import BACK, FACTS, PROPER, QUICK, STRICT, outage, proper, recover, said
+from tests.wire.test_resolver_down import BACK, FACTS, KNOWN_HOSTS, QUICK, STRICT, known_host, notices, outage, recover
 
 USELESS = {"referral root": "referrals", "referral parent": "referrals", "lame": "nothing"}
 ROUTES = ("unreachable", "prohibit", "blackhole", "throw")  # EHOSTUNREACH, EACCES, EINVAL, ENETUNREACH
@@ -32,7 +34,7 @@ AWAY = "192.0.2.53"
 
 @pytest.fixture
 def good() -> Iterator[NameServer]:
-    with NameServer(Zone(PROPER)) as running:
+    with NameServer(Zone(KNOWN_HOSTS)) as running:
         yield running
 
 
@@ -44,18 +46,18 @@ def test_the_only_server_is_no_resolver(behaviour: str) -> None:
     """From the first message on; then it becomes one."""
     numbers = itertools.count(1)
     with NameServer(Zone(f"* {behaviour}\n")) as server, Daemon(QUICK, STRICT, server, workers=2) as daemon:
-        outcome, (decision,) = daemon.judge(**proper(next(numbers)))
+        outcome, (decision,) = daemon.judge(**known_host(next(numbers)))
         assert outcome.verdict.code == 451
         assert (decision["iprev_reason"], *(decision[fact] for fact in FACTS)) == ("servfail", *["temperror"] * 4)
         wanted = f"answers with {USELESS[behaviour]}: it is not a recursive resolver; set dns.nameservers to one"
-        until(lambda: deliver(daemon.spec, **proper(next(numbers))).verdict.code == 451 and said(daemon, wanted))
-        recovered = Zone(PROPER)
-        until(lambda: {deliver(daemon.spec, **proper(next(numbers))).verdict.code for _ in range(4)} == {451}
+        until(lambda: deliver(daemon.spec, **known_host(next(numbers))).verdict.code == 451 and notices(daemon, wanted))
+        recovered = Zone(KNOWN_HOSTS)
+        until(lambda: {deliver(daemon.spec, **known_host(next(numbers))).verdict.code for _ in range(4)} == {451}
               and daemon.decisions()[-1]["iprev_reason"] == "resolver-down")  # fmt: skip
         server.zone = recovered
-        until(lambda: said(daemon, BACK))
+        until(lambda: notices(daemon, BACK))
         recover(daemon, numbers)
-        (line,), _ = said(daemon, wanted), said(daemon, BACK)
+        (line,), _ = notices(daemon, wanted), notices(daemon, BACK)
         assert f"name server {server.hostport} {wanted}" in line
         assert "none is refused for it" in line
 
@@ -69,23 +71,25 @@ def test_the_other_servers_answer_is_taken(good: NameServer, behaviour: str, fir
         config = QUICK | {"dns": QUICK["dns"] | {"nameservers": servers}}
         with Daemon(config, STRICT) as daemon:
             for _ in range(4):
-                outcome, (decision,) = daemon.judge(**proper(next(numbers)))
+                outcome, (decision,) = daemon.judge(**known_host(next(numbers)))
                 assert outcome.accepted
                 assert [decision[fact] for fact in FACTS] == ["pass"] * 4
             if first and behaviour in USELESS:
-                until(lambda: daemon.judge(**proper(next(numbers)))[0].accepted and said(daemon, "not a recursive"))
-                (line,) = said(daemon, "not a recursive")
+                until(
+                    lambda: daemon.judge(**known_host(next(numbers)))[0].accepted and notices(daemon, "not a recursive")
+                )
+                (line,) = notices(daemon, "not a recursive")
                 assert line.endswith("the others are asked instead")
                 bad.queries.reset()
-                assert daemon.judge(**proper(next(numbers)))[0].accepted
+                assert daemon.judge(**known_host(next(numbers)))[0].accepted
                 assert bad.queries.count(f"h{next(numbers) - 1}.example", "A") == 0
             else:
-                assert said(daemon, "name server") == said(daemon, "listening at")
+                assert notices(daemon, "name server") == notices(daemon, "listening at")
 
 
 @pytest.mark.parametrize("behaviour", ["referral parent", "lame"])
 def test_a_senders_broken_zone_is_no_useless_server(good: NameServer, behaviour: str) -> None:
-    """Though nothing else is asked for, and all that was ever answered is that sender's."""
+    """Though nothing else is asked for, and all answers so far were for that sender's zone."""
     evil = "".join(f"203.0.113.{n} PTR e{n}.evil.example\ne{n}.evil.example A 203.0.113.{n}\n" for n in range(1, 30))
 
     def bad(n: int) -> dict[str, Any]:
@@ -95,10 +99,10 @@ def test_a_senders_broken_zone_is_no_useless_server(good: NameServer, behaviour:
     with Daemon(QUICK, STRICT, good) as daemon:
         for n in range(1, 10):
             assert daemon.judge(**bad(n))[0].accepted
-        good.zone = Zone(f"*.113.0.203.in-addr.arpa {behaviour}\n*.evil.example {behaviour}\n{PROPER}")
+        good.zone = Zone(f"*.113.0.203.in-addr.arpa {behaviour}\n*.evil.example {behaviour}\n{KNOWN_HOSTS}")
         good.queries.reset()
         numbers = itertools.count(10)
-        # Until it has been probed with a question of nobody's.
+        # Until it has been probed with a neutral question.
         until(
             lambda: (
                 deliver(daemon.spec, **bad(next(numbers))).verdict.code == 451
@@ -109,17 +113,17 @@ def test_a_senders_broken_zone_is_no_useless_server(good: NameServer, behaviour:
             outcome.verdict.code for outcome in burst([partial(deliver, daemon.spec, **bad(n)) for n in range(20, 29)])
         } == {451}
         assert {decision["iprev_reason"] for decision in daemon.decisions()[9:]} == {"servfail"}
-        assert daemon.judge(**proper(1))[0].accepted
-        assert said(daemon, "recursive resolver") == []
+        assert daemon.judge(**known_host(1))[0].accepted
+        assert notices(daemon, "recursive resolver") == []
 
 
 def test_metrics_tell_of_referrals() -> None:
     numbers = itertools.count(1)
     with NameServer(Zone("* REFERRAL root")) as server, Measured(server) as daemon:
-        until(lambda: deliver(daemon.spec, **proper(next(numbers))) and said(daemon, "with referrals"))
-        told = daemon.told("resolver_up", 0)
-        assert told.value("dns_queries_total", outcome="referral") > 0
-        assert told.value("dns_queries_total", outcome="nodata") == 0
+        until(lambda: deliver(daemon.spec, **known_host(next(numbers))) and notices(daemon, "with referrals"))
+        page = daemon.reaches("resolver_up", 0)
+        assert page.value("dns_queries_total", outcome="referral") > 0
+        assert page.value("dns_queries_total", outcome="nodata") == 0
 
 
 # A server that cannot be reached
@@ -135,41 +139,42 @@ def network() -> Iterator[NetworkNamespace]:
 
 
 def route(verb: str, kind: str) -> None:
-    """Close the way to the name server's address, or open it again."""
+    """Close the route to the name server's address, or open it again."""
     subprocess.run(["ip", "route", verb, kind, f"{AWAY}/32", "table", "local"], check=True, timeout=20)
 
 
 @pytest.mark.parametrize("kind", ROUTES)
-def test_no_way_to_the_only_server(network: NetworkNamespace, kind: str) -> None:
+def test_no_route_to_the_only_server(network: NetworkNamespace, kind: str) -> None:
     numbers = itertools.count(1)
-    with NameServer(Zone(PROPER), AWAY) as server, Daemon(QUICK, STRICT, server) as daemon:
-        assert daemon.judge(**proper(next(numbers)))[0].accepted
+    with NameServer(Zone(KNOWN_HOSTS), AWAY) as server, Daemon(QUICK, STRICT, server) as daemon:
+        assert daemon.judge(**known_host(next(numbers)))[0].accepted
         route("add", kind)
         assert {outcome.verdict.code for outcome in outage(daemon, numbers)} == {451}
         route("del", kind)
-        until(lambda: said(daemon, BACK))
+        until(lambda: notices(daemon, BACK))
         recover(daemon, numbers)
-        outcome, (decision,) = daemon.judge(**proper(2))  # it was trouble when the way was closed
+        outcome, (decision,) = daemon.judge(**known_host(2))  # it was trouble when the route was closed
         assert (outcome.accepted, decision["iprev_reason"]) == (True, "confirmed")
 
 
-def test_no_way_to_the_first_of_two(network: NetworkNamespace) -> None:
+def test_no_route_to_the_first_of_two(network: NetworkNamespace) -> None:
     numbers = itertools.count(1)
-    with NameServer(Zone(PROPER)) as other, NameServer(Zone(PROPER), AWAY) as server:
+    with NameServer(Zone(KNOWN_HOSTS)) as other, NameServer(Zone(KNOWN_HOSTS), AWAY) as server:
         config = QUICK | {"dns": QUICK["dns"] | {"nameservers": [server.hostport, other.hostport]}}
         route("add", "unreachable")
         with Daemon(config, STRICT) as daemon:
-            until(lambda: daemon.judge(**proper(next(numbers)))[0].accepted and said(daemon, "does not answer"))
+            until(lambda: daemon.judge(**known_host(next(numbers)))[0].accepted and notices(daemon, "does not answer"))
             assert {decision["iprev_reason"] for decision in daemon.decisions()} == {"confirmed"}
             route("del", "unreachable")
-            until(lambda: said(daemon, BACK))
+            until(lambda: notices(daemon, BACK))
 
 
 # The same by itself
 
 
-def test_what_was_remembered_goes_when_the_way_is_open(network: NetworkNamespace) -> None:
-    """One question that could not be sent makes no server suspect; its trouble is forgotten at the first answer all the same."""
+def test_failures_are_forgotten_when_the_route_is_open(network: NetworkNamespace) -> None:
+    """A single question that could not be sent does not make the server suspect; its failure is forgotten at the first answer all
+    the same."""
 
     async def job(resolver: Resolver) -> list[str]:
         route("add", "throw")
@@ -186,7 +191,7 @@ def test_what_was_remembered_goes_when_the_way_is_open(network: NetworkNamespace
 
 
 def test_addresses_to_which_nothing_can_be_sent(good: NameServer) -> None:
-    """Whatever the kernel says to them."""
+    """For any error of the kernel."""
     for address in ("255.255.255.255", "fe80::1", "0.0.0.0"):
         nowhere = Endpoint(address, 1)
 

@@ -1,4 +1,4 @@
-"""What a real rsyslogd puts before our lines and the MTA's, in each of its own formats, and what it makes of repeated lines."""
+"""The prefix that a real rsyslogd puts before our lines and the MTA's, in each of its formats, and how it writes repeated lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ END = "that was all"
 
 @pytest.fixture(params=FORMATS)
 def rsyslog(request: pytest.FixtureRequest) -> Iterator[Child]:
-    """rsyslogd that says that a line was repeated, between a socket and a file of its own."""
+    """Run rsyslogd, which reports repeated lines, between a socket and a file of its own."""
     binary = program("rsyslogd")
     if binary is None:
         pytest.skip("rsyslogd is not installed")

@@ -104,7 +104,7 @@ def test_refused(daemon: Daemon, rcpt: str, code: int, enhanced: str, action: st
     assert outcome.changes == ()
 
 
-def test_refused_by_the_sender_s_own_word(daemon: Daemon) -> None:
+def test_refused_by_the_senders_spf(daemon: Daemon) -> None:
     outcome, (decision,) = daemon.judge(client=GOOD, mailfrom="a@strict.example", rcpts=["judged@rcpt.example"])
     assert (outcome.verdict.code, outcome.verdict.enhanced) == (550, "5.7.23")
     assert '; in the words of the owner of strict.example: "192.0.2.1 may not send for us"' in outcome.verdict.text
@@ -156,9 +156,9 @@ def test_rule_that_has_ended(daemon: Daemon) -> None:
     assert 'rdns-milter: rule "over" ended on 2020-01-01 and is no longer in force' in daemon.notices()
 
 
-def test_text_of_one_s_own(daemon: Daemon) -> None:
+def test_a_rule_with_a_text(daemon: Daemon) -> None:
     outcome, (decision,) = daemon.judge(client=LIAR, helo="h.example", mailfrom="a@x.example", rcpts=["text@r.example"])
-    line = outcome.verdict.line.replace("%%", "%")  # libmilter's way to say "%"
+    line = outcome.verdict.line.replace("%%", "%")  # libmilter's escape for "%"
     assert line.startswith("554 5.7.0 100% said: 192.0.2.7 h.example <a@x.example> mx.liar.example, ")
     assert decision["reply"] == line
 
@@ -185,7 +185,7 @@ def test_tls(daemon: Daemon, macros: dict[str, str], rule: str) -> None:
 
 
 @pytest.mark.parametrize("helo", [OWN_NAME, OWN_NAME.upper() + ".", "[127.0.0.1]"])
-def test_our_own_name_in_a_stranger_s_mouth(daemon: Daemon, helo: str) -> None:
+def test_a_foreign_client_greets_with_our_name(daemon: Daemon, helo: str) -> None:
     outcome, (decision,) = daemon.judge(client=GOOD, helo=helo)
     assert outcome.verdict.code == 550
     assert part(decision, "rule", "helo_own", "helo_name") == {"rule": "ours", "helo_own": "yes", "helo_name": helo}
@@ -202,15 +202,15 @@ def test_our_own_name_in_a_stranger_s_mouth(daemon: Daemon, helo: str) -> None:
         ({"daemon_addr": "", "if_addr": ""}, "[198.51.100.25]", "no"),
     ],
 )
-def test_our_own_address_as_sendmail_tells_it(daemon: Daemon, macros: dict[str, str], helo: str, own: str) -> None:
-    """{daemon_addr} is what the daemon listens on, {if_addr} what the client has reached, if that is not on loopback."""
+def test_our_own_address_as_sendmail_sends_it(daemon: Daemon, macros: dict[str, str], helo: str, own: str) -> None:
+    """{daemon_addr} is the address that the daemon listens on, {if_addr} the one that the client reached, if not on loopback."""
     _, (decision,) = daemon.judge(client=GOOD, helo=helo, macros=macros, mta="sendmail")
     assert decision["helo_own"] == own
 
 
 @pytest.mark.parametrize(("mta", "queue_id"), [("postfix", "NOQUEUE"), ("sendmail", "4KitQ00001")])
 def test_queue_id_of_a_refused_message(daemon: Daemon, mta: str, queue_id: str) -> None:
-    """Sendmail has given one by MAIL, and logs the refusal under it."""
+    """Sendmail has assigned one by MAIL, and logs the refusal under it."""
     _, (decision,) = daemon.judge(client=GOOD, rcpts=["reject@rcpt.example"], mta=mta)
     assert part(decision, "action", "qid") == {"action": "reject", "qid": queue_id}
 

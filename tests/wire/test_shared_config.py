@@ -1,5 +1,8 @@
-"""One process reads the configuration and all judge by what it found: whatever happens to the file, to that process or to a worker
-meanwhile. What nobody can have meant is not adopted."""
+"""One process reads the configuration and all judge by what it read, whatever happens meanwhile to the file, to that process or
+to a worker.
+
+A configuration that is obviously not meant (an empty file, no rules any more) is not adopted.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become som
 
 
 def hup(daemon: Daemon, says: str = "config reloaded") -> list[str]:
-    """HUP, and the notices from then on, once one of them says so."""
+    """Send HUP; return the notices since, once one of them contains the text."""
     before = len(daemon.notices())
     os.kill(daemon.pid, signal.SIGHUP)
     until(lambda: any(says in line for line in daemon.notices()[before:]))
@@ -35,12 +38,12 @@ def hup(daemon: Daemon, says: str = "config reloaded") -> list[str]:
 
 
 def codes(daemon: Daemon) -> set[int]:
-    """The answers of all workers, as good as surely."""
+    """Return the replies of all workers, with near certainty."""
     return {code(daemon) for _ in range(20)}
 
 
-def test_what_is_written_after_a_reload_reaches_nobody(server: NameServer) -> None:
-    """The workers come to it only when the file has changed again: they judge by what the log says."""
+def test_a_change_after_a_reload_has_no_effect(server: NameServer) -> None:
+    """The workers read it only after the file has changed again: they judge by what the log says."""
     with Daemon(rules=REFUSE_ALL, nameserver=server, workers=2) as daemon:
         workers = daemon.wait_for_workers(2)
         for half in ("[milter]\nsock", "", '[[rule]]\nname = "none"\naction = "accept"\n'):
@@ -54,7 +57,7 @@ def test_what_is_written_after_a_reload_reaches_nobody(server: NameServer) -> No
                     os.kill(pid, signal.SIGCONT)
                 until(lambda expected=expected: codes(daemon) == {expected})  # type: ignore[misc]
         assert daemon.workers() == workers
-        # Who replaces a worker has the policy of the others.
+        # The worker that replaces another has the policy of the others.
         os.kill(workers[0], signal.SIGKILL)
         until(lambda: workers[0] not in daemon.workers() and len(daemon.workers()) == 2)
         assert codes(daemon) == {REFUSED}
@@ -82,7 +85,7 @@ def gone(daemon: Daemon) -> str:
 
 
 @pytest.mark.parametrize("harm", [empty, comments, no_rules, gone])
-def test_what_nobody_can_have_meant_is_refused(server: NameServer, harm: Callable[[Daemon], str]) -> None:
+def test_a_configuration_without_rules_is_refused(server: NameServer, harm: Callable[[Daemon], str]) -> None:
     port = free_port()
     metrics = {"metrics": {"listen": f"127.0.0.1:{port}"}}
     with Daemon(metrics, REFUSE_ALL, server) as daemon:
@@ -100,7 +103,7 @@ def test_what_nobody_can_have_meant_is_refused(server: NameServer, harm: Callabl
     [("", 78), ("# nothing but this\n\n[milter]\n", 78), ("[milter]\ndeadline = 3.0\n", 0)],
 )
 def test_check_before_a_reload(tmp_path: Path, document: str, status: int) -> None:
-    """systemctl reload runs it first. That rules have got lost it cannot know."""
+    """systemctl reload runs it first. It cannot know that rules have been lost."""
     path = tmp_path / "c.toml"
     path.write_text(document)
     done = command("config", "--check", "-c", str(path))
@@ -136,12 +139,12 @@ def test_a_worker_that_lags_behind_is_seen(server: NameServer) -> None:
 
 
 def value_at(port: int, name: str, **labels: str) -> float:
-    """What the metrics say."""
+    """Return a value of the metrics."""
     return scraped(fetch(port).text).value(name, **labels)
 
 
 def test_a_worker_without_descriptors_is_replaced(server: NameServer) -> None:
-    """It cannot take what it is handed: it leaves, and another judges by the new configuration."""
+    """It cannot receive the new configuration: it ends, and another judges by it."""
     with Daemon(rules=REFUSE_ALL, nameserver=server) as daemon:
         (worker,) = daemon.workers()
         _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
@@ -171,7 +174,7 @@ def test_a_parent_without_descriptors_says_so(server: NameServer) -> None:
 
 @pytest.fixture
 def slow(tmp_path: Path) -> dict[str, Any]:
-    """What takes long to read: the section [lists] with a large one."""
+    """Return a configuration that takes long to read: the section [lists] with a large list."""
     path = tmp_path / "large.cidr"
     path.write_text("".join(networks(300_000)))
     return {"lists": {"large": str(path)}}
@@ -184,13 +187,13 @@ LISTED: list[dict[str, Any]] = [
 
 
 def reader(daemon: Daemon, others: list[int]) -> int:
-    """The process that reads the configuration just now."""
+    """Return the process that is reading the configuration."""
     (found,) = until(lambda: set(children(daemon.pid)) - set(others))
     return found
 
 
 def test_the_reader_is_killed(server: NameServer, slow: dict[str, Any]) -> None:
-    """As by the kernel for want of memory."""
+    """As by the kernel when memory runs out."""
     with Daemon(slow, LISTED, server) as daemon:
         workers = daemon.workers()
         daemon.write(slow, DEFER_ALL)
@@ -205,7 +208,7 @@ def test_the_reader_is_killed(server: NameServer, slow: dict[str, Any]) -> None:
 
 
 def test_hup_while_it_is_read(server: NameServer, slow: dict[str, Any]) -> None:
-    """It is read once more: what was changed meanwhile counts."""
+    """It is read once more, with what was changed meanwhile."""
     with Daemon(slow, LISTED, server) as daemon:
         os.kill(daemon.pid, signal.SIGHUP)
         reader(daemon, daemon.workers()[:1])

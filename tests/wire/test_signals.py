@@ -49,7 +49,7 @@ def test_reload(daemon: Daemon) -> None:
     new = until(lambda: [line["policy"] for line in daemon.decisions() if line["action"] == "tempfail"])[-1]
     assert new != old
     assert f"policy {new} " in notice
-    # Nobody was cut off: a message keeps the rules that it began with, the next has the new ones.
+    # No session was cut: a message keeps the rules that it began with, the next has the new ones.
     assert busy.rcpt("b@rcpt.example").code == 550
     busy.abort()
     for dialogue in (busy, idle):
@@ -63,7 +63,7 @@ def test_reload_of_all_workers(server: NameServer) -> None:
     with Daemon(rules=REFUSE_ALL, nameserver=server, workers=3) as daemon:
         before = daemon.wait_for_workers(3)
         daemon.reload(rules=DEFER_ALL)
-        # Which of them takes a connection is the kernel's choice: many in a row say that all have it.
+        # The kernel chooses the worker: this many in a row show that all have the new rules.
         until(lambda: all(code(daemon) == 451 for _ in range(20)))
         daemon.reload({"milter": {"mode": "observe"}}, REFUSE_ALL)
         until(lambda: all(code(daemon) == 0 for _ in range(20)))

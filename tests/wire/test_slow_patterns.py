@@ -1,4 +1,4 @@
-"""A pattern that takes for ever on some names: nobody serves by it, and whoever reads it is not held up by it."""
+"""A regular expression that takes too long on some names: it is refused, and a reload with it delays no message."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_no_reload(server: NameServer, pattern: str) -> None:
 
 
 def test_a_name_made_for_it() -> None:
-    """By a pattern that is taken, the client with the longest labels is judged as any other."""
+    """With an accepted pattern, a client with the longest labels is judged as any other."""
     rules = [{"name": "generic", "when": {"generic": "yes"}, "action": "reject"}]
     patterns = {"generic": {"patterns": [r"^(?:[0-9]++-?)+\.dyn\.", r"^1+\.1+\.ex"]}}
     with NameServer(Zone(ZONE)) as server, Daemon(patterns, rules, server) as daemon:

@@ -1,4 +1,4 @@
-"""A socket that the service manager hands over (sd_listen_fds(3)): a restart refuses no connection, and loses none."""
+"""A socket from the service manager (sd_listen_fds(3)): a restart refuses no connection and loses none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RESTARTS = 3
 
 
 @pytest.mark.parametrize("kind", ["inet", "unix"])
-def test_a_restart_refuses_nobody(server: NameServer, kind: str) -> None:
+def test_a_restart_refuses_no_client(server: NameServer, kind: str) -> None:
     with ActivatedDaemon(rules=REFUSE_ALL, nameserver=server, workers=2, socket=kind) as daemon:
         with Load(lambda _: code(daemon)) as load:
             for _ in range(RESTARTS):
@@ -36,7 +36,7 @@ def test_a_restart_refuses_nobody(server: NameServer, kind: str) -> None:
 
 
 def test_without_it_a_restart_does_refuse(server: NameServer) -> None:
-    """The clients would notice."""
+    """Clients would notice it."""
     with (
         Daemon(rules=REFUSE_ALL, nameserver=server, workers=2) as daemon,
         Load(lambda _: code(daemon)) as load,
@@ -48,8 +48,8 @@ def test_without_it_a_restart_does_refuse(server: NameServer) -> None:
     assert any(isinstance(error, ConnectionRefusedError | ConnectionResetError) for error in load.lost)
 
 
-def test_who_comes_between_two_instances_waits(server: NameServer) -> None:
-    """The connection that is made while nobody serves is served by the next instance."""
+def test_a_client_between_two_instances_waits(server: NameServer) -> None:
+    """A connection made while no instance serves is served by the next."""
     with ActivatedDaemon(rules=REFUSE_ALL, nameserver=server) as daemon:
         assert daemon.terminate() == 0
         replies: list[int] = []
@@ -60,8 +60,8 @@ def test_who_comes_between_two_instances_waits(server: NameServer) -> None:
         assert replies == [550]
 
 
-def test_a_message_that_begins_while_we_are_leaving(server: NameServer) -> None:
-    """Who was let in before TERM may still send his message, and is not cut off amid it."""
+def test_a_message_that_begins_after_term(server: NameServer) -> None:
+    """A client accepted before TERM may still send its message, and is not cut."""
     rules = [{"name": "late", "when": {"iprev": "fail"}, "action": "reject"}]
     with ActivatedDaemon(rules=rules, nameserver=server) as daemon, Conversation(daemon.spec) as dialogue:
         dialogue.connect(LATE.hostname, LATE.address)
@@ -76,7 +76,7 @@ def test_a_message_that_begins_while_we_are_leaving(server: NameServer) -> None:
         assert [line["iprev"] for line in daemon.decisions()] == ["pass"]
 
 
-def test_the_socket_is_not_ours_to_change(server: NameServer) -> None:
+def test_the_socket_is_not_changed(server: NameServer) -> None:
     with ActivatedDaemon(rules=REFUSE_ALL, nameserver=server, socket="unix") as daemon:
         daemon.socket_path.chmod(0o640)
         assert deliver(daemon.spec, client=GOOD).verdict.code == 550
@@ -85,11 +85,11 @@ def test_the_socket_is_not_ours_to_change(server: NameServer) -> None:
         assert daemon.is_listening()
 
 
-# What is not taken
+# Sockets that are not accepted
 
 
 def start(daemon: ActivatedDaemon) -> str:
-    """What it says, and ends with."""
+    """Return its output and its exit status."""
     try:
         process = daemon.launch()
         assert process.wait(20) == EX_UNAVAILABLE
@@ -121,7 +121,7 @@ def test_a_socket_that_does_not_listen(server: NameServer) -> None:
 
 
 def test_what_is_meant_for_another_process(server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inherited from a parent that was handed a socket: no concern of ours."""
+    """Environment variables inherited from a parent that got a socket are ignored."""
     monkeypatch.setenv("LISTEN_PID", "1")
     monkeypatch.setenv("LISTEN_FDS", "1")
     with Daemon(rules=REFUSE_ALL, nameserver=server, socket="unix") as daemon:

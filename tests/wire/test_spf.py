@@ -1,4 +1,4 @@
-"""SPF as the running milter tells it: senders and greetings that are no names, and records that RFC 7208 reads in its own way."""
+"""SPF results of the running milter: senders and greetings that are not names, and records whose reading RFC 7208 leaves open."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_records(daemon: Daemon, domain: str, result: str) -> None:
 
 @pytest.mark.parametrize("name", ["mx1.receiver.example", "mx2.receiver.example"])
 def test_an_explanation_names_the_mta_that_asks(daemon: Daemon, name: str) -> None:
-    """Two MTAs share the milter: what one was told is not the other's."""
+    """Two MTAs share the milter: the explanation for one does not name the other."""
     for domain in ("strict.example", "mixed.example"):
         outcome, _ = daemon.judge(
             client=CLIENT, mailfrom=f"a@{domain}", rcpts=["strict@rcpt.example"], macros={"j": name}
@@ -98,7 +98,7 @@ def test_an_explanation_names_this_host_in_check(daemon: Daemon) -> None:
         ("a@b.example..", None),
     ],
 )
-def test_a_sender_without_a_domain_name_is_told(daemon: Daemon, sender: str, pvalue: str | None) -> None:
+def test_a_sender_without_a_domain_name(daemon: Daemon, sender: str, pvalue: str | None) -> None:
     outcome, (decision,) = daemon.judge(client=CLIENT, helo="h..example", mailfrom=sender)
     assert (decision["spf_helo"], decision["spf_mailfrom"]) == ("none", "none")
     found = [
@@ -111,7 +111,7 @@ def test_a_sender_without_a_domain_name_is_told(daemon: Daemon, sender: str, pva
     assert pvalue is None or found[1][2] == {"smtp.mailfrom": pvalue}
 
 
-def test_an_internationalised_sender_is_told_in_a_labels(daemon: Daemon) -> None:
+def test_an_internationalized_sender_is_written_in_a_labels(daemon: Daemon) -> None:
     outcome, (decision,) = daemon.judge(client=CLIENT, helo="mx.b\u00fccher.example", mailfrom="a@b\u00fccher.example")
     assert decision["spf_mailfrom"] == "pass"
     (field,) = outcome.header("Received-SPF")

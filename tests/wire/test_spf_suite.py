@@ -1,7 +1,7 @@
-"""The RFC 7208 suite through the running milter: each case is one message over the milter protocol, its DNS a real name server.
+"""The RFC 7208 test suite through the running milter: each case is one message over the milter protocol, with a real name server.
 
-The verdict is read where an admin and a filter read it: in the log line, and in Authentication-Results, which says what came of
-HELO and of MAIL FROM whatever they look like. The suite judges MAIL FROM only; HELO's result is the reference evaluator's.
+The result is read from the log line and from Authentication-Results, which has the results of HELO and MAIL FROM whatever form
+they have. The suite has results of MAIL FROM only; that of HELO is the reference evaluator's.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from tests.kit.smtp.client_identity import Client
 
 CASES = tuple(suite.cases())
 ZONES = {case.scenario: case.zonedata for case in CASES}
-# The order of an RRset is nobody's promise: names are sorted before the cut to ten, and the one that matches is among them.
+# The order of an RRset is not defined: names are sorted before the cut to ten, and the matching one is among them.
 NOT_PREFERRED = {"multispf1": "fail", "ptr-limit": "pass"}
 
 
 class SuiteDaemon:
-    """The milter and the name server of one scenario at a time: their zones contradict each other, and failures too are
-    remembered, so each scenario has a milter of its own."""
+    """Milter and name server for one scenario at a time: the scenarios' zones contradict each other, and failures are
+    cached, too."""
 
     def __init__(self) -> None:
         self._scenario = ""
@@ -40,7 +40,7 @@ class SuiteDaemon:
         self.zone = Zone("")
 
     def daemon(self, scenario: str) -> Daemon:
-        """The milter that knows the zone of the scenario."""
+        """Return the milter for the scenario's zone."""
         if self._daemon is None or scenario != self._scenario:
             self.clear()
             self.zone = Zone.from_suite(ZONES[scenario])
@@ -57,14 +57,14 @@ class SuiteDaemon:
 
 @pytest.fixture(scope="module")
 def scenarios() -> Iterator[SuiteDaemon]:
-    """Cases come scenario by scenario, so there are as many starts as scenarios."""
+    """Cases are sorted by scenario, so that there are as many starts as scenarios."""
     empty = SuiteDaemon()
     yield empty
     empty.clear()
 
 
 def written(claimed: str) -> str:
-    """A domain as Authentication-Results has it: a host name in lower case, all else quoted, and what is unsafe replaced."""
+    """Return a domain as Authentication-Results has it: a host name in lower case, all else quoted, unsafe characters replaced."""
     name = canonical(claimed)
     return name if is_hostname(name) else re.sub(r"[^A-Za-z0-9.\[\]%']", "?", claimed)
 

@@ -1,4 +1,5 @@
-"""Commands whose standard streams are closed, full or ASCII, and --html where it must not write: one sentence, no traceback."""
+"""Commands whose standard streams are closed, full or ASCII, and --html to a file that must not be written: one sentence, no
+traceback."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ def log(tmp_path: Path) -> Path:
 
 
 def run(command: str, log: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The command in a shell of its own."""
+    """Run the command in a shell of its own."""
     text = f"{PROGRAM} {command.replace('LOG', str(log))}"
     return subprocess.run(
         ["/bin/sh", "-c", text], cwd=ROOT, env=environment() | variables, capture_output=True, text=True, timeout=60, check=False
@@ -70,7 +71,7 @@ def test_standard_error_closed_or_full(log: Path) -> None:
         assert (done.returncode, done.stdout) == (2, ""), done
 
 
-def test_a_reader_that_has_seen_enough(log: Path) -> None:
+def test_a_reader_that_closes_the_pipe(log: Path) -> None:
     done = run("report LOG | head -1", log)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -93,7 +94,7 @@ def test_bars_in_ascii(log: Path) -> None:
     assert "\u2588" in run("report LOG", log, PYTHONIOENCODING="utf-8").stdout
 
 
-def test_names_that_are_no_text(log: Path) -> None:
+def test_file_names_that_are_not_text(log: Path) -> None:
     for name in (b"caf\xe9.log", b"\xff", b"\x1b[31m"):
         for command in (b"report", b"replay", b"config --check -c", b"report LOG --since 7d --html /nonexistent/"):
             words = [part.replace(b"LOG", os.fsencode(log)) for part in command.split()]
@@ -129,7 +130,7 @@ def test_interrupted(tmp_path: Path) -> None:
 # report --html
 
 
-def test_a_page_never_takes_the_place_of_what_is_read(log: Path, tmp_path: Path) -> None:
+def test_a_page_never_replaces_an_input_file(log: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(log)
     (tmp_path / "hard").hardlink_to(log)
     config = tmp_path / "x.toml"
@@ -175,7 +176,7 @@ def test_a_page_that_is_there_is_replaced_whole_or_not_at_all(log: Path, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mail.log", "page.html"], "nothing is left beside it"
 
 
-def test_pages_to_where_no_file_is(log: Path, tmp_path: Path) -> None:
+def test_pages_to_devices_and_pipes(log: Path, tmp_path: Path) -> None:
     assert run("report --html /dev/stdout LOG", log).stdout.startswith("<!DOCTYPE html>")
     assert run("report --html /dev/null LOG", log).returncode == 0
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)

@@ -1,4 +1,4 @@
-"""The milter as a process: what stands in the way of a start, and with which rights it runs."""
+"""The milter as a process: errors that prevent a start, and the permissions with which it runs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_stale_socket_is_taken_over(server: NameServer) -> None:
         assert code(daemon) == 550
 
 
-def test_what_is_no_socket_is_left_alone(server: NameServer) -> None:
+def test_a_path_that_is_not_a_socket_is_left_alone(server: NameServer) -> None:
     daemon = Daemon(nameserver=server, socket="unix")
     daemon.socket_path.write_text("precious")
     done = command("run", "-c", str(daemon.path))
@@ -151,7 +151,7 @@ def test_group_of_the_socket(server: NameServer) -> None:
 @as_root
 @pytest.mark.parametrize("writable", [True, False])
 def test_user(server: NameServer, writable: bool) -> None:
-    """Nobody is root any more; what the service does later (reload, replace a worker, stop) works all the same."""
+    """No process is root any more; what the service does later (reload, replace a worker, stop) works all the same."""
     daemon = Daemon({"milter": {"user": "nobody"}}, REFUSE_ALL, server, socket="unix")
     if writable:
         shutil.chown(daemon.directory, "nobody")

@@ -1,5 +1,8 @@
-"""So few tasks, or so little address space, that libmilter cannot have a thread for each client that waits: whoever may not wait is
-judged all the same, nobody waits for an answer that never comes, nothing is left behind, and good mail goes on."""
+"""So few tasks, or so little address space, that libmilter cannot have a thread for each waiting client.
+
+A client that need not wait is judged all the same, no client waits for a reply that never comes, nothing is left behind, and good
+mail goes on.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 CLIENTS = 200
-USER = "games"  # who runs nothing else
+USER = "games"  # a user without other processes
 LEFT_OPEN = 64  # descriptors of a worker at rest, at most
 WAIT = [{"name": "wait", "when": {"iprev": ["fail", "permerror"]}, "action": "reject"}]
 CONFIG: dict[str, dict[str, Any]] = {"milter": {"user": USER, "deadline": 3.0}, "dns": {"timeout": 2.0, "tries": 1}}
@@ -33,7 +36,7 @@ CONFIG: dict[str, dict[str, Any]] = {"milter": {"user": USER, "deadline": 3.0}, 
 
 @contextlib.contextmanager
 def limited(which: int, most: int) -> Iterator[None]:
-    """What is started meanwhile may have so much."""
+    """Limit the resources of processes started meanwhile."""
     soft, hard = resource.getrlimit(which)
     resource.setrlimit(which, (most, hard))
     try:
@@ -43,7 +46,7 @@ def limited(which: int, most: int) -> Iterator[None]:
 
 
 def crowd(daemon: Daemon) -> Counter[str]:
-    """What so many clients come to whose facts keep us waiting, all at once."""
+    """Send from this many clients at once whose facts are missing; return the outcomes."""
     found: Counter[str] = Counter()
 
     def one(number: int) -> None:
@@ -71,7 +74,7 @@ def descriptors(daemon: Daemon) -> list[int]:
 
 
 def at_rest(daemon: Daemon) -> bool:
-    """Whether both workers are there, and have let go of all connections."""
+    """Return whether both workers exist and have closed all connections."""
     with contextlib.suppress(FileNotFoundError):
         found = descriptors(daemon)
         return len(found) == 2 and max(found) < LEFT_OPEN
@@ -92,7 +95,7 @@ def test_a_crowd(server: NameServer, which: int, most: int) -> None:
         assert set(found) <= {"continue", "cut"}
         until(lambda: at_rest(daemon), 30)
         assert [code(daemon) for _ in range(10)] == [0] * 10
-        # Who was cut was so by a worker that could not serve, and is no more there.
+        # A client was cut only by a worker that could not serve and has ended.
         lost = [line for line in daemon.notices() if "got no thread of libmilter's" in line]
         assert bool(lost) == (found["cut"] > 0)
         assert any("there are threads for no more" in line for line in daemon.notices()) or lost

@@ -1,4 +1,5 @@
-"""Root given up (milter.user): the socket must be usable by whom we have become, for we connect to it ourselves (kicker)."""
+"""Root privileges dropped (milter.user): the new user must be able to use the socket, as the milter connects to it itself
+(daemon/pool_waker.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers that are killed, that die again and again, that hang, that lose their parent: what the others' clients notice of it."""
+"""Workers that are killed, that die again and again, that hang, that lose their parent: the effect on the clients of the others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WAIT: list[dict[str, Any]] = [{"name": "wait", "when": {"iprev": ["fail", "perme
 
 
 def begin(dialogue: Conversation) -> Conversation:
-    """A message is under way on that connection."""
+    """Begin a message on that connection."""
     dialogue.connect(GOOD.hostname, GOOD.address)
     dialogue.helo(GOOD_HELO)
     dialogue.mail(GOOD_FROM)
@@ -38,7 +38,7 @@ def begin(dialogue: Conversation) -> Conversation:
 
 
 def finishes(dialogue: Conversation) -> bool:
-    """Whether the message comes to its end, accepted; False: the connection is cut."""
+    """Return whether the message is completed and accepted; False: the connection is cut."""
     try:
         return dialogue.rcpt("b@rcpt.example").goes_on and dialogue.end().reply.goes_on
     except CLOSED:
@@ -46,7 +46,7 @@ def finishes(dialogue: Conversation) -> bool:
 
 
 def ended(daemon: Daemon) -> list[str]:
-    """What the log says of workers that have ended."""
+    """Return the log's lines about workers that have ended."""
     return [line for line in daemon.notices() if " ended (" in line]
 
 
@@ -67,7 +67,7 @@ def test_kill_9_under_load(server: NameServer) -> None:
             assert time.monotonic() - killed < 5
             load.wait(10)
         assert workers[1] in daemon.workers()
-        # Cut is only what the dead one had: each client of the load had at most one message there.
+        # Only the dead worker's connections are cut: each client of the load had at most one message there.
         assert len(load.lost) <= 3
         assert all(isinstance(error, CLOSED) for error in load.lost)
         assert set(load.codes) == {0}
@@ -81,7 +81,8 @@ def test_kill_9_under_load(server: NameServer) -> None:
 
 @pytest.mark.parametrize("kind", ["inet", "unix"])
 def test_workers_that_die_at_once_again_and_again(server: NameServer, kind: str) -> None:
-    """Ever later replaced; while there is none for long, MTAs are refused and need not wait. It never ends for that."""
+    """They are replaced after growing delays; while there is none for long, MTAs are refused at once. The service goes on
+    trying."""
     with Daemon(rules=ACCEPT, nameserver=server, socket=kind) as daemon:
         mode = socket_mode(daemon)
         until(lambda: refused_after_all_are_killed(daemon))
@@ -107,19 +108,19 @@ def refused_after_all_are_killed(daemon: Daemon) -> bool:
 
 
 def socket_mode(daemon: Daemon) -> int | None:
-    """None: it has no path."""
+    """Return the socket's mode; None: it has no path."""
     return stat.S_IMODE(daemon.socket_path.stat().st_mode) if daemon.spec.startswith("unix") else None
 
 
 def refused(daemon: Daemon) -> bool:
-    """Whether whoever connects is refused at once: anybody at a port, anybody but root at a path."""
+    """Return whether a connection is refused at once: for everybody at a port, for all but root at a path."""
     if daemon.spec.startswith("unix"):
         return socket_mode(daemon) == 0
     try:
         connected(daemon.spec, 2).close()
     except ConnectionRefusedError:
         return True
-    except ConnectionResetError:  # the socket was shut just then
+    except ConnectionResetError:  # the socket was closed just then
         return False
     return False
 
@@ -142,7 +143,7 @@ def test_no_descriptor_left_for_a_new_worker(server: NameServer) -> None:
 
 
 def test_a_worker_that_hangs(server: NameServer) -> None:
-    """It is found and replaced; its neighbour goes on. Where all were stopped, parent and worker, nobody is to blame."""
+    """It is detected and replaced; the other worker goes on. Where parent and workers were all stopped, none is replaced."""
     with Daemon(rules=ACCEPT, nameserver=server, workers=2) as daemon, Daemon(rules=ACCEPT, nameserver=server) as other:
         workers, sleepers = daemon.wait_for_workers(2), [other.pid, *other.wait_for_workers()]
         victim = workers[0]
@@ -157,7 +158,7 @@ def test_a_worker_that_hangs(server: NameServer) -> None:
         assert workers[1] in daemon.wait_for_workers(2)
         assert [code(daemon) for _ in range(10)] == [0] * 10
         assert code(other) == 0
-        time.sleep(1.5)  # the parent looks once a second
+        time.sleep(1.5)  # the parent checks once a second
         assert ended(other) == []
         assert other.workers() == sleepers[1:]
 
@@ -167,7 +168,7 @@ def test_a_worker_that_hangs(server: NameServer) -> None:
 
 @pytest.mark.parametrize("kind", ["inet", "unix"])
 def test_the_parent_is_killed(server: NameServer, kind: str) -> None:
-    """The workers finish what is under way, and leave; meanwhile the service can be started anew at the same socket."""
+    """The workers complete what is under way, and end; meanwhile the service can be started again at the same socket."""
     config = {"milter": {"deadline": 3.0}, "dns": {"timeout": 1.5, "tries": 1}}
     with Daemon(config, WAIT, server, workers=2, socket=kind) as daemon:
         workers = daemon.wait_for_workers(2)
@@ -182,7 +183,7 @@ def test_the_parent_is_killed(server: NameServer, kind: str) -> None:
         assert daemon.process is not None
         daemon.process.kill()
         daemon.process.wait()
-        daemon.output.write_text("")  # `start` waits for what the new one says
+        daemon.output.write_text("")  # `start` waits for the new one's log
         daemon.start()
         assert code(daemon) == 0
         thread.join(20)
