@@ -1,4 +1,4 @@
-"""What holds for all tests: no example of hypothesis fails by the clock, for the machine may have other things to do."""
+"""Settings for all tests: hypothesis has no time limits, as the machine may be busy."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""The project's own benchmark: what the milter costs beside a no-op pymilter, in the same run, on the same machine.
+"""The project's benchmark: the cost of the milter beside a no-op pymilter, in the same run on the same machine.
 
     python -m tests.bench                       all scenarios, about a minute
-    python -m tests.bench --quick               a few seconds: does it work? its figures mean nothing
+    python -m tests.bench --quick               a few seconds: shows that it works; its figures mean nothing
     python -m tests.bench million               memory and CPU time over many clients, each seen once
     python -m tests.bench million --clients 1000000 --entries 100000
-    python -m tests.bench floods                what others notice of clients that flood it with questions, a minute or two
+    python -m tests.bench floods                good and bad mail beside clients that flood the milter with questions
 
-Read the ratios to the floor, not the absolute figures: load, DNS and milter share the machine. The peers' figures come from
-../shared/bench/run_peers, whose load is in C; this one is in Python, and says what it takes itself.
+Read the ratios to the floor, not the absolute figures: load, DNS and milter share the machine. The load is in Python, and its own
+CPU time is reported.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ QUICK_SECONDS, QUICK_BURST, QUICK_DEADLINE = 0.4, 20, 1.0
 
 
 def scenarios(rounds: int, seconds: float, peers: Sequence[Peer], bench: Bench) -> dict[str, dict[str, Figures]]:
-    """The medians of so many rounds, the peers taking turns."""
+    """Return the median figures of this many rounds, the peers taking turns."""
     found: dict[str, dict[str, Figures]] = {}
     for peer in peers:
         bench.warm_up(peer)
@@ -46,7 +46,7 @@ def scenarios(rounds: int, seconds: float, peers: Sequence[Peer], bench: Bench) 
 
 
 def everything(chosen: argparse.Namespace) -> dict[str, Any]:
-    """All scenarios and the burst: printed, and for a file."""
+    """Run all scenarios and the burst: print the figures, and return them for a file."""
     deadline = QUICK_DEADLINE if chosen.quick else DEADLINE
     with contextlib.ExitStack() as stack:
         stub = stack.enter_context(StubProcess())
@@ -63,7 +63,7 @@ def everything(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    """The options."""
+    """Parse the options."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -86,7 +86,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Exit status: 0."""
+    """Return the exit status: 0."""
     chosen = arguments(given)
     if chosen.what == "million":
         parts = million.run(chosen.clients, chosen.entries, chosen.workers)

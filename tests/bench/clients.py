@@ -1,8 +1,7 @@
-"""The clients of the benchmark, as many as are wanted: what the load says of client number N, and what DNS knows of it.
+"""The clients of the benchmark, any number of them: names and addresses of client number N, and their DNS.
 
-Each has an address in 10/8, a reverse name that leads back to it, and a sender domain whose SPF record has three includes of its
-own, the last of which lets it pass. Of numbers from HOLES on DNS says nothing at all. `costly` domains have the SPF records that
-cost most.
+Each has an address in 10/8, a reverse name that resolves to it, and a sender domain whose SPF record has three includes of its
+own, the last of which passes. For numbers from HOLES on DNS is silent. `costly` domains have the costliest SPF records.
 """
 
 from __future__ import annotations
@@ -15,22 +14,22 @@ TEN = 10  # terms of a record, and hosts of an MX answer, at most (RFC 7208 4.6.
 
 
 def address(number: int) -> str:
-    """Its IPv4 address."""
+    """Return its IPv4 address."""
     return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
 def host(number: int) -> str:
-    """Its reverse name, with which it greets as well."""
+    """Return its reverse name, which it also greets with."""
     return f"m{number:x}.{HOST}"
 
 
 def sender(number: int) -> str:
-    """Its sender domain."""
+    """Return its sender domain."""
     return f"s{number:x}.{SENDER}"
 
 
 def record(number: int) -> str:
-    """The SPF record of its sender domain."""
+    """Return the SPF record of its sender domain."""
     return f"v=spf1 include:a{number:x}.{PART} include:b{number:x}.{PART} include:c{number:x}.{LAST} -all"
 
 
@@ -39,15 +38,15 @@ LAST_RECORD = "v=spf1 ip4:10.0.0.0/8 -all"
 
 
 def costly(number: int) -> str:
-    """A domain with the costliest record that RFC 7208 allows: ten mx of ten hosts each, and none of them matches."""
+    """Return a domain with the costliest record that RFC 7208 allows: ten mx of ten hosts each, none of which matches."""
     return f"d{number:x}.{COSTLY}"
 
 
 def costly_record(number: int) -> str:
-    """Its SPF record."""
+    """Return its SPF record."""
     return f"v=spf1 {' '.join(f'mx:q{number * TEN + each:x}.{EXCHANGE}' for each in range(TEN))} -all"
 
 
 def exchangers(number: int) -> list[str]:
-    """The hosts of one of its ten names."""
+    """Return the hosts of one of its ten names."""
     return [f"h{number * TEN + each:x}.{EXCHANGER}" for each in range(TEN)]

@@ -1,7 +1,8 @@
-"""Floods: what good and bad clients notice of others that ask DNS for as much as SPF allows, in the same run as a quiet time.
+"""Floods: what good and bad clients notice of others that ask DNS for as much as SPF allows, compared with a quiet phase of the
+same run.
 
-Each flood meets a milter of its own, with its default rules. Where a rate is given, it is five times or more that at
-which good mail had to wait before there was fairness.
+Each flood has a milter of its own, with the default rules. Where a rate is given, it is five times or more that at which good
+mail had to wait before lookups were shared out fairly.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ ALARMS = ("questions-crowded-out", "facts-too-late")
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`rate`: rounds a second, 0: as fast as the milter answers; `rounds` before others are measured beside it."""
+    """`rate`: rounds a second, 0: as fast as the milter answers; `rounds`: those before other clients are measured beside the
+    flood."""
 
     name: str
     run: Run
@@ -46,9 +48,9 @@ SCENARIOS = (
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Seconds that good messages waited, 95 of 100 of them, quiet and beside the flood; of so many messages of each kind beside it
-    the good that were accepted and the bad that were refused; rounds of the flood a second; questions that found no place, facts
-    that were late, and alarms, of the whole run."""
+    """Seconds that good messages waited (95th percentile), quiet and beside the flood; of so many messages of each kind beside it,
+    the good ones that were accepted and the bad ones that were refused; rounds of the flood a second; questions without a place,
+    late facts, and alarms, of the whole run."""
 
     quiet: float
     beside: float
@@ -62,7 +64,7 @@ class Figures:
 
 
 def measure(scenario: Scenario, hostport: str, messages: int) -> Figures:
-    """One flood."""
+    """Measure one flood."""
     port = free_port()
     config = other_clients.NOT_EXEMPT | {"metrics": {"listen": f"127.0.0.1:{port}"}}
     with Daemon(config, other_clients.DEFAULT_RULES, hostport) as daemon:
@@ -87,13 +89,13 @@ def measure(scenario: Scenario, hostport: str, messages: int) -> Figures:
 
 
 def run(messages: int, scenarios: Sequence[Scenario] = SCENARIOS) -> dict[str, Figures]:
-    """All floods, one after the other."""
+    """Measure all floods, one after the other."""
     with NameServerProcess(Zone(other_clients.zone(), floods.zone())) as server:
         return {each.name: measure(each, server.hostport, messages) for each in scenarios}
 
 
 def report(found: dict[str, Figures]) -> str:
-    """As a table."""
+    """Return the figures as a table."""
     head = ("flood", "rounds", "p95 quiet s", "beside s", "good accepted", "bad refused", "no place", "late", "alarms")
     rows = [
         (
@@ -111,5 +113,5 @@ def report(found: dict[str, Figures]) -> str:
 
 
 def as_json(found: dict[str, Figures]) -> dict[str, object]:
-    """For a file."""
+    """Return the figures for a file."""
     return {"floods": {name: asdict(each) for name, each in found.items()}}

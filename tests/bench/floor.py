@@ -1,5 +1,5 @@
-"""The floor: a pymilter that says "continue" to everything, and asks the MTA for no more than that. What it costs, libmilter, the
-protocol and Python cost; nothing in Python on libmilter can be cheaper.
+"""The floor: a pymilter that answers "continue" to everything and asks the MTA for nothing more. Its cost is that of libmilter,
+the protocol and Python; no milter in Python on libmilter can be cheaper.
 
 `python -m tests.bench.floor SOCKET`, until it is ended.
 """
@@ -13,7 +13,7 @@ import Milter
 
 
 class Floor(Milter.Base):  # type: ignore[misc]
-    """The callbacks that a milter needs which judges clients; all others are negotiated away."""
+    """The callbacks that a milter needs to judge clients; all others are negotiated away."""
 
     def connect(self, hostname: str, family: int, address: Any) -> int:
         return int(Milter.CONTINUE)

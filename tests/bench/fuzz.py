@@ -1,7 +1,7 @@
-"""Random and mutated milter packets against the milter itself: `python -m tests.bench.fuzz --packets 100000 --seed 1`.
+"""Random and mutated milter packets against the milter: `python -m tests.bench.fuzz --packets 100000 --seed 1`.
 
-Prints what was sent, what came back, and what the workers took before and after. Exit status 1 if the milter crashed, hung,
-said what it should not, or grew.
+Prints what was sent, what was received, and the use of memory, threads and descriptors before and after. Exit status 1 if the
+milter crashed, hung, answered what it must not, or grew.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from tests.kit.milter.daemon import Daemon, until
 from tests.kit.mta.process_usage import Figures, figures
 
 AT_ONCE = 4
-WARM_UP = 0.2  # of the packets: until then caches fill and pools of threads grow
-MORE_THREADS, MORE_DESCRIPTORS, MORE_MEMORY = 8, 8, 8 * 1024  # KiB: what may be added without being a leak
+WARM_UP = 0.2  # of the packets: until then caches fill and thread pools grow
+MORE_THREADS, MORE_DESCRIPTORS, MORE_MEMORY = 8, 8, 8 * 1024  # KiB: growth that is not a leak
 CONFIG: dict[str, dict[str, Any]] = {
     "milter": {"deadline": 1.0},
     "dns": {"timeout": 0.1, "tries": 1, "cache_entries": 1000},
@@ -49,7 +49,7 @@ NOTHING = Figures(0, 0, 0)
 
 @dataclass
 class Report:
-    """What came of it. `faults`: what must not be, in words."""
+    """The result. `faults`: errors of the milter, in words."""
 
     packets: int = 0
     sessions: int = 0
@@ -71,7 +71,7 @@ class Report:
 
 
 def run(packets: int, seed: int = 1, workers: int = 1) -> Report:
-    """Send so many packets, in sessions of about ten, to a milter of its own."""
+    """Send this many packets, in sessions of about ten, to a milter of its own."""
     report = Report()
     began = time.monotonic()
     with NameServer(Zone(ZONE)) as server, Daemon(CONFIG, RULES, server, workers) as daemon:
@@ -96,16 +96,16 @@ def run(packets: int, seed: int = 1, workers: int = 1) -> Report:
 
 
 def _send(daemon: Daemon, packets: float, seed: int, report: Report) -> None:
-    """At most so many packets in all, counted with those that the report knows of."""
+    """Send at most this many packets in all, with those that the report already counts."""
     rng = Random(seed)
 
     def session(number: int) -> int:
         mine = Random(f"{seed}/{number}")
         wires = packet_fuzz.session(mine)
-        said = packet_fuzz.send(daemon.spec, wires, abrupt=mine.random() < 0.1)
+        answers = packet_fuzz.send(daemon.spec, wires, abrupt=mine.random() < 0.1)
         report.faults += [
-            f"seed {seed}/{number}: said {text[:100]!r}"
-            for text in packet_fuzz.texts_of(said)
+            f"seed {seed}/{number}: answers {text[:100]!r}"
+            for text in packet_fuzz.texts_of(answers)
             if not _CLEAN.fullmatch(text)
         ]
         return len(wires)
@@ -118,7 +118,7 @@ def _send(daemon: Daemon, packets: float, seed: int, report: Report) -> None:
 
 
 def _at_rest(pids: Sequence[int]) -> Figures:
-    """What the processes take once the last connections are closed."""
+    """Return the use of the processes once the last connections are closed."""
     last = [figures(pids)]
 
     def settled() -> bool:
@@ -131,7 +131,7 @@ def _at_rest(pids: Sequence[int]) -> Figures:
 
 
 def _complaints(lines: Sequence[str]) -> list[str]:
-    """Lines of the log that should not be there."""
+    """Return lines of the log that must not be there."""
     found = []
     for line in lines:
         if parse(line) is None and not _NOTICE.fullmatch(line):
@@ -151,7 +151,7 @@ def _growth(before: Figures, after: Figures) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; its exit status."""
+    """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.fuzz", description=__doc__.split("\n")[0])
     parser.add_argument("--packets", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)

@@ -1,8 +1,8 @@
-"""The MTA of the benchmark: whole milter conversations, many at once, out of one thread, with as little work for each as can be.
+"""The MTA of the benchmark: many whole milter conversations at once from one thread, with as little work for each as possible.
 
-Says what Postfix says: negotiation, macros, CONNECT, HELO, MAIL, RCPT, DATA (if the milter has it left in), then 20 header fields
-(if the milter wants them) and the end of the message; one message for each connection. Waits for each reply; may think before the
-next command, as a client across a network makes an MTA do.
+It sends what Postfix sends: negotiation, macros, CONNECT, HELO, MAIL, RCPT, DATA (if the milter wants it), then 20 header fields
+(if the milter wants them) and the end of the message; one message for each connection. It waits for each reply, and may pause
+before the next command, as a remote client makes an MTA do.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from tests.bench import clients
 from tests.kit.milter.packets import ALL_ACTIONS, ALL_STEPS, VERSION, Steps, packet, strings
 
-TIMEOUT = 40.0  # seconds without a reply after which a conversation is given up
-RETRY = 0.002  # seconds until a connection is tried again that the kernel had no room for
+TIMEOUT = 40.0  # seconds without a reply after which a conversation is aborted
+RETRY = 0.002  # seconds until a connection is retried that the kernel had no room for
 LARGEST = 1 << 16
 NEGOTIATE, CONNECT, HELO, MAIL, RCPT, DATA, END = range(7)
 THOUGHTS = (
@@ -33,7 +33,7 @@ THOUGHTS = (
     1,
     1,
     0,
-)  # thinking times behind the reply to each stage; without DATA its own comes behind RCPT
+)  # pauses after the reply to each stage; without DATA its pause follows RCPT
 
 _NEGOTIATION = packet(b"O", struct.pack(">III", VERSION, ALL_ACTIONS, ALL_STEPS))
 _MACROS = packet(b"D", b"C" + strings("j", "mx.bench.test", "{daemon_addr}", "127.0.0.1", "{client_addr}", "10.0.0.1"))
@@ -42,15 +42,15 @@ _DATA = packet(b"D", b"T" + strings("i", "4KitQ00001")) + packet(b"T")
 _END = packet(b"D", b"E" + strings("i", "4KitQ00001")) + packet(b"E")
 _QUIT = packet(b"Q")
 _FIELDS = b"".join(packet(b"L", strings(f"X-Field-{number}", " " + 40 * "x")) for number in range(20))
-_FINAL = frozenset(b"acrtdy")  # what a packet begins with that ends a stage
+_FINAL = frozenset(b"acrtdy")  # the first byte of a packet that ends a stage
 _TAKEN = frozenset(b"ac")
 
 
 @dataclass(slots=True)
 class Result:
-    """What a run came to. `seconds`: from the first connection to the last reply; `cpu`: seconds of CPU time that the load itself
-    took; `waits`: for each message the seconds that the milter made the MTA wait, sorted; `ended`: how the messages ended, by what
-    the milter said or what went wrong."""
+    """The result of a run. `seconds`: from the first connection to the last reply; `cpu`: seconds of CPU time of the load itself;
+    `waits`: for each message the seconds that the milter made the MTA wait, sorted; `ended`: how the messages ended, by the
+    milter's reply or the error."""
 
     seconds: float = 0.0
     cpu: float = 0.0
@@ -59,11 +59,11 @@ class Result:
 
     @property
     def messages(self) -> int:
-        """How many messages came to an end that the milter gave them."""
+        """The number of messages that the milter answered to the end."""
         return len(self.waits)
 
     def wait(self, part: float) -> float:
-        """The wait that so large a part of the messages (0 to 1) did not exceed."""
+        """Return the wait that this part of the messages (0 to 1) did not exceed."""
         return self.waits[min(len(self.waits) - 1, int(part * len(self.waits)))] if self.waits else 0.0
 
 
@@ -83,8 +83,8 @@ class _Conversation:
 
 
 class Load:
-    """A closed loop: `concurrency` conversations at once over the UNIX socket `path`, with clients of these numbers, until so many
-    messages have been sent or so many seconds are over. `think`: seconds before each further command."""
+    """A closed loop: `concurrency` conversations at once over the UNIX socket `path`, with clients of these numbers, until that
+    many messages have been sent or that many seconds have passed. `think`: seconds before each further command."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Load:
         self._order = itertools.count()
 
     def run(self) -> Result:
-        """Run it to its end. Raises RuntimeError if the milter wants what this MTA does not do."""
+        """Run it to its end. Raises RuntimeError if the milter wants something that this MTA does not do."""
         result, began, cpu = self._result, time.monotonic(), time.process_time()
         until, check = began + self._seconds, began
         self._fill(until)
@@ -158,7 +158,7 @@ class Load:
 
     def _resume(self, conversation: _Conversation) -> None:
         if conversation.socket.fileno() < 0:
-            return  # it was given up meanwhile
+            return  # it was aborted meanwhile
         if conversation.connected:
             self._send(conversation)
         else:
@@ -185,7 +185,7 @@ class Load:
         conversation.unread = data[place:]
 
     def _take(self, conversation: _Conversation, code: int, payload: bytes) -> None:
-        """The reply to a stage."""
+        """Handle the reply to a stage."""
         conversation.unread = b""
         conversation.wait += time.monotonic() - conversation.asked
         stage = conversation.stage

@@ -1,5 +1,5 @@
-"""Many clients, each seen once, through a cache that holds a fraction of them: does memory level off, and is the last message as
-cheap as the first?"""
+"""Many clients, each seen once, with a cache that holds a fraction of them: memory must level off, and the last message must be as
+cheap as the first."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Part:
 
 
 def run(clients: int, entries: int, workers: int) -> list[Part]:
-    """The parts of the run; each is printed when it is over. Raises RuntimeError if a message is not answered."""
+    """Return the parts of the run; each is printed when it ends. Raises RuntimeError if a message is not answered."""
     parts: list[Part] = []
     numbers = itertools.count()
     with StubProcess() as stub, milter(stub.hostport, workers, dns={"cache_entries": entries}) as peer:
@@ -53,7 +53,7 @@ def run(clients: int, entries: int, workers: int) -> list[Part]:
 
 
 def report(parts: list[Part]) -> str:
-    """The parts in a table, and what they come to."""
+    """Return the parts as a table, and a summary."""
     rows = [("messages", "", "messages/s", "CPU us", "queries", "memory MB")]
     rows += [
         (str(p.messages), "", f"{p.rate:.0f}", f"{p.cpu:.0f}", f"{p.queries:.2f}", f"{p.memory_mb:.1f}") for p in parts
@@ -66,7 +66,7 @@ def report(parts: list[Part]) -> str:
 
 
 def as_json(parts: list[Part]) -> dict[str, object]:
-    """For a file."""
+    """Return the figures for a file."""
     return {
         "parts": [asdict(part) for part in parts],
         "cpu_ratio": parts[-1].cpu / parts[0].cpu,

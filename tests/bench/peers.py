@@ -1,4 +1,4 @@
-"""What is measured: the floor, and the milter as it would be installed, both over a UNIX socket."""
+"""The milters that are measured: the floor, and rdns-milter as installed, both at a UNIX socket."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Died(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A milter that runs. `path`: its socket; `pids`: all of its processes; `log`: where its log goes, if it has one."""
+    """A running milter. `path`: its socket; `pids`: all of its processes; `log`: the file of its log, if it has one."""
 
     name: str
     path: str
@@ -39,36 +39,36 @@ class Peer:
 
     @property
     def cpu(self) -> float:
-        """Seconds of CPU time that it has used so far. Raises Died."""
+        """Return seconds of CPU time that it has used so far. Raises Died."""
         try:
             return process.cpu_seconds(self.pids)
         except OSError as error:
             raise Died(f"{self.name}: a process has ended amid the run: {self.notices()}") from error
 
     def notices(self) -> list[str]:
-        """What its log says beside decisions."""
+        """Return its log without decisions."""
         lines = self.log.read_text("utf-8", "replace").splitlines() if self.log else []
         return [line for line in lines if parse_line(line) is None]
 
     @property
     def memory(self) -> float:
-        """Megabytes."""
+        """Return megabytes of memory."""
         return process.memory_mb(self.pids)
 
     @property
     def peak(self) -> float:
-        """Megabytes at the worst."""
+        """Return megabytes of memory at most."""
         return process.peak_mb(self.pids)
 
     def forget_log(self) -> None:
-        """Keep the log from filling the disk; it is written to its end, wherever that is."""
+        """Empty the log so that it does not fill the disk; the milter goes on appending to it."""
         if self.log is not None:
             os.truncate(self.log, 0)
 
 
 @contextlib.contextmanager
 def floor() -> Iterator[Peer]:
-    """The no-op milter."""
+    """Run the no-op milter."""
     with tempfile.TemporaryDirectory(prefix="rdns-floor-") as directory:
         path = f"{directory}/socket"
         command = [sys.executable, "-m", "tests.bench.floor", f"unix:{path}"]
@@ -79,7 +79,7 @@ def floor() -> Iterator[Peer]:
                 raise RuntimeError(f"the floor did not start (status {child.returncode})")
             yield Peer(FLOOR, path, (child.pid,))
         finally:
-            child.kill()  # libmilter would take five seconds to leave (PLATFORM 0.4)
+            child.kill()  # libmilter would take five seconds to end
             child.wait(PATIENCE)
 
 
@@ -87,7 +87,7 @@ def floor() -> Iterator[Peer]:
 def milter(
     nameserver: str, workers: int, deadline: float = DEADLINE, dns: Mapping[str, Any] | None = None
 ) -> Iterator[Peer]:
-    """The milter with its default rules, so many workers (0: one for each core), and further options of the section [dns]."""
+    """Run the milter with its default rules, this many workers (0: one for each core), and further options of the section [dns]."""
     config = {
         "milter": {"deadline": deadline},
         "dns": dict(dns or {}),

@@ -1,4 +1,4 @@
-"""What processes use: CPU time and memory, as the kernel counts them. Linux only."""
+"""CPU time and memory of processes, as the kernel counts them. Linux only."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _KILOBYTES = re.compile(r"^(\w+):\s+(\d+) kB", re.MULTILINE)
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """User and system time of all threads that the processes have or had. Raises OSError for one that is gone."""
-    # The clock of another process: clock_getcpuclockid(3), which Python has for itself only.
+    """Return user and system time of all threads that the processes have or had. Raises OSError for one that has ended."""
+    # The clock of another process, as clock_getcpuclockid(3) computes it; Python has only that of a thread.
     return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
 
 
 def memory_mb(pids: Iterable[int]) -> float:
-    """Memory of all of them in megabytes, pages that they share counted once."""
+    """Return the memory of all of them in megabytes, shared pages counted once."""
     return _sum(pids, "smaps_rollup", "Pss")
 
 
 def peak_mb(pids: Iterable[int]) -> float:
-    """The most that each has had in memory so far, in megabytes; shared pages count in each."""
+    """Return the sum of each process's peak memory in megabytes; shared pages count in each."""
     return _sum(pids, "status", "VmHWM")
 
 

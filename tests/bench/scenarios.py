@@ -1,4 +1,4 @@
-"""The situations that a milter is measured in, and its figures in one of them."""
+"""The scenarios in which a milter is measured, and its figures in one of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.bench.peers import Peer
 from tests.bench.stub import StubProcess
 
 WARM_CLIENTS = 100
-WARM_UP = 8 * WARM_CLIENTS  # messages; enough for each worker to have met each client
+WARM_UP = 8 * WARM_CLIENTS  # messages; enough for each worker to see each client
 AT_ONCE = 10
 ANSWERED = frozenset(("accepted", "refused"))
 
@@ -40,9 +40,9 @@ BURST = "burst-silent"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured of one peer: messages a second; milliseconds that it made the MTA wait for a message, at most, for half of
-    them and for 99 of 100; microseconds of CPU time for a message, of all its processes, and of the load itself; questions to DNS
-    for a message."""
+    """The figures of one peer: messages a second; milliseconds that it made the MTA wait for a message, at most, for half of them
+    and for 99 of 100; microseconds of CPU time for a message, of all its processes, and of the load itself; questions to DNS for a
+    message."""
 
     messages: int
     rate: float
@@ -54,7 +54,7 @@ class Figures:
     failed: int = 0
 
     def ratios(self, floor: Figures) -> dict[str, float]:
-        """Beside the floor's."""
+        """Return the ratios to the floor's figures."""
         return {
             name: getattr(self, name) / max(getattr(floor, name), 1e-9)
             for name in ("rate", "wait_p50", "wait_p99", "cpu")
@@ -63,8 +63,8 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """What came of many conversations at once whose DNS is dead: how many there were; how many were answered, and how many within
-    the deadline and a second; seconds that the last one waited; the milter's memory at the worst, in megabytes."""
+    """The result of many conversations at once whose DNS is silent: their number; those answered, and those answered within the
+    deadline and a second; seconds that the last one waited; the milter's peak memory in megabytes."""
 
     conversations: int
     answered: int
@@ -77,18 +77,18 @@ class Burst:
 
 
 class Bench:
-    """Measures peers against one DNS stub. Every client of a cold scenario is a new one, for all peers."""
+    """Measure peers against one DNS stub. In cold scenarios every client is new, for all peers."""
 
     def __init__(self, stub: StubProcess) -> None:
         self._stub = stub
         self._fresh = itertools.count(WARM_CLIENTS)
 
     def warm_up(self, peer: Peer) -> None:
-        """Let it get to know the warm clients."""
+        """Let the peer see the warm clients."""
         Load(peer.path, _again(), AT_ONCE, messages=WARM_UP).run()
 
     def measure(self, peer: Peer, scenario: Scenario, seconds: float) -> Figures:
-        """Its figures in a scenario, of one run of so many seconds."""
+        """Return the peer's figures in a scenario, from one run of this many seconds."""
         self._stub.delay(scenario.delay)
         numbers = _again() if scenario.warm else self._fresh
         queries, cpu = self._stub.queries, peer.cpu
@@ -99,7 +99,7 @@ class Bench:
         return _figures(result, cpu, queries)
 
     def burst(self, peer: Peer, conversations: int, deadline: float) -> Burst:
-        """What comes of so many conversations at once, with DNS that says nothing about any of them."""
+        """Return the result of this many conversations at once with silent DNS."""
         cpu = peer.cpu
         result = Load(peer.path, itertools.count(HOLES), conversations, messages=conversations).run()
         cpu = peer.cpu - cpu
@@ -135,7 +135,7 @@ def _figures(result: Result, cpu: float, queries: int) -> Figures:
 
 
 def median(runs: Sequence[Figures]) -> Figures:
-    """Of several runs, each figure by itself; messages and failures in all."""
+    """Return the median of several runs, each figure by itself; messages and failures are summed."""
     chosen = {each.name: statistics.median([getattr(run, each.name) for run in runs]) for each in fields(Figures)}
     chosen["messages"] = sum(run.messages for run in runs)
     chosen["failed"] = sum(run.failed for run in runs)
@@ -143,5 +143,5 @@ def median(runs: Sequence[Figures]) -> Figures:
 
 
 def as_json(figures: Figures | Burst) -> dict[str, object]:
-    """For a file."""
+    """Return the figures for a file."""
     return asdict(figures)

@@ -1,10 +1,9 @@
-"""Messages without end, good, bad and hostile ones mixed: `python -m tests.bench.soak --messages 200000`.
+"""Messages in great numbers, good, bad and hostile ones mixed: `python -m tests.bench.soak --messages 200000`.
 
-Reports in ten rows what the workers take, and at the end how much it has grown since the first tenth, and what went wrong: an
-answer that is missing or wrong, a refusal that rests on trouble, a line that cannot be read, a worker that has ended. Exit
-status 1 if anything did, or if memory has grown by more than five percent; this counts from 100,000 messages on, for until
-the first 10,000 are through, what grows is what is remembered on purpose. `--attacks 5`: of a hundred messages five are attacks
-on the milter's time and memory.
+Reports in ten rows the workers' use of memory, threads and descriptors, and at the end its growth since the first tenth and all
+errors: a reply that is missing or wrong, a refusal that rests on trouble, a line that cannot be read, a worker that has ended.
+Exit status 1 if there was any, or if memory has grown by more than five percent. Growth counts from 100,000 messages on, as
+caches fill during the first 10,000. `--attacks 5`: five of a hundred messages are attacks on the milter's time and memory.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ from tests.kit.mta.process_usage import Figures, figures
 AT_ONCE = 24
 ROWS = 10
 MOST_GROWTH = 5.0  # percent
-ENOUGH = 100_000  # messages, for growth to mean anything
+ENOUGH = 100_000  # messages from which on growth counts
 FAULTS_KEPT = 20
-FEW = 200  # kinds of odd octets: so few that what is remembered of them is remembered within the first tenth
+FEW = 200  # kinds of odd bytes: so few that all are in the caches within the first tenth
 CONFIG: dict[str, dict[str, Any]] = {
     "milter": {"deadline": 3.0},
     "dns": {"timeout": 0.8, "tries": 1, "cache_entries": 1000},
@@ -49,13 +48,13 @@ RULES: list[dict[str, Any]] = [
 ]
 REFUSING = {"iprev": {"fail", "permerror"}, "spf_mailfrom": {"fail", "permerror"}}
 
-# Addresses 198.18.N.1 to .19 are answered for so.
+# Addresses 198.18.N.1 to .19 have this behaviour.
 BEHAVIOURS = (
     "servfail", "refused", "nxdomain", "silent", "wrong-id", "garbage", "comp-loop", "bad-counts", "mutate 1", "cname-loop",
     "cname-chain 17", "cname-step 20", "truncate", "truncate-reset", "truncate-half", "target-bytes 0a", "target localhost",
     "huge 60", "flap", "lost", "edns-drop", "wrong-class", "servfail-ede", "duplicate",
 )  # fmt: skip
-BOMBS: Mapping[str, list[Any]] = {
+COSTLY: Mapping[str, list[Any]] = {
     "*.loop.example": ["TXT v=spf1 include:x.loop.example -all"],
     "*.long.example": [("TXT", "v=spf1 exists:%{d}" + ".a" * 15_000)],
     "*.digits.example": [("TXT", "v=spf1 a:%{d" + "1" * 3900 + "}")],
@@ -75,13 +74,13 @@ BOMBS: Mapping[str, list[Any]] = {
 NEGOTIATION = packet(b"O", bytes.fromhex("00000006 000001ff 001fffff"))
 
 Packets = list[bytes]
-# What a message is made of, and what RCPT may be answered with: reply codes, 0 for "goes on"; none where no answer may come.
+# The kind of message, and the reply codes that RCPT may have: 0 for "goes on"; empty where there may be no reply.
 Made = tuple[Packets, frozenset[int]]
 TAKEN, REFUSED, DEFERRED = frozenset((0,)), frozenset((550,)), frozenset((451,))
 
 
 def message(address: str, helo: str | bytes, sender: str | bytes, *fields: tuple[str | bytes, str | bytes]) -> Packets:
-    """What an MTA says of one message, its recipient somebody who is judged."""
+    """Return the packets of an MTA for one message; its recipient is judged."""
     return [
         packet(b"D", b"C" + strings("j", "mx.test.example", "{client_addr}", address)),
         packet(b"C", strings(f"[{address}]") + b"4\x82\x35" + strings(address)),
@@ -91,7 +90,7 @@ def message(address: str, helo: str | bytes, sender: str | bytes, *fields: tuple
 
 
 def transaction(sender: str | bytes, *fields: tuple[str | bytes, str | bytes]) -> Packets:
-    """MAIL to end."""
+    """Return the packets from MAIL to the end of the message."""
     macros = packet(b"D", b"E" + strings("i", "4SoakQ0001"))
     wires = [packet(b"L", strings(*each)) for each in fields]
     envelope = [packet(b"M", strings(sender)), packet(b"R", strings("<b@rcpt.example>")), packet(b"T")]
@@ -99,7 +98,7 @@ def transaction(sender: str | bytes, *fields: tuple[str | bytes, str | bytes]) -
 
 
 def good(rng: Random, number: int) -> Made:
-    """All in order, and another domain each time."""
+    """A good client, with another domain each time."""
     fields = ("Subject", "soak"), ("Authentication-Results", "mx.test.example; spf=pass")
     return message("192.0.2.1", GOOD_HELO, f"<a@n{number}.good.example>", *fields), TAKEN
 
@@ -110,29 +109,29 @@ def known(rng: Random, number: int) -> Made:
 
 
 def bad(rng: Random, number: int) -> Made:
-    """No reverse name, or one that leads elsewhere."""
+    """A client without a reverse name, or with one that leads elsewhere."""
     return message(rng.choice(("192.0.2.7", "192.0.2.8")), "mx.liar.example", "<a@liar.example>"), REFUSED
 
 
 def troubled(rng: Random, number: int) -> Made:
-    """DNS says SERVFAIL, or nothing."""
+    """A client for which DNS answers SERVFAIL, or not at all."""
     return message(rng.choice(("192.0.2.66", "192.0.2.77")), "mail.trouble.example", "<a@trouble.example>"), DEFERRED
 
 
 def misled(rng: Random, number: int) -> Made:
-    """DNS of the client is hostile, one way or another."""
+    """A client whose DNS is badly behaved in one way or another."""
     address = f"198.18.{rng.randrange(len(BEHAVIOURS))}.{rng.randrange(1, 20)}"
     return message(address, f"n{number}.example", f"<a@n{number}.good.example>"), TAKEN | REFUSED | DEFERRED
 
 
-def bomb(rng: Random, number: int) -> Made:
-    """The sender's SPF record is one that does harm; on a busy machine an answer or two may be missing."""
+def costly_spf(rng: Random, number: int) -> Made:
+    """A sender whose SPF record is costly; on a busy machine a fact or two may be missing."""
     word = rng.choice(("loop", "long", "digits", "mx", "lines"))
     return message("192.0.2.1", GOOD_HELO, f"<a@n{number}.{word}.example>"), REFUSED | TAKEN
 
 
 def odd(rng: Random, number: int) -> Made:
-    """Octets that nobody should send."""
+    """Bytes outside any grammar."""
     rng = Random(number % FEW)
     one, other, *rest = (packet_fuzz.octets(rng, 300).replace(b"\0", b"") for _ in range(4))
     return message("192.0.2.1", one, other, ("Authentication-Results", rest[0]), (b"X" + rest[1], one)), frozenset()
@@ -144,37 +143,37 @@ def many(rng: Random, number: int) -> Made:
 
 
 def lost(rng: Random, number: int) -> Made:
-    """The MTA goes away somewhere."""
+    """The MTA closes the connection somewhere."""
     packets = message("192.0.2.1", GOOD_HELO, f"<a@n{number}.good.example>")
     del packets[rng.randrange(len(packets)) :]
     return packets, frozenset()
 
 
-def false(rng: Random, number: int) -> Made:
-    """Packets at random, and their own negotiation."""
+def malformed(rng: Random, number: int) -> Made:
+    """Packets at random, with their own negotiation."""
     return packet_fuzz.session(Random(number % FEW)), frozenset()
 
 
 def forger(rng: Random, number: int) -> Made:
-    """10,500 results in our name."""
+    """10,500 results with our authserv-id."""
     return message("192.0.2.1", GOOD_HELO, "<a@good.example>", *[FORGED] * 10_500), TAKEN | REFUSED
 
 
 def swelling(rng: Random, number: int) -> Made:
-    """A megabyte of a character of which compatibility normalisation makes eighteen."""
+    """A megabyte of a character that compatibility normalization makes eighteen times as long."""
     fields = [("Authentication-Results", "\ufdfa" * 20_000)] * 17
     return message("192.0.2.1", GOOD_HELO, "<a@good.example>", *fields), TAKEN
 
 
 def restless(rng: Random, number: int) -> Made:
-    """MAIL whose SPF has ten mx of ten hosts that say nothing, and RSET, again and again."""
+    """MAIL whose SPF record has ten mx of ten silent hosts, and RSET, again and again."""
     start = message(attacker(rng), f"n{number}.example", "<>")[:3]
     turns = [(packet(b"M", strings(f"<a@n{number}t{turn}.mxsilent.example>")), packet(b"A")) for turn in range(20)]
     return [*start, *(each for turn in turns for each in turn)], frozenset((0,))
 
 
 def greeter(rng: Random, number: int) -> Made:
-    """A hundred greetings, each with ten names that say nothing."""
+    """A hundred greetings, each with ten silent names."""
     start = message(attacker(rng), "x", "<>")[:2]
     return [*start, *(packet(b"H", strings(f"h{number}-{turn}.fan.example")) for turn in range(100))], frozenset((0,))
 
@@ -190,20 +189,20 @@ def crowd(rng: Random, number: int) -> Made:
 
 
 def attacker(rng: Random) -> str:
-    """The address of one of those who attack by DNS."""
+    """Return the address of one of those who attack by DNS."""
     return f"198.18.200.{rng.randrange(1, 20)}"
 
 
 ATTACKS = (forger, swelling, restless, greeter, crowd)
 FORGED = ("Authentication-Results", "mx.test.example; spf=pass")
 KINDS: Mapping[Callable[[Random, int], Made], int] = {
-    good: 40, known: 20, bad: 10, troubled: 5, misled: 8, bomb: 4, odd: 5, many: 2, lost: 3, false: 3
+    good: 40, known: 20, bad: 10, troubled: 5, misled: 8, costly_spf: 4, odd: 5, many: 2, lost: 3, malformed: 3
 }  # fmt: skip
 
 
 @dataclass
 class Soak:
-    """A run, as far as it has come. `rows`: messages sent, seconds, what the workers take."""
+    """The progress of a run. `rows`: messages sent, seconds, figures of the workers."""
 
     daemon: Daemon
     seed: int
@@ -213,7 +212,7 @@ class Soak:
     rows: list[tuple[int, float, Figures]] = field(default_factory=list)
 
     def send(self, count: int) -> None:
-        """So many messages from several threads."""
+        """Send this many messages from several threads."""
         numbers = itertools.count(self.sent.total())
         until_ = self.sent.total() + count
 
@@ -231,7 +230,7 @@ class Soak:
             thread.join()
 
     def fault(self, text: str) -> None:
-        """Note it."""
+        """Record an error."""
         self.faults.append(text)
 
     def _one(self, number: int) -> None:
@@ -239,7 +238,7 @@ class Soak:
         kinds = ATTACKS if rng.random() < self.attacks else KINDS
         (kind,) = rng.choices(list(kinds), None if kinds is ATTACKS else list(KINDS.values()))
         packets, codes = kind(rng, number)
-        said = packet_fuzz.send(self.daemon.spec, packets if kind is false else [NEGOTIATION, *packets])
+        said = packet_fuzz.send(self.daemon.spec, packets if kind is malformed else [NEGOTIATION, *packets])
         self.sent[kind.__name__] += 1
         if not codes:
             return
@@ -250,12 +249,12 @@ class Soak:
             self.fault(f"message {number} ({kind.__name__}): {len(replies)} replies, {given} instead of {set(codes)}")
 
     def rest(self, pids: Sequence[int], began: float) -> None:
-        """Take note of what the workers take, once the last connections are closed."""
+        """Record the figures of the workers once the last connections are closed."""
         time.sleep(0.5)
         self.rows.append((self.sent.total(), time.monotonic() - began, figures(pids)))
 
     def read_log(self) -> int:
-        """The number of decisions; what is wrong with the log becomes a fault."""
+        """Return the number of decisions; errors in the log are recorded."""
         decisions = 0
         with self.daemon.output.open(encoding="utf-8", errors="surrogateescape") as lines:
             for line in lines:
@@ -275,12 +274,12 @@ class Soak:
 def run(
     messages: int, seed: int = 1, workers: int = 2, attacks: float = 0.0, say: Callable[[str], None] = print
 ) -> int:
-    """The exit status."""
+    """Run it; return the exit status."""
     zone = Zone(
         ZONE,
         "*.good.example TXT v=spf1 ip4:192.0.2.1 -all",
         "\n".join(f"*.{n}.18.198.in-addr.arpa PTR!{behaviour}" for n, behaviour in enumerate(BEHAVIOURS)),
-        BOMBS,
+        COSTLY,
     )
     with NameServerProcess(zone) as server, Daemon(CONFIG, RULES, server.hostport, workers) as daemon:
         pids = until(lambda: found if len(found := daemon.workers()) == workers else [])
@@ -315,7 +314,7 @@ def run(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; its exit status."""
+    """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.soak", description=__doc__.split("\n")[0])
     parser.add_argument("--messages", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)

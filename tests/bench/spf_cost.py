@@ -1,10 +1,10 @@
-"""What the costliest SPF costs beside an ordinary message, both cold, in CPU time of the thread that asks DNS.
+"""The cost of the costliest SPF beside an ordinary message, both cold, in CPU time of the thread that asks DNS.
 
     python -m tests.bench.spf_cost
 
-An ordinary message: reverse name, greeting, SPF of both identities, as in the scenario "cold" of the benchmark. The costliest: the
-same, with ten mx of ten hosts for each of two domains (RFC 7208 4.6.4). What libmilter and the session cost is the same for both,
-and not counted. Read the ratio, not the figures.
+An ordinary message: reverse name, greeting, SPF of both identities, as in the benchmark's scenario "cold". The costliest: the
+same, with ten mx of ten hosts for each of two domains (RFC 7208 4.6.4). The cost of libmilter and the session is the same for
+both, and not counted. Read the ratio, not the figures.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ KINDS = {
 
 @dataclass
 class Messages:
-    """Messages, one after the other, each of a client that was never seen."""
+    """Messages, one after the other, each from a client that was never seen."""
 
     finder: Finder
     config: Config
     number: int = 0
 
     async def send(self, kind: Kind, count: int) -> tuple[float, float]:
-        """Milliseconds of CPU and questions of one message, on average."""
+        """Return milliseconds of CPU and questions of one message, on average."""
         began, questions = time.thread_time(), 0
         for _ in range(count):
             questions += await self._message(kind)
@@ -81,7 +81,7 @@ async def _settled(pending: Pending[Any]) -> None:
 
 
 async def measure(hostport: str) -> dict[str, tuple[float, float]]:
-    """Milliseconds and questions of each kind of message: medians of some rounds, the kinds taking turns."""
+    """Return milliseconds and questions of each kind of message: medians of some rounds, the kinds taking turns."""
     loop = asyncio.get_running_loop()
     resolver = Resolver(loop, [parse_nameserver(hostport)], Limits())
     messages = Messages(Finder(loop, resolver, 1000, _bug), parse("", BUILT_IN))
@@ -99,7 +99,7 @@ def _bug(where: str, error: BaseException) -> None:
 
 
 def main() -> int:
-    """Exit status: 0."""
+    """Return the exit status: 0."""
     with StubProcess() as stub:
         found = asyncio.run(measure(stub.hostport))
     for name, (ms, questions) in found.items():

@@ -1,7 +1,7 @@
-"""The DNS of the benchmark: answers for every client (tests.bench.clients), made up as they are asked for, after a delay if wanted.
+"""The DNS of the benchmark: answers for every client (tests.bench.clients), made when asked for, after a delay if wanted.
 
-A process of its own, `python -m tests.bench.stub`, that prints `listening on HOST:PORT`. A datagram too short for DNS is a command:
-`?` gives the number of questions so far, `d20` sets the delay in milliseconds. Loopback only; checks nothing.
+A process of its own, `python -m tests.bench.stub`, that prints `listening on HOST:PORT`. A datagram too short for DNS is a
+command: `?` returns the number of questions so far, `d20` sets the delay in milliseconds. Loopback only; checks nothing.
 
 RFC 1035 4.1.
 """
@@ -38,7 +38,7 @@ Peer = Any
 
 
 def name(text: str) -> bytes:
-    """A name on the wire."""
+    """Return a name in wire format."""
     return b"".join(bytes((len(label),)) + label.encode() for label in text.split(".")) + b"\0"
 
 
@@ -68,8 +68,8 @@ _NOTHING = name("test") + struct.pack("!HHIH", SOA, 1, NEGATIVE_TTL, len(_SOA_DA
 
 
 def respond(wire: bytes) -> bytes | None:
-    """The answer to a query; None if there is none: the client is a hole. Raises ValueError or IndexError for what is no query
-    about a client."""
+    """Return the answer to a query; None if the client is a hole. Raises ValueError or IndexError for a datagram that is not a
+    query about a client."""
     end = wire.index(b"\0", HEADER)
     kind = wire[end + 2]
     start = HEADER + 1 + wire[HEADER]
@@ -93,7 +93,7 @@ def respond(wire: bytes) -> bytes | None:
 
 
 def _reversed(wire: bytes) -> int:
-    """The number of the client whose address is asked for."""
+    """Return the number of the client whose reverse name is asked for."""
     number, place = 0, HEADER
     for shift in (0, 8, 16):
         length = wire[place]
@@ -103,7 +103,7 @@ def _reversed(wire: bytes) -> int:
 
 
 class Stub:
-    """The server in this process. Answers that are late lie in a heap, so that a delay does not limit how many there are."""
+    """The server in this process. Late answers are kept in a heap, so that a delay does not limit their number."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -116,7 +116,7 @@ class Stub:
         self._queries = 0
 
     def serve(self) -> None:
-        """Until the process is ended."""
+        """Serve until the process is ended."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         while True:
@@ -156,7 +156,7 @@ class Stub:
 
 
 class StubProcess:
-    """The server as a child. A context manager; `hostport`: where it listens; `pid`."""
+    """The server as a child process. A context manager; `hostport`: its address; `pid`."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen([sys.executable, "-m", "tests.bench.stub"], stdout=subprocess.PIPE)
@@ -181,11 +181,11 @@ class StubProcess:
 
     @property
     def queries(self) -> int:
-        """How many questions have come so far."""
+        """Return the number of questions so far."""
         return self._command(b"?")
 
     def delay(self, milliseconds: int) -> None:
-        """Answer so much later from now on."""
+        """Delay answers by this many milliseconds from now on."""
         self._command(f"d{milliseconds}".encode())
 
     def _command(self, command: bytes) -> int:

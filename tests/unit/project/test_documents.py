@@ -1,4 +1,4 @@
-"""The documents lead to one another, in the repository and as they are installed, and README.md stays short."""
+"""The documents link to each other, in the repository and as installed, and README.md stays short."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def broken(directory: Path) -> list[str]:
 
 
 def copied(to: Path) -> Path:
-    """The documents of the repository, without the rest of it."""
+    """A copy of the repository's documents, without the rest of it."""
     for document in documents.DOCUMENTS:
         copy = to / document.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def test_readme_is_short() -> None:
 
 
 def test_links_lead_to_documents_and_headings(tmp_path: Path) -> None:
-    """To documents alone: those are what is installed."""
+    """To documents only: those are installed."""
     assert broken(copied(tmp_path)) == []
 
 

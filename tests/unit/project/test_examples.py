@@ -34,7 +34,7 @@ ALERTS = PACKAGING / "prometheus" / "rules.yml"
 
 
 def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A program of the machine's, skipped where it is not there."""
+    """Run a program of the machine; skip the test if it is missing."""
     path = program(name)
     if path is None:
         pytest.skip(f"{name} is not installed")
@@ -76,7 +76,7 @@ def test_prometheus_takes_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["override.conf", "fleet/override.conf"])
 def test_systemd_takes_it(name: str, tmp_path: Path) -> None:
-    """As a drop-in of the service: nothing is said that was not said without it."""
+    """As a drop-in of the service: it causes no message that the service alone does not."""
     shutil.copy(PACKAGING / "systemd" / "rdns-milter.service", tmp_path)
     unit = str(tmp_path / "rdns-milter.service")
     content = (tmp_path / "rdns-milter.service").read_text()
@@ -89,7 +89,7 @@ def test_systemd_takes_it(name: str, tmp_path: Path) -> None:
 
 
 def test_the_settings_of_a_fleet_are_settings(tmp_path: Path) -> None:
-    """Put into the default configuration they are valid, and each changes something."""
+    """Added to the default configuration they are valid, and each changes something."""
     given = tomllib.loads(examples.text("fleet/settings.toml"))
     text = sample()
     for section, keys in given.items():
@@ -126,7 +126,7 @@ def test_the_parts_of_a_fleet_fit_together() -> None:
 
 
 def test_the_health_check_is_a_negotiation() -> None:
-    """The packets of the milter's protocol: length, command, and of the first version, actions, steps."""
+    """The packets of the milter protocol: length, command, and for the first also version, actions, steps."""
     first, last = re.findall(r"send-binary ([0-9a-f]+)$", examples.text("fleet/haproxy.cfg"), re.MULTILINE)
     options = b"O" + b"".join(number.to_bytes(4, "big") for number in (VERSION, ALL_ACTIONS & 0x1FF, ALL_STEPS))
     assert bytes.fromhex(first) == len(options).to_bytes(4, "big") + options
@@ -134,7 +134,7 @@ def test_the_health_check_is_a_negotiation() -> None:
 
 
 def test_time_limits_are_in_their_order() -> None:
-    """A milter decides before Postfix gives it up; HAProxy finds another before Postfix gives HAProxy up."""
+    """A milter decides before Postfix times out; HAProxy switches to another milter before Postfix gives HAProxy up."""
 
     def seconds(text: str) -> float:
         number, unit = re.fullmatch(r"(\d+)(ms|s|m|h)", text).groups()  # type: ignore[union-attr]
@@ -163,7 +163,7 @@ def test_options_that_comments_name_are_there(name: str) -> None:
 
 
 def test_comments_name_options_at_all() -> None:
-    """The test above would find nothing wrong with nothing."""
+    """Otherwise the test above would check nothing."""
     said = " ".join(map(examples.comments, FILES))
     named = {f"{section}.{key}" for section, key in re.findall(rf"\b({'|'.join(SECTIONS)})\.([a-z_]+)\b", said)}
     assert {"milter.deadline", "dns.nameservers", "dns.negative_ttl", "metrics.listen"} <= named

@@ -1,5 +1,5 @@
-"""What Prometheus makes of a fleet: packaging/examples/fleet/fleet-rules.yml, by promtool's own reckoning. That it names only what
-there is: test_monitoring.py; at work: tests/mta/test_fleet.py."""
+"""packaging/examples/fleet/fleet-rules.yml evaluated by promtool. That it names only existing series: test_grafana.py; at work:
+tests/mta/test_fleet.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
 HOUR = 60
 DAYS = 30 * HOUR
-# The series of three machines, and which alerts that sets off. The values are a minute apart.
+# The series of three machines, and the alerts that they cause. The values are a minute apart.
 TROUBLES: dict[str, tuple[dict[str, list[str]], set[str]]] = {
     "nothing": (
         {"up": ["1x60"] * 3, "policy_info,digest=a,mode=enforce": ["1x60"] * 3, "build_info,version=1": ["1x60"] * 3},
@@ -44,7 +44,7 @@ TROUBLES: dict[str, tuple[dict[str, list[str]], set[str]]] = {
 
 
 def reckon(directory: Path, series: list[tuple[str, str]], cases: list[dict[str, Any]]) -> None:
-    """promtool finds what is expected."""
+    """Check that promtool finds what is expected."""
     told = [{"series": name, "values": values} for name, values in series]
     test = {
         "rule_files": [str(FLEET)],
@@ -59,7 +59,7 @@ def reckon(directory: Path, series: list[tuple[str, str]], cases: list[dict[str,
 
 
 def machine(name: str, number: int) -> str:
-    """A series of that machine, of "name,label=value,..."."""
+    """Return a series of that machine, for "name,label=value,..."."""
     metric, *labels = name.split(",")
     pairs = ",".join(f'{label}="{value}"' for label, value in (each.split("=") for each in labels))
     prefix = "" if metric == "up" else PREFIX
@@ -68,7 +68,7 @@ def machine(name: str, number: int) -> str:
 
 @needs_promtool
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_what_sets_off_which_alert(trouble: str, tmp_path: Path) -> None:
+def test_series_cause_their_alerts(trouble: str, tmp_path: Path) -> None:
     told, wanted = TROUBLES[trouble]
     flat = [(name, values) for name, each in told.items() for values in each]
     series = [(machine(name, number), values) for number, (name, values) in enumerate(flat)]
@@ -88,13 +88,13 @@ def alerts() -> list[str]:
     return [rule["alert"] for rule in FLEET_RULES if "alert" in rule]
 
 
-def test_every_alert_has_its_trouble() -> None:
+def test_every_alert_is_tried() -> None:
     assert {name for _, wanted in TROUBLES.values() for name in wanted} == set(alerts())
 
 
 @needs_promtool
 def test_a_machine_that_starts_anew_is_no_step_in_the_sum(tmp_path: Path) -> None:
-    """60 messages a minute by each of three, one of which begins to count again from 0."""
+    """60 messages a minute by each of three machines, one of which begins to count again from 0."""
     series = [
         (machine("messages_total", 1), "0+60x60"),
         (machine("messages_total", 2), "0+60x60"),
@@ -103,13 +103,13 @@ def test_a_machine_that_starts_anew_is_no_step_in_the_sum(tmp_path: Path) -> Non
     case = {"expr": "round(job:rdns_milter_messages:rate5m, 0.1)"}
     cases = [
         case | {"eval_time": f"{minute}m", "exp_samples": [{"labels": '{job="rdns-milter"}', "value": value}]}
-        for minute, value in ((20, 3.0), (50, 3.0), (33, 2.8))  # in the minute of the restart nobody knows
+        for minute, value in ((20, 3.0), (50, 3.0), (33, 2.8))  # the rate in the minute of the restart is not known
     ]
     reckon(tmp_path, series, cases)
 
 
 def test_records_are_called_as_is_usual() -> None:
-    """level:metric:operations, the level being labels that are left."""
+    """level:metric:operations, where the level is the labels that remain."""
     records = [rule for rule in FLEET_RULES if "record" in rule]
     assert len(records) >= 4
     for rule in records:

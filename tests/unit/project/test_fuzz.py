@@ -1,6 +1,8 @@
-"""Whatever comes, what reads it gives one of its answers: messages of DNS, SPF records and macros, forged results, endpoints.
+"""Random input for everything that reads foreign data: DNS messages, SPF records and macros, forged results, endpoints. Each
+input gives one of the defined results.
 
-Names, log lines, config and the policy have their own: test_names, test_log, test_log_parse, test_config_fuzz.
+Names, log lines, configuration and policy have tests of their own: tests/unit/net/test_names.py,
+tests/unit/logs/test_decision_fuzz.py, tests/unit/config/test_load_fuzz.py, tests/unit/policy/test_properties.py.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ RECORDS = {
 
 
 def answer(question: Query, kind: Type, alias: bool = False) -> bytes:
-    """A right answer to the question."""
+    """Return a right answer to the question."""
     response = dns.message.make_response(question.message, recursion_available=True)
     name = question.message.question[0].name
     if alias:
@@ -68,8 +70,8 @@ def answer(question: Query, kind: Type, alias: bool = False) -> bytes:
     return response.to_wire()
 
 
-def sound(reading: Reading | None, kind: Type) -> None:
-    """Bounded, in order, and of the question's type; names without a raw octet."""
+def check_reading(reading: Reading | None, kind: Type) -> None:
+    """Check that it is bounded, in order, and of the question's type, and that names have no raw bytes."""
     if reading is None:
         return
     assert reading.status in STATUSES
@@ -94,14 +96,14 @@ def sound(reading: Reading | None, kind: Type) -> None:
 @many
 @given(st.binary(max_size=200), st.sampled_from(TYPES), st.booleans())
 @example(b"", "A", False)
-def test_any_octets(octets: bytes, kind: Type, over_tcp: bool) -> None:
+def test_any_bytes(octets: bytes, kind: Type, over_tcp: bool) -> None:
     question = encode(Question("mail.example.com", kind), True, 0x1234)
-    sound(decode(octets, question, over_tcp), kind)
-    sound(decode(question.wire[:2] + b"\x81\x80" + question.wire[4:] + octets, question, over_tcp), kind)
+    check_reading(decode(octets, question, over_tcp), kind)
+    check_reading(decode(question.wire[:2] + b"\x81\x80" + question.wire[4:] + octets, question, over_tcp), kind)
 
 
 def changed(right: bytes, rng: Random) -> bytes:
-    """The octets, with some of them changed, gone, or added."""
+    """Return the bytes with some of them changed, removed, or added."""
     wire = bytearray(right)
     for _ in range(rng.choice((1, 2, 8))):
         match rng.randrange(4):
@@ -119,15 +121,15 @@ def changed(right: bytes, rng: Random) -> bytes:
 
 @many
 @given(SEEDS, st.sampled_from(TYPES), st.booleans())
-def test_octets_changed_on_the_way(seed: int, kind: Type, alias: bool) -> None:
+def test_changed_bytes(seed: int, kind: Type, alias: bool) -> None:
     question = encode(Question("mail.example.com", kind), True, 0x1234)
     right = answer(question, kind, alias)
     reading = decode(right, question, over_tcp=False)
     assert reading is not None
     assert reading.status == "ok"
-    sound(reading, kind)
+    check_reading(reading, kind)
     rng = Random(seed)
-    sound(decode(changed(right, rng), question, over_tcp=rng.random() < 0.5), kind)
+    check_reading(decode(changed(right, rng), question, over_tcp=rng.random() < 0.5), kind)
 
 
 @many
@@ -135,7 +137,7 @@ def test_octets_changed_on_the_way(seed: int, kind: Type, alias: bool) -> None:
 def test_a_message_says_the_same_without_an_opt_that_says_nothing(
     seed: int, kind: Type, alias: bool, whole: bool
 ) -> None:
-    """Reading it without that record is a short cut, and never another way."""
+    """Reading it without that record is an optimization and changes nothing."""
     question = encode(Question("mail.example.com", kind), True, 0x1234)
     right = answer(question, kind, alias)
     rng = Random(seed)
@@ -169,7 +171,7 @@ def test_only_the_answer_to_this_question_counts(ident: int, kind: Type) -> None
 @example("." * 10)
 @example("\x00.\xff")
 def test_any_name_to_ask_for(name: str) -> None:
-    """Where a question can be written, dnspython reads it as it was meant."""
+    """Where a question can be written, dnspython reads it as intended."""
     try:
         query = encode(Question(name, "A"), False, 1)
     except BadName:
@@ -221,7 +223,7 @@ def test_any_macro(text: str, letter: str) -> None:
     for each in (text, f"%{{{letter}{text}}}", f"%{{{letter}{'1' * 5000}{text}}}"):
         try:
             expanded = spf_macros.expand(each, WORTH.__getitem__)
-        except ValueError:  # MacroError, or what int says of too many digits: both are known to the check
+        except ValueError:  # MacroError, or int's error for too many digits: the check handles both
             continue
         name = spf_macros.name_to_ask(spf_macros.cut_to_name(expanded))
         assert len(name) <= 253
@@ -269,7 +271,7 @@ RECORD = st.lists(TERM | hostile_text(20), max_size=8).map(lambda terms: " ".joi
     RECORD, RECORD, hostile_text(40), st.sampled_from(["192.0.2.1", "2001:db8::1"]), hostile_text(30), hostile_text(30)
 )
 def test_any_record(one: str, other: str, text: str, address: str, local: str, greeting: str) -> None:
-    """A result of RFC 7208, in bounded time and questions, and nothing raw in what it says."""
+    """A result of RFC 7208, in bounded time and questions, and no raw bytes in its texts."""
     octets = partial(str.encode, encoding="utf-8", errors="surrogateescape")
     plain = partial(re.sub, r"[\ud800-\udc7f\udd00-\udfff]", "?")
     zone: dict[str, list[tuple[str, str | bytes]]] = {
@@ -321,8 +323,8 @@ FILLERS = ["", " ", "\t", "\r\n ", "(c)", "(a(b)c)", "()", '(")', "\x00", "\u200
 
 @some
 @given(SEEDS)
-def test_ours_however_it_is_dressed(seed: int) -> None:
-    """Comments, blanks, case, dots and versions that some reader passes over hide no claim."""
+def test_ours_in_any_form(seed: int) -> None:
+    """Comments, spaces, case, dots and versions that some reader skips do not hide a field that claims to be ours."""
     rng = Random(seed)
     name = "".join(rng.choice((letter.upper(), letter)) for letter in "mx.test.example")
     version = rng.choice(("", ".", " 1", " 2", ". 1", "(1)"))

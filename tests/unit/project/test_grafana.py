@@ -1,4 +1,4 @@
-"""What packaging has for Prometheus and Grafana names only what the milter tells: series, labels, and words as their values."""
+"""What packaging has for Prometheus and Grafana names only the milter's series, labels, and words as their values."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ EXPORTED = {
     for name, series in SERIES.items()
     for suffix in ([f"_{each}" for each in _HISTOGRAM] if series.buckets else [""])
 }
-# Labels that Prometheus adds, and the one that a bucket has.
+# Labels that Prometheus adds, and that of a bucket.
 _OTHERS = {"job", "instance"}
 _SELECTOR = re.compile(r"\b(\w+)\{([^}]*)\}")
 _MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"(?:,|$)')
 
 
 def alerts() -> list[str]:
-    """The expressions of the alerts, and of what a fleet's Prometheus records."""
+    """Return the expressions of the alerts, and of the rules that a fleet's Prometheus records."""
     return [rule["expr"] for rule in (*ALERTS, *FLEET_RULES)]
 
 
 def panels() -> list[str]:
-    """The expressions of the dashboard: panels, annotations, variables."""
+    """Return the expressions of the dashboard: panels, annotations, variables."""
     found = [target["expr"] for panel in BOARD["panels"] for target in panel.get("targets", ())]
     found += [item["expr"] for item in BOARD["annotations"]["list"]]
     return found + [item["definition"] for item in BOARD["templating"]["list"] if item["type"] == "query"]
 
 
 def matchers(expression: str) -> Iterator[tuple[str, str, str]]:
-    """Series, label and value of each matcher; a value with alternatives gives several."""
+    """Return series, label and value of each matcher; a value with alternatives gives several."""
     for name, inside in _SELECTOR.findall(expression):
         found = _MATCHER.findall(inside)
         assert ",".join(f'{label}{sign}"{value}"' for label, sign, value in found) == inside, inside
@@ -61,7 +61,7 @@ def matchers(expression: str) -> Iterator[tuple[str, str, str]]:
 
 
 def words(name: str, label: str) -> set[str]:
-    """All values that the label of a series can have."""
+    """Return all values that the label of a series can have."""
     series = SERIES[name]
     if label == "le":
         return {*map(str, series.buckets), "+Inf"}
@@ -70,7 +70,7 @@ def words(name: str, label: str) -> set[str]:
 
 
 @pytest.mark.parametrize("expression", [*alerts(), *panels()])
-def test_only_what_the_milter_tells(expression: str) -> None:
+def test_only_series_of_the_milter(expression: str) -> None:
     named = set(re.findall(rf"\b{PREFIX}\w+", expression))
     assert named or 'up{job="rdns-milter"}' in expression
     assert named <= EXPORTED.keys()
@@ -86,7 +86,7 @@ def test_only_what_the_milter_tells(expression: str) -> None:
 
 
 @pytest.mark.parametrize("expression", [*alerts(), *panels()])
-def test_only_labels_that_are_there_are_grouped_by(expression: str) -> None:
+def test_groups_are_by_existing_labels(expression: str) -> None:
     labels = {label for metric in re.findall(rf"\b{PREFIX}\w+", expression) for label in EXPORTED[metric][1].labels}
     grouped = {label.strip() for group in re.findall(r"\bby \(([^)]*)\)", expression) for label in group.split(",")}
     assert grouped <= labels | _OTHERS | ({"le"} if "_bucket" in expression else set())
@@ -94,7 +94,7 @@ def test_only_labels_that_are_there_are_grouped_by(expression: str) -> None:
 
 @pytest.mark.parametrize("expression", [*alerts(), *panels()])
 def test_counters_are_used_as_counters(expression: str) -> None:
-    """By their rate or increase, and gauges not."""
+    """Counters by their rate or increase, gauges directly."""
     for function, metric in re.findall(rf"(\w*)\(?({PREFIX}\w+)", expression):
         kind = EXPORTED[metric][1].kind
         assert (function in ("rate", "increase")) == (kind in ("counter", "histogram")), (function, metric)
@@ -105,7 +105,7 @@ def test_every_series_is_shown() -> None:
     assert shown == set(SERIES)
 
 
-def test_alerts_say_what_they_mean_and_what_to_do() -> None:
+def test_alerts_have_a_meaning_and_a_remedy() -> None:
     found = [*ALERTS, *(rule for rule in FLEET_RULES if "alert" in rule)]
     assert len({alert["alert"] for alert in found}) == len(found) >= 11
     for alert in found:
@@ -115,7 +115,7 @@ def test_alerts_say_what_they_mean_and_what_to_do() -> None:
             assert name.removeprefix(PREFIX) in SERIES
 
 
-def test_the_dashboard_hangs_together() -> None:
+def test_the_dashboard_is_consistent() -> None:
     shown = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
     assert len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
     taken: set[tuple[int, int]] = set()
@@ -146,7 +146,7 @@ needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not in
 
 
 def promtool(*arguments: str | Path) -> str:
-    """What it says."""
+    """Run promtool; return its output."""
     assert PROMTOOL is not None
     done = subprocess.run([PROMTOOL, *map(str, arguments)], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -154,11 +154,11 @@ def promtool(*arguments: str | Path) -> str:
 
 
 @needs_promtool
-def test_promtool_takes_the_rules() -> None:
+def test_promtool_accepts_the_rules() -> None:
     assert f"{len(ALERTS)} rules found" in promtool("check", "rules", RULES)
 
 
-# What happens to the series, and which alerts that sets off.
+# The values of the series, and the alerts that they cause.
 TROUBLES: dict[str, tuple[dict[str, str], set[str]]] = {
     "nothing": (
         {
@@ -206,7 +206,7 @@ TROUBLES: dict[str, tuple[dict[str, str], set[str]]] = {
 
 @needs_promtool
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_what_sets_off_which_alert(trouble: str, tmp_path: Path) -> None:
+def test_series_cause_their_alerts(trouble: str, tmp_path: Path) -> None:
     told, wanted = TROUBLES[trouble]
     series = []
     for key, values in told.items():
@@ -233,5 +233,5 @@ def test_what_sets_off_which_alert(trouble: str, tmp_path: Path) -> None:
     assert "SUCCESS" in promtool("test", "rules", path)
 
 
-def test_every_alert_has_its_trouble() -> None:
+def test_every_alert_is_tried() -> None:
     assert {name for _, wanted in TROUBLES.values() for name in wanted} == {alert["alert"] for alert in ALERTS}

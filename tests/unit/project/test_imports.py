@@ -1,4 +1,4 @@
-"""The ladder of imports: which package may import which. Read from the sources with `ast`; nothing is imported."""
+"""The order of imports: which package may import which. Read from the sources with `ast`; nothing is imported."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 HOUSE = Path(__file__).parents[3] / "rdns_milter"
 
-# A package imports only from those before it. Inside a package a module imports only from those before it, so that no two
-# modules can need each other. A new module belongs here before it may be imported, or import.
+# A package imports only from those before it. Inside a package a module imports only from those before it, so that there are no
+# cycles. A new module is added here first.
 LADDER: dict[str, tuple[str, ...]] = {
     "text": (
         "compact_set",
@@ -200,7 +200,7 @@ ORDER = {
     )
 }
 
-# These do no I/O, read no clock and start no thread: what they return depends on their arguments alone.
+# These do no I/O, read no clock and start no thread: their results depend on their arguments alone.
 PURE_PACKAGES = ("checks", "policy", "responses")
 PURE = {name for name in ORDER if name.split(".")[0] in PURE_PACKAGES} | {
     "text.escape", "text.toml", "text.numbers", "net.names", "net.networks", "net.endpoints", "resolver.lookup",
@@ -231,7 +231,7 @@ MAX_LINES = 350
 
 
 def sources() -> dict[str, ast.Module]:
-    """The syntax tree of every module, by its name below the package."""
+    """Return the syntax tree of every module, by its name below the package."""
     return {
         ".".join(path.relative_to(HOUSE).with_suffix("").parts): ast.parse(path.read_text("utf-8"), str(path))
         for path in sorted(HOUSE.rglob("*.py"))
@@ -242,7 +242,7 @@ SOURCES = sources()
 
 
 def imports(module: str) -> Iterator[str]:
-    """The full names of the modules that it imports, wherever in it: "socket", "rdns_milter.net.names"."""
+    """Yield the full names of the modules that it imports, anywhere in it: "socket", "rdns_milter.net.names"."""
     package = ["rdns_milter", *module.split(".")[:-1]]
     for node in ast.walk(SOURCES[module]):
         if isinstance(node, ast.Import):
@@ -256,7 +256,7 @@ def imports(module: str) -> Iterator[str]:
 
 
 def inner_imports(module: str) -> set[str]:
-    """The modules of ours that it imports."""
+    """Return the modules of this package that it imports."""
     names = (
         name.removeprefix("rdns_milter").lstrip(".") for name in imports(module) if name.split(".")[0] == "rdns_milter"
     )
@@ -264,7 +264,7 @@ def inner_imports(module: str) -> set[str]:
 
 
 def outer_imports(module: str) -> set[str]:
-    """The top-level packages of others that it imports."""
+    """Return the top-level packages of others that it imports."""
     return {name.split(".")[0] for name in imports(module)} - {"rdns_milter", "__future__"}
 
 

@@ -32,7 +32,7 @@ Items = dict[str, str]
 
 
 def make(directory: Path) -> Path:
-    """Have them written there, as a package does."""
+    """Write the pages into a directory, as a package does."""
     subprocess.run(
         [sys.executable, str(ROOT / "packaging" / "man" / "pages.py"), str(directory)],
         env={"SOURCE_DATE_EPOCH": "1700000000", "PATH": "/usr/bin:/bin"},
@@ -50,13 +50,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def plain(line: str) -> str:
-    """A line of text as it is printed."""
+    """Return a line of text as printed."""
     line = re.sub(r"\\f[BIPR]", "", line)
     return re.sub(r"\\(?:\(..|.)", lambda match: _ESCAPES[match[0]], line)
 
 
 def items(path: Path) -> dict[tuple[str, str], Items]:
-    """By section and subsection: the heads of the items and what is said below; under "" what stands before the first."""
+    """Return, by section and subsection, the heads of the items and the text below each; under "" the text before the first."""
     found: dict[tuple[str, str], Items] = {}
     section, subsection, head, is_head = "", "", "", False
     for line in path.read_text("ascii").splitlines():
@@ -76,7 +76,7 @@ def items(path: Path) -> dict[tuple[str, str], Items]:
 
 
 def subcommands() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Each subcommand, with the option strings and metavars that it takes, as argparse has them."""
+    """Return each subcommand with its option strings and metavars, as argparse has them."""
     (group,) = (action for action in parser()._actions if action.choices)
     assert isinstance(group.choices, dict)
     for name, command in group.choices.items():

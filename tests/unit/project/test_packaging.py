@@ -1,4 +1,4 @@
-"""What packages say of the program is what the program says: version, dependencies, user, sockets, files."""
+"""The packages agree with the program: version, dependencies, user, sockets, files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.kit.milter.endpoint import parse_endpoint
 ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"
 DEBIAN = PACKAGING / "debian"
-# What PyPI calls our dependencies, and Debian and Fedora.
+# The names of our dependencies at PyPI, in Debian and in Fedora.
 NAMES = {
     "pymilter": ("python3-milter", "python3-pymilter"),
     "dnspython": ("python3-dnspython", "python3-dns"),
@@ -29,7 +29,7 @@ NAMES = {
     "rich": ("python3-rich", "python3-rich"),
     "prometheus-client": ("python3-prometheus-client", "python3-prometheus_client"),
 }
-# Where distributions package another library for the same, its lower bound.
+# The lower bound of a library that distributions package instead of ours.
 INSTEAD = {"publicsuffixlist": "2.20191221"}
 SOURCED = {"provide.sh", "sources.sh"}
 SCRIPTS = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGING.glob("*.sh") if path.name not in SOURCED)
@@ -40,14 +40,14 @@ def text(path: str) -> str:
 
 
 def field(name: str) -> str:
-    """A field of the binary package in debian/control, without comments."""
+    """Return a field of the binary package in debian/control, without comments."""
     stanza = "\n".join(line for line in text("debian/control").split("\n\n")[1].splitlines() if line[0] != "#")
     (value,) = re.findall(rf"^{name}: (.*(?:\n .*)*)", stanza, re.MULTILINE)
     return str(value)
 
 
 def requirements() -> dict[str, str]:
-    """Names and lower bounds of setup.cfg."""
+    """Return names and lower bounds from setup.cfg."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", "utf-8")
     lines = [line for line in config["options"]["install_requires"].splitlines() if line and line[0] != "#"]

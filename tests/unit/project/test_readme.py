@@ -147,7 +147,7 @@ def test_commands_are_real() -> None:
 
 
 def _commands() -> dict[str, argparse.ArgumentParser]:
-    """The subcommands by their names."""
+    """Return the subcommands by their names."""
     (commands,) = (action for action in parser()._actions if action.choices)
     assert isinstance(commands.choices, dict)
     return commands.choices

@@ -17,7 +17,7 @@ ROWS = re.findall(r"^\| (.+) \| (\d+) \| `([\w.]+)` \|$", PAGE, re.MULTILINE)
 
 
 def constant(name: str) -> object:
-    """The value of `module.NAME`, or the default of an option."""
+    """Return the value of `module.NAME`, or the default of an option."""
     if name in OPTIONS:
         return OPTIONS[name].default
     module, _, attribute = name.rpartition(".")
@@ -30,7 +30,7 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert {name: int(number) for _, number, name in ROWS} == {name: constant(name) for _, _, name in ROWS}
 
 
-def test_what_else_is_named_is_there() -> None:
+def test_all_else_that_is_named_exists() -> None:
     for name, number in re.findall(r"`([a-z_.]+\.[A-Z_]+)` \((\d+)\)", PAGE):
         assert constant(name) == int(number)
     named = re.findall(rf"`((?:{'|'.join(SECTIONS)})\.[a-z_]+)`", PAGE)
@@ -45,8 +45,8 @@ def test_readme_leads_there() -> None:
     assert "(packaging/SECURITY.md)" in documents.text()
 
 
-def test_nothing_of_a_client_is_a_label() -> None:
-    """The page promises so to whoever opens the metrics to others."""
+def test_no_text_of_a_client_is_a_label() -> None:
+    """The page promises this to those who open the metrics to others."""
     labels = {label for series in SERIES.values() for label in series.labels}
     assert labels <= {
         *("action", "rule", "fact", "value", "stage", "type", "outcome", "server", "alarm"),

@@ -1,4 +1,4 @@
-"""The units for systemd: valid, shut tight, and in accord with what the program does. systemd itself judges, offline."""
+"""The systemd units are valid, restrictive, and agree with the program. systemd itself checks them, offline."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from tests.kit.milter.endpoint import parse_endpoint
 
 UNITS = Path(__file__).parents[3] / "packaging" / "systemd"
 SERVICE = "rdns-milter.service"
-MOST = 20  # tenths of the exposure that `systemd-analyze security` may find: 0 is a unit that can do nothing, 100 one that may all
+MOST = (
+    20  # tenths of the exposure that `systemd-analyze security` may report: 0: the unit may do nothing, 100: everything
+)
 
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed (package systemd)"
@@ -29,7 +31,7 @@ needs_systemd = pytest.mark.skipif(
 
 
 def unit(name: str = SERVICE) -> configparser.ConfigParser:
-    """The unit; of a key that stands there twice, the last."""
+    """Return the unit; of a key that is set twice, the last value."""
     found = configparser.ConfigParser(strict=False, interpolation=None)
     found.optionxform = str  # type: ignore[assignment,method-assign]
     found.read_string((UNITS / name).read_text("utf-8"))
@@ -49,7 +51,7 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """The units as they would be where the program is installed: verify wants to see the program."""
+    """The units in a root in which the program is installed, as verify looks for it."""
     for path in UNITS.glob("rdns-milter.*"):
         if path.suffix in (".service", ".socket"):
             text = path.read_text("utf-8").replace("/usr/local/bin/rdns-milter", "/bin/true")
@@ -100,7 +102,7 @@ def test_the_unit_and_the_program_agree() -> None:
     assert check.split()[0] == command[0]
     assert parser().parse_args(check.split()[1:]).config == parser().parse_args(command[1:]).config
     assert reload.endswith("-HUP $MAINPID")
-    # Signs of life come each second, and a stop takes no longer than the longest deadline and what is allowed beyond it.
+    # Keep-alives are sent each second, and a stop takes no longer than the longest deadline and the time allowed beyond it.
     assert float(service["WatchdogSec"]) > 5 * BEAT
     assert float(service["TimeoutStopSec"]) > MAX_DEADLINE + master._STOP_MARGIN + 5
     assert Milter().deadline <= MAX_DEADLINE
