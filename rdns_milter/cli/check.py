@@ -27,10 +27,10 @@ from ..responses.advice import advice
 from ..session.dns_thread import Engine
 from ..session.modifications import Ending
 from ..session.session import Service, Session
+from ..text.exit_status import EX_OK, EX_REFUSED, EX_TEMPFAIL
 from ..text.numbers import plain
 from ..text.terminal import heading, word
 
-EX_FINE, EX_REFUSED, EX_TEMPFAIL = 0, 1, 75
 # The facts in the order in which they are shown: title, keys of the log line.
 _FACTS = (
     ("reverse name", ("iprev", "iprev_reason", "ptr", "ptrs", "generic")),
@@ -68,7 +68,7 @@ class Outcome:
         """The exit status of the command."""
         if self.verdict.action in REFUSALS:
             return EX_REFUSED
-        return EX_TEMPFAIL if self.verdict.action == TEMPFAIL else EX_FINE
+        return EX_TEMPFAIL if self.verdict.action == TEMPFAIL else EX_OK
 
 
 def examine(client: Client, config: Config, servers: tuple[Endpoint, ...]) -> Outcome:

@@ -1,7 +1,4 @@
-"""What the commands share: exit statuses, and the options that several of them have.
-
-sysexits(3) for the exit statuses.
-"""
+"""What the commands share: how they fail, and the options that several of them have."""
 
 from __future__ import annotations
 
@@ -12,9 +9,8 @@ from typing import TypeAlias
 
 from ..config.load import DEFAULT_PATH, Config
 from ..net.endpoints import Endpoint, parse_nameserver
+from ..text.exit_status import EX_UNAVAILABLE, EX_USAGE
 
-EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_IOERR, EX_CONFIG = 0, 2, 69, 74, 78
-EX_INTERRUPTED = 130  # as shells have it
 # argparse has no public name for what add_subparsers returns.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 

@@ -12,8 +12,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..doctor.finding import BAD, Finding
+from ..text.exit_status import EX_OK
 from ..text.numbers import plain
-from .common import EX_OK, Commands, add_config_option
+from .common import Commands, add_config_option
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -17,7 +17,8 @@ from ..config.load import Config, load
 from ..logs.files import Logs
 from ..logs.timestamps import Dates
 from ..policy.rules import Policy
-from .common import EX_OK, Commands, Failure, add_config_option, add_dns_option, asked_nameservers
+from ..text.exit_status import EX_OK
+from .common import Commands, Failure, add_config_option, add_dns_option, asked_nameservers
 
 if TYPE_CHECKING:
     from ..analysis.report_summary import Summary

@@ -20,17 +20,12 @@ from ..config.textfile import read_text
 from ..daemon.privileges import NotPossible, service_account, unreadable
 from ..logs.files import UnreadableLogError
 from ..net.names import parse_address
+from ..text.exit_status import EX_CONFIG, EX_INTERRUPTED, EX_IOERR, EX_OK, EX_UNAVAILABLE, EX_USAGE
 from ..text.output_file import OutputError
 from ..text.standard_streams import discard, discard_errors, flush, prepare, sentence
 from ..text.toml_positions import Positions
 from . import doctor, log_commands, why
 from .common import (
-    EX_CONFIG,
-    EX_INTERRUPTED,
-    EX_IOERR,
-    EX_OK,
-    EX_UNAVAILABLE,
-    EX_USAGE,
     Commands,
     Failure,
     add_config_option,

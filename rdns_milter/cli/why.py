@@ -20,14 +20,14 @@ from ..config.textfile import UnreadableError, read_text
 from ..logs.default_logs import default_logs
 from ..logs.files import Logs
 from ..logs.timestamps import Dates
-from .common import EX_OK, Commands, Failure, add_config_option
+from ..text.exit_status import EX_NOT_FOUND, EX_OK
+from .common import Commands, Failure, add_config_option
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ..analysis.why import Search
 
-EX_NOT_FOUND = 1
 LAST = 10
 
 

@@ -14,7 +14,7 @@ from ipaddress import IPv6Network
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from ..net.endpoints import Endpoint, Listener, parse_host_port, parse_listener, parse_nameserver
+from ..net.endpoints import Endpoint, SocketAddress, parse_host_port, parse_nameserver, parse_socket_address
 from ..net.names import Address
 from ..net.nat64 import parse_prefix
 from ..net.networks import Network, Networks
@@ -88,9 +88,9 @@ class Milter:
         "The service itself. At a reload only mode and deadline may change here; the rest waits for the next start."
     )
 
-    socket: Listener = _option(
+    socket: SocketAddress = _option(
         "socket",
-        parsed("inet:PORT@HOST, inet6:PORT@HOST or unix:/PATH", parse_listener),
+        parsed("inet:PORT@HOST, inet6:PORT@HOST or unix:/PATH", parse_socket_address),
         "inet:8895@127.0.0.1",
         'Where the MTA finds the milter: "inet:PORT@HOST", "inet6:PORT@HOST" or "unix:/PATH".',
     )

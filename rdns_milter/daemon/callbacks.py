@@ -16,7 +16,7 @@ from typing import Any
 
 import milter
 
-from ..net.endpoints import Listener
+from ..net.endpoints import SocketAddress
 from ..net.mailboxes import MAX_PATH, as_taken
 from ..net.names import Address, parse_address
 from ..responses.incoming_fields import watched
@@ -246,7 +246,7 @@ class Callbacks:
         connection.session.connect(address, _macro(context, "j"), _own_address(context))
 
 
-def open_socket(place: Listener) -> None:
+def open_socket(place: SocketAddress) -> None:
     """Open the socket for the processes that are to come. Raises milter.error."""
     host = f"[{place.host}]" if place.family == "inet6" else place.host
     _open(str(place) if place.path else f"{place.family}:{place.port}@{host}")

@@ -22,10 +22,12 @@ from ..monitoring.books import Books
 from ..monitoring.counters import Meter
 from ..monitoring.exporter import Exporter
 from ..net.endpoints import Endpoint
-from ..net.listener import CannotListen, Door, open_listener
+from ..net.listener import CannotListen, open_listener
+from ..net.listener_gate import ListenerGate
 from ..net.socket_activation import inherited_listener
 from ..resolver.nameservers import NoNameservers, SystemNameservers
 from ..session.warmup import rehearse
+from ..text.exit_status import EX_OK, EX_UNAVAILABLE
 from .callbacks import BACKLOG, Callbacks, LibmilterError, open_socket, take_socket
 from .config_reader import NotRead, Reading, how, lost
 from .memory import collect
@@ -38,7 +40,6 @@ from .worker import Post, Worker
 from .worker_pool import Child, Crew
 
 NAME = "rdns-milter"
-EX_OK, EX_UNAVAILABLE, EX_CONFIG = 0, 69, 78
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 _STOPPING = {signal.SIGTERM, signal.SIGINT}
 _STOP_MARGIN = 5.0  # seconds beyond the deadline after which a worker that will not leave is killed
@@ -92,7 +93,7 @@ class Server:
         except (CannotListen, NotPossible) as error:
             raise CannotServe(str(error)) from error
         self._write_board()
-        self._door = Door(self._listener, milter.socket, milter.socket_mode, BACKLOG, ours=not inherited)
+        self._door = ListenerGate(self._listener, milter.socket, milter.socket_mode, BACKLOG, ours=not inherited)
         self._sink.write(
             f"{__version__}: listening at {milter.socket}, {self._workers} workers, mode {milter.mode}, policy"
             f" {self._config.policy.digest} with {len(self._config.policy.rules)} rules,"

@@ -28,8 +28,9 @@ from ..logs.decision import Decision, line
 from ..logs.output import Sink
 from ..monitoring.alarms import Alarm, Alarms
 from ..monitoring.counters import Meter
+from ..net.accepted_connections import count_accepted, shut_down, unread_bytes
 from ..net.endpoints import Endpoint
-from ..net.listener import accepted, connect, shut, unread
+from ..net.listener import connect
 from ..policy.rules import REFUSALS, TAG, TEMPFAIL
 from ..resolver.lookup import Status
 from ..resolver.nameservers import NoNameservers, SystemNameservers
@@ -141,7 +142,7 @@ class Worker:
                 ready, _, _ = select.select([wake, self._post.parent, channel], [], [], BEAT)
                 if self._post.parent in ready:
                     break
-                self._kicker.look_after(accepted(self._place) - len(self._callbacks.open))
+                self._kicker.look_after(count_accepted(self._place) - len(self._callbacks.open))
                 received = os.read(wake, 64) if wake in ready else b""
                 if channel in ready and not self._take_config():
                     break
@@ -253,7 +254,7 @@ class Worker:
         while (now := time.monotonic()) < until:
             if self._callbacks.busy or not idle_until:
                 idle_until = now + _AFTER_BUSY
-            elif now > idle_until or not accepted(self._place):
+            elif now > idle_until or not count_accepted(self._place):
                 break
             time.sleep(_MOMENT)
 
@@ -277,7 +278,7 @@ class Worker:
         """Whether there are connections that libmilter does not serve, for want of a thread when they came: it never will. They are
         shut, so that the MTA need not wait, and a new worker has to take our place."""
         looks = {}
-        for inode, octets in unread(self._place).items():
+        for inode, octets in unread_bytes(self._place).items():
             before, seen = self._unread.get(inode, (octets, 0))
             looks[inode] = (octets, seen + 1 if octets == before else 1)
         self._unread = looks if self._kicker.is_anybody_idle() else {}
@@ -294,7 +295,7 @@ class Worker:
             " See TasksMax=, and ulimit -u and -v",
             "err",
         )
-        shut(self._place, left)
+        shut_down(self._place, left)
         return True
 
     def _still_unread(self, inodes: list[int]) -> list[int]:
@@ -303,7 +304,7 @@ class Worker:
             if not inodes:
                 break
             time.sleep(_MOMENT)
-            octets = unread(self._place)
+            octets = unread_bytes(self._place)
             inodes = [inode for inode in inodes if octets.get(inode) == self._unread[inode][0]]
         return inodes
 

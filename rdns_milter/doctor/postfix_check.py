@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..net.endpoints import Listener
+from ..net.endpoints import SocketAddress
 from .finding import Finding, bad, ok, warn
 from .postfix_settings import MilterEntry, PostfixSettings, Service, leads_to, parse_milters, real_path, seconds
 
@@ -42,7 +42,7 @@ _KNOWN = (
 )  # fmt: skip
 
 
-def check_postfix(settings: PostfixSettings, socket: Listener, deadline: float) -> Iterator[Finding]:
+def check_postfix(settings: PostfixSettings, socket: SocketAddress, deadline: float) -> Iterator[Finding]:
     """Yield the findings. `socket`: where the milter listens; `deadline`: seconds that a message may wait for the milter."""
     services = settings.from_strangers()
     if not services:
@@ -58,7 +58,9 @@ def check_postfix(settings: PostfixSettings, socket: Listener, deadline: float) 
     yield from _other_lists(settings, socket)
 
 
-def _of_service(settings: PostfixSettings, service: Service, socket: Listener, deadline: float) -> Iterator[Finding]:
+def _of_service(
+    settings: PostfixSettings, service: Service, socket: SocketAddress, deadline: float
+) -> Iterator[Finding]:
     milters = parse_milters(settings.of(service, "smtpd_milters"))
     queue = settings.main.get("queue_directory", "/var/spool/postfix")
     ours = [at for at, each in enumerate(milters) if leads_to(each.place, socket, queue, service.chroot)]
@@ -72,7 +74,7 @@ def _of_service(settings: PostfixSettings, service: Service, socket: Listener, d
 
 
 def _not_named(
-    settings: PostfixSettings, service: Service, milters: tuple[MilterEntry, ...], socket: Listener, queue: str
+    settings: PostfixSettings, service: Service, milters: tuple[MilterEntry, ...], socket: SocketAddress, queue: str
 ) -> Finding:
     main = parse_milters(settings.main.get("smtpd_milters", ""))
     overridden = "smtpd_milters" in service.overrides
@@ -102,7 +104,7 @@ def _not_named(
     return bad(SUBJECT, text, *_set(settings, service, _with_ours(milters, place, queue)))
 
 
-def place_for(socket: Listener, queue: str, chroot: bool) -> str | None:
+def place_for(socket: SocketAddress, queue: str, chroot: bool) -> str | None:
     """Return the entry of smtpd_milters for the socket; None if a chrooted smtpd cannot reach it."""
     if socket.family != "unix":
         host = f"[{socket.host}]" if ":" in socket.host else socket.host
@@ -216,7 +218,7 @@ def _double_work(settings: PostfixSettings) -> Iterator[Finding]:
                 yield warn(SUBJECT, f"{name} has {match[0]}, which {what}", f"postconf -e '{name} = {left}'", _RELOAD)
 
 
-def _other_lists(settings: PostfixSettings, socket: Listener) -> Iterator[Finding]:
+def _other_lists(settings: PostfixSettings, socket: SocketAddress) -> Iterator[Finding]:
     queue = settings.main.get("queue_directory", "")
     others = parse_milters(settings.main.get("non_smtpd_milters", ""))
     if any(leads_to(each.place, socket, queue, False) for each in others):

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..net.endpoints import Listener
+from ..net.endpoints import SocketAddress
 from ..net.names import parse_address
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -110,7 +110,7 @@ def seconds(text: str) -> float | None:
     return None if match is None else float(int(match[1]) * _UNITS[match[2]])
 
 
-def leads_to(place: str, socket: Listener, queue_directory: str, chroot: bool) -> bool:
+def leads_to(place: str, socket: SocketAddress, queue_directory: str, chroot: bool) -> bool:
     """Decide whether an entry of smtpd_milters is that socket."""
     kind, _, rest = place.partition(":")
     if kind in ("unix", "local"):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..net.endpoints import Listener, parse_listener
+from ..net.endpoints import SocketAddress, parse_socket_address
 from .finding import Finding, bad, ok, warn
 
 SUBJECT = "Sendmail"
@@ -45,7 +45,7 @@ def parse_filters(text: str) -> tuple[Filter, ...]:
     return tuple(found[name] for name in names if name in found)
 
 
-def check_sendmail(text: str, socket: Listener, deadline: float) -> Iterator[Finding]:
+def check_sendmail(text: str, socket: SocketAddress, deadline: float) -> Iterator[Finding]:
     """Yield the findings. `socket`: where the milter listens; `deadline`: seconds that a message may wait for the milter."""
     filters = parse_filters(text)
     ours = [at for at, each in enumerate(filters) if _leads_to(each, socket)]
@@ -86,10 +86,10 @@ def check_sendmail(text: str, socket: Listener, deadline: float) -> Iterator[Fin
             )
 
 
-def _leads_to(entry: Filter, socket: Listener) -> bool:
+def _leads_to(entry: Filter, socket: SocketAddress) -> bool:
     place = entry.equates.get("S", "")
     try:
-        found = parse_listener(place)
+        found = parse_socket_address(place)
     except ValueError:
         return False
     if found.family == "unix" or socket.family == "unix":

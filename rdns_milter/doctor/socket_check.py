@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterator
 
 from ..monitoring.healthcheck import negotiation_trouble
-from ..net.endpoints import Listener
+from ..net.endpoints import SocketAddress
 from .finding import Finding, bad, ok
 from .host import Host
 
@@ -25,7 +25,7 @@ _START = "systemctl start rdns-milter"
 _LOOK = "journalctl -u rdns-milter -n 20"
 
 
-def check_socket(host: Host, socket: Listener, mta_user: str) -> Iterator[Finding]:
+def check_socket(host: Host, socket: SocketAddress, mta_user: str) -> Iterator[Finding]:
     """Yield the findings. `mta_user`: as whom the MTA connects, "" if there is no MTA here."""
     trouble = asyncio.run(negotiation_trouble(socket, PATIENCE))
     if trouble:

@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from ..net.endpoints import Endpoint, Listener
+from ..net.endpoints import Endpoint, SocketAddress
 from ..net.listener import CannotListen
 from .shared_memory import Ledger
 
@@ -24,7 +24,7 @@ _BACKLOG = 64
 class Exporter:
     """`place`: the milter's socket; `say` writes to the log."""
 
-    def __init__(self, ledger: Ledger, place: Listener, say: Callable[[str, str], None]) -> None:
+    def __init__(self, ledger: Ledger, place: SocketAddress, say: Callable[[str, str], None]) -> None:
         self._ledger = ledger
         self._place = place
         self._say = say

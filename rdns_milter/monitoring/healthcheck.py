@@ -13,7 +13,7 @@ import asyncio
 import struct
 from contextlib import suppress
 
-from ..net.endpoints import Listener
+from ..net.endpoints import SocketAddress
 from .shared_memory import LATELY, Ledger
 
 PATIENCE = 2.0  # seconds for the connection and the answer
@@ -24,7 +24,7 @@ _NEGOTIATE = _HEAD.pack(1 + len(_OPTIONS), b"O") + _OPTIONS
 _QUIT = _HEAD.pack(1, b"Q")
 
 
-async def trouble(place: Listener, ledger: Ledger, patience: float = PATIENCE) -> str:
+async def trouble(place: SocketAddress, ledger: Ledger, patience: float = PATIENCE) -> str:
     """What is wrong with the service, in one sentence; "" if it is alive."""
     now = asyncio.get_running_loop().time()
     for number, silent in enumerate(ledger.silent_for(now)):
@@ -35,7 +35,7 @@ async def trouble(place: Listener, ledger: Ledger, patience: float = PATIENCE) -
     return await negotiation_trouble(place, patience)
 
 
-async def negotiation_trouble(place: Listener, patience: float = PATIENCE) -> str:
+async def negotiation_trouble(place: SocketAddress, patience: float = PATIENCE) -> str:
     """Return what is wrong with a negotiation at the socket, in one sentence; "" if a milter answers."""
     try:
         async with asyncio.timeout(patience):
@@ -46,7 +46,7 @@ async def negotiation_trouble(place: Listener, patience: float = PATIENCE) -> st
         return f"no negotiation at {place}: {error}"
 
 
-async def _negotiate(place: Listener) -> str:
+async def _negotiate(place: SocketAddress) -> str:
     if place.path:
         reader, writer = await asyncio.open_unix_connection(place.path)
     else:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from ..net.endpoints import Listener
+from ..net.endpoints import SocketAddress
 from .exposition import CONTENT_TYPE, Exposition
 from .healthcheck import trouble
 from .shared_memory import Ledger
@@ -70,7 +70,7 @@ class Scrape:
     """Answers requests. `place`: the milter's socket; `bug` is told what is broken."""
 
     def __init__(
-        self, exposition: Exposition, ledger: Ledger, place: Listener, bug: Callable[[Exception], None]
+        self, exposition: Exposition, ledger: Ledger, place: SocketAddress, bug: Callable[[Exception], None]
     ) -> None:
         self._exposition = exposition
         self._ledger = ledger
@@ -141,7 +141,7 @@ def run(
     sock: socket.socket,
     parent: int,
     ledger: Ledger,
-    place: Listener,
+    place: SocketAddress,
     began: float,
     bug: Callable[[Exception], None],
 ) -> None:

@@ -1,10 +1,10 @@
-"""The socket that the service manager hands over, if it does: the manager keeps it open while we are being restarted, so MTAs that
-connect meanwhile wait instead of being refused.
+"""Socket activation: take over the listening socket from the service manager.
 
-Takes only what is meant for this process and listens where the config says; never opens a socket. Knows no pymilter: libmilter's
-own way of taking over is an argument.
+The manager keeps the socket open while the daemon restarts, so that an MTA that connects meanwhile waits instead of being refused.
+Takes only a socket that is meant for this process and that listens at the configured address; never opens one. Does not import
+pymilter: libmilter's function that takes the socket over is an argument.
 
-sd_listen_fds(3); libmilter's "fd:N" (Debian's, PLATFORM 2.4).
+sd_listen_fds(3); libmilter's "fd:N" (a patch of Debian's: packaging/doc/platform.md).
 """
 
 from __future__ import annotations
@@ -13,52 +13,61 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 
-from .endpoints import Listener
-from .listener import CannotListen, make_ready
+from .accepted_connections import is_listening
+from .endpoints import SocketAddress
+from .listener import CannotListen, make_shareable
 from .names import parse_address
 
-_FIRST = 3  # the descriptor of the first socket that is handed over
+_FIRST = 3  # SD_LISTEN_FDS_START
 
 
-def inherited_listener(place: Listener, environment: Mapping[str, str], take_over: Callable[[int], None]) -> int | None:
-    """Let `take_over` (libmilter's) take the socket; its file descriptor. None if nothing is handed over. Raises CannotListen."""
+def inherited_listener(
+    address: SocketAddress, environment: Mapping[str, str], take_over: Callable[[int], None]
+) -> int | None:
+    """Have `take_over` (libmilter's) take the inherited socket, and return its file descriptor; None if there is none. Raises
+    CannotListen."""
     if environment.get("LISTEN_PID") != str(os.getpid()):
         return None
     count = environment.get("LISTEN_FDS", "")
     if count != "1":
-        raise CannotListen(f"the service manager hands over {count or 'no'} sockets; one is wanted, that of the MTA")
-    there = _where(_FIRST)
-    if not _is_at(there, place):
         raise CannotListen(
-            f"{place}: the socket that the service manager hands over listens at {there}; they must agree"
+            f"the service manager passes {count or 'no'} sockets; exactly one is needed, that of the MTA"
+        )
+    inherited = _address_of(_FIRST)
+    if not _leads_to(address, inherited):
+        raise CannotListen(
+            f"{address}: the socket that the service manager passes listens at {inherited}; they must agree"
         )
     try:
         take_over(_FIRST)
     except Exception as error:
         raise CannotListen(
-            f"{place}: this libmilter cannot take a socket over from the service manager; do without rdns-milter.socket"
+            f"{address}: this libmilter cannot take over a socket from the service manager; disable rdns-milter.socket"
         ) from error
-    make_ready(_FIRST, place)
+    make_shareable(_FIRST, address)
     return _FIRST
 
 
-def _where(fd: int) -> Listener:
-    """Where the socket listens. Raises CannotListen."""
+def _address_of(fd: int) -> SocketAddress:
+    """Return the address at which the socket listens. Raises CannotListen."""
     try:
         with socket.socket(fileno=os.dup(fd)) as sock:
-            if sock.type != socket.SOCK_STREAM or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                raise CannotListen("what the service manager hands over is no socket that listens")
+            if sock.type != socket.SOCK_STREAM or not is_listening(sock):
+                raise CannotListen("the descriptor that the service manager passes is not a listening socket")
             name = sock.getsockname()
             if sock.family == socket.AF_UNIX:
-                return Listener("unix", path=os.fsdecode(name))
-            return Listener("inet6" if sock.family == socket.AF_INET6 else "inet", name[0], name[1])
+                return SocketAddress("unix", path=os.fsdecode(name))
+            return SocketAddress("inet6" if sock.family == socket.AF_INET6 else "inet", name[0], name[1])
     except OSError as error:
-        raise CannotListen(f"the service manager hands over no socket: {error.strerror}") from error
+        raise CannotListen(
+            f"the descriptor that the service manager passes is not a socket: {error.strerror}"
+        ) from error
 
 
-def _is_at(there: Listener, place: Listener) -> bool:
-    """Whether whoever connects to `place` gets there. A host that is a name is believed: whom it leads to is DNS's matter."""
-    if (there.family, there.port, there.path) != (place.family, place.port, place.path):
+def _leads_to(address: SocketAddress, inherited: SocketAddress) -> bool:
+    """Return whether a client that connects to `address` reaches the inherited socket. If the host is a name, it is not looked up:
+    it is taken to be right."""
+    if (inherited.family, inherited.port, inherited.path) != (address.family, address.port, address.path):
         return False
-    wanted, found = parse_address(place.host), parse_address(there.host)
+    wanted, found = parse_address(address.host), parse_address(inherited.host)
     return wanted is None or found is None or found.is_unspecified or found == wanted

@@ -22,14 +22,14 @@ from rdns_milter.doctor.host import Host
 from rdns_milter.doctor.postfix_check import check_postfix
 from rdns_milter.doctor.sendmail_check import check_sendmail
 from rdns_milter.doctor.socket_check import check_socket
-from rdns_milter.net.endpoints import Listener, parse_listener
+from rdns_milter.net.endpoints import SocketAddress, parse_socket_address
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.daemon import ROOT, Daemon
 
 pytestmark = pytest.mark.skipif(not Path("/usr/sbin/postconf").exists(), reason="no Postfix on this machine")
 
 OURS = "inet:127.0.0.1:8895"
-LISTENER = parse_listener("inet:8895@127.0.0.1")
+LISTENER = parse_socket_address("inet:8895@127.0.0.1")
 DEADLINE = 6.0
 GOOD = {"smtpd_milters": OURS, "milter_default_action": "accept", "milter_command_timeout": "15s"}
 MASTER = "smtp inet n - n - - smtpd\nsubmission inet n - n - - smtpd\n  -o smtpd_milters=\n"
@@ -45,7 +45,7 @@ class Case:
     says: str
     main: dict[str, str] = field(default_factory=dict)
     master: str = MASTER
-    listener: Listener = LISTENER
+    listener: SocketAddress = LISTENER
     level: str = BAD
     mends: bool = True
 
@@ -62,11 +62,11 @@ CASES = (
     ),
     Case(
         "outside the chroot", "runs in a chroot", {"smtpd_milters": "unix:/run/rdns-milter/rdns-milter.sock"}, CHROOTED,
-        parse_listener("unix:/run/rdns-milter/rdns-milter.sock"), mends=False,
+        parse_socket_address("unix:/run/rdns-milter/rdns-milter.sock"), mends=False,
     ),
     Case(
         "unix socket, another path", "asks unix:/run/rdns-milter.sock, and the milter listens",
-        {"smtpd_milters": "unix:/run/rdns-milter.sock"}, listener=parse_listener("unix:/run/rdns-milter/rdns-milter.sock"),
+        {"smtpd_milters": "unix:/run/rdns-milter.sock"}, listener=parse_socket_address("unix:/run/rdns-milter/rdns-milter.sock"),
     ),
     Case("refuses while down", "refused for good (default action reject)", {"milter_default_action": "reject"}),
     Case(
@@ -106,14 +106,14 @@ HEALTHY = (
     Case("plain", ""),
     Case("braces", "", {"smtpd_milters": "{ inet:localhost:8895, default_action=tempfail, command_timeout=15s }, inet:[::1]:8891"}),
     Case("postscreen", "", {}, POSTSCREEN),
-    Case("reached by any address", "", listener=parse_listener("inet:8895@0.0.0.0")),
+    Case("reached by any address", "", listener=parse_socket_address("inet:8895@0.0.0.0")),
     Case(
         "within the chroot", "", {"smtpd_milters": "unix:rdns-milter/rdns-milter.sock"}, CHROOTED,
-        parse_listener("unix:/var/spool/postfix/rdns-milter/rdns-milter.sock"),
+        parse_socket_address("unix:/var/spool/postfix/rdns-milter/rdns-milter.sock"),
     ),
     Case(
         "unix socket, no chroot", "", {"smtpd_milters": "unix:/run/rdns-milter/rdns-milter.sock"},
-        listener=parse_listener("unix:/run/rdns-milter/rdns-milter.sock"),
+        listener=parse_socket_address("unix:/run/rdns-milter/rdns-milter.sock"),
     ),
 )  # fmt: skip
 
@@ -133,7 +133,7 @@ def age(directory: Path) -> None:
         os.utime(path, (time.time() - 60,) * 2)
 
 
-def found(host: Host, listener: Listener) -> list[Finding]:
+def found(host: Host, listener: SocketAddress) -> list[Finding]:
     settings = read_postfix(host)
     assert settings is not None
     return list(check_postfix(settings, listener, DEADLINE))
@@ -191,7 +191,7 @@ def test_nothing_is_changed(tmp_path: Path) -> None:
 
 def test_a_milter_that_answers_and_one_that_is_down(server: NameServer) -> None:
     with Daemon({}, "", server) as daemon:
-        listener = parse_listener(daemon.spec)
+        listener = parse_socket_address(daemon.spec)
         (fine,) = check_socket(Host(), listener, "")
         assert fine.level == "ok"
     (fault,) = check_socket(Host(), listener, "")
@@ -201,7 +201,7 @@ def test_a_milter_that_answers_and_one_that_is_down(server: NameServer) -> None:
 
 def test_something_else_listens_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        (fault,) = check_socket(Host(), Listener("inet", "127.0.0.1", other.getsockname()[1]), "")
+        (fault,) = check_socket(Host(), SocketAddress("inet", "127.0.0.1", other.getsockname()[1]), "")
     assert "no answer to a negotiation" in fault.text
 
 
@@ -214,7 +214,7 @@ def test_a_unix_socket_that_the_mta_may_not_open(tmp_path: Path) -> None:
     try:
         with socket.socket(socket.AF_UNIX) as sock:
             sock.bind(str(path))
-            listener = Listener("unix", path=str(path))
+            listener = SocketAddress("unix", path=str(path))
 
             def permission() -> Finding:
                 return list(check_socket(Host(), listener, "postfix"))[-1]

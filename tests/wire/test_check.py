@@ -15,6 +15,7 @@ import pytest
 
 from rdns_milter.cli.main import main
 from rdns_milter.logs.decision import KEYS
+from rdns_milter.text.exit_status import EX_CONFIG, EX_REFUSED, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
 from tests.kit.data.scenario import (
     GOOD,
     GOOD6,
@@ -56,7 +57,6 @@ RULES: list[dict[str, Any]] = [
     {"name": "pool", "when": {"generic": "yes"}, "action": "tag"},
     {"name": "soft", "when": {"spf_mailfrom": "softfail"}, "action": "reject", "shadow": True},
 ]
-EX_REFUSED, EX_USAGE, EX_UNAVAILABLE, EX_TEMPFAIL, EX_CONFIG = 1, 2, 69, 75, 78
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from rdns_milter.monitoring.exposition import Exposition
 from rdns_milter.monitoring.healthcheck import trouble
 from rdns_milter.monitoring.http import Scrape
 from rdns_milter.monitoring.shared_memory import LATELY, Ledger
-from rdns_milter.net.endpoints import Listener
+from rdns_milter.net.endpoints import SocketAddress
 from tests.kit.milter.endpoint import free_port
 
 PATIENCE = 0.3
@@ -33,7 +33,7 @@ def ledger(*silent: float) -> Ledger:
 
 
 @contextlib.asynccontextmanager
-async def milter(handler: Handler, path: str = "") -> AsyncIterator[Listener]:
+async def milter(handler: Handler, path: str = "") -> AsyncIterator[SocketAddress]:
     """A socket at which the handler acts as the milter."""
 
     async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -43,10 +43,10 @@ async def milter(handler: Handler, path: str = "") -> AsyncIterator[Listener]:
 
     if path:
         server = await asyncio.start_unix_server(guarded, path)
-        place = Listener("unix", path=path)
+        place = SocketAddress("unix", path=path)
     else:
         server = await asyncio.start_server(guarded, "127.0.0.1", 0)
-        place = Listener("inet", "127.0.0.1", server.sockets[0].getsockname()[1])
+        place = SocketAddress("inet", "127.0.0.1", server.sockets[0].getsockname()[1])
     async with server:
         yield place
 
@@ -112,7 +112,7 @@ def test_something_else_in_its_place() -> None:
 
 
 def test_nothing_listens(tmp_path: Path) -> None:
-    for place in (Listener("inet", "127.0.0.1", free_port()), Listener("unix", path=str(tmp_path / "socket"))):
+    for place in (SocketAddress("inet", "127.0.0.1", free_port()), SocketAddress("unix", path=str(tmp_path / "socket"))):
         assert asyncio.run(trouble(place, ledger(0.0), PATIENCE)).startswith(f"no negotiation at {place}: ")
 
 

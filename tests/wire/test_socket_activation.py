@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.daemon.master import EX_UNAVAILABLE
+from rdns_milter.text.exit_status import EX_UNAVAILABLE
 from tests.kit.data.scenario import GOOD, GOOD_HELO, LATE, REFUSE_ALL, code
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.daemon import Daemon, until
@@ -105,19 +105,19 @@ def test_a_socket_elsewhere(server: NameServer) -> None:
     daemon.write()
     assert (
         start(daemon)
-        == f"rdns-milter: {daemon.spec}: the socket that the service manager hands over listens at {there}; they must agree\n"
+        == f"rdns-milter: {daemon.spec}: the socket that the service manager passes listens at {there}; they must agree\n"
     )
 
 
 def test_two_sockets(server: NameServer) -> None:
-    assert "hands over 2 sockets; one is wanted" in start(ActivatedDaemon(nameserver=server, handed=2))
+    assert "passes 2 sockets; exactly one is needed" in start(ActivatedDaemon(nameserver=server, handed=2))
 
 
 def test_a_socket_that_does_not_listen(server: NameServer) -> None:
     daemon = ActivatedDaemon(nameserver=server)
     daemon.listener.close()
     daemon.listener = socket.socket()
-    assert "is no socket that listens" in start(daemon)
+    assert "is not a listening socket" in start(daemon)
 
 
 def test_what_is_meant_for_another_process(server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:

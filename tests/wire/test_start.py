@@ -42,9 +42,7 @@ def test_second_start_at_a_live_port(server: NameServer) -> None:
     with Daemon(rules=REFUSE_ALL, nameserver=server) as daemon:
         done = command("run", "-c", str(daemon.path))
         assert done.returncode == EX_UNAVAILABLE
-        assert done.stderr.decode().startswith(
-            f"rdns-milter: {daemon.spec}: cannot listen there: Address already in use;"
-        )
+        assert done.stderr.decode().startswith(f"rdns-milter: {daemon.spec}: cannot listen: Address already in use;")
         assert code(daemon) == 550
 
 
@@ -61,7 +59,7 @@ def test_a_path_that_is_not_a_socket_is_left_alone(server: NameServer) -> None:
     daemon.socket_path.write_text("precious")
     done = command("run", "-c", str(daemon.path))
     assert done.returncode == EX_UNAVAILABLE
-    assert b"there is a file that is no socket" in done.stderr
+    assert b"exists and is not a socket" in done.stderr
     assert daemon.socket_path.read_text() == "precious"
     daemon.stop()
 
@@ -69,10 +67,10 @@ def test_a_path_that_is_not_a_socket_is_left_alone(server: NameServer) -> None:
 @pytest.mark.parametrize(
     ("milter", "complaint"),
     [
-        ({"socket": "unix:/nonexistent/dir/socket"}, "unix:/nonexistent/dir/socket: cannot listen there: No such file"),
-        ({"socket": "inet:9@192.0.2.1"}, "inet:9@192.0.2.1: cannot listen there: Cannot assign requested address"),
+        ({"socket": "unix:/nonexistent/dir/socket"}, "unix:/nonexistent/dir/socket: cannot listen: No such file"),
+        ({"socket": "inet:9@192.0.2.1"}, "inet:9@192.0.2.1: cannot listen: Cannot assign requested address"),
         pytest.param({"user": "no-such-user"}, "milter.user: there is no user no-such-user", marks=as_root),
-        ({"socket_group": "no-such-group"}, "cannot give it to the group no-such-group"),
+        ({"socket_group": "no-such-group"}, "cannot change the owner to group no-such-group"),
     ],
 )
 def test_cannot_start(milter: dict[str, Any], complaint: str) -> None:

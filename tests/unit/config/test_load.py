@@ -13,7 +13,7 @@ from rdns_milter.config import load as module
 from rdns_milter.config.load import BUILT_IN, Config, ConfigError, load, parse, show, warnings
 from rdns_milter.config.options import SECTIONS, options_of
 from rdns_milter.config.sample import sample
-from rdns_milter.net.endpoints import Endpoint, Listener
+from rdns_milter.net.endpoints import Endpoint, SocketAddress
 from rdns_milter.net.networks import Networks
 from rdns_milter.policy.rules import Condition, Mailboxes, Names, Policy, Rule, Words
 
@@ -66,7 +66,7 @@ def test_an_empty_file_gives_the_defaults_and_no_rule() -> None:
 
 def test_values_are_converted() -> None:
     config = parse(FULL, PATH)
-    assert config.milter.socket == Listener("unix", path="/run/rdns-milter/s")
+    assert config.milter.socket == SocketAddress("unix", path="/run/rdns-milter/s")
     assert str(config.milter.socket) == "unix:/run/rdns-milter/s"
     assert (config.milter.socket_mode, config.milter.socket_group, config.milter.user) == (
         0o666,
@@ -98,15 +98,15 @@ def test_values_are_converted() -> None:
 @pytest.mark.parametrize(
     ("written", "listener"),
     [
-        ("inet:8895@127.0.0.1", Listener("inet", "127.0.0.1", 8895)),
-        ("inet:8895@localhost", Listener("inet", "localhost", 8895)),
-        ("inet:8895@0.0.0.0", Listener("inet", "0.0.0.0", 8895)),
-        ("inet6:8895@::1", Listener("inet6", "::1", 8895)),
-        ("inet6:8895@[::1]", Listener("inet6", "::1", 8895)),
-        ("unix:/run/x", Listener("unix", path="/run/x")),
+        ("inet:8895@127.0.0.1", SocketAddress("inet", "127.0.0.1", 8895)),
+        ("inet:8895@localhost", SocketAddress("inet", "localhost", 8895)),
+        ("inet:8895@0.0.0.0", SocketAddress("inet", "0.0.0.0", 8895)),
+        ("inet6:8895@::1", SocketAddress("inet6", "::1", 8895)),
+        ("inet6:8895@[::1]", SocketAddress("inet6", "::1", 8895)),
+        ("unix:/run/x", SocketAddress("unix", path="/run/x")),
     ],
 )
-def test_sockets(written: str, listener: Listener) -> None:
+def test_sockets(written: str, listener: SocketAddress) -> None:
     assert parse(f'[milter]\nsocket = "{written}"\n', PATH).milter.socket == listener
 
 

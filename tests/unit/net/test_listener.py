@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.net.endpoints import Listener
-from rdns_milter.net.listener import CannotListen, Door, open_listener
+from rdns_milter.net.endpoints import SocketAddress
+from rdns_milter.net.listener import CannotListen, open_listener
+from rdns_milter.net.listener_gate import ListenerGate
 from tests.kit.milter.daemon import Daemon, command
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
@@ -34,12 +35,12 @@ def victim(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Listener:
+def place(tmp_path: Path) -> SocketAddress:
     """Where the socket is to be: a directory of nobody's."""
     directory = tmp_path / "d"
     directory.mkdir()
     os.chown(directory, NOBODY.pw_uid, NOBODY.pw_gid)
-    return Listener("unix", path=str(directory / "socket"))
+    return SocketAddress("unix", path=str(directory / "socket"))
 
 
 def symlink(victim: Path, path: Path) -> None:
@@ -64,10 +65,10 @@ def gone(victim: Path, path: Path) -> None:
     assert not path.exists()
 
 
-def listening(sockets: list[socket.socket], then: Callable[[Path], None]) -> Callable[[Listener], None]:
+def listening(sockets: list[socket.socket], then: Callable[[Path], None]) -> Callable[[SocketAddress], None]:
     """As libmilter opens a socket; what happens right after that."""
 
-    def open_socket(place: Listener) -> None:
+    def open_socket(place: SocketAddress) -> None:
         sock = socket.socket(socket.AF_UNIX)
         sockets.append(sock)
         sock.bind(place.path)
@@ -80,7 +81,7 @@ def listening(sockets: list[socket.socket], then: Callable[[Path], None]) -> Cal
 @pytest.mark.parametrize("trick", [symlink, hard_link, another_socket, gone])
 @pytest.mark.parametrize("group", ["", "daemon"])
 def test_what_is_put_there_before_it_is_given_away(
-    victim: Path, place: Listener, trick: Callable[[Path, Path], None], group: str
+    victim: Path, place: SocketAddress, trick: Callable[[Path, Path], None], group: str
 ) -> None:
     sockets: list[socket.socket] = []
 
@@ -88,7 +89,7 @@ def test_what_is_put_there_before_it_is_given_away(
         path.unlink()
         trick(victim, path)
 
-    with pytest.raises(CannotListen, match="cannot give it to"):
+    with pytest.raises(CannotListen, match="cannot change the owner"):
         open_listener(place, 0o660, NOBODY.pw_uid, group, listening(sockets, swap))
     for sock in sockets:
         sock.close()
@@ -96,7 +97,7 @@ def test_what_is_put_there_before_it_is_given_away(
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, os.getegid(), MODE)
 
 
-def test_the_socket_itself_is_given_away(place: Listener) -> None:
+def test_the_socket_itself_is_given_away(place: SocketAddress) -> None:
     sockets: list[socket.socket] = []
     open_listener(place, 0o660, NOBODY.pw_uid, "daemon", listening(sockets, lambda path: None))
     found = Path(place.path).stat()
@@ -107,21 +108,21 @@ def test_the_socket_itself_is_given_away(place: Listener) -> None:
 
 @pytest.mark.parametrize("trick", [symlink, hard_link, another_socket])
 def test_what_is_put_there_before_it_is_shut(
-    victim: Path, place: Listener, trick: Callable[[Path, Path], None]
+    victim: Path, place: SocketAddress, trick: Callable[[Path, Path], None]
 ) -> None:
     """By a milter that runs as root."""
     sockets: list[socket.socket] = []
     fd = open_listener(place, 0o660, -1, "", listening(sockets, lambda path: None))
-    door = Door(fd, place, 0o660, 5, ours=True)
-    door.shut()
+    gate = ListenerGate(fd, place, 0o660, 5, ours=True)
+    gate.shut()
     assert stat.S_IMODE(Path(place.path).stat().st_mode) == 0
-    door.open()
+    gate.open()
     assert stat.S_IMODE(Path(place.path).stat().st_mode) == 0o660
     Path(place.path).unlink()
     trick(victim, Path(place.path))
-    door.shut()
+    gate.shut()
     assert stat.S_IMODE(victim.stat().st_mode) == MODE
-    door.open()
+    gate.open()
     assert stat.S_IMODE(victim.stat().st_mode) == MODE
     sockets[0].close()
 

@@ -20,7 +20,7 @@ from rdns_milter.config.load import load
 from rdns_milter.config.options import SECTIONS, options_of
 from rdns_milter.config.sample import sample
 from rdns_milter.monitoring.definitions import PREFIX, SERIES
-from rdns_milter.net.endpoints import parse_listener, parse_nameserver
+from rdns_milter.net.endpoints import parse_nameserver, parse_socket_address
 from tests.kit.milter.packets import ALL_ACTIONS, ALL_STEPS, VERSION
 from tests.kit.mta import examples
 from tests.kit.mta.fleet import NAMES, program
@@ -109,7 +109,7 @@ def test_the_settings_of_a_fleet_are_settings(tmp_path: Path) -> None:
 def test_the_parts_of_a_fleet_fit_together() -> None:
     given = tomllib.loads(examples.text("fleet/settings.toml"))
     haproxy = examples.text("fleet/haproxy.cfg")
-    port = parse_listener(given["milter"]["socket"]).port
+    port = parse_socket_address(given["milter"]["socket"]).port
     machines = dict(re.findall(r"^ {4}server (\w+) (\S+)$", haproxy, re.MULTILINE))
     assert tuple(machines) == NAMES
     hosts = [at.removesuffix(f":{port}") for at in machines.values()]

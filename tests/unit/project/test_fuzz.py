@@ -28,7 +28,7 @@ from rdns_milter.checks import helo, spf_macros
 from rdns_milter.checks.evidence import FACTS, IPREV_REASONS, SPF_RESULTS
 from rdns_milter.checks.iprev import iprev
 from rdns_milter.checks.spf import Limits, spf
-from rdns_milter.net.endpoints import parse_host_port, parse_listener, parse_nameserver
+from rdns_milter.net.endpoints import parse_host_port, parse_nameserver, parse_socket_address
 from rdns_milter.net.mailboxes import Mailbox
 from rdns_milter.net.names import reverse_name
 from rdns_milter.resolver import wire as message
@@ -344,7 +344,7 @@ def test_any_field(value: str, authserv_id: str) -> None:
 
 @many
 @given(hostile_text() | st.from_regex(r"(inet6?|unix|local)?:?[0-9]{0,6}[@:]?[\[\]0-9a-f.:%/]{0,20}", fullmatch=True))
-@pytest.mark.parametrize("parse", [parse_listener, parse_nameserver, parse_host_port])
+@pytest.mark.parametrize("parse", [parse_socket_address, parse_nameserver, parse_host_port])
 def test_any_endpoint(parse: object, text: str) -> None:
     assert callable(parse)
     try:

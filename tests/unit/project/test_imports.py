@@ -18,6 +18,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     "text": (
         "compact_set",
         "escape",
+        "exit_status",
         "numbers",
         "output_file",
         "standard_streams",
@@ -29,7 +30,9 @@ LADDER: dict[str, tuple[str, ...]] = {
         "public_suffixes",
         "names",
         "endpoints",
+        "accepted_connections",
         "listener",
+        "listener_gate",
         "mailboxes",
         "nat64",
         "networks",

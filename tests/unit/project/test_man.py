@@ -23,6 +23,7 @@ from rdns_milter.config.options import SECTIONS, options_of
 from rdns_milter.config.rule_reader import RULE_KEYS
 from rdns_milter.daemon import master
 from rdns_milter.policy.rules import ACTIONS
+from rdns_milter.text.exit_status import EX_CONFIG, EX_OK, EX_UNAVAILABLE
 from tests.kit.data import documents
 
 ROOT = Path(__file__).parents[3]
@@ -112,7 +113,7 @@ def test_signals_and_exit_statuses(pages: Path) -> None:
     assert set(found["SIGNALS", ""]) == {number.name for number in (*master._STOPPING, signal.SIGHUP)}
     statuses = {cells[0] for cells in documents.table("status")}
     assert set(found["EXIT STATUS", ""]) == statuses
-    assert {str(number) for number in (master.EX_OK, master.EX_UNAVAILABLE, master.EX_CONFIG)} <= statuses
+    assert {str(number) for number in (EX_OK, EX_UNAVAILABLE, EX_CONFIG)} <= statuses
 
 
 def test_what_the_mta_does_when_the_milter_is_down(pages: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from rdns_milter import __version__
 from rdns_milter.config.load import DEFAULT_PATH
 from rdns_milter.config.options import Milter
-from rdns_milter.net.endpoints import parse_listener
+from rdns_milter.net.endpoints import parse_socket_address
 from tests.kit.data import documents
 from tests.kit.milter.endpoint import parse_endpoint
 
@@ -138,8 +138,8 @@ def test_sendmail_names_the_sockets_of_the_milter() -> None:
     example = text("examples/sendmail/sendmail.mc")
     (default,) = re.findall(r"`S=([^,]+),", example)
     (unix,) = re.findall(r" S=(local:[^;]+);", example)
-    assert parse_listener(default) == Milter().socket
-    assert parse_listener(unix).path.startswith("/run/rdns-milter/")
+    assert parse_socket_address(default) == Milter().socket
+    assert parse_socket_address(unix).path.startswith("/run/rdns-milter/")
     assert unix in text("debian/README.Debian")
 
 

@@ -20,7 +20,7 @@ from rdns_milter.config.sample import sample
 from rdns_milter.logs.decision import KEYS, parse
 from rdns_milter.monitoring import alarms
 from rdns_milter.monitoring.definitions import FIXED_RULES, OTHER
-from rdns_milter.net.endpoints import parse_listener
+from rdns_milter.net.endpoints import parse_socket_address
 from rdns_milter.policy.decide import CONDITIONS
 from rdns_milter.policy.rules import ACTIONS
 from rdns_milter.resolver.lookup import TEMPORARY, UNRESOLVED
@@ -121,7 +121,7 @@ def test_main_cf_names_the_sockets_of_the_milter() -> None:
     default, chrooted = (re.findall(r"smtpd_milters = (\S+)", block)[0] for block in documents.blocks("main.cf"))
     assert parse_endpoint(default) == parse_endpoint(DEFAULTS["milter.socket"].default)
     socket = next(re.findall(r'socket = "(\S+)"', block)[0] for block in documents.blocks("toml") if "socket" in block)
-    assert parse_listener(socket).path == f"/var/spool/postfix/{chrooted.removeprefix('unix:')}"
+    assert parse_socket_address(socket).path == f"/var/spool/postfix/{chrooted.removeprefix('unix:')}"
     assert f"S={DEFAULTS['milter.socket'].default}," in documents.text()
 
 

@@ -17,6 +17,7 @@ from rdns_milter.daemon.callbacks import BACKLOG
 from rdns_milter.daemon.pool_waker import MAX_WAITING, RESERVE
 from rdns_milter.daemon.privileges import WANTED_FILES
 from rdns_milter.daemon.worker import BEAT
+from rdns_milter.text.exit_status import EX_CONFIG
 from tests.kit.milter.endpoint import parse_endpoint
 
 UNITS = Path(__file__).parents[3] / "packaging" / "systemd"
@@ -95,7 +96,7 @@ def test_the_unit_and_the_program_agree() -> None:
     command = service["ExecStart"].split()
     assert parser().parse_args(command[1:]).dry_run is False
     assert service["Type"] == "notify"
-    assert service["RestartPreventExitStatus"] == str(master.EX_CONFIG)
+    assert service["RestartPreventExitStatus"] == str(EX_CONFIG)
     assert service["User"] == service["Group"] == "rdns-milter"
     check, reload = re.findall(r"^ExecReload=(.*)$", (UNITS / SERVICE).read_text("utf-8"), re.MULTILINE)
     assert check.split()[1:] == ["config", "--check"]

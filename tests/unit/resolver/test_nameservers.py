@@ -78,7 +78,7 @@ def test_scoped_address(text: str, expected: Endpoint) -> None:
     "text", ["fe80::1%", "fe80::1%a b", "fe80::1%eth0%1", "192.0.2.1%eth0", "fe80::1%" + "e" * 16, "%eth0"]
 )
 def test_no_scoped_address(text: str) -> None:
-    with pytest.raises(ValueError, match="no address of a name server"):
+    with pytest.raises(ValueError, match="not an address of a name server"):
         parse_nameserver(text)
 
 
