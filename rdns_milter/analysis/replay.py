@@ -17,7 +17,7 @@ from ..logs.line_prefix import KNOWN_FORMS, Beginnings
 from ..monitoring.top_k import Entry, TopList
 from ..net.mailboxes import parse_mailbox
 from ..policy.rules import ACTIONS, LET_IN, OBSERVE, Verdict
-from ..text.numbers import plain
+from ..text.escape import escaped
 from .evaluator import Judge
 
 MAX_EXAMPLE = 1000  # characters
@@ -78,7 +78,7 @@ def unread(beginnings: Beginnings, nothing: str) -> str:
 
 def unrecognised(beginnings: Beginnings) -> str:
     """That no line begins as lines of a log do, with the first of them, and the forms that are known."""
-    first = plain(plain(beginnings.unknown, MAX_SHOWN), MAX_SHOWN)
+    first = escaped(escaped(beginnings.unknown, MAX_SHOWN), MAX_SHOWN)
     return f"no line begins in a way that is known; the first is: {first}; known are {KNOWN_FORMS}"
 
 

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from ..logs.decision import parse
 from ..policy.rules import ACTIONS
-from ..text.numbers import number, percent, plain
+from ..text.escape import escaped
+from ..text.numbers import number, percent
 from ..text.terminal import heading, table, word
 from .replay import Movement, Replay, warnings
 
@@ -89,7 +90,7 @@ def _show_changes(replay: Replay, most: int, console: Console) -> None:
     rows = []
     for entry in changes:
         was, rule, would, new = entry.name
-        rows.append((word(was), plain(rule), word(would), plain(new), number(entry.count)))
+        rows.append((word(was), escaped(rule), word(would), escaped(new), number(entry.count)))
     table(console, rows, left=4, heads=("was", "by rule", "would be", "by rule", "verdicts"))
 
 
@@ -98,7 +99,7 @@ def show_rules(rules: Counter[tuple[str, str]], total: int, console: Console) ->
     if rules:
         heading(console, "By rule", "as it would be")
         rows = [
-            (plain(rule) or "(several)", word(action), number(count), percent(count, total))
+            (escaped(rule) or "(several)", word(action), number(count), percent(count, total))
             for (rule, action), count in rules.most_common()
         ]
         table(console, rows, left=2)
@@ -108,7 +109,7 @@ def _show_shadows(replay: Replay, console: Console) -> None:
     if replay.shadows:
         heading(console, "Shadow rules", "what they would do if they were none")
         shadows = replay.shadows.most_common()
-        table(console, [(plain(rule), word(would), number(count)) for (rule, would), count in shadows], left=2)
+        table(console, [(escaped(rule), word(would), number(count)) for (rule, would), count in shadows], left=2)
 
 
 def show_movement(title: str, movement: Movement, most: int, console: Console) -> None:
@@ -120,7 +121,7 @@ def show_movement(title: str, movement: Movement, most: int, console: Console) -
             console, f"{title}: {name}", f"{number(len(entries))} most frequent, of {number(movement.count)} verdicts"
         )
         for entry in entries:
-            text = Text(f"  {number(entry.count):>8}  {plain(entry.name) or '(none)'}")
+            text = Text(f"  {number(entry.count):>8}  {escaped(entry.name) or '(none)'}")
             console.print(text.append(f"  {_example(entry.example)}", style="dim"), soft_wrap=True)
 
 
@@ -129,13 +130,13 @@ def show_warnings(notes: Sequence[str], console: Console) -> None:
     if notes:
         heading(console, "Warnings")
         for note in notes:
-            console.print(Text(f"  - {plain(note)}", style="yellow"), soft_wrap=True)
+            console.print(Text(f"  - {escaped(note)}", style="yellow"), soft_wrap=True)
 
 
 def _example(line: str) -> str:
     """What of a line tells most, short enough to be read."""
     fields = parse(line) or {}
-    return plain(" ".join(f"{key}={fields[key] or '-'}" for key in _EXAMPLE_KEYS if key in fields), 300)
+    return escaped(" ".join(f"{key}={fields[key] or '-'}" for key in _EXAMPLE_KEYS if key in fields), 300)
 
 
 def as_csv(replay: Replay, most: int) -> str:
@@ -151,5 +152,5 @@ def as_csv(replay: Replay, most: int) -> str:
 
 
 def _cell(text: str) -> str:
-    text = plain(text, len(text))
+    text = escaped(text, len(text))
     return f"'{text}" if text.startswith(_FORMULA) else text

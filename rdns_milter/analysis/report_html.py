@@ -14,7 +14,8 @@ from html import escape
 from importlib import resources
 
 from ..policy.rules import ACTIONS
-from ..text.numbers import duration, minute, number, percent, plain
+from ..text.escape import escaped
+from ..text.numbers import duration, minute, number, percent
 from .report_summary import Refused, Summary
 from .svg import column_chart, shade, stacked_bar
 
@@ -60,7 +61,7 @@ def page(summary: Summary, version: str, made: datetime) -> str:
 
 
 def _text(value: object, most: int = 300) -> str:
-    return escape(plain(str(value), most))
+    return escape(escaped(str(value), most))
 
 
 def _n(count: float, key: str) -> str:

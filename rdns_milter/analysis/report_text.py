@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from ..policy.rules import ACCEPT, ACTIONS, TAG
-from ..text.numbers import duration, minute, number, percent, plain
+from ..text.escape import escaped
+from ..text.numbers import duration, minute, number, percent
 from ..text.terminal import STYLES, bar, heading, stacked, table, word
 from .report import Bar
 from .report_summary import Refused, Summary
@@ -35,12 +36,12 @@ def show(summary: Summary, console: Console) -> None:
     if summary.warnings:
         heading(console, "Warnings")
         for warning in summary.warnings:
-            console.print(Text(f"  - {plain(warning)}", style="yellow"), soft_wrap=True)
+            console.print(Text(f"  - {escaped(warning)}", style="yellow"), soft_wrap=True)
 
 
 def _show_head(summary: Summary, console: Console) -> None:
     console.print(Text(f"rdns-milter, {summary.period or 'undated'}", style="bold"), soft_wrap=True)
-    policies = ", ".join(plain(each.policy) for each in summary.policies[:5])
+    policies = ", ".join(escaped(each.policy) for each in summary.policies[:5])
     modes = ", ".join(mode or "unknown" for mode in summary.modes)
     console.print(
         Text(
@@ -103,7 +104,7 @@ def _show_rules(summary: Summary, width: int, console: Console) -> None:
     most = summary.rules[0].count
     rows = [
         (
-            plain(each.rule, 60),
+            escaped(each.rule, 60),
             word(each.action),
             number(each.count),
             percent(each.count, summary.decisions),
@@ -118,14 +119,14 @@ def _show_trials(summary: Summary, console: Console) -> None:
     """Show the shadow rules, the observe mode, and the rules that have not matched."""
     if summary.shadow:
         heading(console, "Shadow rules", "what they would have done")
-        rows = [(plain(each.rule, 60), word(each.would), number(each.count)) for each in summary.shadow]
+        rows = [(escaped(each.rule, 60), word(each.would), number(each.count)) for each in summary.shadow]
         table(console, rows, left=2)
     if summary.observed:
         heading(console, "Observe mode", "what enforcement would have done")
         table(console, [(word(action), number(count)) for action, count in summary.observed.items()])
     if summary.never_matched:
         heading(console, "Rules that matched nothing")
-        console.print(Text("  " + ", ".join(map(plain, summary.never_matched))), soft_wrap=True)
+        console.print(Text("  " + ", ".join(map(escaped, summary.never_matched))), soft_wrap=True)
 
 
 def _show_facts(summary: Summary, console: Console) -> None:
@@ -141,7 +142,9 @@ def _show_facts(summary: Summary, console: Console) -> None:
             line.append(f" {number(count)} ({percent(count, total)})")
         console.print(line, soft_wrap=True)
     if summary.exempt:
-        exempt = ", ".join(f"{plain(rule.partition(':')[2])} {number(count)}" for rule, count in summary.exempt.items())
+        exempt = ", ".join(
+            f"{escaped(rule.partition(':')[2])} {number(count)}" for rule, count in summary.exempt.items()
+        )
         console.print(Text(f"  not judged      {exempt}"), soft_wrap=True)
 
 
@@ -174,7 +177,7 @@ def _show_refused(title: str, refused: Sequence[Refused], console: Console) -> N
         return
     heading(console, title)
     for each in refused:
-        line = Text(f"  {number(each.count):>8}  {plain(each.name, 100) or '(none)'}")
+        line = Text(f"  {number(each.count):>8}  {escaped(each.name, 100) or '(none)'}")
         if each.fault:
-            line.append(f"  {plain(each.fault, 300)}", style="dim")
+            line.append(f"  {escaped(each.fault, 300)}", style="dim")
         console.print(line, soft_wrap=True)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..logs.decision import NULL_PATH
-from ..text.numbers import plain
+from ..text.escape import escaped
 from ..text.terminal import heading, word
 from .why import OUTCOMES, Explanation, Match, queue_id, recipients
 
@@ -64,9 +64,9 @@ def _summary(number: int, each: Explanation) -> Text:
     fields = each.match.fields
     text = Text(f"  {number:>3}  {_time(each.match)}  ").append(word(fields["action"]))
     text.append(
-        f"  {_sender(fields['mailfrom']) if 'mailfrom' in fields else '?'} -> {plain(recipients(fields), _MAX)}"
+        f"  {_sender(fields['mailfrom']) if 'mailfrom' in fields else '?'} -> {escaped(recipients(fields), _MAX)}"
     )
-    return text.append(f"  {plain(fields.get('client', ''))}  {plain(each.rule_name)}", style="dim")
+    return text.append(f"  {escaped(fields.get('client', ''))}  {escaped(each.rule_name)}", style="dim")
 
 
 def _show_one(number: int, total: int, each: Explanation, path: str, console: Console) -> None:
@@ -75,24 +75,24 @@ def _show_one(number: int, total: int, each: Explanation, path: str, console: Co
     heading(console, f"{place}{_time(each.match)}, {each.outcome}")
     for name, text in (
         ("from", _sender(fields.get("mailfrom", ""))),
-        ("to", plain(recipients(fields), _MAX)),
-        ("queue id", plain(queue_id(fields)) or "none (the message was not taken into the queue)"),
+        ("to", escaped(recipients(fields), _MAX)),
+        ("queue id", escaped(queue_id(fields)) or "none (the message was not taken into the queue)"),
         ("client", _client(each)),
     ):
         _print(console, Text(f"  {name:<9} ").append(text))
     if each.would:
         outcomes = ", ".join(OUTCOMES.get(action, action) for action in each.would.split(","))
         mode = fields.get("mode") == "observe" and fields.get("shadow_rule", "") in ("", "none")
-        how = "In enforce mode" if mode else f"With the shadow rule {plain(fields.get('shadow_rule', ''))} in force"
+        how = "In enforce mode" if mode else f"With the shadow rule {escaped(fields.get('shadow_rule', ''))} in force"
         _line(console, f"  {how} it would have been {outcomes}.")
     _show_rule(each, path, console)
     if each.facts:
         _head(console, "What was found")
         for fact, value, sentence in each.facts:
-            _print(console, Text(f"    {plain(sentence, 600)} ").append(f"{fact}={plain(value)}", style="dim"))
+            _print(console, Text(f"    {escaped(sentence, 600)} ").append(f"{fact}={escaped(value)}", style="dim"))
     if fields.get("reply"):
         _head(console, "What the sender's server was told")
-        _line(console, f"    {plain(fields['reply'], 600)}")
+        _line(console, f"    {escaped(fields['reply'], 600)}")
     _show_advice(each, console)
     _show_let_in(each, path, console)
 
@@ -100,11 +100,11 @@ def _show_one(number: int, total: int, each: Explanation, path: str, console: Co
 def _show_rule(each: Explanation, path: str, console: Console) -> None:
     _head(console, "Why")
     if each.rule is None:
-        _line(console, f"    {_sentence(each.rule_note)}" if each.rule_note else f"    Rule {plain(each.rule_name)}.")
+        _line(console, f"    {_sentence(each.rule_note)}" if each.rule_note else f"    Rule {escaped(each.rule_name)}.")
         return
-    _line(console, f"    The rule {plain(each.rule_name)}, {plain(path)} line {each.rule.line}:")
+    _line(console, f"    The rule {escaped(each.rule_name)}, {escaped(path)} line {each.rule.line}:")
     for line in (*(f"# {comment}" for comment in each.rule.comment), *each.rule.text):
-        _print(console, Text(f"      {plain(line)}", style="dim"))
+        _print(console, Text(f"      {escaped(line)}", style="dim"))
     if each.rule_note:
         _print(console, Text(f"    {_sentence(each.rule_note)}", style="yellow"))
 
@@ -119,12 +119,12 @@ def _show_advice(each: Explanation, console: Console) -> None:
         _line(console, "    Nothing is wrong with the set-up of the sender's mail server.")
         return
     done = each.outcome.partition(":")[0]
-    server = plain(fields.get("client", ""))
-    _line(console, f"    Your message to {plain(recipients(fields), _MAX)} was {done} on {_time(each.match)}.")
+    server = escaped(fields.get("client", ""))
+    _line(console, f"    Your message to {escaped(recipients(fields), _MAX)} was {done} on {_time(each.match)}.")
     _line(console, f"    The cause is the set-up of the mail server that sent it, {server}:")
     for finding in each.advice:
-        _line(console, f"    - {_sentence(plain(finding.fault, 600))}")
-        _line(console, f"      To mend it: {plain(finding.remedy, 600)}.")
+        _line(console, f"    - {_sentence(escaped(finding.fault, 600))}")
+        _line(console, f"      To mend it: {escaped(finding.remedy, 600)}.")
     _line(console, "    Please pass this on to the administrator of that mail server.")
 
 
@@ -132,25 +132,25 @@ def _show_let_in(each: Explanation, path: str, console: Console) -> None:
     if not each.let_in:
         return
     where = (
-        f"{plain(path)}, above line {each.rule.line}"
+        f"{escaped(path)}, above line {each.rule.line}"
         if each.rule
-        else plain(path) or "the config file, above all rules"
+        else escaped(path) or "the config file, above all rules"
     )
     _head(console, f"To let such mail in, put into {where}")
     for line in each.let_in:
-        _line(console, f"      {plain(line)}")
+        _line(console, f"      {escaped(line)}")
     _line(console, "    then: systemctl reload rdns-milter")
 
 
 def _client(each: Explanation) -> str:
     fields = each.match.fields
     host = fields.get("ptr", "") if fields.get("iprev") == "pass" else "no confirmed name"
-    address, greeting = plain(fields.get("client", "")), plain(fields.get("helo_name", ""))
-    return f"{address or '(no IP address)'} ({plain(host)}), greeted as {greeting or '(nothing)'}"
+    address, greeting = escaped(fields.get("client", "")), escaped(fields.get("helo_name", ""))
+    return f"{address or '(no IP address)'} ({escaped(host)}), greeted as {greeting or '(nothing)'}"
 
 
 def _sender(mailfrom: str) -> str:
-    return "<> (the null sender: a bounce)" if mailfrom == NULL_PATH else plain(mailfrom, _MAX)
+    return "<> (the null sender: a bounce)" if mailfrom == NULL_PATH else escaped(mailfrom, _MAX)
 
 
 def _time(match: Match) -> str:

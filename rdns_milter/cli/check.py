@@ -27,8 +27,8 @@ from ..responses.advice import advice
 from ..session.dns_thread import Engine
 from ..session.modifications import Ending
 from ..session.session import Service, Session
+from ..text.escape import escaped
 from ..text.exit_status import EX_OK, EX_REFUSED, EX_TEMPFAIL
-from ..text.numbers import plain
 from ..text.terminal import heading, word
 
 # The facts in the order in which they are shown: title, keys of the log line.
@@ -143,7 +143,7 @@ def _show_facts(outcome: Outcome, console: Console) -> None:
         for key in keys:
             text = Text(f"  {key:<15} ").append(word(facts[key]))
             if notes.get(key):
-                text.append(f"  ({plain(notes[key])})", style="dim")
+                text.append(f"  ({escaped(notes[key])})", style="dim")
             console.print(text, soft_wrap=True)
 
 
@@ -157,11 +157,11 @@ def _show_trail(trail: tuple[Answer, ...], console: Console) -> None:
         table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for answer in trail:
-        values = ", ".join(plain(_value(value)) for value in answer.values[:10])
+        values = ", ".join(escaped(_value(value)) for value in answer.values[:10])
         more = f" and {len(answer.values) - 10} more" if len(answer.values) > 10 else ""
         table.add_row(
             Text(f"  {answer.question.type}"),
-            Text(plain(answer.question.name)),
+            Text(escaped(answer.question.name)),
             Text("cached" if answer.cached else f"{answer.ms:.0f} ms", style="dim"),
             word(answer.status),
             Text(values + more),

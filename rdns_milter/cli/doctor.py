@@ -12,8 +12,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..doctor.finding import BAD, Finding
+from ..text.escape import escaped
 from ..text.exit_status import EX_OK
-from ..text.numbers import plain
 from .common import Commands, add_config_option
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ def show(found: Sequence[Finding], console: Console, note: str = "") -> None:
 
     for each in found:
         text = Text(f"{each.level:<5}", style=_STYLES[each.level])
-        text.append(f"{each.subject}: {plain(each.text, 600)}", style="")
+        text.append(f"{each.subject}: {escaped(each.text, 600)}", style="")
         console.print(text, soft_wrap=True)
         for line in each.remedy:
-            console.print(Text(f"       {plain(line, 2000)}", style="dim"), soft_wrap=True)
+            console.print(Text(f"       {escaped(line, 2000)}", style="dim"), soft_wrap=True)
     if note:
         console.print(Text(note, style="dim"), soft_wrap=True)

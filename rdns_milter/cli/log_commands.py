@@ -157,7 +157,7 @@ def _report(options: argparse.Namespace) -> int:
     from ..analysis.report_html import page
     from ..analysis.report_summary import as_dict
     from ..analysis.report_text import show
-    from ..text.output_file import written
+    from ..text.output_file import open_output
 
     now = datetime.now().astimezone()
     policy = load(options.config).policy if options.config else Policy()
@@ -168,7 +168,7 @@ def _report(options: argparse.Namespace) -> int:
         raise Failure(str(error)) from None
     if options.html is not None:
         # Opened before the log is read: a file that cannot be written is an error at once.
-        with written(options.html, [*options.logs, *([options.config] if options.config else [])]) as output:
+        with open_output(options.html, [*options.logs, *([options.config] if options.config else [])]) as output:
             output.write(page(_summary(options, logs, dates, since, policy), __version__, now))
         return EX_OK
     summary = _summary(options, logs, dates, since, policy)

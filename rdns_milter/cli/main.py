@@ -22,7 +22,7 @@ from ..logs.files import UnreadableLogError
 from ..net.names import parse_address
 from ..text.exit_status import EX_CONFIG, EX_INTERRUPTED, EX_IOERR, EX_OK, EX_UNAVAILABLE, EX_USAGE
 from ..text.output_file import OutputError
-from ..text.standard_streams import discard, discard_errors, flush, prepare, sentence
+from ..text.standard_streams import describe, discard, discard_errors, flush, prepare
 from ..text.toml_positions import Positions
 from . import doctor, log_commands, why
 from .common import (
@@ -57,7 +57,7 @@ def _guarded(arguments: Sequence[str] | None) -> int:
         return EX_OK
     except OSError as error:
         discard()
-        say(sentence(error))
+        say(describe(error))
         return EX_IOERR
     except KeyboardInterrupt:
         discard()

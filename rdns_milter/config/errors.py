@@ -9,7 +9,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..text.toml import key, printable, quoted
+from ..text.escape import one_line
+from ..text.toml import key, quoted
 from ..text.toml_positions import Path, Positions
 
 _SHOWN = 12  # valid words are listed up to this many
@@ -26,7 +27,7 @@ class Error:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return printable(": ".join(part for part in (place, self.key, self.message) if part))
+        return one_line(": ".join(part for part in (place, self.key, self.message) if part))
 
 
 class ConfigError(Exception):

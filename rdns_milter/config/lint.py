@@ -21,7 +21,8 @@ from ..net.names import organizational_domain
 from ..policy.reachability import eclipsing
 from ..policy.rules import ACCEPT, TAG, Condition, Mailboxes, Words
 from ..policy.what_if import REFUSED, REJECTED, Blemish, first_refusing, mismatch, null_sender, softfail, suffered
-from ..text.toml import printable, quoted
+from ..text.escape import one_line
+from ..text.toml import quoted
 from ..text.toml_positions import Path, Positions
 from .load import Config
 from .patterns.syntax import has_nested_repeat, parse
@@ -42,7 +43,7 @@ class Caution:
 
     def __str__(self) -> str:
         what = f"rule {quoted(self.rule)}: " if self.rule else ""
-        return printable(f"{what}{self.text}{f' ({self.reference})' if self.reference else ''}")
+        return one_line(f"{what}{self.text}{f' ({self.reference})' if self.reference else ''}")
 
 
 Finding = tuple[Path, str, str]  # where, reference, text

@@ -1,8 +1,8 @@
-"""A frozen set of texts that takes few bytes, whatever their number, and that processes can share.
+"""An immutable set of strings that takes little memory and can be shared between processes.
 
-Pure. Holds the texts one after another in the order of their hashes; a look-up is a bisection in the hashes and one comparison.
-Python salts the hash of a text (so nobody can choose texts with equal ones), and the salt is one process's and its forks': a set
-must never be handed to any other process.
+Pure. Holds all strings as one block of UTF-8, ordered by hash; a lookup is a bisection over the hashes and one comparison. Python
+salts string hashes, so that nobody can choose strings with equal hashes. The salt belongs to a process and its forks: a set must
+never be passed to any other process.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from itertools import accumulate
 from pickle import PickleBuffer
 from typing import Any
 
-SMALL = 1000  # texts, up to which a frozenset will do
+SMALL = 1000  # strings; a set of at most so many is a frozenset
 
 
 def text_set(texts: Iterable[str]) -> Set[str]:
-    """The set of the texts: a frozenset if they are few."""
-    every = frozenset(texts)
-    return every if len(every) <= SMALL else CompactSet(every)
+    """Return the set of the strings: a frozenset up to SMALL of them, else a CompactSet."""
+    unique = frozenset(texts)
+    return unique if len(unique) <= SMALL else CompactSet(unique)
 
 
 class CompactSet(Set[str]):
-    """The set. Iterates in no order that means anything."""
+    """The set. Its iteration order has no meaning."""
 
     __slots__ = ("_ends", "_hashes", "_text")
 
@@ -36,21 +36,21 @@ class CompactSet(Set[str]):
 
     @classmethod
     def _from_iterable(cls, it: Iterable[Any]) -> Set[Any]:
-        """What the operators of Set make of two sets."""
+        """Return the result of a set operator, such as `|`."""
         return text_set(it)
 
     def __contains__(self, text: object) -> bool:
         hashes, wanted = self._hashes, hash(text)
-        place = bisect_left(hashes, wanted)
-        while place < len(hashes) and hashes[place] == wanted:
-            if self._at(place) == text:
+        index = bisect_left(hashes, wanted)
+        while index < len(hashes) and hashes[index] == wanted:
+            if self._at(index) == text:
                 return True
-            place += 1
+            index += 1
         return False
 
-    def _at(self, place: int) -> str:
-        begin = self._ends[place - 1] if place else 0
-        return str(self._text[begin : self._ends[place]], "utf-8")
+    def _at(self, index: int) -> str:
+        begin = self._ends[index - 1] if index else 0
+        return str(self._text[begin : self._ends[index]], "utf-8")
 
     def __iter__(self) -> Iterator[str]:
         return map(self._at, range(len(self._hashes)))
@@ -62,7 +62,7 @@ class CompactSet(Set[str]):
         return hash((len(self), *self._hashes[:8]))
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        """The arrays are pickled as buffers, which need not be copied (PEP 574)."""
+        """Pickle the arrays as buffers, which can be shared without a copy (PEP 574)."""
         return _restored, (PickleBuffer(self._hashes), PickleBuffer(self._ends), PickleBuffer(self._text))
 
 

@@ -1,28 +1,20 @@
-"""Numbers, shares and text of any origin as a reader sees them.
+"""Counts and percentages as they are shown to a reader.
 
-Pure. Must never let through what a terminal or a browser would obey: names and lines of a log are of the sender's own making.
+Pure. A rounded share must never look like nothing or everything where it is not.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-MAX_TEXT = 500  # characters
-
-
-def plain(text: str, most: int = MAX_TEXT) -> str:
-    """The text in printable ASCII, all else escaped, at most so many characters of it."""
-    cut = text if len(text) <= most else text[: most - 3] + "..."
-    return "".join(letter if letter.isascii() and letter.isprintable() else ascii(letter)[1:-1] for letter in cut)
-
 
 def number(count: float) -> str:
-    """With a comma every three digits."""
+    """Return the number with a comma every three digits."""
     return f"{count:,}"
 
 
 def percent(part: float, whole: float) -> str:
-    """What part of the whole it is, so that neither nothing nor everything is claimed where it is not so."""
+    """Return the share in percent, "-" if `whole` is 0. A share near 0 or 100 has two decimals, or is "< 0.01 %" or "> 99.99 %"."""
     if not whole:
         return "-"
     share = 100 * part / whole

@@ -1,6 +1,6 @@
-"""A file that a command writes whole: beside its place first, then put there in one step.
+"""An output file that a command writes as a whole: under a temporary name in the same directory, then renamed.
 
-Must never overwrite what the command reads, nor follow a symbolic link to somebody else's file, nor leave half a file.
+Must never overwrite a file that the command reads, follow a symbolic link to another user's file, or leave half a file.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 STDIN = "-"
-_PRESENT = ("/dev/", "/proc/")  # where names stand for what is open already
+_OPEN_FILES = ("/dev/", "/proc/")  # names below these may stand for a file that is already open
 _MODE = 0o666
 
 
 class OutputError(Exception):
-    """The file cannot be written; the text names it and says why. `has_begun`: what could be opened could not be written whole."""
+    """The file cannot be written. The text names it and gives the reason. `has_begun`: the file could be opened, but not be written
+    completely."""
 
     def __init__(self, text: str, has_begun: bool = False) -> None:
         super().__init__(text)
@@ -26,16 +27,16 @@ class OutputError(Exception):
 
 
 @contextlib.contextmanager
-def written(path: str, inputs: Iterable[str]) -> Iterator[TextIO]:
-    """A file for text in ASCII, other characters as HTML has them. At the end of the context it stands at the path; where that ends
-    in an error the path is left as it was. `inputs`: files that are read meanwhile ("-": standard input). Raises OutputError."""
+def open_output(path: str, inputs: Iterable[str]) -> Iterator[TextIO]:
+    """Yield a file for ASCII text; other characters become HTML character references. It is put at the path when the context ends;
+    after an error the path is as before. `inputs`: files that are read meanwhile ("-": standard input). Raises OutputError."""
     if "\0" in path:
-        raise OutputError(f"{path!r}: no file can have this name")
+        raise OutputError(f"{path!r} is not a valid file name")
     if any(_is_same(path, name) for name in inputs):
         raise OutputError(f"{path}: is read as well as written; name another file")
     has_begun = False
     try:
-        with _direct(path) if _is_stream(path) else _beside(path) as file:
+        with _direct(path) if _is_stream(path) else _replacing(path) as file:
             has_begun = True
             yield file
     except OSError as error:
@@ -50,16 +51,16 @@ def _is_same(path: str, name: str) -> bool:
 
 
 def _is_stream(path: str) -> bool:
-    """Whether it is there and no file that could be replaced: a pipe, a device, /dev/stdout."""
-    if os.path.abspath(path).startswith(_PRESENT) and not os.path.abspath(path).startswith("/dev/shm/"):
+    """Return whether the path exists and cannot be replaced by a file: a pipe, a device, /dev/stdout."""
+    if os.path.abspath(path).startswith(_OPEN_FILES) and not os.path.abspath(path).startswith("/dev/shm/"):
         return True
     try:
-        kind = os.stat(path).st_mode
+        mode = os.stat(path).st_mode
     except FileNotFoundError:
         return False
-    if stat.S_ISDIR(kind):
+    if stat.S_ISDIR(mode):
         raise IsADirectoryError(0, "is a directory")
-    return not stat.S_ISREG(kind)
+    return not stat.S_ISREG(mode)
 
 
 @contextlib.contextmanager
@@ -69,31 +70,32 @@ def _direct(path: str) -> Iterator[TextIO]:
 
 
 @contextlib.contextmanager
-def _beside(path: str) -> Iterator[TextIO]:
-    folder, name = os.path.split(path)
+def _replacing(path: str) -> Iterator[TextIO]:
+    """Yield a temporary file that replaces the path at the end."""
+    directory, name = os.path.split(path)
     if not name:
         raise IsADirectoryError(0, "is a directory")
     mode = _mode(path)
-    number, beside = tempfile.mkstemp(prefix=f".{name[:100]}.", dir=folder or ".")
+    fd, temporary = tempfile.mkstemp(prefix=f".{name[:100]}.", dir=directory or ".")
     try:
-        with open(number, "w", encoding="ascii", errors="xmlcharrefreplace") as file:
+        with open(fd, "w", encoding="ascii", errors="xmlcharrefreplace") as file:
             yield file
             file.flush()
-            os.fchmod(number, mode)
-            os.fsync(number)
-        os.replace(beside, path)
+            os.fchmod(fd, mode)
+            os.fsync(fd)
+        os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(beside)
+            os.unlink(temporary)
         raise
 
 
 def _mode(path: str) -> int:
-    """The permissions that the file has, or a new one would have."""
+    """Return the permissions of the file, or those that a new file would get."""
     try:
-        found = os.lstat(path)
-        if stat.S_ISREG(found.st_mode):
-            return stat.S_IMODE(found.st_mode) & _MODE
+        status = os.lstat(path)
+        if stat.S_ISREG(status.st_mode):
+            return stat.S_IMODE(status.st_mode) & _MODE
     except FileNotFoundError:
         pass
     mask = os.umask(0o077)

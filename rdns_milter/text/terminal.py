@@ -1,6 +1,6 @@
-"""How words, tables and bars look on a terminal.
+"""Write words, headings, tables and bars to a terminal.
 
-Judges nothing. Must never let through what a terminal would obey: names and lines of a log are of the sender's own making.
+Knows nothing of mail. Must never let through a control character: names and log lines are chosen by the sender.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .numbers import plain
+from .escape import escaped
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
-# How a word looks.
+# The style of each word of evidence, verdicts and DNS answers.
 STYLES: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("pass", "accept", "accepted", "same", "aligned", "ok", "confirmed"), "green"),
@@ -30,32 +30,32 @@ STYLES: Mapping[str, str] = MappingProxyType(
 
 
 def word(value: object) -> Text:
-    """A word of the evidence or of a verdict, in its colour."""
-    text = plain(str(value))
+    """Return a word of evidence or of a verdict in its style."""
+    text = escaped(str(value))
     return Text(text, style=STYLES.get(text, ""))
 
 
-def bar(part: float, most: float, width: int) -> str:
-    """A bar of at most so many cells, as long as the part is of the most; anything above 0 can be seen."""
-    if part <= 0 or most <= 0:
+def bar(part: float, whole: float, width: int) -> str:
+    """Return a bar: `width` cells stand for `whole`. Any part above 0 is visible."""
+    if part <= 0 or whole <= 0:
         return ""
-    eighths = max(1, round(8 * width * min(part, most) / most))
+    eighths = max(1, round(8 * width * min(part, whole) / whole))
     return _BLOCKS[8] * (eighths // 8) + (_BLOCKS[eighths % 8] if eighths % 8 else "")
 
 
-def stacked(parts: Sequence[float], most: float, width: int) -> list[int]:
-    """The cells of each part of a bar whose whole is as long as all parts together are of the most."""
+def stacked(parts: Sequence[float], whole: float, width: int) -> list[int]:
+    """Return the number of cells of each part of a stacked bar: `width` cells stand for `whole`. Rounding errors do not add up."""
     cells, reached, total = [], 0, 0.0
     for part in parts:
         total += part
-        end = round(width * min(total, most) / most) if most > 0 else 0
+        end = round(width * min(total, whole) / whole) if whole > 0 else 0
         cells.append(end - reached)
         reached = end
     return cells
 
 
 def heading(console: Console, title: str, note: str = "") -> None:
-    """A heading, with a blank line before it."""
+    """Print a blank line and a heading, with a note behind it."""
     console.print()
     text = Text(title, style="bold")
     if note:
@@ -66,12 +66,13 @@ def heading(console: Console, title: str, note: str = "") -> None:
 def table(
     console: Console, rows: Iterable[Sequence[Any]], left: int = 1, heads: Sequence[str] = (), bars: bool = False
 ) -> None:
-    """Rows in columns: the first `left` of them flush left, with `bars` the last one too, the others flush right."""
-    listed = [[cell if isinstance(cell, Text) else Text(plain(str(cell))) for cell in row] for row in rows]
-    if not listed:
+    """Print rows in columns. The first `left` columns are aligned left, the others right; with `bars` the last one is aligned left,
+    too. Without rows nothing is printed."""
+    cells = [[cell if isinstance(cell, Text) else Text(escaped(str(cell))) for cell in row] for row in rows]
+    if not cells:
         return
     shown = Table(box=None, show_header=bool(heads), pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    last = len(listed[0]) - 1
+    last = len(cells[0]) - 1
     for index in range(last + 1):
         shown.add_column(
             f"{'  ' if not index else ''}{heads[index] if heads else ''}",
@@ -79,6 +80,6 @@ def table(
             no_wrap=True,
             overflow="ellipsis",
         )
-    for row in listed:
+    for row in cells:
         shown.add_row(Text("  ") + row[0], *row[1:])
     console.print(shown)

@@ -1,6 +1,6 @@
-"""TOML text of values: what `config --show` and the sample write, and how messages quote what an admin wrote.
+"""Write values as TOML: for `config --show`, the sample, and messages that quote the configuration.
 
-Pure. Writes no value that could end a line or say something else when it is read back.
+Pure. Each value takes one line and reads back as the same value.
 
 TOML 1.0.0.
 """
@@ -17,9 +17,9 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def text(value: Any) -> str:
-    """The value on one line: string, bool, number, date, list, or table (inline)."""
+    """Return the value as TOML on one line: a string, boolean, number, date, list, or table (inline)."""
     if isinstance(value, str):
-        return f'"{"".join(map(_letter, value))}"'
+        return f'"{"".join(map(_character, value))}"'
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
@@ -32,34 +32,26 @@ def text(value: Any) -> str:
 
 
 def key(name: str) -> str:
-    """The name as a key: bare where that is possible."""
+    """Return the name as a TOML key, bare where possible."""
     return name if _BARE.match(name) else text(name)
 
 
-def quoted(value: Any, most: int = 60) -> str:
-    """The value as a message shows it: as TOML, at most `most` characters of it."""
+def quoted(value: Any, limit: int = 60) -> str:
+    """Return the value as a message quotes it: as TOML, at most `limit` characters of it; lists, tables and huge numbers are only
+    named as such."""
     if isinstance(value, str):
-        value = value[: most + 1]
+        value = value[: limit + 1]
     elif isinstance(value, (list, Mapping)):
         return "a list" if isinstance(value, list) else "a table"
     elif isinstance(value, int) and value.bit_length() > 64:
         return "a number of that size"
     whole = text(value)
-    return whole if len(whole) <= most else f"{whole[:most]}..."
+    return whole if len(whole) <= limit else f"{whole[:limit]}..."
 
 
-def printable(line: str) -> str:
-    """The text as it may stand in a line of messages: control and unprintable characters escaped."""
-    return (
-        line
-        if line.isprintable()
-        else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    )
-
-
-def _letter(letter: str) -> str:
-    if letter in _ESCAPES:
-        return _ESCAPES[letter]
-    if letter.isprintable():
-        return letter
-    return f"\\u{ord(letter):04x}" if ord(letter) < 0x10000 else f"\\U{ord(letter):08x}"
+def _character(char: str) -> str:
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    if char.isprintable():
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"

@@ -1,7 +1,7 @@
-"""The lines on which the keys of a TOML text stand: the standard parser does not tell them.
+"""Find the line of each key of a TOML document, for messages: the parser of the standard library does not report it.
 
-Pure. Reads only text that the parser has accepted, so it checks nothing; must never raise, and where it loses its way the
-line of the nearest key around is the answer.
+Pure. Reads only documents that the parser has accepted, and validates nothing. Must never raise: where it cannot follow the
+document, a key has the line of the key or table around it.
 
 TOML 1.0.0.
 """
@@ -21,17 +21,17 @@ _STRING = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*"{3,5}' r"|'''(?:[^']|'(?!''))*'{3,5}" r'|"(?:[^"\\\n]|\\.)*"' r"|'[^'\n]*'", re.DOTALL
 )
 _ATOM = re.compile(r"[^,\]}#\n]+")
-_MAX_DEPTH = 16  # of lists and tables in one another; what is deeper has the line of what is around it
+_MAX_DEPTH = 16  # of nested lists and tables; deeper keys have the line of the value around them
 
 
 class Positions:
-    """Where keys stand. A path is made of keys and, within lists, of indices from 0."""
+    """The lines of the keys of a document. A path consists of keys and, within lists, of indices from 0."""
 
     def __init__(self, text: str = "") -> None:
         self._lines: dict[Path, int] = _Scanner(text).scan() if text else {}
 
     def line(self, path: Path) -> int:
-        """The line, from 1, of the key or of the nearest one around it; 0 if there is none."""
+        """Return the line, from 1, of the key or else of the nearest key or table around it; 0 if there is none."""
         while path:
             if path in self._lines:
                 return self._lines[path]
@@ -40,18 +40,18 @@ class Positions:
 
 
 class _LostError(Exception):
-    """The text is not what it was expected to be."""
+    """The scanner cannot follow the document."""
 
 
 class _Scanner:
-    """Goes once through the text."""
+    """Scan the document once, from start to end."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
         self._newlines = [match.start() for match in re.finditer("\n", text)]
         self._lines: dict[Path, int] = {}
-        self._lengths: dict[Path, int] = {}  # of the lists of tables so far
+        self._lengths: dict[Path, int] = {}  # of the arrays of tables so far
 
     def scan(self) -> dict[Path, int]:
         table: Path = ()
@@ -68,7 +68,7 @@ class _Scanner:
         return self._lines
 
     def _header(self) -> Path:
-        """[table] or [[list of tables]]: the path of what follows."""
+        """Read [table] or [[array of tables]], and return the path of the table that it opens."""
         line, double = self._line(), self._text.startswith("[[", self._at)
         self._at += 2 if double else 1
         path: Path = ()
@@ -88,7 +88,7 @@ class _Scanner:
         return path
 
     def _inside(self, path: Path) -> Path:
-        """A key that names a list of tables means the last of them."""
+        """Return the path of the table that a key in a header means: of an array of tables, the last one."""
         return (*path, self._lengths[path] - 1) if path in self._lengths else path
 
     def _pair(self, table: Path, depth: int) -> None:
@@ -101,7 +101,7 @@ class _Scanner:
         self._value(path, depth)
 
     def _names(self) -> list[str]:
-        """The parts of a dotted key; ends at what follows it."""
+        """Read a dotted key and return its parts."""
         names = []
         while True:
             self._skip(_SPACE)
@@ -126,7 +126,7 @@ class _Scanner:
             self._take(_ATOM)
 
     def _items(self, path: Path, end: str, depth: int) -> None:
-        """The inside of a list or of an inline table."""
+        """Read the content of a list or of an inline table."""
         self._at += 1
         index = 0
         self._skip(_BLANK)
@@ -150,7 +150,7 @@ class _Scanner:
 
     def _skip(self, pattern: re.Pattern[str]) -> None:
         match = pattern.match(self._text, self._at)
-        assert match is not None  # they match the empty text
+        assert match is not None  # these patterns match the empty string
         self._at = match.end()
 
     def _take(self, pattern: re.Pattern[str]) -> str:
@@ -160,7 +160,7 @@ class _Scanner:
         self._at = match.end()
         return match[0]
 
-    def _expect(self, letter: str) -> None:
-        if not self._text.startswith(letter, self._at):
+    def _expect(self, character: str) -> None:
+        if not self._text.startswith(character, self._at):
             raise _LostError
         self._at += 1

@@ -112,7 +112,10 @@ def test_something_else_in_its_place() -> None:
 
 
 def test_nothing_listens(tmp_path: Path) -> None:
-    for place in (SocketAddress("inet", "127.0.0.1", free_port()), SocketAddress("unix", path=str(tmp_path / "socket"))):
+    for place in (
+        SocketAddress("inet", "127.0.0.1", free_port()),
+        SocketAddress("unix", path=str(tmp_path / "socket")),
+    ):
         assert asyncio.run(trouble(place, ledger(0.0), PATIENCE)).startswith(f"no negotiation at {place}: ")
 
 

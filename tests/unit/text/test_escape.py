@@ -1,10 +1,24 @@
-"""Text made fit for a field or a reply."""
+"""Untrusted text made safe for header fields, replies, terminals and messages."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from rdns_milter.text.escape import clipped, comment, filled, folded, printable, quoted_string, value
+from rdns_milter.text.escape import (
+    MAX_ESCAPED,
+    clipped,
+    comment,
+    escaped,
+    filled,
+    folded,
+    one_line,
+    printable,
+    quoted_string,
+    value,
+)
+from tests.kit.data.strategies import hostile_text
 
 
 @pytest.mark.parametrize(
@@ -18,6 +32,24 @@ from rdns_milter.text.escape import clipped, comment, filled, folded, printable,
 )
 def test_printable(text: str, limit: int, expected: str) -> None:
     assert printable(text, limit) == expected
+
+
+@given(hostile_text(200) | st.text(max_size=700))
+def test_escaped_text_is_harmless_on_a_terminal(text: str) -> None:
+    shown = escaped(text)
+    assert shown.isascii()
+    assert shown.isprintable()
+    assert len(shown) <= len("\\U00000000") * MAX_ESCAPED
+
+
+def test_escaped() -> None:
+    assert escaped("mx.example.com [192.0.2.1] \\") == "mx.example.com [192.0.2.1] \\"
+    assert escaped("\x1b[31m\u202e\udcff") == "\\x1b[31m\\u202e\\udcff"
+    assert escaped("x" * 20, 10) == "xxxxxxx..."
+
+
+def test_one_line_keeps_printable_characters_outside_ascii() -> None:
+    assert one_line("m\u00fcll\n\x1b\u2028\udcff") == "m\u00fcll\\n\\x1b\\u2028\\udcff"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +66,7 @@ def test_clipped(text: str, limit: int, expected: str) -> None:
     assert len(expected) <= limit
 
 
-def test_filled_fills_once() -> None:
+def test_filled_replaces_once() -> None:
     assert filled("{a}-{b}-{c}-{ a }-{a.b}", {"a": "{b}", "b": "2"}) == "{b}-2-{c}-{ a }-{a.b}"
 
 
@@ -57,7 +89,7 @@ def test_value(text: str, expected: str) -> None:
     assert value(text, 10 if len(text) > 90 else 80) == expected
 
 
-def test_quoted_string_cuts_before_it_quotes() -> None:
+def test_quoted_string_is_cut_before_quoting() -> None:
     assert quoted_string('"' * 20, 10) == '"' + '\\"' * 7 + '..."'
 
 

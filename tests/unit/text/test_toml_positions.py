@@ -1,4 +1,4 @@
-"""Lines of keys, in every way that TOML has to write them."""
+"""The lines of keys, in every notation of TOML."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ LINES: list[tuple[Path, int]] = [
     (("rule", 1, "when", "helo"), 38),
     (("rule", 1, "sub", 0, "a"), 40),
     (("rule", 1, "sub", 1), 41),
-    # what is not there has the line of what is around it
+    # a missing key has the line of the table around it
     (("rule", 1, "sub", 1, "zzz"), 41),
     (("milter", "zzz"), 4),
     (("zzz",), 0),
@@ -104,12 +104,12 @@ def test_line(path: Path, line: int, newline: str) -> None:
 
 
 def keys(value: Any, path: Path = ()) -> list[Path]:
-    """The paths of all keys and items of a document."""
+    """Return the paths of all keys and list items of a document."""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [found for key, item in pairs for found in ((*path, key), *keys(item, (*path, key)))]
 
 
-def test_every_key_of_the_sample_has_the_line_that_it_is_on() -> None:
+def test_every_key_of_the_sample_has_its_own_line() -> None:
     lines = sample().split("\n")
     positions = Positions(sample())
     paths = keys(tomllib.loads(sample()))
@@ -124,7 +124,7 @@ def test_every_key_of_the_sample_has_the_line_that_it_is_on() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(alphabet='ab.[]{}=",\'#\n \\1-"', max_size=60))
-def test_nothing_is_lost_in_any_document_and_nothing_breaks(text: str) -> None:
+def test_every_key_of_any_document_has_a_line(text: str) -> None:
     positions = Positions(text)
     try:
         document = tomllib.loads(text)
@@ -134,6 +134,6 @@ def test_nothing_is_lost_in_any_document_and_nothing_breaks(text: str) -> None:
         assert 1 <= positions.line(path) <= text.count("\n") + 1
 
 
-def test_deep_nesting_is_given_up_and_does_not_break() -> None:
+def test_keys_nested_too_deeply_have_the_line_around_them() -> None:
     assert Positions("a = " + "[" * 5000).line(("a", 0)) == 1
     assert Positions("a = 1\nb = " + "[" * 60 + "]" * 60 + "\nc = 1\n").line(("b",)) == 2
