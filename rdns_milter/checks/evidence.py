@@ -100,7 +100,7 @@ NOTHING_LATE = Late()
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that a rule can ask about. `client` is None if it has no IP address; `helo_name` is as the client sent it;
-    `mailfrom`, `rcpt` are mailboxes in their one spelling (mailboxes.spelling); `exempt` says why it is not judged ("network",
+    `mailfrom`, `rcpt` are mailboxes normalized (mailboxes.normalized_path); `exempt` says why it is not judged ("network",
     "authenticated", "not-ip"), or "".
     `forged`: how many header fields of the message claim to be ours, as far as they have been seen."""
 

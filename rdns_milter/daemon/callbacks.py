@@ -17,7 +17,7 @@ from typing import Any
 import milter
 
 from ..net.endpoints import SocketAddress
-from ..net.mailboxes import MAX_PATH, as_taken
+from ..net.mailboxes import MAX_PATH, path_used_by_mta
 from ..net.names import Address, parse_address
 from ..responses.incoming_fields import watched
 from ..responses.replies import Reply
@@ -149,7 +149,7 @@ class Callbacks:
         authenticated = _has_macro(context, "{auth_authen}")
         tls = _has_macro(context, "{tls_version}")
         said = _path_and_macro(context, path, "{mail_addr}")
-        sender, connection.sender = as_taken(*said, connection.sender), said
+        sender, connection.sender = path_used_by_mta(*said, connection.sender), said
         connection.session.mail(sender, authenticated, tls, _macro(context, "i"))
         return int(milter.CONTINUE)
 
@@ -158,7 +158,7 @@ class Callbacks:
         """RCPT TO: where recipients are refused."""
         connection = self._connection(context)
         said = _path_and_macro(context, path, "{rcpt_addr}")
-        recipient, connection.recipient = as_taken(*said, connection.recipient), said
+        recipient, connection.recipient = path_used_by_mta(*said, connection.recipient), said
         reply = connection.session.rcpt(recipient)
         return int(milter.CONTINUE) if reply is None else _say(context, reply)
 

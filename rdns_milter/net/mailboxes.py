@@ -1,9 +1,9 @@
-"""Mailboxes of the envelope: which one does a path of MAIL or RCPT mean, and how is it spelled?
+"""Parse the paths of MAIL and RCPT into mailboxes, and normalize how a path is written.
 
-Reads a path as MTAs do, which is more than RFC 5321 allows: comments, blanks, display names, groups, needless quotes, bang paths
-and the percent sign. So one mailbox has one spelling in rules, log and headers, however a client writes it. Pure and linear.
-Must never raise on what came from the network, never take for the null path what is none, and never guess: what cannot be read
-is said to be unreadable.
+Accepts what MTAs accept, which is more than RFC 5321 allows: comments, blanks, display names, groups, needless quotes, bang paths
+and the percent hack. So a mailbox is written in one way in rules, log and headers, however the client writes it. Pure, and linear
+in time. Must never raise on text from the network, never take another path for the null path, and never guess: an ambiguous path is
+reported as unreadable.
 
 RFC 5321 4.1.2 and 4.1.3 (paths), RFC 5322 3.2 and 4.4 (comments, obsolete forms), RFC 6531 3.3 (UTF-8).
 """
@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 from .names import canonical
 
-MAX_PATH = 1000  # octets of a path that are looked at; RFC 5321 4.5.3.1.3 asks for 256
+MAX_PATH = 1000  # characters of a path that are parsed; RFC 5321 4.5.3.1.3 limits paths to 256 octets
 
-# One token: a quoted string, an address literal, a quoted pair, blanks, a special, or a run of anything else. A quoted string or
-# a literal that is not closed ends with the path, as in both MTAs.
+# One token: a quoted string, an address literal, a quoted pair, blanks, a special, or a run of other characters. A quoted string
+# that is not closed ends with the path, as in Postfix and Sendmail.
 _TOKEN = re.compile(
     r'"(?P<quoted>(?:[^"\\]|\\.)*)(?:"|\\?\Z)|(?P<literal>\[[^\[\]"()<>\\]*\])|\\(?P<pair>.)|(?P<blank>[ \t\r\n]+)'
     r'|(?P<special>[<>@,;:()])|(?P<text>[^"\\\[<>@,;:() \t\r\n]+|.)',
@@ -28,9 +28,9 @@ _TOKEN = re.compile(
 )
 _IN_COMMENT = re.compile(r"[()]|\\.", re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
-# Dot-string (RFC 5321 4.1.2, RFC 6531 3.3): what may stand without quotes.
+# Dot-string (RFC 5321 4.1.2, RFC 6531 3.3): a local part that needs no quotes.
 _DOT_STRING = re.compile(r"[^\x00-\x20\x7f\"(),.:;<>@\[\\\]]+(?:\.[^\x00-\x20\x7f\"(),.:;<>@\[\\\]]+)*\Z")
-# What a domain may be made of, so that it means the same when it is read again; whether it is a name, others say.
+# A domain that is parsed in the same way when the normalized path is parsed again. It need not be a valid name.
 _DOMAIN = re.compile(r'(?:\[[^\[\]"()<>\\@ \t\r\n]*\]|[^ \t\r\n"\\()<>@,:\[])*\Z')
 _PLAIN_NAME = re.compile(r"(?!\.|.*\.\.)[^\x00-,/:-@\[-^`{-\x7f]+\Z")  # letters, digits, hyphens, underscores, dots
 _SIGN = re.compile("[@!%]")
@@ -39,8 +39,8 @@ _TO_ESCAPE = re.compile(r'["\\]')
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """An address of the envelope, taken apart. `local`: what the local part means, without quotes and escapes; `domain`: canonical,
-    "" if there is none, or none that DNS could hold. Of a path that is not `readable` all is `local`."""
+    """An address of the envelope. `local`: the local part without quotes and escapes; `domain`: in canonical form, "" if there is
+    none or if DNS cannot have such a name. If the path is not `readable`, `local` is the whole path."""
 
     local: str
     domain: str
@@ -48,7 +48,7 @@ class Mailbox:
 
     @property
     def is_null(self) -> bool:
-        """Whether it is the null reverse-path, <> (RFC 5321 4.5.5)."""
+        """Return whether it is the null reverse-path, <> (RFC 5321 4.5.5)."""
         return not self.local and not self.domain
 
 
@@ -61,28 +61,27 @@ class _Token(NamedTuple):
 
 
 class _Address(NamedTuple):
-    """`domain`: as written, None if there is no "@"."""
+    """Local part and domain of a path. `domain`: as written, None without "@"."""
 
     local: str
     domain: str | None
 
 
-# Brackets that have no partner.
-_LONELY = frozenset((_Token("special", "("), _Token("special", ")"), _Token("text", "[")))
+# Brackets without a partner: comments and address literals have been consumed as a whole.
+_UNPAIRED = frozenset((_Token("special", "("), _Token("special", ")"), _Token("text", "[")))
 
 
-def spelling(path: str) -> str:
-    """The one spelling of a path's mailbox, without angle brackets: quotes only where the local part needs them, the domain as it
-    is written. "" for the null path; a path that cannot be read stays as it is, without outer blanks. Spelled again it stays the
-    same: what is kept of a path must not mean something else later."""
+def normalized_path(path: str) -> str:
+    """Normalize a path: without angle brackets, with quotes only if the local part needs them, the domain as written. "" for the
+    null path; an unreadable path stays, without outer blanks. The result normalizes to itself."""
     address, text = _read(path[:MAX_PATH])
-    return text if address is None else _spelled(address)
+    return text if address is None else _written(address)
 
 
 def parse_mailbox(path: str) -> Mailbox:
-    """The mailbox of a path, with or without brackets. A text without a domain is a local part alone. Never raises; a domain that
-    cannot be written in A-labels is ""."""
-    return _parsed(path[:MAX_PATH])  # cut before it is remembered
+    """Parse a path, with or without angle brackets. A text without a domain is a local part. Never raises; a domain that has no
+    canonical form becomes ""."""
+    return _parsed(path[:MAX_PATH])  # cut first: the cache holds the argument
 
 
 @functools.lru_cache(maxsize=4096)
@@ -93,30 +92,30 @@ def _parsed(path: str) -> Mailbox:
     domain = canonical(address.domain or "")
     if address.local or domain:
         return Mailbox(address.local, domain)
-    # Only the empty path is the null one: "@" and its kin must not pass for a bounce.
+    # Only the empty path is the null path: a message from "@" must not be taken for a bounce.
     return NULL_SENDER if address.domain is None else Mailbox(f"@{address.domain}", "")
 
 
-def as_taken(path: str, macro: str, earlier: tuple[str, str] = ("", "")) -> str:
-    """The path that stands for the mailbox as the MTA takes it. `macro`: {mail_addr} or {rcpt_addr}; `earlier`: path and macro of
-    the command before of that kind.
+def path_used_by_mta(path: str, macro: str, earlier: tuple[str, str] = ("", "")) -> str:
+    """Return the path of the mailbox that the MTA uses: either `path`, from the command, or the value of the macro {mail_addr} or
+    {rcpt_addr}. `earlier`: path and macro of the previous command of the same kind.
 
-    The macro decides where it holds a mailbox with a domain: the MTA delivers that one. Postfix writes it in lower case, so
-    where both mean the same the path keeps its case. Without a domain it is a user of the MTA's own (Sendmail's local mailers),
-    and the path says of which domain. libmilter keeps a macro that an MTA does not send again: it counts only if the path can
-    mean it."""
-    mine, theirs = parse_mailbox(path), parse_mailbox(macro)
-    if not theirs.readable or not theirs.domain or not _has_at(macro):
+    The macro is used if it has a domain, for this is the mailbox to which the MTA delivers. Postfix writes it in lower case: if
+    both are the same mailbox, the path is returned, to keep its case. A macro without a domain is a local user (Sendmail's local
+    mailers), whose domain only the path has. libmilter keeps the value of a macro that the MTA does not send again: an unchanged
+    macro with a changed path is used only if the path contains its mailbox."""
+    client, mta = parse_mailbox(path), parse_mailbox(macro)
+    if not mta.readable or not mta.domain or not _has_at(macro):
         return path
-    if mine.readable and mine.domain == theirs.domain and mine.local.lower() == theirs.local.lower():
+    if client.readable and client.domain == mta.domain and client.local.lower() == mta.local.lower():
         return path
-    qualified = not mine.domain and mine.local.lower() == theirs.local.lower()
-    again = macro == earlier[1] and path != earlier[0] and mine.readable and not qualified
-    return path if again and not _contains(path, theirs) else macro
+    is_completed = not client.domain and client.local.lower() == mta.local.lower()
+    may_be_stale = macro == earlier[1] and path != earlier[0] and client.readable and not is_completed
+    return path if may_be_stale and not _contains(path, mta) else macro
 
 
 def _has_at(macro: str) -> bool:
-    """Whether a macro's value says a domain: Sendmail's "a%b" is a user of its own, "a@b" is not."""
+    """Return whether the macro's value has a domain: "a%b" is a local user of Sendmail, "a@b" is not."""
     return any(token == _Token("special", "@") for token in _tokens(macro[:MAX_PATH]))
 
 
@@ -127,25 +126,25 @@ def _contains(path: str, mailbox: Mailbox) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def _read(path: str) -> tuple[_Address | None, str]:
-    """The address of a path that has been cut, None if it cannot be read; and the path without outer blanks."""
+    """Return the address of a path of at most MAX_PATH characters, None if it is unreadable; and the path without outer blanks."""
     if len(path) >= MAX_PATH:
         return None, path
     text = path.strip(" \t\r\n")
     tokens = _tokens(text)
-    inner = None if any(token in _LONELY for token in tokens) else _without_brackets(tokens)
+    inner = None if any(token in _UNPAIRED for token in tokens) else _without_brackets(tokens)
     address = None if inner is None else _address(_without_route(inner))
-    if address is not None and not (_DOMAIN.match(address.domain or "") and len(_spelled(address)) < MAX_PATH):
+    if address is not None and not (_DOMAIN.match(address.domain or "") and len(_written(address)) < MAX_PATH):
         address = None
     return address, text
 
 
 def _tokens(text: str) -> list[_Token]:
-    """The tokens outside comments, one blank for several. A comment that is not closed stays as its bracket."""
+    """Return the tokens outside comments, with consecutive blanks as one. A comment that is not closed becomes a "(" token."""
     tokens: list[_Token] = []
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
-        if match is None:  # never: every letter is a token
+        if match is None:  # impossible: the pattern matches any character
             break
         token = _Token(match.lastgroup or "", match[match.lastgroup or 0])
         at = match.end()
@@ -158,7 +157,8 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _end_of_comment(text: str, at: int) -> int:
-    """Where a comment ends whose bracket stands before `at` (RFC 5322 3.2.2: they nest, and quotes mean nothing); 0: nowhere."""
+    """Return the end of the comment that begins before `at`, 0 if it is not closed. Comments nest, and quotes have no meaning in
+    them (RFC 5322 3.2.2)."""
     depth = 1
     for match in _IN_COMMENT.finditer(text, at):
         depth += {"(": 1, ")": -1}.get(match[0], 0)
@@ -168,8 +168,8 @@ def _end_of_comment(text: str, at: int) -> int:
 
 
 def _without_brackets(tokens: list[_Token]) -> list[_Token] | None:
-    """What stands in the innermost angle brackets; what stands before them is a display name. None if something else stands
-    around: then nobody knows which of the two is meant."""
+    """Return the tokens inside the innermost angle brackets; a display name before them is dropped. None if there is other text
+    around them, because the path is ambiguous then."""
     opening = [index for index, token in enumerate(tokens) if token == ("special", "<")]
     if not opening:
         return None if ("special", ">") in tokens else tokens
@@ -186,7 +186,7 @@ def _without_brackets(tokens: list[_Token]) -> list[_Token] | None:
 
 
 def _without_route(tokens: list[_Token]) -> list[_Token]:
-    """Without source routes ("@a,@b:", RFC 5321 4.1.2), and without the name and the end of a group ("name: ... ;")."""
+    """Remove source routes ("@a,@b:", RFC 5321 4.1.2), and the name and the end of a group ("name: ... ;")."""
     begin, end = 0, len(tokens)
     while end and tokens[end - 1].kind == "blank":
         end -= 1
@@ -205,22 +205,22 @@ def _begins_route(tokens: list[_Token], begin: int) -> bool:
 
 
 def _address(tokens: list[_Token]) -> _Address | None:
-    """Local part and domain, divided by the last "@" outside quotes."""
+    """Divide into local part and domain at the last "@" outside quotes. None if the path is ambiguous."""
     if ("special", ",") in tokens:
         return None
     at = [index for index, token in enumerate(tokens) if token == ("special", "@")]
     if not at:
-        return _unqualified(_meant(tokens))
-    local, domain = _meant(tokens[: at[-1]]), _meant(tokens[at[-1] + 1 :])
-    doubtful = (
+        return _unqualified(_unquoted(tokens))
+    local, domain = _unquoted(tokens[: at[-1]]), _unquoted(tokens[at[-1] + 1 :])
+    is_ambiguous = (
         ("special", ";") in tokens[: at[-1]] or (at[0] == 0 and len(at) > 1) or (not domain and _SIGN.search(local))
     )
-    return None if doubtful else _Address(local, domain)
+    return None if is_ambiguous else _Address(local, domain)
 
 
 def _unqualified(text: str) -> _Address | None:
-    """A text without "@" outside quotes, as both MTAs take it: "a@b" in quotes, then b!a, then a%b. Postfix takes the last two for
-    a local part of its own unless both sides are plain; then the path alone does not say."""
+    """Parse a path without "@" outside quotes: "a@b" in quotes, then b!a, then a%b, in this order, as Postfix and Sendmail do.
+    Postfix takes the last two for local parts unless both sides are simple names; otherwise the path is ambiguous: None."""
     if not _SIGN.search(text):
         return _Address(text, None)
     local, sign, domain = text.rpartition("@")
@@ -234,29 +234,25 @@ def _unqualified(text: str) -> _Address | None:
     )
 
 
-def _meant(tokens: list[_Token]) -> str:
-    """A local part or a domain without quotes; blanks are left out at its edges and beside dots and "@"."""
+def _unquoted(tokens: list[_Token]) -> str:
+    """Return a local part or a domain without quotes, and without blanks at its edges and beside dots and specials."""
     pieces: list[str] = []
     for index, token in enumerate(tokens):
         if token.kind != "blank":
-            pieces.append(_plain(token))
-        elif _joins(tokens[index - 1] if index else None, ".") and _joins(
-            tokens[index + 1] if index + 1 < len(tokens) else None, "."
+            pieces.append(_PAIR.sub(r"\1", token.text) if token.kind == "quoted" else token.text)
+        elif _is_word(tokens[index - 1] if index else None) and _is_word(
+            tokens[index + 1] if index + 1 < len(tokens) else None
         ):
             pieces.append(" ")
     return "".join(pieces)
 
 
-def _joins(token: _Token | None, dot: str) -> bool:
-    """Whether a blank beside this token divides words."""
-    return token is not None and token.kind != "special" and not (token.kind == "text" and token.text == dot)
+def _is_word(token: _Token | None) -> bool:
+    """Return whether a blank beside this token separates words."""
+    return token is not None and token.kind != "special" and not (token.kind == "text" and token.text == ".")
 
 
-def _plain(token: _Token) -> str:
-    return _PAIR.sub(r"\1", token.text) if token.kind == "quoted" else token.text
-
-
-def _spelled(address: _Address) -> str:
+def _written(address: _Address) -> str:
     local, domain = address
     if local and not _DOT_STRING.match(local):
         local = f'"{_TO_ESCAPE.sub(_escaped, local)}"'

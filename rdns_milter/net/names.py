@@ -1,7 +1,7 @@
-"""Host names, addresses and mailboxes: valid? the same? aligned? what do they denote?
+"""Host names and addresses: canonical forms, validity, and alignment.
 
-Pure: knows no DNS, no socket, no clock. Must never raise on what came from the network, and never call a name valid
-that could break a log line, a header or a reply.
+Pure: no DNS, no socket, no clock. Must never raise on text from the network, and never accept as a name what could break a log
+line, a header or a reply.
 
 RFC 1123 2.1 and 5890 (names), 5321 4.1.3 (address literals), 8601 and 7489 3.2 (organizational domain).
 """
@@ -18,20 +18,20 @@ from .public_suffixes import public_suffix
 
 Address = IPv4Address | IPv6Address
 
-MAX_NAME = 253  # octets of a name in text, without the final dot (RFC 1035 2.3.4)
+MAX_NAME = 253  # characters of a name in text, without the final dot (RFC 1035 2.3.4)
 
-# Underscores are no host name characters (RFC 952), but they occur in reverse names and greetings, and do no harm.
+# RFC 952 does not allow underscores in host names, but they occur in reverse names and greetings, and are harmless.
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 _DIGITS = re.compile(r"[0-9]+\Z|0x[0-9a-f]*\Z")
 _LITERAL = re.compile(r"\[(?:(?P<tag>ipv6):)?(?P<text>[^\]\[]*)\]\Z", re.IGNORECASE)
-_OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")  # which idna would take for "."
-# RFC 6761 and 6762: nobody's names in the public DNS, so a client that bears one is misconfigured or lies.
+_OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")  # idna takes them for "."
+# RFC 6761 and 6762: top-level names that the public DNS does not have. A client with such a name is misconfigured or lies.
 _SPECIAL_USE = ("localhost", "local", "invalid")
 
 
 @functools.lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
-    """The one spelling by which names are compared: lower case, A-labels (RFC 5891), no trailing dot; "" if there is none."""
+    """Return the form by which names are compared: lower case, A-labels (RFC 5891), no trailing dot; "" if it has none."""
     if name.endswith("."):
         name = name[:-1]
     if len(name) > MAX_NAME or name.endswith("."):
@@ -39,7 +39,7 @@ def canonical(name: str) -> str:
     if name.isascii():
         return name.lower()
     try:
-        # No mapping but that of case: a look-alike (a fullwidth letter, a joiner) must not become somebody else's name.
+        # Only case is mapped: a name with a fullwidth letter or a joiner must not become another domain's name.
         return "" if _OTHER_DOTS.search(name) else idna.encode(name.lower()).decode("ascii").lower()
     except (UnicodeError, ValueError, IndexError):
         return ""
@@ -47,8 +47,8 @@ def canonical(name: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def is_hostname(name: str) -> bool:
-    """Whether a canonical name may be used as a host's name (RFC 1123 2.1): letters, digits, hyphens (and underscores),
-    labels of 1 to 63 octets, at most 253 in all, the last label not a number (it would be an address)."""
+    """Return whether a canonical name is a valid host name (RFC 1123 2.1): letters, digits, hyphens and underscores, labels of 1 to
+    63 characters, at most 253 in all, and a last label that is not a number (it would be an address)."""
     if not 0 < len(name) <= MAX_NAME:
         return False
     labels = name.split(".")
@@ -56,18 +56,19 @@ def is_hostname(name: str) -> bool:
 
 
 def is_domain(name: str) -> bool:
-    """Whether a canonical name is a host name of two labels or more: what SPF calls a domain (RFC 7208 4.3)."""
+    """Return whether a canonical name is a host name of two labels or more, as SPF requires of a domain (RFC 7208 4.3)."""
     return "." in name and is_hostname(name)
 
 
 def is_special_use(name: str) -> bool:
-    """Whether a canonical name lies under a top-level name that denotes no host of the public DNS (RFC 6761, 6762)."""
+    """Return whether the top-level name of a canonical name does not exist in the public DNS (RFC 6761, 6762)."""
     return name.rpartition(".")[2] in _SPECIAL_USE
 
 
 @functools.lru_cache(maxsize=4096)
 def parse_address(text: str) -> Address | None:
-    """The address that a text denotes, IPv4-mapped IPv6 as IPv4 (RFC 7208 5); None for anything else, scoped ones too."""
+    """Return the address that the text denotes, an IPv4-mapped one as IPv4 (RFC 7208 5); None for any other text, also for an
+    address with a zone."""
     if len(text) > 45 or "%" in text or not text.isascii():
         return None
     try:
@@ -80,7 +81,8 @@ def parse_address(text: str) -> Address | None:
 
 
 def parse_literal(text: str) -> Address | None:
-    """The address of an address literal, "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 4.1.3), the tag left out too."""
+    """Return the address of an address literal, "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 4.1.3). A missing "IPv6:" is
+    accepted. None for any other text."""
     match = _LITERAL.match(text)
     if match is None:
         return None
@@ -91,13 +93,14 @@ def parse_literal(text: str) -> Address | None:
 
 
 def reverse_name(address: Address) -> str:
-    """The name whose PTR record names the address's host (RFC 1035 3.5, RFC 3596 2.5)."""
+    """Return the name at which the PTR records of the address are (RFC 1035 3.5, RFC 3596 2.5)."""
     return address.reverse_pointer
 
 
 @functools.lru_cache(maxsize=4096)
 def organizational_domain(name: str) -> str:
-    """The name one label below the public suffix (RFC 7489 3.2); "" if the name is itself a public suffix or no domain."""
+    """Return the organizational domain (RFC 7489 3.2): the public suffix and one label more. "" if the name is itself a public
+    suffix, or is not a domain."""
     if not is_domain(name):
         return ""
     suffix = public_suffix(name)
@@ -107,8 +110,8 @@ def organizational_domain(name: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def alignment(name: str, others: tuple[str, ...]) -> str:
-    """`same`, `aligned` (same organizational domain) or `different`: the best that a canonical name reaches with any of
-    the others; `none` if there are no others or no name."""
+    """Compare a canonical name with others: `same` if it is one of them, `aligned` if it has the organizational domain of one of
+    them, else `different`; `none` without a name or without others."""
     if not name or not others:
         return "none"
     if name in others:

@@ -1,7 +1,9 @@
-"""Sets of networks: is an address in one of them?
+"""Immutable sets of networks, with a fast test whether an address is in one of them.
 
-Pure. Held as sorted ranges without overlap, in plain arrays of 8 bytes (IPv4) or 32 bytes (IPv6) a range, so that a million
-networks take little memory, and processes can share it (daemon/shared_config.py). A look-up is a bisection.
+Pure. A set is held as sorted ranges that do not overlap, in arrays with 8 bytes (IPv4) or 32 bytes (IPv6) a range, so that a
+million networks take little memory, which processes can share. A lookup is a bisection.
+
+RFC 4632 3.1 (CIDR), RFC 4291 2.5.5.2 (IPv4-mapped addresses).
 """
 
 from __future__ import annotations
@@ -25,11 +27,11 @@ _LOW = (1 << 64) - 1
 
 
 def parse_network(text: str) -> Network:
-    """The network of "192.0.2.0/24", "192.0.2.1" or their IPv6 kin; IPv4-mapped ones as IPv4. Raises ValueError that says
-    what is wrong: not an address, host bits set, a bad prefix length, a zone (RFC 4007 11), which no client's address has."""
+    """Parse a network or an address: "192.0.2.0/24", "192.0.2.1", "2001:db8::/32". IPv4-mapped ones become IPv4. Raises ValueError
+    with the reason: not an address, host bits set, a wrong prefix length, or a zone (RFC 4007 11)."""
     network = ip_network(text)
     if "%" in text:
-        raise ValueError(f"{text!r} has a zone, which no client's address has")
+        raise ValueError(f"{text!r} has a zone; addresses of clients have none")
     if isinstance(network, IPv6Network) and network.prefixlen >= 96:
         mapped = network.network_address.ipv4_mapped
         if mapped is not None:
@@ -38,8 +40,8 @@ def parse_network(text: str) -> Network:
 
 
 class Networks:
-    """A frozen set of networks. `address in networks`; two are equal if they hold the same addresses. Iterates over them as they
-    were given; a set made of ranges, over the fewest networks that make them up. Its length is the number of ranges."""
+    """The set. Two sets are equal if they contain the same addresses. Iteration yields the networks as they were given, or, for a
+    set made from ranges, the fewest networks that cover them. The length is the number of ranges."""
 
     __slots__ = ("_given", "_v4", "_v6")
 
@@ -53,14 +55,14 @@ class Networks:
 
     @classmethod
     def of_ranges(cls, v4: Iterable[Range], v6: Iterable[Range]) -> Networks:
-        """The set of these ranges, which are sorted by their first address."""
+        """Return the set of these ranges, which must be sorted by their first address."""
         networks = cls()
         networks._v4, networks._v6 = _columns4(v4), _columns6(v6)
         return networks
 
     @classmethod
     def union(cls, parts: Sequence[Networks]) -> Networks:
-        """The set of all addresses in one of the parts."""
+        """Return the set of all addresses that are in one of the parts."""
         v4 = merge(*(part.ranges4() for part in parts))
         v6 = merge(*(part.ranges6() for part in parts))
         networks = cls.of_ranges(v4, v6)
@@ -69,16 +71,16 @@ class Networks:
         return networks
 
     def ranges4(self) -> Iterator[Range]:
-        """The ranges of IPv4 addresses: sorted, neither overlapping nor adjacent."""
+        """Return the ranges of IPv4 addresses: sorted, neither overlapping nor adjacent."""
         return zip(*self._v4, strict=True)
 
     def ranges6(self) -> Iterator[Range]:
-        """The ranges of IPv6 addresses: sorted, neither overlapping nor adjacent."""
+        """Yield the ranges of IPv6 addresses: sorted, neither overlapping nor adjacent."""
         for high, low, last_high, last_low in zip(*self._v6, strict=True):
             yield high << 64 | low, last_high << 64 | last_low
 
     def columns(self) -> Iterator[bytes]:
-        """All that makes up the set, the same on all machines."""
+        """Yield the content of the set as bytes that are the same on all machines."""
         for column in (*self._v4, *self._v6):
             if sys.byteorder == "little":
                 yield column.tobytes()
@@ -88,7 +90,7 @@ class Networks:
                 yield swapped.tobytes()
 
     def covers(self, other: Networks) -> bool:
-        """Whether all addresses of the other set are in this one."""
+        """Return whether all addresses of the other set are in this one."""
         v4 = all(self._last4(first) >= last for first, last in other.ranges4())
         return v4 and all(self._last6(first) >= last for first, last in other.ranges6())
 
@@ -98,18 +100,18 @@ class Networks:
         return number <= last
 
     def _last4(self, number: int) -> int:
-        """The end of the range in which an address could be; -1 if there is none."""
+        """Return the last address of the last range that begins at or before the address; -1 if there is none."""
         firsts, lasts = self._v4
-        place = bisect_right(firsts, number)
-        return lasts[place - 1] if place else -1
+        index = bisect_right(firsts, number)
+        return lasts[index - 1] if index else -1
 
     def _last6(self, number: int) -> int:
-        """As _last4, for an IPv6 address."""
+        """Do the same as _last4 for an IPv6 address."""
         highs, lows, last_highs, last_lows = self._v6
         high = number >> 64
         begin = bisect_left(highs, high)
-        place = bisect_right(lows, number & _LOW, begin, bisect_right(highs, high, begin))
-        return last_highs[place - 1] << 64 | last_lows[place - 1] if place else -1
+        index = bisect_right(lows, number & _LOW, begin, bisect_right(highs, high, begin))
+        return last_highs[index - 1] << 64 | last_lows[index - 1] if index else -1
 
     def __iter__(self) -> Iterator[Network]:
         if self._given:
@@ -133,7 +135,7 @@ class Networks:
         return f"Networks({', '.join(map(str, self))})"
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        """The arrays are pickled as buffers, which need not be copied (PEP 574)."""
+        """Pickle the arrays as buffers, which can be shared without a copy (PEP 574)."""
         return _restored, (self._given, *(PickleBuffer(column) for column in (*self._v4, *self._v6)))
 
 
@@ -147,7 +149,7 @@ def _restored(given: tuple[Network, ...], *columns: Any) -> Networks:
 
 
 def _columns4(ranges: Iterable[Range]) -> tuple[View, ...]:
-    """First and last addresses of the sorted ranges, those that touch made into one."""
+    """Return the first and the last addresses of the sorted ranges, adjacent ranges merged."""
     firsts, lasts = array("I"), array("I")
     for first, last in _merged(ranges):
         firsts.append(first)
@@ -156,7 +158,7 @@ def _columns4(ranges: Iterable[Range]) -> tuple[View, ...]:
 
 
 def _columns6(ranges: Iterable[Range]) -> tuple[View, ...]:
-    """As _columns4: upper and lower half of the first addresses, and of the last ones."""
+    """Return the upper and lower halves of the first addresses, and of the last addresses, adjacent ranges merged."""
     highs, lows, last_highs, last_lows = columns = array("Q"), array("Q"), array("Q"), array("Q")
     for first, last in _merged(ranges):
         highs.append(first >> 64)

@@ -1,8 +1,8 @@
-"""The Public Suffix List: which part of a name is a public suffix.
+"""Look up public suffixes in the Public Suffix List.
 
-Knows which library holds the list: publicsuffixlist, whose releases carry a list a few days old, or, on Debian, which does not
-package it, python3-publicsuffix2 with the system's list (package publicsuffix). publicsuffix2 from PyPI is not used by itself:
-its list is of 2019. Private suffixes (github.io) count as public ones. Asks no network.
+The list comes from one of two libraries: publicsuffixlist, whose releases include a recent list, or, on Debian, which has no
+package of it, python3-publicsuffix2 with the system's list (package publicsuffix). publicsuffix2 from PyPI has a list of 2019: it
+is not among the dependencies. Suffixes of the list's private section (github.io) count as well. Never uses the network.
 
 https://publicsuffix.org/list/, RFC 7489 3.2.
 """
@@ -13,27 +13,27 @@ import functools
 import os
 from collections.abc import Callable
 
-Reader = Callable[[str], str | None]
+Lookup = Callable[[str], str | None]
 
 SYSTEM_LIST = "/usr/share/publicsuffix/public_suffix_list.dat"
 
 
 def public_suffix(name: str) -> str:
-    """The public suffix of a canonical name of at least one label. A top-level name that the list does not hold is one by the
-    list's default rule, "*"."""
-    return _reader()(name) or name.rpartition(".")[2]
+    """Return the public suffix of a canonical name. A top-level name that is not in the list is a public suffix, by the list's
+    default rule "*"."""
+    return _lookup()(name) or name.rpartition(".")[2]
 
 
 @functools.cache
-def _reader() -> Reader:
+def _lookup() -> Lookup:
     try:
         return from_publicsuffixlist()
     except ImportError:
         return from_publicsuffix2()
 
 
-def from_publicsuffixlist(path: str | None = None) -> Reader:
-    """Return a reader by publicsuffixlist, of its own list or of the file."""
+def from_publicsuffixlist(path: str | None = None) -> Lookup:
+    """Return a lookup function of publicsuffixlist, with the library's own list or that of the file."""
     from publicsuffixlist import PublicSuffixList
 
     if path is None:
@@ -42,9 +42,9 @@ def from_publicsuffixlist(path: str | None = None) -> Reader:
         return PublicSuffixList(file).publicsuffix
 
 
-def from_publicsuffix2(path: str = SYSTEM_LIST) -> Reader:
-    """Return a reader by publicsuffix2, of the file or, if there is none, of the library's own list."""
+def from_publicsuffix2(path: str = SYSTEM_LIST) -> Lookup:
+    """Return a lookup function of publicsuffix2, with the list in the file or, if it does not exist, the library's own."""
     from publicsuffix2 import PublicSuffixList
 
-    reader: Reader = PublicSuffixList(path if os.path.exists(path) else None, idna=True).get_tld
-    return reader
+    lookup: Lookup = PublicSuffixList(path if os.path.exists(path) else None, idna=True).get_tld
+    return lookup

@@ -18,7 +18,7 @@ from ..checks.evidence import NOTHING_LATE, UNKNOWN, Cost, Evidence, Helo, Late,
 from ..checks.spf import helo_mailbox
 from ..config.load import Config
 from ..logs.decision import Decision
-from ..net.mailboxes import parse_mailbox, spelling
+from ..net.mailboxes import normalized_path, parse_mailbox
 from ..net.names import Address, alignment, canonical, is_domain, parse_address
 from ..net.nat64 import translated
 from ..policy.decide import reply_is_settled
@@ -146,7 +146,7 @@ class Session:
         if not self._greeting and not self._exempt:
             self._without_greeting()
         self._tls = tls
-        mailbox, path = parse_mailbox(path), spelling(path)  # before anybody remembers it
+        mailbox, path = parse_mailbox(path), normalized_path(path)  # before anybody remembers it
         exempt = self._exempt
         if not exempt and authenticated and config.exempt.authenticated:
             exempt = "authenticated"
@@ -170,7 +170,7 @@ class Session:
         message = self._message
         if message is None:
             return None
-        recipient = spelling(path)
+        recipient = normalized_path(path)
 
         def settled(evidence: Evidence) -> bool:
             return reply_is_settled(evidence, message.policy)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rdns_milter.net.mailboxes import parse_mailbox, spelling
+from rdns_milter.net.mailboxes import normalized_path, parse_mailbox
 from rdns_milter.net.names import canonical, is_hostname
 from tests.kit.data.spf import suite
 from tests.kit.data.spf.suite import SuiteCase
@@ -81,7 +81,7 @@ def test_case(scenarios: SuiteDaemon, case: SuiteCase) -> None:
     result = decision["spf_mailfrom"]
     assert result in case.allowed
     assert result == NOT_PREFERRED.get(case.name, case.allowed[0])
-    assert decision["mailfrom"] == (spelling(case.mailfrom) or "<>")
+    assert decision["mailfrom"] == (normalized_path(case.mailfrom) or "<>")
     assert decision["spf_helo"] == of_helo(case, scenarios.zone).result
     (field,) = outcome.header("Authentication-Results")
     mailbox = parse_mailbox(case.mailfrom)

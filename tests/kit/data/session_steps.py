@@ -13,7 +13,7 @@ from typing import Any
 from rdns_milter.checks.evidence import UNKNOWN, Evidence, Generic, Iprev, Spf
 from rdns_milter.config.load import Config
 from rdns_milter.logs.decision import Decision
-from rdns_milter.net.mailboxes import Mailbox, parse_mailbox, spelling
+from rdns_milter.net.mailboxes import Mailbox, normalized_path, parse_mailbox
 from rdns_milter.net.names import Address, parse_address
 from rdns_milter.policy.decide import reply_is_settled
 from rdns_milter.responses.replies import Reply
@@ -182,7 +182,7 @@ class DialogueRunner:
         replies = []
         for recipient in message.recipients:
             self._command()
-            self._about = number, spelling(recipient)
+            self._about = number, normalized_path(recipient)
             replies.append(session.rcpt(recipient))
             self._about = None
         run.replies += replies

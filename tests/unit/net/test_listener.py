@@ -1,5 +1,5 @@
-"""The file of the unix socket, in a directory that is somebody else's: whatever he puts in its place while we start, no other file
-changes its owner or its mode."""
+"""The file of the unix socket in a directory of another user: whatever that user puts in its place while the daemon starts, no
+other file changes owner or mode."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOBODY = pwd.getpwnam("nobody")
 
 @pytest.fixture
 def victim(tmp_path: Path) -> Path:
-    """A file of root's."""
+    """Return a file that root owns."""
     path = tmp_path / "victim"
     path.write_text("root's")
     path.chmod(MODE)
@@ -35,8 +35,8 @@ def victim(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> SocketAddress:
-    """Where the socket is to be: a directory of nobody's."""
+def address(tmp_path: Path) -> SocketAddress:
+    """Return the address of a socket in a directory that the user nobody owns."""
     directory = tmp_path / "d"
     directory.mkdir()
     os.chown(directory, NOBODY.pw_uid, NOBODY.pw_gid)
@@ -52,7 +52,7 @@ def hard_link(victim: Path, path: Path) -> None:
 
 
 def another_socket(victim: Path, path: Path) -> None:
-    """Of root's, elsewhere."""
+    """A socket that root owns, in another directory."""
     victim.unlink()
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(str(victim))
@@ -66,22 +66,22 @@ def gone(victim: Path, path: Path) -> None:
 
 
 def listening(sockets: list[socket.socket], then: Callable[[Path], None]) -> Callable[[SocketAddress], None]:
-    """As libmilter opens a socket; what happens right after that."""
+    """Return a function that opens a socket as libmilter does, and calls `then` right after that."""
 
-    def open_socket(place: SocketAddress) -> None:
+    def open_socket(address: SocketAddress) -> None:
         sock = socket.socket(socket.AF_UNIX)
         sockets.append(sock)
-        sock.bind(place.path)
+        sock.bind(address.path)
         sock.listen(5)
-        then(Path(place.path))
+        then(Path(address.path))
 
     return open_socket
 
 
 @pytest.mark.parametrize("trick", [symlink, hard_link, another_socket, gone])
 @pytest.mark.parametrize("group", ["", "daemon"])
-def test_what_is_put_there_before_it_is_given_away(
-    victim: Path, place: SocketAddress, trick: Callable[[Path, Path], None], group: str
+def test_a_socket_replaced_before_its_owner_changes(
+    victim: Path, address: SocketAddress, trick: Callable[[Path, Path], None], group: str
 ) -> None:
     sockets: list[socket.socket] = []
 
@@ -90,36 +90,36 @@ def test_what_is_put_there_before_it_is_given_away(
         trick(victim, path)
 
     with pytest.raises(CannotListen, match="cannot change the owner"):
-        open_listener(place, 0o660, NOBODY.pw_uid, group, listening(sockets, swap))
+        open_listener(address, 0o660, NOBODY.pw_uid, group, listening(sockets, swap))
     for sock in sockets:
         sock.close()
     found = victim.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, os.getegid(), MODE)
 
 
-def test_the_socket_itself_is_given_away(place: SocketAddress) -> None:
+def test_the_owner_of_the_socket_changes(address: SocketAddress) -> None:
     sockets: list[socket.socket] = []
-    open_listener(place, 0o660, NOBODY.pw_uid, "daemon", listening(sockets, lambda path: None))
-    found = Path(place.path).stat()
-    assert (found.st_uid, Path(place.path).group(), stat.S_IMODE(found.st_mode)) == (NOBODY.pw_uid, "daemon", 0o660)
+    open_listener(address, 0o660, NOBODY.pw_uid, "daemon", listening(sockets, lambda path: None))
+    found = Path(address.path).stat()
+    assert (found.st_uid, Path(address.path).group(), stat.S_IMODE(found.st_mode)) == (NOBODY.pw_uid, "daemon", 0o660)
     (sock,) = sockets
     sock.close()
 
 
 @pytest.mark.parametrize("trick", [symlink, hard_link, another_socket])
-def test_what_is_put_there_before_it_is_shut(
-    victim: Path, place: SocketAddress, trick: Callable[[Path, Path], None]
+def test_a_socket_replaced_before_the_gate_is_shut(
+    victim: Path, address: SocketAddress, trick: Callable[[Path, Path], None]
 ) -> None:
-    """By a milter that runs as root."""
+    """The milter runs as root."""
     sockets: list[socket.socket] = []
-    fd = open_listener(place, 0o660, -1, "", listening(sockets, lambda path: None))
-    gate = ListenerGate(fd, place, 0o660, 5, ours=True)
+    fd = open_listener(address, 0o660, -1, "", listening(sockets, lambda path: None))
+    gate = ListenerGate(fd, address, 0o660, 5, ours=True)
     gate.shut()
-    assert stat.S_IMODE(Path(place.path).stat().st_mode) == 0
+    assert stat.S_IMODE(Path(address.path).stat().st_mode) == 0
     gate.open()
-    assert stat.S_IMODE(Path(place.path).stat().st_mode) == 0o660
-    Path(place.path).unlink()
-    trick(victim, Path(place.path))
+    assert stat.S_IMODE(Path(address.path).stat().st_mode) == 0o660
+    Path(address.path).unlink()
+    trick(victim, Path(address.path))
     gate.shut()
     assert stat.S_IMODE(victim.stat().st_mode) == MODE
     gate.open()
@@ -127,8 +127,8 @@ def test_what_is_put_there_before_it_is_shut(
     sockets[0].close()
 
 
-def test_the_race(victim: Path) -> None:
-    """Somebody who owns the directory puts a symlink there as soon as he sees the socket, again and again."""
+def test_the_race_for_the_socket(victim: Path) -> None:
+    """The owner of the directory replaces the socket by a symlink as soon as it appears, again and again."""
     for _ in range(6):
         daemon = Daemon({"milter": {"user": "nobody", "socket_group": "daemon"}}, socket="unix")
         shutil.chown(daemon.directory, "nobody")
@@ -147,7 +147,7 @@ def test_the_race(victim: Path) -> None:
 
 
 def _swap(victim: str, path: str) -> None:
-    """In the child: never returns."""
+    """Replace the socket again and again. Runs in the child and never returns."""
     while True:
         try:
             os.unlink(path)

@@ -1,4 +1,4 @@
-"""Which mailbox a path means, and its one spelling: every way in which a client can write it, and an MTA that says it itself."""
+"""Mailboxes of paths and their normalized form, however a client writes a path, and with the macros of the MTA."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdns_milter.net.mailboxes import MAX_PATH, NULL_SENDER, Mailbox, as_taken, parse_mailbox, spelling
+from rdns_milter.net.mailboxes import MAX_PATH, NULL_SENDER, Mailbox, normalized_path, parse_mailbox, path_used_by_mta
 from tests.kit.data.strategies import hostile_text
 
-# All of them were seen to be queued as ceo@bank.example by Postfix, by Sendmail, or by both.
+# Postfix, Sendmail or both were seen to queue mail from each of these as ceo@bank.example.
 CEO = [
     "<ceo@bank.example>",
     "ceo@bank.example",
@@ -49,12 +49,12 @@ CEO = [
 
 
 @pytest.mark.parametrize("path", CEO)
-def test_one_mailbox_has_one_spelling(path: str) -> None:
-    assert spelling(path) == "ceo@bank.example"
+def test_one_mailbox_has_one_normalized_path(path: str) -> None:
+    assert normalized_path(path) == "ceo@bank.example"
     assert parse_mailbox(path) == Mailbox("ceo", "bank.example")
 
 
-# Path, its spelling, local part and domain.
+# Path, normalized path, local part, domain.
 MAILBOXES = [
     (" <A@Example.COM.> ", "A@Example.COM.", "A", "example.com"),
     ("a@example.com..", "a@example.com..", "a", ""),
@@ -90,18 +90,18 @@ MAILBOXES = [
     ('<"">', "", "", ""),
     ("<", "", "", ""),
     (" < > ", "", "", ""),
-    # What is no null path must not pass for a bounce.
+    # These are not the null path: a message from them is not a bounce.
     ("<@>", "@", "@", ""),
     ("@\udcff.example", "@\udcff.example", "@\udcff.example", ""),
     ("@..", "@..", "@..", ""),
 ]
 
 
-@pytest.mark.parametrize(("path", "spelled", "local", "domain"), MAILBOXES)
-def test_mailboxes(path: str, spelled: str, local: str, domain: str) -> None:
+@pytest.mark.parametrize(("path", "expected", "local", "domain"), MAILBOXES)
+def test_mailboxes(path: str, expected: str, local: str, domain: str) -> None:
     mailbox = parse_mailbox(path)
     assert mailbox == Mailbox(local, domain)
-    assert spelling(path) == spelled
+    assert normalized_path(path) == expected
     assert mailbox.is_null == (mailbox == NULL_SENDER) == (not local and not domain)
 
 
@@ -120,15 +120,15 @@ def test_mailboxes(path: str, spelled: str, local: str, domain: str) -> None:
         f"<({'x' * MAX_PATH})ceo@bank.example>",
     ],
 )
-def test_what_cannot_be_read_says_so_and_stays_so(path: str) -> None:
+def test_an_unreadable_path_stays_as_it_is(path: str) -> None:
     mailbox = parse_mailbox(path)
     assert not mailbox.readable
     assert not mailbox.is_null
-    assert spelling(path) == path.strip()[:MAX_PATH]
-    assert not parse_mailbox(spelling(path)).readable
+    assert normalized_path(path) == path.strip()[:MAX_PATH]
+    assert not parse_mailbox(normalized_path(path)).readable
 
 
-# Path, macro, the path and macro of the command before, what counts.
+# Path, macro, path and macro of the previous command, the path that the MTA uses.
 TAKEN = [
     ("<ceo@ bank.example>", "ceo@bank.example", ("", ""), "ceo@bank.example"),
     ("<ceo@ bank.example>", "", ("", ""), "ceo@bank.example"),
@@ -142,54 +142,54 @@ TAKEN = [
     ("<ceo@ bank.example>", "ceo", ("", ""), "ceo@bank.example"),
     ("<a%b.example@bank.example>", "a%b.example", ("", ""), "a%b.example@bank.example"),
     ("<ceo@ bank.example>", '"ceo', ("", ""), "ceo@bank.example"),
-    # An empty macro makes no bounce of what has a sender.
+    # An empty macro does not make a message with a sender a bounce.
     ("<>", "", ("", ""), ""),
     ("<<>>", "", ("<a@x.example>", "a@x.example"), ""),
-    # One that has not come again.
+    # The MTA has not sent the macro again.
     ("<>", "a@x.example", ("<a@x.example>", "a@x.example"), ""),
     ("<b@y.example>", "a@x.example", ("<a@x.example>", "a@x.example"), "b@y.example"),
-    # The same mailbox again, in a way that only the MTA can read.
+    # The same mailbox again, written so that only the MTA can read it.
     ("<a%bank.example@mx>", "a@bank.example", ("<a%bank.example@MX>", "a@bank.example"), "a@bank.example"),
 ]
 
 
 @pytest.mark.parametrize(("path", "macro", "earlier", "expected"), TAKEN)
-def test_the_mta_knows_whom_it_takes_it_for(path: str, macro: str, earlier: tuple[str, str], expected: str) -> None:
-    assert spelling(as_taken(path, macro, earlier)) == expected
+def test_path_used_by_mta(path: str, macro: str, earlier: tuple[str, str], expected: str) -> None:
+    assert normalized_path(path_used_by_mta(path, macro, earlier)) == expected
 
 
 ANY = hostile_text(300) | st.text() | st.from_regex(r"[a-zA-Z0-9@.<>:\"\\ \[\]%!(),;-]{0,40}", fullmatch=True)
 
 
 @given(ANY)
-def test_a_spelling_stays_as_it_is(text: str) -> None:
-    path = spelling(text)
-    assert spelling(path) == path
+def test_a_normalized_path_normalizes_to_itself(text: str) -> None:
+    path = normalized_path(text)
+    assert normalized_path(path) == path
     assert len(path) <= MAX_PATH
     assert parse_mailbox(text) == parse_mailbox(path)
     assert parse_mailbox(text).is_null == (path == "")
 
 
 @given(ANY, ANY, ANY)
-def test_what_is_taken_is_one_of_the_two(path: str, macro: str, other: str) -> None:
-    assert as_taken(path, macro, (other, macro)) in (path, macro)
+def test_the_path_used_is_one_of_the_two(path: str, macro: str, other: str) -> None:
+    assert path_used_by_mta(path, macro, (other, macro)) in (path, macro)
 
 
 LOCAL = st.text(st.characters(max_codepoint=0x17F), min_size=1, max_size=40)
 
 
 @given(LOCAL)
-def test_a_quoted_local_part_means_what_stands_in_the_quotes(local: str) -> None:
+def test_a_quoted_local_part_is_the_text_in_the_quotes(local: str) -> None:
     quoted = "".join(f"\\{letter}" if letter in '"\\' else letter for letter in local)
     mailbox = parse_mailbox(f'<"{quoted}"@x.example>')
     assert mailbox == Mailbox(local, "x.example")
-    assert parse_mailbox(spelling(f'<"{quoted}"@x.example>')) == mailbox
+    assert parse_mailbox(normalized_path(f'<"{quoted}"@x.example>')) == mailbox
 
 
 @pytest.mark.parametrize("piece", ['"', "\\", "(", ")", "<", ">", "@", "[", "a ", '"a" ', "(a)", ":", ";"])
-def test_more_of_a_path_than_there_may_be(piece: str) -> None:
+def test_a_path_longer_than_the_limit(piece: str) -> None:
     for size in (MAX_PATH - 1, MAX_PATH, 1000 * MAX_PATH):
-        path = spelling((piece * size)[:size])
+        path = normalized_path((piece * size)[:size])
         assert len(path) <= MAX_PATH
-        assert spelling(path) == path
+        assert normalized_path(path) == path
     assert not parse_mailbox(f"<a@x.example>{piece * MAX_PATH}").readable

@@ -1,4 +1,4 @@
-"""Names, addresses and mailboxes, a case a line (RFC 1123 2.1, 5321 4.1.2 and 4.1.3, 5891, 7489 3.2)."""
+"""Names and addresses, one case a line (RFC 1123 2.1, 5321 4.1.3, 5891, 7489 3.2)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CANONICAL = [
     ("_a.example.com", "_a.example.com"),
     ("bücher.example", "xn--bcher-kva.example"),
     ("BÜCHER.example.", "xn--bcher-kva.example"),
-    # No mapping but that of case: what only looks like a name is none.
+    # Only case is mapped: what merely looks like a name has no canonical form.
     ("bücher。example", ""),
     ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
     ("faß.example", "xn--fa-hia.example"),
@@ -256,7 +256,7 @@ ANY = hostile_text(300) | st.text() | st.from_regex(r"[a-zA-Z0-9@.<>:\"\\ \[\]%-
 
 
 @given(ANY)
-def test_nothing_raises_and_nothing_grows(text: str) -> None:
+def test_no_text_raises_or_grows(text: str) -> None:
     name = canonical(text)
     assert len(name) <= MAX_NAME
     assert name.isascii()
@@ -268,7 +268,7 @@ def test_nothing_raises_and_nothing_grows(text: str) -> None:
 
 
 @given(ANY)
-def test_no_address_hides_in_a_host_name(text: str) -> None:
+def test_no_host_name_is_an_address(text: str) -> None:
     if parse_address(text) is not None or parse_literal(text) is not None:
         assert not is_hostname(canonical(text))
 
@@ -279,7 +279,7 @@ def test_alignment_is_one_of_its_words(name: str, others: tuple[str, ...]) -> No
 
 
 @given(st.ip_addresses())
-def test_addresses_come_back(address: object) -> None:
+def test_an_address_as_text_and_as_literal_is_parsed_back(address: object) -> None:
     parsed = parse_address(str(address))
     assert parsed is not None
     assert parse_literal(f"[{parsed}]") == parsed

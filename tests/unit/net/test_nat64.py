@@ -1,4 +1,4 @@
-"""Addresses of translators (RFC 6052 2.4 has the examples)."""
+"""IPv4 addresses embedded by translators (examples of RFC 6052 2.4)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ EMBEDDED = [
     ("2001:db8:122:344::/64", "2001:db8:122:344:c0:2:2100::", "192.0.2.33"),
     ("2001:db8:122:344::/96", "2001:db8:122:344::c000:221", "192.0.2.33"),
     ("64:ff9b::/96", "64:ff9b::c000:221", "192.0.2.33"),
-    # What follows upon the address is ignored.
+    # The bits after the address are ignored.
     ("2001:db8:122:344::/64", "2001:db8:122:344:c0:2:21ff:ffff", "192.0.2.33"),
     ("2001:db8::/32", "2001:db8:c000:221:00ff:ffff::", "192.0.2.33"),
-    # Another prefix; octet 8 is not zero.
+    # Another prefix; bits 64 to 71 are not zero.
     ("64:ff9b::/96", "64:ff9b:1::c000:221", None),
     ("64:ff9b::/96", "2001:db8::c000:221", None),
     ("2001:db8:122:344::/64", "2001:db8:122:344:1c0:2:2100::", None),
-    # RFC 6052 3.1, and addresses that no client has.
+    # RFC 6052 3.1, and addresses that no client can have.
     ("64:ff9b::/96", "64:ff9b::10.0.0.1", None),
     ("64:ff9b::/96", "64:ff9b::192.168.1.1", None),
     ("64:ff9b::/96", "64:ff9b::127.0.0.1", None),
@@ -51,10 +51,10 @@ def test_the_longest_prefix_counts() -> None:
 
 @given(st.ip_addresses(v=4), st.sampled_from(LENGTHS), st.ip_addresses(v=6))
 def test_any_address_by_any_prefix(address: IPv4Address, length: int, other: IPv6Address) -> None:
-    """Written bit by bit as the table in 2.2 has it."""
+    """Embed an address bit by bit, as in the table of RFC 6052 2.2, and extract it."""
     other = IPv6Address(int(other) & ~(0xFF << 56))
     prefix = IPv6Network((other, length), strict=False)
-    before = min(max(64 - length, 0), 32)  # bits that stand in front of the reserved octet
+    before = min(max(64 - length, 0), 32)  # bits in front of the reserved byte
     number = int(prefix.network_address)
     if length == 96:
         number |= int(address)
@@ -69,16 +69,16 @@ def test_any_address_by_any_prefix(address: IPv4Address, length: int, other: IPv
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("64:ff9b::", "write it as 64:ff9b::/96"),
+        ("64:ff9b::", "write it as in 64:ff9b::/96"),
         ("", "write it as"),
         ("64:ff9b::/95", "32, 40, 48, 56, 64 or 96 bits"),
         ("::/0", "32, 40, 48, 56, 64 or 96 bits"),
         ("64:ff9b::/128", "32, 40, 48, 56, 64 or 96 bits"),
         ("64:ff9b::1/96", "has host bits set"),
-        ("192.0.2.0/32", "no prefix of a translator"),
-        ("fe80::%eth0/64", "no prefix of a translator"),
+        ("192.0.2.0/32", "is not the prefix of a translator"),
+        ("fe80::%eth0/64", "is not the prefix of a translator"),
         ("64:ff9b:0:0:ff00::/96", "bits 64 to 71"),
-        ("x/96", "no prefix of a translator"),
+        ("x/96", "is not the prefix of a translator"),
     ],
 )
 def test_no_prefix(text: str, said: str) -> None:

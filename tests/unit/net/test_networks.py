@@ -1,4 +1,4 @@
-"""Sets of networks: how they are written, and which addresses are in them (RFC 4632 3.1, RFC 4291 2.5.5.2)."""
+"""Parse networks, and test which addresses a set of networks contains (RFC 4632 3.1, RFC 4291 2.5.5.2)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_parse_network(text: str, expected: str) -> None:
         "[::1]",
     ],
 )
-def test_what_is_no_network_says_so(text: str) -> None:
+def test_an_invalid_network_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w+ \w+"):
         parse_network(text)
 
@@ -85,7 +85,7 @@ def test_membership(texts: str, address: str, expected: bool) -> None:
     assert (ip_address(address) in Networks(map(parse_network, texts.split()))) is expected
 
 
-def test_a_set_keeps_what_it_was_given() -> None:
+def test_iteration_yields_the_networks_as_given() -> None:
     given_networks = tuple(map(parse_network, ("198.51.100.0/24", "192.0.2.0/24", "2001:db8::/32")))
     networks = Networks(given_networks)
     assert tuple(networks) == given_networks
@@ -117,7 +117,7 @@ def test_membership_is_that_of_any_network(
 
 
 @given(NETWORKS)
-def test_what_is_written_is_read_again(network: Network) -> None:
+def test_a_network_as_text_is_parsed_back(network: Network) -> None:
     mapped = network.version == 6 and network.subnet_of(IPv6Network("::ffff:0:0/96"))
     assert parse_network(str(network)) == network or mapped
 

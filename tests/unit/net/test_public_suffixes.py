@@ -1,4 +1,4 @@
-"""The Public Suffix List, by whichever library is there: kept up to date, and the same answers by both."""
+"""The Public Suffix List: both libraries agree, and the list is recent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rdns_milter.net.names import alignment, organizational_domain
 ROOT = Path(__file__).parents[3]
 DEBIANS = "/usr/bin/python3"
 
-# Prints the public suffix of each name that is given, by publicsuffix2 and the system's list.
+# Print the public suffix of each given name, by publicsuffix2 and the system's list.
 _ASK = """
 import sys
 from rdns_milter.net.public_suffixes import SYSTEM_LIST, from_publicsuffix2
@@ -28,7 +28,7 @@ for name in sys.stdin.read().split():
 
 
 def rules(path: str) -> Iterator[str]:
-    """The rules of a list in A-labels."""
+    """Yield the rules of a list in A-labels."""
     for line in Path(path).read_text("utf-8").splitlines():
         if line and not line.startswith("//"):
             rule = line.split()[0]
@@ -36,13 +36,13 @@ def rules(path: str) -> Iterator[str]:
 
 
 def names_at(path: str) -> list[str]:
-    """Names at, above and below each rule."""
+    """Return names at, above and below each rule."""
     bases = {base for rule in rules(path) for base in (rule.replace("*", "x"), rule.replace("*.", ""))}
     return sorted({prefix + base for base in bases for prefix in ("", "a.", "b.a.", "c.b.a.")})
 
 
 def test_both_libraries_agree() -> None:
-    """With the same list, that of the system, about 38,000 names."""
+    """Both use the system's list; about 38,000 names are compared."""
     pytest.importorskip("publicsuffixlist", reason="Debian does not package it")
     path = public_suffixes.SYSTEM_LIST
     names = names_at(path)
@@ -60,14 +60,14 @@ def test_both_libraries_agree() -> None:
     assert dict(zip(names, asked.stdout.split(), strict=True)) == ours
 
 
-def test_the_list_is_of_today() -> None:
+def test_the_list_is_recent() -> None:
     pytest.importorskip("publicsuffixlist", reason="the list of Debian 12 is of 2023")
     assert organizational_domain("mail.example.ac.eg") == "example.ac.eg"
     assert organizational_domain("ac.eg") == ""
     assert alignment("mail.one.ac.eg", ("mail.two.ac.eg",)) == "different"
 
 
-def test_the_library_that_is_there_is_taken() -> None:
+def test_the_installed_library_is_used() -> None:
     there = "publicsuffixlist" if importlib.util.find_spec("publicsuffixlist") else "publicsuffix2"
     assert public_suffixes.public_suffix("a.co.uk") == "co.uk"
     assert there in sys.modules
