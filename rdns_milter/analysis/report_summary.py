@@ -17,7 +17,7 @@ from ..checks.evidence import LOOKED_UP, TEMPERROR
 from ..logs.decision import evidence_of, parse
 from ..monitoring.top_k import Entry
 from ..policy.rules import ACTIONS, KEPT_OUT, OBSERVE
-from ..responses.advice import findings
+from ..responses.advice import advice
 from ..text.numbers import minute
 from .replay import unread
 from .report import Bar, Report
@@ -191,7 +191,7 @@ def percentiles(counts: Counter[int]) -> dict[str, int]:
 def faults(example: str) -> str:
     """Return what is wrong with the client of a log line, in the words of the advice; "" if the line does not tell."""
     decision = parse(example)
-    found = findings(evidence_of(decision)) if decision else ()
+    found = advice(evidence_of(decision)) if decision else ()
     return "; ".join(finding.fault for finding in found[:_MAX_FAULTS])
 
 

@@ -22,7 +22,7 @@ from ..logs.decision import EXEMPT, NO_QUEUE, NULL_PATH, evidence_of, parse, rcp
 from ..net.mailboxes import parse_mailbox
 from ..net.names import is_domain
 from ..policy.rules import ACCEPT, DEFAULT_RULE, QUARANTINE, REJECT, TAG, TEMPFAIL
-from ..responses.advice import Finding, findings
+from ..responses.advice import Advice, advice
 from ..responses.fact_sentences import fact_sentence
 from ..text.toml import text as toml
 from .wanted import Wanted
@@ -105,7 +105,7 @@ class Explanation:
     rule: RuleSource | None
     rule_note: str
     facts: tuple[tuple[str, str, str], ...]
-    advice: tuple[Finding, ...]
+    advice: tuple[Advice, ...]
     let_in: tuple[str, ...]
 
 
@@ -123,7 +123,7 @@ def explain(match: Match, config: Config, sources: Mapping[str, RuleSource], tod
         rule=sources.get(name),
         rule_note=_rule_note(fields, config, rule is not None),
         facts=tuple(_facts(fields)),
-        advice=findings(evidence, rule.facts() if rule and rule.facts() else None),
+        advice=advice(evidence, rule.facts() if rule and rule.facts() else None),
         let_in=_let_in(fields, today) if _is_stopped(fields) else (),
     )
 

@@ -43,7 +43,7 @@ def _as_dict(each: Explanation, path: str) -> dict[str, Any]:
         "decision": dict(fields),
         "facts": [{"fact": fact, "value": value, "sentence": sentence} for fact, value, sentence in each.facts],
         "reply": fields.get("reply") or None,
-        "advice": [str(finding) for finding in each.advice],
+        "advice": [str(advice) for advice in each.advice],
         "let_in": list(each.let_in),
     }
 
@@ -122,9 +122,9 @@ def _show_advice(each: Explanation, console: Console) -> None:
     server = escaped(fields.get("client", ""))
     _line(console, f"    Your message to {escaped(recipients(fields), _MAX)} was {done} on {_time(each.match)}.")
     _line(console, f"    The cause is the set-up of the mail server that sent it, {server}:")
-    for finding in each.advice:
-        _line(console, f"    - {_sentence(escaped(finding.fault, 600))}")
-        _line(console, f"      To mend it: {escaped(finding.remedy, 600)}.")
+    for advice in each.advice:
+        _line(console, f"    - {_sentence(escaped(advice.fault, 600))}")
+        _line(console, f"      To mend it: {escaped(advice.remedy, 600)}.")
     _line(console, "    Please pass this on to the administrator of that mail server.")
 
 

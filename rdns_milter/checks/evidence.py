@@ -1,7 +1,7 @@
-"""What is known about a client: the record that checks fill in and policy judges.
+"""Records of facts: what the checks find out about a client and its message, and what the policy is evaluated on.
 
-Holds facts, decides nothing, looks nothing up. Every field is always present: what has not been found out yet is `unknown`
-(a word that never reaches log or header), what cannot be found out for DNS's sake is `temperror`.
+Makes no decision and no lookup. Every field always has a value: a fact that is not known yet is `unknown` (never written to the
+log or to a header field); a fact that a temporary DNS error leaves open is `temperror`.
 
 RFC 8601 2.7.3 (iprev), RFC 7208 2.6 (SPF), RFC 5321 4.1.1.1 (HELO).
 """
@@ -25,8 +25,8 @@ MATCHES = ("same", "aligned", "different", "none")
 
 @dataclass(frozen=True, slots=True)
 class Iprev:
-    """The reverse name (RFC 8601 2.7.3, 3). `names`: those that resolve back to the address, sorted; `claimed`: the PTR
-    names as published, sorted; at most `max_ptr_names` of them; `count`: how many there are in all."""
+    """The result of iprev (RFC 8601 2.7.3, 3). `claimed`: the PTR names, sorted, at most `max_ptr_names` of them; `names`: those
+    of them that resolve back to the address, sorted; `count`: the number of all PTR names."""
 
     result: str = UNKNOWN
     reason: str = UNKNOWN
@@ -36,13 +36,13 @@ class Iprev:
 
     @property
     def ptr(self) -> str:
-        """The confirmed name, else the first claimed, else ""."""
+        """The first confirmed name, else the first claimed name, else ""."""
         return self.names[0] if self.names else self.claimed[0] if self.claimed else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Generic:
-    """Whether the PTR name looks generic, and which pattern says so."""
+    """Whether the PTR name looks generic. `pattern`: the indicator or configured pattern that decided it."""
 
     result: str = UNKNOWN
     pattern: str = ""
@@ -50,8 +50,8 @@ class Generic:
 
 @dataclass(frozen=True, slots=True)
 class Helo:
-    """The greeting. `kind` and `own` are known at once, `result` from DNS, `match` from DNS by way of iprev.
-    `reason`: the status of the lookup that led to the result, "" without one."""
+    """The facts about the HELO name. `kind` and `own` need no lookup, `result` needs one, `match` depends on iprev.
+    `reason`: the status of the lookup that gave `result`, "" if there was none."""
 
     kind: str = "missing"
     own: str = "no"
@@ -62,9 +62,9 @@ class Helo:
 
 @dataclass(frozen=True, slots=True)
 class Spf:
-    """SPF's result for one identity (RFC 7208 2.6). `domain`: whose record it was, "" if no domain could be asked;
-    `mechanism`: the term that matched; `problem`: what is wrong, for permerror and temperror; `explanation`: what the
-    domain's owner says of a fail, foreign text, not yet escaped, at most a line long."""
+    """The SPF result for one identity (RFC 7208 2.6). `domain`: the domain that was evaluated, "" if there was none;
+    `mechanism`: the term that matched; `problem`: the error, for permerror and temperror; `explanation`: the domain owner's
+    explanation of a fail: untrusted text, not escaped, at most one line."""
 
     result: str = UNKNOWN
     domain: str = ""
@@ -75,19 +75,20 @@ class Spf:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the facts cost: questions asked and, of these, answered from memory; questions asked ahead in vain;
-    milliseconds in which DNS was at work, and milliseconds that the MTA was made to wait."""
+    """The cost of a message's facts. `queries`: the number of questions; `cached`: those answered from the cache; `unused`: those
+    that were prefetched and not needed; `dns_ms`: milliseconds during which a lookup was in progress; `waited_ms`: milliseconds
+    for which the MTA had to wait."""
 
     queries: int = 0
     cached: int = 0
-    vain: int = 0
+    unused: int = 0
     dns_ms: float = 0.0
     waited_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """`facts`: those of a message that were not there in time; `client`, `sender`: whose it was, as an Asker names them."""
+    """The facts of a message that were not known in time. `client`, `sender`: its origin, as in resolver.admission's Asker."""
 
     facts: tuple[str, ...] = ()
     client: str = ""
@@ -99,10 +100,9 @@ NOTHING_LATE = Late()
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that a rule can ask about. `client` is None if it has no IP address; `helo_name` is as the client sent it;
-    `mailfrom`, `rcpt` are mailboxes normalized (mailboxes.normalized_path); `exempt` says why it is not judged ("network",
-    "authenticated", "not-ip"), or "".
-    `forged`: how many header fields of the message claim to be ours, as far as they have been seen."""
+    """Everything that a rule can test. `client`: None if the client has no IP address; `helo_name`: as the client sent it;
+    `mailfrom`, `rcpt`: normalized by net.mailboxes.normalized_path; `exempt`: why the client is not judged ("network", "authenticated",
+    "not-ip"), or ""; `forged`: the number of header fields so far that falsely claim to be written by this host."""
 
     client: Address | None = None
     helo_name: str = ""
@@ -127,7 +127,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One word of the evidence: where it stands, the values it may have, and the facts that it is made of."""
+    """One fact. `get`: reads its value from the evidence; `words`: its values; `rests_on`: the facts that it is derived from."""
 
     get: Callable[[Evidence], str]
     words: tuple[str, ...]
@@ -139,7 +139,7 @@ IPREV_REASONS = (
     "bogus", "bad-name", "resolver-down", "deadline", "exempt", "error",
 )  # fmt: skip
 
-# Every fact under the name that it has in rule, log and metric.
+# Every fact, by its name in rules, log lines and metrics.
 FACTS: Mapping[str, Fact] = MappingProxyType(
     {
         "iprev": Fact(attrgetter("iprev.result"), ("pass", "fail", "permerror", "temperror", "none")),
@@ -155,17 +155,17 @@ FACTS: Mapping[str, Fact] = MappingProxyType(
     }
 )
 
-# The facts of which DNS may say: not now. All others are made of these, or of no lookup at all.
+# The facts that can be `temperror`. All others are derived from these or need no lookup.
 LOOKED_UP: tuple[str, ...] = tuple(name for name, fact in FACTS.items() if TEMPERROR in fact.words)
 
 
 def facts_in_trouble(evidence: Evidence) -> frozenset[str]:
-    """The names of the facts that are `temperror`, and of those made of them."""
+    """Return the names of the facts that are `temperror`, and of those derived from them."""
     return _with_dependents(name for name in LOOKED_UP if FACTS[name].get(evidence) == TEMPERROR)
 
 
 def facts_in_doubt(evidence: Evidence) -> frozenset[str]:
-    """The names of the facts that are `temperror` or still unknown (and so may become it), and of those made of them."""
+    """Return the names of the facts that are `temperror` or unknown (and so can become it), and of those derived from them."""
     return _with_dependents(name for name, fact in FACTS.items() if fact.get(evidence) in (TEMPERROR, UNKNOWN))
 
 
@@ -197,12 +197,12 @@ def hide_doubtful_facts(evidence: Evidence) -> Evidence:
 
 
 def missing_facts(evidence: Evidence) -> frozenset[str]:
-    """The names of the facts that are still unknown."""
+    """Return the names of the facts that are unknown."""
     return frozenset(name for name, fact in FACTS.items() if fact.get(evidence) == UNKNOWN)
 
 
 def exempted(evidence: Evidence, why: str) -> Evidence:
-    """The evidence of a client that is not judged: no lookup's result stands in it."""
+    """Return the evidence for a client that is not judged: without the result of any lookup. `why`: see Evidence.exempt."""
     return replace(
         evidence,
         exempt=why,

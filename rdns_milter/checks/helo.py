@@ -1,7 +1,7 @@
-"""The greeting: what kind of name it is, whether it is one of ours, whether it leads to the client.
+"""Check the HELO name: its kind, whether it is one of our own names, and whether it resolves to the client's address.
 
-Each question has a function of its own, since each is answered at another time. Never says what should follow: that the
-name does not match the address is no ground for refusal (RFC 5321 4.1.4).
+One function for each fact, because they become known at different times. States the facts only: RFC 5321 4.1.4 forbids refusing
+mail because the name does not match the address.
 
 RFC 5321 2.3.5 and 4.1.1.1 (the argument of HELO and EHLO), 4.1.3 (address literals).
 """
@@ -14,7 +14,7 @@ from collections.abc import Collection
 from ..net.names import Address, canonical, is_domain, is_hostname, parse_address, parse_literal
 from ..resolver.lookup import Answer, Lookup, Question, Type, forward_type
 
-# DNS is asked for these; literal and address are compared as they stand.
+# Kinds that are looked up; `literal` and `address` are compared directly.
 _NAMES = frozenset(("fqdn", "unqualified"))
 _ADDRESSES = frozenset(("literal", "address"))
 _OTHER_FAMILY: dict[Type, Type] = {"A": "AAAA", "AAAA": "A"}
@@ -22,7 +22,7 @@ _OTHER_FAMILY: dict[Type, Type] = {"A": "AAAA", "AAAA": "A"}
 
 @functools.lru_cache(maxsize=4096)
 def kind(greeting: str) -> str:
-    """What the greeting is: `fqdn`, `unqualified`, `literal`, `address` (no brackets), `invalid`, or `missing`."""
+    """Return the kind of a HELO name: `fqdn`, `unqualified`, `literal`, `address` (no brackets), `invalid` or `missing`."""
     if not greeting:
         return "missing"
     if parse_literal(greeting) is not None:
@@ -36,13 +36,13 @@ def kind(greeting: str) -> str:
 
 
 def denoted(greeting: str) -> Address | None:
-    """The address that a greeting of kind `literal` or `address` denotes."""
+    """Return the address in a HELO name of kind `literal` or `address`."""
     literal = parse_literal(greeting)
     return literal if literal is not None else parse_address(greeting.removesuffix("."))
 
 
 def own(greeting: str, client: Address, names: Collection[str], addresses: Collection[Address]) -> str:
-    """`yes` if a client that is not ourselves greets with one of our canonical names or one of our addresses."""
+    """Return "yes" if a client other than this host uses one of our canonical names or one of our addresses."""
     if client in addresses:
         return "no"
     if kind(greeting) in _ADDRESSES:
@@ -51,24 +51,29 @@ def own(greeting: str, client: Address, names: Collection[str], addresses: Colle
     return "yes" if name and name in names else "no"
 
 
-def compared(greeting: str, client: Address) -> str:
-    """The result that takes no lookup: an address equals the client's (`pass`) or not (`fail`), what cannot be asked is
-    `none`; "" for a name."""
-    sort = kind(greeting)
-    if sort in _ADDRESSES:
+def result_without_lookup(greeting: str, client: Address) -> str:
+    """Return the result if it needs no lookup, else "".
+
+    An address is `pass` if it is the client's, else `fail`; a name that cannot be looked up is `none`.
+    """
+    greeting_kind = kind(greeting)
+    if greeting_kind in _ADDRESSES:
         return "pass" if denoted(greeting) == client else "fail"
-    return "" if sort in _NAMES else "none"
+    return "" if greeting_kind in _NAMES else "none"
 
 
 async def resolve(lookup: Lookup, greeting: str, client: Address) -> tuple[str, str]:
-    """Whether the greeting leads to the client: the result (`pass`; `fail`: to another address; `permerror`: to none;
-    `temperror`; `none`: cannot be asked), and the status of the lookup behind it, "" without one."""
-    if result := compared(greeting, client):
+    """Return the result for a HELO name, and the status of the lookup that gave it ("" if there was none).
+
+    `pass`: resolves to the client's address; `fail`: to other addresses only; `permerror`: to no address; `temperror`: not known,
+    because of a temporary DNS error; `none`: cannot be looked up.
+    """
+    if result := result_without_lookup(greeting, client):
         return result, ""
     name, record = canonical(greeting), forward_type(client)
     (answer,) = await lookup.ask((Question(name, record),))
     if answer.status == "nodata":
-        # The name is there: only the other family tells whether it leads somewhere else or nowhere.
+        # The name exists: records of the other address family make the difference between `fail` and `permerror`.
         (answer,) = await lookup.ask((Question(name, _OTHER_FAMILY[record]),))
     return _result(answer, client), answer.reason
 

@@ -1,8 +1,8 @@
-"""The reverse name: does the client's address have one, and does it resolve back?
+"""Check iprev: whether the client's address has a PTR record, and whether a name in it resolves back to the address.
 
-Finds the fact and no more: never says what should follow from it, never takes DNS trouble for the absence of a name.
+States the fact only; what follows from it is up to the policy. Never treats a temporary DNS error as the absence of a name.
 
-RFC 8601 2.7.3 and 3 (iprev); RFC 2317 (the PTR record may stand behind a CNAME: the resolver follows it).
+RFC 8601 2.7.3 and 3 (iprev); RFC 2317 (the PTR record can be behind a CNAME, which the resolver follows).
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from .evidence import Iprev
 
 
 async def iprev(lookup: Lookup, address: Address, max_names: int) -> Iprev:
-    """The result for an address. At most `max_names` PTR names are looked up, all at once; they are sorted before the cut,
-    so that the outcome does not hang on the order of the answer. A name that confirms wins over errors of the others."""
+    """Return the result for an address.
+
+    The first `max_names` PTR names in sorted order are looked up in parallel: the order of the answer has no influence on the
+    result. If one name is confirmed, errors for the others do not count.
+    """
     (answer,) = await lookup.ask((Question(reverse_name(address), "PTR"),))
     if answer.temporary:
         return Iprev("temperror", answer.reason)
@@ -38,7 +41,7 @@ async def iprev(lookup: Lookup, address: Address, max_names: int) -> Iprev:
 
 
 def _is_usable(name: str) -> bool:
-    """Host names only: what is not one could not be looked up without risk, or means nothing in the public DNS."""
+    """Return whether to look up a PTR name: only valid host names of the public DNS, because a PTR record can hold anything."""
     return is_hostname(name) and not is_special_use(name)
 
 

@@ -20,7 +20,7 @@ from .evidence import TEMPERROR, Spf
 from .spf_answers import Knowledge, Limits
 from .spf_evaluation import NONE, Evaluation, Explanation, Run
 
-__all__ = ["Finding", "Limits", "helo_mailbox", "spf"]
+__all__ = ["CheckHostResult", "Limits", "check_host", "helo_mailbox"]
 
 _MECHANISM_LENGTH = 200
 _PROBLEM_LENGTH = 200
@@ -29,15 +29,15 @@ _EXPLAINING_RUNS = 4  # nothing known at first; then the text; if it has %{p}, t
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What SPF says of one identity. `ttl`: seconds for which all answers that it rests on hold (infinite if it rests on none).
-    `personal`: local part, HELO, time or receiver had a part in it, so it must not be used for another message. `vain`: the
-    number of questions that were asked ahead and not needed."""
+class CheckHostResult:
+    """The result for one identity. `ttl`: seconds for which all answers that it depends on are valid (infinite if there are
+    none); `message_specific`: it depends on the local part, the HELO name, the time or the receiver, so it must not be reused for
+    another message; `unused`: the number of prefetched questions that were not needed."""
 
     spf: Spf
     ttl: float = math.inf
-    personal: bool = False
-    vain: int = 0
+    message_specific: bool = False
+    unused: int = 0
 
 
 def helo_mailbox(helo: str) -> Mailbox:
@@ -45,14 +45,14 @@ def helo_mailbox(helo: str) -> Mailbox:
     return Mailbox("postmaster", canonical(helo))
 
 
-async def spf(
+async def check_host(
     lookup: Lookup, address: Address, mailbox: Mailbox, helo: str, *, limits: Limits, receiver: str = ""
-) -> Finding:
+) -> CheckHostResult:
     """The result for a client's address and a sender. A mailbox without a domain that SPF is for (RFC 7208 4.3) is `none`,
     and nothing is asked. `receiver`: the receiving MTA's name, which an explanation may mention. Never raises for what comes
     from the network; DNS trouble is `temperror`."""
     if not spf_macros.is_domain(mailbox.domain):
-        return Finding(Spf(NONE))
+        return CheckHostResult(Spf(NONE))
     client = parse_address(str(address).partition("%")[0]) or address
     knowledge = Knowledge(client, mailbox, helo, limits, receiver)
     learned = await knowledge.learn(lookup)
@@ -69,7 +69,7 @@ async def spf(
         printable(run.problem, _PROBLEM_LENGTH),
         text[:_EXPLANATION_LENGTH],
     )
-    return Finding(fact, knowledge.ttl, knowledge.personal, knowledge.vain)
+    return CheckHostResult(fact, knowledge.ttl, knowledge.message_specific, knowledge.unused)
 
 
 async def _explained(lookup: Lookup, knowledge: Knowledge, evaluation: Evaluation, explanation: Explanation) -> str:

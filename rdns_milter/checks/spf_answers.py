@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..net.mailboxes import Mailbox
 from ..net.names import Address
 from ..resolver.lookup import Answer, Lookup, Question, Type
-from .spf_macros import PERSONAL, values
+from .spf_macros import MESSAGE_SPECIFIC, values
 from .spf_prefetch import Neighbours, Plan
 
 MAX_PLAIN = 40  # addresses of an answer of which an evaluation is not needed to see that it goes on
@@ -148,11 +148,11 @@ class Knowledge:
         return min((self._known[question].ttl for question in self._used), default=math.inf)
 
     @property
-    def vain(self) -> int:
+    def unused(self) -> int:
         """How many questions were asked and never used."""
         return len(self._asked - self._used)
 
     @property
-    def personal(self) -> bool:
+    def message_specific(self) -> bool:
         """Whether the result belongs to this message alone."""
-        return bool(self.letters & PERSONAL)
+        return bool(self.letters & MESSAGE_SPECIFIC)

@@ -131,7 +131,7 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
 
     def validate_mechanism(self, mech: str) -> Iterator[object]:
         """What pyspf wants to know of a mechanism. It unpacks that when it comes to it, so macros are expanded only then:
-        what a macro takes may cost a lookup, or make the result personal."""
+        what a macro takes may cost a lookup, or make the result message_specific."""
         if mech == _REDIRECT:
             return iter(("", "all", "", 0, _REDIRECT))
         return self._unpacked(self._mechanisms[int(mech)])

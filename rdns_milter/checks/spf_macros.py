@@ -15,7 +15,7 @@ from ..net.names import MAX_NAME, Address, canonical
 
 # Whose value differs from message to message, though client and domain are the same. The receiver is one of several MTAs
 # that one milter may serve.
-PERSONAL = frozenset("slhtr")
+MESSAGE_SPECIFIC = frozenset("slhtr")
 # RFC 7208 7.2: in the text of an explanation only.
 TEXT_ONLY = frozenset("crt")
 

@@ -116,7 +116,7 @@ def as_json(outcome: Outcome) -> str:
         },
         "reply": decision.reply or None,
         "headers": [list(field) for field in reversed(outcome.ending.fields)],
-        "advice": list(advice(decision.evidence)),
+        "advice": [str(each) for each in advice(decision.evidence)],
     }
     return json.dumps(document, indent=2)
 
@@ -185,7 +185,7 @@ def _show_verdict(outcome: Outcome, console: Console) -> None:
         heading(console, "headers")
         for name, value in reversed(outcome.ending.fields):
             console.print(Text(f"  {name}: " + value.replace("\n", "\n  ").replace("\t", "    ")), soft_wrap=True)
-    sentences = advice(decision.evidence)
+    sentences = [str(each) for each in advice(decision.evidence)]
     if sentences:
         heading(console, "advice for the sender's postmaster")
         for sentence in sentences:

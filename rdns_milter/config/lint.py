@@ -18,9 +18,18 @@ from types import MappingProxyType
 from ..checks.generic import generic
 from ..checks.generic_words import WORDS
 from ..net.names import organizational_domain
-from ..policy.reachability import eclipsing
+from ..policy.reachability import covering_rule
 from ..policy.rules import ACCEPT, TAG, Condition, Mailboxes, Words
-from ..policy.what_if import REFUSED, REJECTED, Blemish, first_refusing, mismatch, null_sender, softfail, suffered
+from ..policy.what_if import (
+    REFUSED,
+    REJECTED,
+    Fault,
+    first_refusing,
+    mismatch,
+    null_sender,
+    rules_triggered_by,
+    softfail,
+)
 from ..text.escape import one_line
 from ..text.toml import quoted
 from ..text.toml_positions import Path, Positions
@@ -69,14 +78,14 @@ def _place(caution: Caution) -> tuple[int, int, str]:
 
 def _alone(config: Config, today: date) -> Iterator[Finding]:
     """Rules that refuse for what one must not be refused for alone."""
-    for blemish, actions, reference, text in _BLEMISHES:
-        names = suffered(config.policy, today, blemish, actions)
+    for fault, actions, reference, text in _FAULTS:
+        names = rules_triggered_by(config.policy, today, fault, actions)
         for index, rule in enumerate(config.policy.rules):
             if rule.name in names:
                 yield ("rule", index), reference, text
 
 
-_BLEMISHES: tuple[tuple[Blemish, frozenset[str], str, str], ...] = (
+_FAULTS: tuple[tuple[Fault, frozenset[str], str, str], ...] = (
     (
         mismatch,
         REFUSED,
@@ -199,7 +208,7 @@ def _vouches(condition: Condition, vouchers: Mapping[str, frozenset[str]]) -> bo
 def _eclipsed(config: Config, today: date) -> Iterator[Finding]:
     rules = config.policy.rules
     for index, rule in enumerate(rules):
-        other = eclipsing(rule, rules[:index])
+        other = covering_rule(rule, rules[:index])
         if other is not None:
             yield (
                 ("rule", index),

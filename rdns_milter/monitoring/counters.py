@@ -75,7 +75,7 @@ class Meter(Tally):
         self.congestion.judged(late)
         with self._lock:
             self._cells[_MESSAGES] += 1
-            self._cells[_VAIN] += cost.vain
+            self._cells[_VAIN] += cost.unused
             self._cells[_FORGED] += forged
             for fact in late.facts:
                 self._cells[_LATE.get(fact, NOWHERE)] += 1

@@ -85,7 +85,7 @@ def unreachable(rule: Rule, earlier: Sequence[Rule]) -> str:
     return ""
 
 
-def eclipsing(rule: Rule, earlier: Sequence[Rule]) -> Rule | None:
+def covering_rule(rule: Rule, earlier: Sequence[Rule]) -> Rule | None:
     """The earlier rule that decides all messages which the rule could match; None if none is certain to. A rule that ends one
     day (`until`) is none, and neither is one that asks for a score which may have grown since."""
     possible = _domains(rule)

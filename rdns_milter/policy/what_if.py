@@ -32,7 +32,7 @@ _GOOD = Evidence(
     mailfrom_match="same",
 )
 
-Blemish = Callable[[Evidence], Iterator[Evidence]]
+Fault = Callable[[Evidence], Iterator[Evidence]]
 
 
 def mismatch(good: Evidence) -> Iterator[Evidence]:
@@ -58,7 +58,7 @@ def null_sender(good: Evidence) -> Iterator[Evidence]:
     yield replace(good, mailfrom="")
 
 
-def suffered(policy: Policy, today: date, blemish: Blemish, actions: frozenset[str]) -> frozenset[str]:
+def rules_triggered_by(policy: Policy, today: date, fault: Fault, actions: frozenset[str]) -> frozenset[str]:
     """The names of the rules by which a client with the blemish would be treated so, but not without it. A shadow rule counts as
     if it alone were none."""
     names = set()
@@ -66,8 +66,8 @@ def suffered(policy: Policy, today: date, blemish: Blemish, actions: frozenset[s
         for good in _good_clients():
             if decide(good, judging).action in actions:
                 continue
-            for blemished in blemish(good):
-                verdict = decide(blemished, judging)
+            for faulty in fault(good):
+                verdict = decide(faulty, judging)
                 if verdict.action in actions and verdict.because and (lit is None or verdict.because is lit):
                     names.add(verdict.because.name)
     return frozenset(names)

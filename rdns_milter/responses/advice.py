@@ -23,7 +23,7 @@ MAX_FOREIGN = 100  # characters of a text of the sender's own making
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Advice:
     """`fault`: what is missing or wrong; `remedy`: what to do about it. `str()` gives the sentence."""
 
     fault: str
@@ -203,18 +203,14 @@ _WHY: Mapping[str, str] = MappingProxyType(
 )
 
 
-def advice(evidence: Evidence, facts: Collection[str] | None = None) -> tuple[str, ...]:
-    """Sentences for the sender's postmaster, the most important first; () when all is well or the client is not judged.
-    `facts`: only what bears on these facts, and then also what is no fault but was asked for."""
-    return tuple(str(finding) for finding in findings(evidence, facts))
+def advice(evidence: Evidence, facts: Collection[str] | None = None) -> tuple[Advice, ...]:
+    """Return advice for the sender's postmaster, the most important first; () if there is none or the client is not judged.
 
-
-def findings(evidence: Evidence, facts: Collection[str] | None = None) -> tuple[Finding, ...]:
-    """As `advice`, with fault and remedy apart."""
+    `facts`: limit the advice to these facts, and include what violates no RFC but is required by a rule."""
     if evidence.exempt or evidence.client is None:
         return ()
     wanted = None if facts is None else {*facts, *(("iprev",) if "iprev_reason" in facts else ())}
-    found: dict[str, Finding] = {}
+    found: dict[str, Advice] = {}
     for row in _ROWS:
         if row.group in found or (row.quiet if wanted is None else row.fact not in wanted):
             continue
@@ -223,7 +219,7 @@ def findings(evidence: Evidence, facts: Collection[str] | None = None) -> tuple[
         terms = _terms(evidence, evidence.client, row.fact)
         if row.needs and not terms[row.needs]:
             continue
-        found[row.group] = Finding(filled(row.fault, terms), filled(row.remedy, terms))
+        found[row.group] = Advice(filled(row.fault, terms), filled(row.remedy, terms))
     return tuple(dict.fromkeys(found.values()))
 
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from ..checks.evidence import FACTS, Evidence, Spf, facts_in_trouble
 from ..policy.rules import ENHANCED_CODE, REJECT, TEMPFAIL, Rule, Verdict
 from ..text.escape import clipped, filled, printable
-from .advice import Finding, findings
+from .advice import Advice, advice
 
 MAX_LINE = 512  # octets of a reply line, code and CRLF included (RFC 5321 4.5.3.1.5)
 MAX_VALUE = 253  # characters of what stands for a placeholder; a name of full length fits
@@ -27,7 +27,7 @@ MAX_EXPLANATION = 120
 # What a rule's `text` may hold.
 PLACEHOLDERS = ("client", "helo", "mailfrom", "ptr", "rule", "reason", "advice")
 
-_NO_FINDING = Finding(
+_NO_ADVICE = Advice(
     "local policy of the receiving server", "if it is wrong, write to the postmaster of the receiving domain"
 )
 
@@ -136,13 +136,13 @@ def _detail(rule: Rule | None, evidence: Evidence) -> int:
 
 
 def _trouble_text(evidence: Evidence, trouble: frozenset[str]) -> str:
-    found = findings(evidence, trouble)
+    found = advice(evidence, trouble)
     what = f": {found[0].fault}; {found[0].remedy}" if found else ""
     return f"Temporary DNS trouble, please try again later{what}"
 
 
 def _default_text(verdict: Verdict, evidence: Evidence, tested: frozenset[str]) -> str:
-    found = _findings(verdict.because, evidence, tested)
+    found = _advice(verdict.because, evidence, tested)
     host = f"Client host [{evidence.client}]: " if evidence.client else ""
     what = f"{host}{_faults(found)}; {clipped(found[0].remedy, MAX_ADVICE)}"
     if verdict.action == TEMPFAIL:
@@ -150,14 +150,14 @@ def _default_text(verdict: Verdict, evidence: Evidence, tested: frozenset[str]) 
     return what + _explained(evidence, tested)
 
 
-def _faults(found: tuple[Finding, ...]) -> str:
-    return ", ".join(clipped(finding.fault, MAX_FAULT) for finding in found[:3])
+def _faults(found: tuple[Advice, ...]) -> str:
+    return ", ".join(clipped(each.fault, MAX_FAULT) for each in found[:3])
 
 
-def _findings(rule: Rule | None, evidence: Evidence, tested: frozenset[str]) -> tuple[Finding, ...]:
+def _advice(rule: Rule | None, evidence: Evidence, tested: frozenset[str]) -> tuple[Advice, ...]:
     """What is wrong with the facts that the rule tests; a rule that tests the score alone rests on all of them. Not empty."""
     scored = rule is not None and not tested and any(condition.name == "min_score" for condition in rule.when)
-    return findings(evidence, None if scored else tested) or (_NO_FINDING,)
+    return advice(evidence, None if scored else tested) or (_NO_ADVICE,)
 
 
 def _explained(evidence: Evidence, tested: frozenset[str]) -> str:
@@ -172,7 +172,7 @@ def _explained(evidence: Evidence, tested: frozenset[str]) -> str:
 
 def _values(rule: Rule, evidence: Evidence, tested: frozenset[str]) -> dict[str, str]:
     """What stands for PLACEHOLDERS in a rule's text."""
-    found = _findings(rule, evidence, tested)
+    found = _advice(rule, evidence, tested)
     values = {
         "client": str(evidence.client or "unknown"),
         "helo": evidence.helo_name or "none",

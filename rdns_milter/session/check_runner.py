@@ -20,9 +20,9 @@ from typing import Any, Generic, TypeVar
 from ..checks.evidence import TEMPERROR, Iprev, Spf
 from ..checks.evidence import Generic as GenericFact
 from ..checks.generic import generic
-from ..checks.helo import compared, resolve
+from ..checks.helo import resolve, result_without_lookup
 from ..checks.iprev import iprev
-from ..checks.spf import Limits, spf
+from ..checks.spf import Limits, check_host
 from ..config.load import Config
 from ..net.mailboxes import Mailbox
 from ..net.names import Address
@@ -172,7 +172,7 @@ class Finder:
 
     def greeting(self, address: Address, greeting: str, config: Config) -> Pending[Greeting]:
         """Begin to look up whether the greeting leads to the client, if that takes a lookup."""
-        if result := compared(greeting, address):
+        if result := result_without_lookup(greeting, address):
             return Pending(Greeting(result, ""))
 
         async def check(inquiry: Inquiry) -> Found[Greeting]:
@@ -191,9 +191,9 @@ class Finder:
 
         async def check(inquiry: Inquiry) -> Found[Spf]:
             limits = Limits(config.spf.lookup_limit, config.spf.void_limit)
-            finding = await spf(inquiry, address, mailbox, helo, limits=limits, receiver=receiver)
-            sharable = not finding.personal and finding.spf.result != TEMPERROR
-            return Found(finding.spf, finding.ttl if sharable else 0.0, finding.vain)
+            checked = await check_host(inquiry, address, mailbox, helo, limits=limits, receiver=receiver)
+            sharable = not checked.message_specific and checked.spf.result != TEMPERROR
+            return Found(checked.spf, checked.ttl if sharable else 0.0, checked.unused)
 
         broken = Spf(TEMPERROR, problem="internal error")
         return self._begin((address, mailbox.domain, "spf"), check, config, asker(address, mailbox.domain), broken)

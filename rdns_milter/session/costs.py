@@ -18,7 +18,7 @@ def cost_of(pendings: Sequence[Pending[Any]], waited_ms: float) -> Cost:
     return Cost(
         queries=len(trail),
         cached=sum(answer.cached for answer in trail),
-        vain=sum(pending.vain for pending in pendings),
+        unused=sum(pending.vain for pending in pendings),
         dns_ms=_span_ms([(pending.began, pending.ended) for pending in pendings if pending.trail]),
         waited_ms=waited_ms,
     )

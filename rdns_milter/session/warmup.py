@@ -15,7 +15,7 @@ from ..checks.evidence import Evidence, Helo, Iprev
 from ..checks.generic import generic
 from ..checks.helo import own
 from ..checks.iprev import iprev
-from ..checks.spf import Limits, spf
+from ..checks.spf import Limits, check_host
 from ..config.load import Config
 from ..logs.decision import Decision, line
 from ..net.mailboxes import parse_mailbox
@@ -65,8 +65,8 @@ def rehearse(config: Config) -> None:
         iprev=found,
         generic=generic(found.ptr, _CLIENT, config.generic.patterns, config.generic.exceptions),
         helo=Helo("fqdn", own(_NAME, _CLIENT, (), ()), "pass", alignment(_NAME, found.names)),
-        spf_helo=_run(spf(echo, _CLIENT, mailbox, _NAME, limits=Limits())).spf,
-        spf_mailfrom=_run(spf(echo, _CLIENT, mailbox, _NAME, limits=Limits())).spf,
+        spf_helo=_run(check_host(echo, _CLIENT, mailbox, _NAME, limits=Limits())).spf,
+        spf_mailfrom=_run(check_host(echo, _CLIENT, mailbox, _NAME, limits=Limits())).spf,
         mailfrom_match=alignment(mailbox.domain, found.names),
     )
     unknown = replace(known, iprev=Iprev("permerror", "no-ptr"), helo=Helo("invalid", "no", "none", "none"))

@@ -156,10 +156,10 @@ CASES = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case(case: Case) -> None:
-    finding, lookup = check(case)
-    assert finding.spf.result == case.result
+    checked, lookup = check(case)
+    assert checked.spf.result == case.result
     for key, value in case.fact.items():
-        assert getattr(finding.spf, key) == value
+        assert getattr(checked.spf, key) == value
     if case.asked is not None:
         assert len(lookup.begun) == case.asked
 
@@ -173,22 +173,22 @@ def test_every_temporary_status_is_temperror(status: Status) -> None:
     }
     for kind, record in records.items():
         statuses = {Question("x.v.example", kind): status}
-        finding, _ = check(Case("", record, "", ""), statuses=statuses)
-        assert finding.spf == Spf("temperror", "v.example", problem=f"{kind} of x.v.example: {status}")
+        checked, _ = check(Case("", record, "", ""), statuses=statuses)
+        assert checked.spf == Spf("temperror", "v.example", problem=f"{kind} of x.v.example: {status}")
 
 
 @pytest.mark.parametrize("status", sorted(ABSENT))
 def test_every_absent_status_is_an_absence(status: Status) -> None:
-    finding, _ = check(Case("", "v=spf1 a:x.v.example -all", "", ""), statuses={Question("x.v.example", "A"): status})
-    assert finding.spf.result == "fail"
-    finding, _ = check(Case("", "", "", ""), statuses={Question("v.example", "TXT"): status})
-    assert finding.spf.result == "none"
+    checked, _ = check(Case("", "v=spf1 a:x.v.example -all", "", ""), statuses={Question("x.v.example", "A"): status})
+    assert checked.spf.result == "fail"
+    checked, _ = check(Case("", "", "", ""), statuses={Question("v.example", "TXT"): status})
+    assert checked.spf.result == "none"
 
 
 def test_nothing_is_waited_for_beyond_the_deadline() -> None:
     dead = "".join(f"d{n}.v.example SILENT\n" for n in range(10))
     record = "v=spf1 " + " ".join(f"a:d{n}.v.example" for n in range(10)) + " -all"
-    finding, lookup = check(Case("", record, dead, ""), deadline=1.0)
-    assert finding.spf == Spf("temperror", "v.example", problem="A of d0.v.example: deadline")
-    assert finding.ttl == 0.0
+    checked, lookup = check(Case("", record, dead, ""), deadline=1.0)
+    assert checked.spf == Spf("temperror", "v.example", problem="A of d0.v.example: deadline")
+    assert checked.ttl == 0.0
     assert lookup.now == 1.0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.checks.spf import Finding, Limits, spf
+from rdns_milter.checks.spf import CheckHostResult, Limits, check_host
 from rdns_milter.checks.spf_evaluation import Evaluation, Run
 from rdns_milter.checks.spf_record import MAX_RECORD, MAX_TERM
 from rdns_milter.net.mailboxes import Mailbox
@@ -59,17 +59,17 @@ class Watched:
 
 def explode(
     records: Mapping[str, Sequence[tuple[str, Any]]], one_by_one: bool = False, local: str = "a"
-) -> tuple[Finding, Watched]:
+) -> tuple[CheckHostResult, Watched]:
     """What is found, and how long it took at a stretch; `one_by_one`: no two answers come at the same time."""
     order: dict[Question, float] = {}
     lookup = DictLookup(Zone(records))
     if one_by_one:
         lookup.delays = lambda question: order.setdefault(question, 0.01 + len(order) / 1000)
     watched = Watched(lookup)
-    check = spf(watched, ip_address(CLIENT), Mailbox(local, "v.example"), "mx.v.example", limits=Limits())
-    finding = run(check)
+    check = check_host(watched, ip_address(CLIENT), Mailbox(local, "v.example"), "mx.v.example", limits=Limits())
+    checked = run(check)
     watched.lap()
-    return finding, watched
+    return checked, watched
 
 
 def record(*terms: str) -> list[tuple[str, Any]]:
@@ -124,9 +124,9 @@ BOMBS: Mapping[str, tuple[dict[str, list[tuple[str, Any]]], str, str]] = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_bomb(name: str, one_by_one: bool) -> None:
     records, result, problem = BOMBS[name]
-    finding, watched = explode(records, one_by_one, local="a.b" * 300)
-    assert (finding.spf.result, finding.spf.problem) == (result, problem)
-    assert finding.spf.explanation == ""
+    checked, watched = explode(records, one_by_one, local="a.b" * 300)
+    assert (checked.spf.result, checked.spf.problem) == (result, problem)
+    assert checked.spf.explanation == ""
     assert watched.longest < STRETCH
     assert len(watched.inner.begun) <= Limits().questions
 
@@ -136,8 +136,8 @@ def test_bomb(name: str, one_by_one: bool) -> None:
 )
 def test_length_of_a_record(length: int, result: str) -> None:
     text = "v=spf1 ip4:10.0.0.1 -all"
-    finding, _ = explode({"v.example": [("TXT", text + " " * (length - len(text)))]})
-    assert finding.spf.result == result
+    checked, _ = explode({"v.example": [("TXT", text + " " * (length - len(text)))]})
+    assert checked.spf.result == result
     included = {
         "v.example": record("include:x.example", "-all"),
         "x.example": [("TXT", text + " " * (length - len(text)))],
@@ -163,8 +163,8 @@ def test_what_the_limits_allow_is_within_the_bound() -> None:
     tree = mail_exchangers(1)
     tree["v.example"] = record(*(f"mx:m{n}.example" for n in range(10)), "-all", "exp=%{p}.example")
     tree[CLIENT] = [("PTR", f"p{n}.example.") for n in range(12)]
-    finding, watched = explode(tree)
-    assert finding.spf.result == "fail"
+    checked, watched = explode(tree)
+    assert checked.spf.result == "fail"
     assert len(watched.inner.begun) == 123
 
 
@@ -180,8 +180,8 @@ def test_evaluations_do_not_grow_with_answers(one_by_one: bool, monkeypatch: pyt
         return evaluate(self)
 
     monkeypatch.setattr(Evaluation, "run", counted)
-    finding, watched = explode(mail_exchangers(1), one_by_one)
-    assert finding.spf.result == "fail"
+    checked, watched = explode(mail_exchangers(1), one_by_one)
+    assert checked.spf.result == "fail"
     assert len(watched.inner.begun) == 111
     assert evaluations <= 12
 
@@ -193,6 +193,6 @@ def test_a_match_in_a_row_is_found_before_the_hosts_behind_it_answer() -> None:
     tree["h4.m0.example"] = [("A", CLIENT)]
     lookup = DictLookup(Zone(tree))
     lookup.delays = lambda question: 50.0 if question.name in HOSTS_BEHIND else None
-    finding = run(spf(lookup, ip_address(CLIENT), Mailbox("a", "v.example"), "mx.v.example", limits=Limits()))
-    assert finding.spf.result == "pass"
+    checked = run(check_host(lookup, ip_address(CLIENT), Mailbox("a", "v.example"), "mx.v.example", limits=Limits()))
+    assert checked.spf.result == "pass"
     assert lookup.now < 1.0

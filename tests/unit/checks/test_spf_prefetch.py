@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdns_milter.checks.spf import Finding, Limits, spf
+from rdns_milter.checks.spf import CheckHostResult, Limits, check_host
 from rdns_milter.checks.spf_prefetch import MAX_HOSTS, Neighbours, Plan, policy_of
 from rdns_milter.net.mailboxes import Mailbox
 from rdns_milter.resolver.lookup import Answer, Question
@@ -22,10 +22,10 @@ TRIP = 0.02
 REVERSE = "1.2.0.192.in-addr.arpa"
 
 
-def walk(zone: str, client: str = CLIENT, ahead: bool = True, **options: Any) -> tuple[Finding, DictLookup]:
+def walk(zone: str, client: str = CLIENT, ahead: bool = True, **options: Any) -> tuple[CheckHostResult, DictLookup]:
     """What is found for a@v.example, and the lookup that was asked; without `ahead` nothing is asked ahead."""
     lookup = DictLookup(Zone(zone), delay=TRIP, **options)
-    check = spf(lookup, ip_address(client), Mailbox("a", "v.example"), "mx.v.example", limits=Limits())
+    check = check_host(lookup, ip_address(client), Mailbox("a", "v.example"), "mx.v.example", limits=Limits())
     if ahead:
         return run(check), lookup
     with pytest.MonkeyPatch.context() as patch:
@@ -65,8 +65,8 @@ MIXED += (
     ids=["wide", "nested", "hosts", "mixed", "none", "literal", "void"],
 )
 def test_wait_is_the_depth(zone: str, trips: int, questions: int, result: str) -> None:
-    finding, lookup = walk(zone)
-    assert finding.spf.result == result
+    checked, lookup = walk(zone)
+    assert checked.spf.result == result
     assert lookup.waits == trips
     assert lookup.now == pytest.approx(trips * TRIP)
     assert len(lookup.begun) == questions
@@ -79,17 +79,17 @@ def test_without_asking_ahead_the_wait_is_the_number() -> None:
 
 def test_ipv6_client() -> None:
     zone = f"v.example TXT v=spf1 mx a:x.example -all\nv.example MX 1 m.example\nm.example AAAA {CLIENT6}\n"
-    finding, lookup = walk(zone + "x.example AAAA 2001:db8::2", CLIENT6)
-    assert finding.spf.result == "pass"
+    checked, lookup = walk(zone + "x.example AAAA 2001:db8::2", CLIENT6)
+    assert checked.spf.result == "pass"
     assert lookup.waits == 3
     assert {question.type for question in lookup.begun} == {"TXT", "MX", "AAAA"}
 
 
 def test_what_is_not_needed_is_not_waited_for() -> None:
     zone = f"v.example TXT v=spf1 include:fast.example include:slow.example -all\nfast.example TXT v=spf1 ip4:{CLIENT} -all\n"
-    finding, lookup = walk(zone + "slow.example SILENT")
-    assert finding.spf.result == "pass"
-    assert finding.vain == 1
+    checked, lookup = walk(zone + "slow.example SILENT")
+    assert checked.spf.result == "pass"
+    assert checked.unused == 1
     assert lookup.now == pytest.approx(2 * TRIP)
 
 
@@ -97,16 +97,16 @@ def test_deeper_levels_are_asked_while_an_earlier_answer_is_awaited() -> None:
     zone = "v.example TXT v=spf1 include:slow.example include:d1.example -all\nslow.example TXT v=spf1 -all\n"
     zone += "".join(f"d{n}.example TXT v=spf1 include:d{n + 1}.example -all\n" for n in range(1, 6))
     zone += f"d6.example TXT v=spf1 ip4:{CLIENT} -all"
-    finding, lookup = walk(zone, delays={Question("slow.example", "TXT"): 6 * TRIP}.get)
-    assert finding.spf.result == "pass"
+    checked, lookup = walk(zone, delays={Question("slow.example", "TXT"): 6 * TRIP}.get)
+    assert checked.spf.result == "pass"
     assert lookup.now == pytest.approx(7 * TRIP)
 
 
 def test_a_dead_zone_that_is_needed_costs_one_silence_not_one_each() -> None:
     zone = "v.example TXT v=spf1 ptr a -all\nv.example A 10.0.0.1\n"
     zone += "".join(f"{CLIENT} PTR p{n}.v.example\np{n}.v.example SILENT\n" for n in range(10))
-    finding, lookup = walk(zone)
-    assert finding.spf.result == "fail"
+    checked, lookup = walk(zone)
+    assert checked.spf.result == "fail"
     assert lookup.now == pytest.approx(2 * TRIP + SILENCE)
 
 
@@ -196,8 +196,8 @@ def test_hosts_of_an_mx_that_is_an_error_are_not_asked() -> None:
 
 
 def test_a_loop_of_includes_ends() -> None:
-    finding, lookup = walk("v.example TXT v=spf1 include:w.example\nw.example TXT v=spf1 include:v.example")
-    assert finding.spf.result == "permerror"
+    checked, lookup = walk("v.example TXT v=spf1 include:w.example\nw.example TXT v=spf1 include:v.example")
+    assert checked.spf.result == "permerror"
     assert len(lookup.begun) == 2
 
 
@@ -270,6 +270,6 @@ def test_asking_ahead_never_changes_a_finding(
     plain, slow = walk(zone, ahead=False, delays=delays)
     assert replace(ahead.spf, explanation="") == replace(plain.spf, explanation="")
     if ahead.spf.result != "fail":  # whose explanation gets a moment only, and may then come or not
-        assert (ahead.ttl, ahead.personal) == (plain.ttl, plain.personal)
-        assert len(fast.begun) - ahead.vain == len(slow.begun)
+        assert (ahead.ttl, ahead.message_specific) == (plain.ttl, plain.message_specific)
+        assert len(fast.begun) - ahead.unused == len(slow.begun)
         assert fast.now <= slow.now + 1e-9

@@ -62,10 +62,10 @@ CASES = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case(case: Case) -> None:
-    finding, lookup = check(case)
-    assert finding.spf.result == case.result
+    checked, lookup = check(case)
+    assert checked.spf.result == case.result
     for key, value in case.fact.items():
-        assert getattr(finding.spf, key) == value
+        assert getattr(checked.spf, key) == value
     if case.asked is not None:
         assert len(lookup.begun) == case.asked
 
@@ -75,8 +75,8 @@ def test_case(case: Case) -> None:
 @pytest.mark.parametrize("colon", ["", ":"])
 def test_a_mechanism_that_needs_a_domain_has_one(qualifier: str, name: str, colon: str) -> None:
     term = f"{qualifier}{name}{colon}"
-    finding, _ = check(Case("", f"v=spf1 {term} -all", f"v.example A {CLIENT}", ""))
-    assert (finding.spf.result, finding.spf.problem) == ("permerror", f"Missing domain: {term}")
+    checked, _ = check(Case("", f"v=spf1 {term} -all", f"v.example A {CLIENT}", ""))
+    assert (checked.spf.result, checked.spf.problem) == ("permerror", f"Missing domain: {term}")
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_a_mechanism_that_needs_a_domain_has_one(qualifier: str, name: str, colo
      "exists/24", "ptr/24", "-ptr://64"],
 )  # fmt: skip
 def test_an_empty_domain_is_an_error(term: str) -> None:
-    finding, _ = check(Case("", f"v=spf1 {term} -all", f"v.example A {CLIENT}", ""))
-    assert finding.spf.result == "permerror"
+    checked, _ = check(Case("", f"v=spf1 {term} -all", f"v.example A {CLIENT}", ""))
+    assert checked.spf.result == "permerror"
 
 
 def test_record() -> None:

@@ -46,11 +46,11 @@ def test_random_records(first: int) -> None:
 
 
 def test_random_records_have_all_results_and_problems() -> None:
-    findings = [ours(case(number))[0].spf for number in range(3 * CHUNK)]
-    results = Counter(spf.result for spf in findings)
+    facts = [ours(case(number))[0].spf for number in range(3 * CHUNK)]
+    results = Counter(spf.result for spf in facts)
     assert results.keys() == {"pass", "fail", "softfail", "neutral", "none", "permerror", "temperror"}
     assert min(results.values()) > CHUNK // 100
-    problems = {spf.problem.partition(":")[0] for spf in findings}
+    problems = {spf.problem.partition(":")[0] for spf in facts}
     assert problems >= {
         "CIDR not allowed",
         "Dual CIDR not allowed",
@@ -71,7 +71,7 @@ def test_random_records_have_all_results_and_problems() -> None:
         "redirect domain has no SPF record",
         "redirect= appears more than once",
     }
-    assert any(spf.explanation for spf in findings)
+    assert any(spf.explanation for spf in facts)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The RFC 7208 suite through `spf()`: every verdict, every explanation, and what asking ahead costs and saves."""
+"""The RFC 7208 suite through `check_host()`: every verdict, every explanation, and what asking ahead costs and saves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import spf as pyspf
 
-from rdns_milter.checks.spf import Finding, Limits, helo_mailbox, spf
+from rdns_milter.checks.spf import CheckHostResult, Limits, check_host, helo_mailbox
 from rdns_milter.checks.spf_prefetch import Plan
 from rdns_milter.net.mailboxes import parse_mailbox
 from rdns_milter.net.names import parse_address
@@ -29,14 +29,14 @@ def zone(scenario: str) -> Zone:
     return next(Zone.from_suite(case.zonedata) for case in CASES if case.scenario == scenario)
 
 
-def find(case: SuiteCase) -> tuple[Finding, DictLookup]:
+def find(case: SuiteCase) -> tuple[CheckHostResult, DictLookup]:
     """What SPF says of a case, and the lookup that it asked."""
     address = parse_address(case.client)
     assert address is not None
     mailbox = parse_mailbox(case.mailfrom)
     lookup = DictLookup(zone(case.scenario))
     sender = helo_mailbox(case.helo) if mailbox.is_null else mailbox
-    return run(spf(lookup, address, sender, case.helo, limits=Limits())), lookup
+    return run(check_host(lookup, address, sender, case.helo, limits=Limits())), lookup
 
 
 def test_the_suite_is_complete() -> None:
@@ -45,15 +45,15 @@ def test_the_suite_is_complete() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_result(case: SuiteCase) -> None:
-    finding, _ = find(case)
-    assert finding.spf.result in case.allowed
-    assert finding.spf.result == NOT_PREFERRED.get(case.name, case.allowed[0])
+    checked, _ = find(case)
+    assert checked.spf.result in case.allowed
+    assert checked.spf.result == NOT_PREFERRED.get(case.name, case.allowed[0])
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.explanation is not None], ids=str)
 def test_explanation(case: SuiteCase) -> None:
-    finding, _ = find(case)
-    assert finding.spf.explanation == case.explanation
+    checked, _ = find(case)
+    assert checked.spf.explanation == case.explanation
 
 
 @pytest.fixture
@@ -70,10 +70,10 @@ def test_asking_ahead_changes_nothing(case: SuiteCase, request: pytest.FixtureRe
     request.getfixturevalue("no_plan")
     plain, slow = find(case)
     assert ahead.spf == plain.spf
-    assert ahead.personal == plain.personal
+    assert ahead.message_specific == plain.message_specific
     assert ahead.ttl == plain.ttl
-    assert plain.vain == 0
-    assert ahead.vain == len(lookup.begun) - len(slow.begun)
+    assert plain.unused == 0
+    assert ahead.unused == len(lookup.begun) - len(slow.begun)
     assert lookup.now <= slow.now
 
 

@@ -19,7 +19,7 @@ from rdns_milter.config.options import Milter
 from rdns_milter.config.sample import sample
 from rdns_milter.policy import reachability
 from rdns_milter.policy.decide import decide
-from rdns_milter.policy.reachability import eclipsing
+from rdns_milter.policy.reachability import covering_rule
 from rdns_milter.policy.rules import Policy, Rule
 from rdns_milter.text.toml_positions import Positions
 from tests.kit.data import documents
@@ -268,7 +268,7 @@ def test_a_rule_that_another_eclipses_never_decides(policy: Policy, evidence: Ev
     rules = tuple(replace(r, name=f"r{i}", until=None) for i, r in enumerate(policy.rules))
     evidence = possible(evidence, number)
     for index, each in enumerate(rules):
-        other = eclipsing(each, rules[:index])
+        other = covering_rule(each, rules[:index])
         if other is not None and not each.shadow:
             verdict = decide(evidence, Policy(rules))
             assert verdict.because is not each
@@ -282,7 +282,7 @@ def test_eclipsing_is_found_among_any_rules() -> None:
     @seed(1)
     @given(policies())
     def count(policy: Policy) -> None:
-        seen.extend(eclipsing(each, policy.rules[:index]) for index, each in enumerate(policy.rules))
+        seen.extend(covering_rule(each, policy.rules[:index]) for index, each in enumerate(policy.rules))
 
     count()
     assert sum(other is not None for other in seen) > 10

@@ -165,7 +165,7 @@ def test_rows_are_added_up() -> None:
     for number in range(3):
         meter = Meter(books.ledger, number)
         for _ in range(number + 1):
-            meter.judged(Cost(vain=2), number)
+            meter.judged(Cost(unused=2), number)
             meter.decided(Verdict(), EVIDENCE)
     told = page(books)
     assert told.value("messages_total") == told.value("decisions_total", action="accept", rule="default") == 6

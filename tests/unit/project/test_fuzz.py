@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from rdns_milter.checks import helo, spf_macros
 from rdns_milter.checks.evidence import FACTS, IPREV_REASONS, SPF_RESULTS
 from rdns_milter.checks.iprev import iprev
-from rdns_milter.checks.spf import Limits, spf
+from rdns_milter.checks.spf import Limits, check_host
 from rdns_milter.net.endpoints import parse_host_port, parse_nameserver, parse_socket_address
 from rdns_milter.net.mailboxes import Mailbox
 from rdns_milter.net.names import reverse_name
@@ -282,8 +282,8 @@ def test_any_record(one: str, other: str, text: str, address: str, local: str, g
     }
     lookup = DictLookup(Zone(zone))
     client = ip_address(address)
-    finding = run(spf(lookup, client, Mailbox(local, "v.example"), greeting, limits=Limits()))
-    fact = finding.spf
+    checked = run(check_host(lookup, client, Mailbox(local, "v.example"), greeting, limits=Limits()))
+    fact = checked.spf
     assert fact.result in SPF_RESULTS
     assert not fact.problem.startswith("pyspf: ")
     assert len(lookup.begun) <= Limits().questions

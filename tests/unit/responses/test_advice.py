@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdns_milter.checks.evidence import FACTS, Evidence, Generic, Helo, Iprev, Spf, exempted
-from rdns_milter.responses.advice import MAX_SENTENCE, advice, findings
+from rdns_milter.responses.advice import MAX_SENTENCE, advice
 from tests.kit.data.evidence import (
     BAD_NAME,
     FORWARD_SERVFAIL,
@@ -31,7 +32,11 @@ def spf(result: str, domain: str = "example.com", mechanism: str = "", problem: 
     return Spf(result, domain, mechanism, problem)
 
 
-# evidence, and what the first sentence must hold
+def sentences_for(client: Evidence, facts: Collection[str] | None = None) -> list[str]:
+    return [str(each) for each in advice(client, facts)]
+
+
+# Evidence, and what the first sentence must contain.
 FIRST: list[tuple[str, Evidence, tuple[str, ...]]] = [
     ("no PTR", evidence(iprev=NO_PTR), ("no reverse name", "7.2.0.192.in-addr.arpa. PTR mx.example.com.")),
     (
@@ -158,7 +163,7 @@ FIRST: list[tuple[str, Evidence, tuple[str, ...]]] = [
 
 @pytest.mark.parametrize(("client", "parts"), [row[1:] for row in FIRST], ids=[row[0] for row in FIRST])
 def test_first_sentence(client: Evidence, parts: tuple[str, ...]) -> None:
-    sentences = advice(client)
+    sentences = sentences_for(client)
     assert sentences
     for part in parts:
         assert part in sentences[0]
@@ -190,7 +195,7 @@ def test_the_most_important_comes_first() -> None:
         spf_helo=Spf("temperror", "mx.example.com"),
         spf_mailfrom=spf("softfail"),
     )
-    heads = [finding.fault for finding in findings(client)]
+    heads = [each.fault for each in advice(client)]
     assert [
         next(word for word in ("reverse", "HELO name", "softfail", "looked up") if word in head) for head in heads
     ] == [
@@ -224,7 +229,7 @@ def test_facts_choose(facts: set[str], start: str) -> None:
         spf_helo=Spf("none", "mx.example.com"),
         spf_mailfrom=spf("softfail"),
     )
-    (sentence,) = advice(client, facts)
+    (sentence,) = sentences_for(client, facts)
     assert sentence.startswith(start)
 
 
@@ -234,12 +239,12 @@ def test_no_facts_no_advice() -> None:
 
 def test_a_fault_that_no_fact_of_the_rule_names_stays_unsaid() -> None:
     client = evidence(iprev=NO_PTR, spf_mailfrom=spf("fail"))
-    assert all("SPF" not in sentence for sentence in advice(client, {"iprev"}))
+    assert all("SPF" not in sentence for sentence in sentences_for(client, {"iprev"}))
 
 
 @given(hostile(), st.none() | st.frozensets(st.sampled_from(sorted(FACTS))))
 def test_any_evidence_gives_printable_bounded_sentences(client: Evidence, facts: frozenset[str] | None) -> None:
-    for sentence in advice(client, facts):
+    for sentence in sentences_for(client, facts):
         assert 0 < len(sentence) <= MAX_SENTENCE
         assert sentence.isascii()
         assert sentence.isprintable()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
-from rdns_milter.checks.spf import Finding, Limits, spf
+from rdns_milter.checks.spf import CheckHostResult, Limits, check_host
 from rdns_milter.net.mailboxes import parse_mailbox
 from tests.kit.dns.zone import Zone
 from tests.kit.dns.zone_lookup import DictLookup, run
@@ -31,14 +31,14 @@ class Case:
     asked: int | None = None
 
 
-def check(case: Case, **options: Any) -> tuple[Finding, DictLookup]:
+def check(case: Case, **options: Any) -> tuple[CheckHostResult, DictLookup]:
     """What is found in a case, and the lookup that was asked."""
     record = f"v.example TXT {case.record}\n" if case.record else ""
     lookup = DictLookup(Zone(record + case.zone), **options)
     mailbox = parse_mailbox(case.sender)
-    return run(spf(lookup, ip_address(case.client), mailbox, case.helo, limits=case.limits)), lookup
+    return run(check_host(lookup, ip_address(case.client), mailbox, case.helo, limits=case.limits)), lookup
 
 
-def find(record: str, zone: str = "", **more: Any) -> Finding:
+def find(record: str, zone: str = "", **more: Any) -> CheckHostResult:
     """What is found for a record."""
     return check(Case("", record, zone, "", **more))[0]

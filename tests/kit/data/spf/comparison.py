@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
-from rdns_milter.checks.spf import Finding, Limits, spf
+from rdns_milter.checks.spf import CheckHostResult, Limits, check_host
 from rdns_milter.net.mailboxes import Mailbox
 from rdns_milter.resolver.lookup import Answer, Question, Status, Value, never_enough
 from tests.kit.data.spf.random_records import Case, case
@@ -59,11 +59,11 @@ class CaseLookup:
         return Answer(question, status, tuple(values), 60.0)
 
 
-def ours(each: Case, at_once: bool = True) -> tuple[Finding, CaseLookup]:
+def ours(each: Case, at_once: bool = True) -> tuple[CheckHostResult, CaseLookup]:
     """What the milter finds."""
     lookup = CaseLookup(each, at_once)
     mailbox, limits = Mailbox(each.local, each.domain), Limits(each.terms, each.voids)
-    check = spf(lookup, each.client, mailbox, each.helo, limits=limits, receiver=RECEIVER)
+    check = check_host(lookup, each.client, mailbox, each.helo, limits=limits, receiver=RECEIVER)
     return run(check), lookup
 
 
@@ -78,14 +78,14 @@ def theirs(each: Case) -> tuple[Verdict, Reference]:
 def disagreement(number: int) -> str:
     """In what the two differ for the case of a number, and the case; "" if in nothing."""
     each = case(number)
-    finding, lookup = ours(each, at_once=number % 2 == 0)
+    checked, lookup = ours(each, at_once=number % 2 == 0)
     verdict, reference = theirs(each)
-    fact = finding.spf
+    fact = checked.spf
     pairs = {
         "result": (fact.result, verdict.result),
         "mechanism": (fact.mechanism, _printable(verdict.mechanism[:200])),
         "explanation": (_TIME.sub("0", fact.explanation), verdict.explanation[:250]),
-        "questions": (len(lookup.begun) - finding.vain, len(reference.asked)),
+        "questions": (len(lookup.begun) - checked.unused, len(reference.asked)),
     }
     found = ", ".join(f"{name}: {mine!r}, not {right!r}" for name, (mine, right) in pairs.items() if mine != right)
     return f"case {number}: {found}\n{each}\n" if found else ""
@@ -110,9 +110,9 @@ def main() -> int:
             if found == REPORTED:
                 break
         if number % 100 == 0:
-            finding, lookup = ours(case(number))
-            results[finding.spf.result] += 1
-            asked, unused = asked + len(lookup.begun), unused + finding.vain
+            checked, lookup = ours(case(number))
+            results[checked.spf.result] += 1
+            asked, unused = asked + len(lookup.begun), unused + checked.unused
     shares = ", ".join(f"{name} {count}" for name, count in results.most_common())
     print(
         f"{found} disagreements; of every hundredth case: {shares}; {asked} questions, {unused} of them asked ahead and not used"

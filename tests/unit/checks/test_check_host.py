@@ -9,7 +9,7 @@ import pytest
 import spf as pyspf
 
 from rdns_milter.checks.evidence import Spf
-from rdns_milter.checks.spf import Finding, Limits, helo_mailbox, spf
+from rdns_milter.checks.spf import CheckHostResult, Limits, check_host, helo_mailbox
 from rdns_milter.net.mailboxes import Mailbox, parse_mailbox
 from rdns_milter.resolver.lookup import Question
 from tests.kit.data.spf.case import CLIENT, Case, check, find
@@ -34,9 +34,9 @@ from tests.kit.dns.zone_lookup import DictLookup, run
     ],
 )
 def test_explanation(text: str, explanation: str) -> None:
-    finding = find("v=spf1 -all exp=e.v.example", f"e.v.example TXT {text}")
-    assert finding.spf.result == "fail"
-    assert finding.spf.explanation == explanation
+    checked = find("v=spf1 -all exp=e.v.example", f"e.v.example TXT {text}")
+    assert checked.spf.result == "fail"
+    assert checked.spf.explanation == explanation
 
 
 def test_explanation_with_control_octets_of_the_sender_is_left_out() -> None:
@@ -59,18 +59,20 @@ def test_explanation_with_control_octets_of_the_sender_is_left_out() -> None:
 )
 def test_an_explanation_may_name_the_receiver(receiver: str, name: str) -> None:
     lookup = DictLookup(Zone("v.example TXT v=spf1 -all exp=e.example\ne.example TXT Not to %{r}, nor to %{R1}"))
-    check = spf(lookup, ip_address(CLIENT), parse_mailbox("a@v.example"), "h", limits=Limits(), receiver=receiver)
-    finding = run(check)
-    assert finding.spf.explanation == f"Not to {name}, nor to {name.rpartition('.')[2]}"
-    assert finding.personal
+    check = check_host(
+        lookup, ip_address(CLIENT), parse_mailbox("a@v.example"), "h", limits=Limits(), receiver=receiver
+    )
+    checked = run(check)
+    assert checked.spf.explanation == f"Not to {name}, nor to {name.rpartition('.')[2]}"
+    assert checked.message_specific
 
 
 @pytest.mark.parametrize(
     "record", ["v=spf1 ~all exp=e.v.example", "v=spf1 +all exp=e.v.example", "v=spf1 ?all exp=e.v.example"]
 )
 def test_only_a_fail_is_explained(record: str) -> None:
-    finding, lookup = check(Case("", record, "e.v.example TXT Why", ""))
-    assert finding.spf.explanation == ""
+    checked, lookup = check(Case("", record, "e.v.example TXT Why", ""))
+    assert checked.spf.explanation == ""
     assert Question("e.v.example", "TXT") not in lookup.begun
 
 
@@ -80,9 +82,9 @@ def test_dead_explanations_cost_a_moment() -> None:
     zone = "e.v.example SILENT\n" + "".join(
         f"i{n}.v.example TXT v=spf1 -all exp=e{n}.v.example\ne{n}.v.example SILENT\n" for n in range(10)
     )
-    finding, lookup = check(Case("", f"v=spf1 {includes} -all exp=e.v.example", zone, ""))
-    assert finding.spf.result == "fail"
-    assert finding.spf.explanation == ""
+    checked, lookup = check(Case("", f"v=spf1 {includes} -all exp=e.v.example", zone, ""))
+    assert checked.spf.result == "fail"
+    assert checked.spf.explanation == ""
     assert not [question for question in lookup.begun if question.name == "e3.v.example"]
     assert lookup.now < 0.25
 
@@ -94,7 +96,7 @@ def test_explanation_comes_along_without_another_wait() -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "personal"),
+    ("record", "message_specific"),
     [
         ("v=spf1 -all", False),
         ("v=spf1 exists:%{ir}.%{v}.%{d}.%{o}.v.example -all", False),
@@ -114,17 +116,17 @@ def test_explanation_comes_along_without_another_wait() -> None:
         ("v=spf1 x=%{l} -all", False),
     ],
 )
-def test_what_is_personal(record: str, personal: bool) -> None:
+def test_what_is_personal(record: str, message_specific: bool) -> None:
     zone = "w.example TXT v=spf1 -exists:%{h}.v.example -all\nt.v.example TXT It is %{t}\nc.v.example TXT You are %{c}"
     zone += "\nr.v.example TXT I am %{r}"
-    assert find(record, zone).personal is personal
+    assert find(record, zone).message_specific is message_specific
 
 
 def test_ttl_is_the_least_of_what_was_used() -> None:
     zone = "v.example 500 TXT v=spf1 a:x.v.example include:y.v.example -all\n"
     zone += f"x.v.example 70 A {CLIENT}\ny.v.example 3 TXT v=spf1 -all"
-    finding, lookup = check(Case("", "", zone, ""))
-    assert finding == Finding(Spf("pass", "v.example", "a:x.v.example"), 70.0, False, 1)
+    checked, lookup = check(Case("", "", zone, ""))
+    assert checked == CheckHostResult(Spf("pass", "v.example", "a:x.v.example"), 70.0, False, 1)
     assert Question("y.v.example", "TXT") in lookup.begun
 
 
@@ -133,7 +135,7 @@ def test_ttl_of_a_negative_answer_counts() -> None:
 
 
 def test_ttl_without_any_question_is_without_end() -> None:
-    assert find("v=spf1 -all", sender="a@localhost") == Finding(Spf("none"), math.inf, False, 0)
+    assert find("v=spf1 -all", sender="a@localhost") == CheckHostResult(Spf("none"), math.inf, False, 0)
 
 
 def test_a_greeting_is_an_identity() -> None:
@@ -141,10 +143,10 @@ def test_a_greeting_is_an_identity() -> None:
     assert helo_mailbox("[192.0.2.1]").domain == "[192.0.2.1]"
     lookup = DictLookup(Zone("mx.v.example TXT v=spf1 exists:%{l}.v.example -all\npostmaster.v.example A 192.0.2.9"))
     mailbox = helo_mailbox("MX.V.example.")
-    assert run(spf(lookup, ip_address(CLIENT), mailbox, "MX.V.example.", limits=Limits())).spf.result == "pass"
+    assert run(check_host(lookup, ip_address(CLIENT), mailbox, "MX.V.example.", limits=Limits())).spf.result == "pass"
     for greeting in ("[192.0.2.1]", "[IPv6:2001:db8::1]", "localhost", "", "h\r\nx.example", "192.0.2.1"):
-        finding = run(spf(lookup, ip_address(CLIENT), helo_mailbox(greeting), greeting, limits=Limits()))
-        assert finding == Finding(Spf("none"))
+        checked = run(check_host(lookup, ip_address(CLIENT), helo_mailbox(greeting), greeting, limits=Limits()))
+        assert checked == CheckHostResult(Spf("none"))
 
 
 @pytest.mark.parametrize(
@@ -184,9 +186,9 @@ def test_limits_are_of_the_check_not_of_the_process() -> None:
 
 def test_questions_are_bounded_whatever_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Limits, "questions", property(lambda self: 3))
-    finding, lookup = check(Case("", "v=spf1 a:x.v.example a:y.v.example a:z.v.example -all",
+    checked, lookup = check(Case("", "v=spf1 a:x.v.example a:y.v.example a:z.v.example -all",
                                  "x.v.example A 192.0.2.9\ny.v.example A 192.0.2.9\nz.v.example A 192.0.2.9", ""))  # fmt: skip
-    assert finding.spf == Spf("temperror", "v.example", problem="too many questions")
+    assert checked.spf == Spf("temperror", "v.example", problem="too many questions")
     assert len(lookup.begun) == 3
 
 
@@ -195,5 +197,5 @@ def test_a_lookup_that_answers_nothing_ends_the_check() -> None:
         async def first(self, questions: object) -> tuple[()]:
             return ()
 
-    finding = run(spf(Silent(Zone("")), ip_address(CLIENT), parse_mailbox("a@v.example"), "h", limits=Limits()))
-    assert finding.spf.result == "temperror"
+    checked = run(check_host(Silent(Zone("")), ip_address(CLIENT), parse_mailbox("a@v.example"), "h", limits=Limits()))
+    assert checked.spf.result == "temperror"
