@@ -1,7 +1,7 @@
-"""SPF: may the client send mail in the name of this domain?
+"""Check SPF: whether a client may send mail for a domain.
 
-Drives an evaluation (spf_evaluation) that never waits: where an answer is missing it is asked for, together with what the record
-will need next (spf_plan), and the evaluation begins again. Never lets an exception out for what comes from the network.
+Runs an evaluation (spf_evaluation) that never waits. If an answer is missing, the questions for it and for what the record probably
+needs next (spf_prefetch) are asked, and the evaluation starts again. Never raises for data from the network.
 
 RFC 7208 4 (check_host), 6.2 (explanations).
 """
@@ -17,15 +17,16 @@ from ..resolver.lookup import Lookup
 from ..text.escape import printable
 from . import spf_macros
 from .evidence import TEMPERROR, Spf
-from .spf_answers import Knowledge, Limits
-from .spf_evaluation import NONE, Evaluation, Explanation, Run
+from .spf_answers import Limits, SpfAnswers
+from .spf_evaluation import NONE, Evaluation, EvaluationResult, Explanation
 
 __all__ = ["CheckHostResult", "Limits", "check_host", "helo_mailbox"]
 
 _MECHANISM_LENGTH = 200
 _PROBLEM_LENGTH = 200
 _EXPLANATION_LENGTH = 250
-_EXPLAINING_RUNS = 4  # nothing known at first; then the text; if it has %{p}, the client's names, and their addresses
+# The first run finds that the text is missing; with %{p} the client's names and then their addresses can be missing too.
+_EXPLAIN_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,42 +42,47 @@ class CheckHostResult:
 
 
 def helo_mailbox(helo: str) -> Mailbox:
-    """The mailbox that stands for a HELO identity and for the null sender (RFC 7208 2.3, 2.4)."""
+    """Return the mailbox to check for the HELO identity and for the null sender (RFC 7208 2.3, 2.4)."""
     return Mailbox("postmaster", canonical(helo))
 
 
 async def check_host(
     lookup: Lookup, address: Address, mailbox: Mailbox, helo: str, *, limits: Limits, receiver: str = ""
 ) -> CheckHostResult:
-    """The result for a client's address and a sender. A mailbox without a domain that SPF is for (RFC 7208 4.3) is `none`,
-    and nothing is asked. `receiver`: the receiving MTA's name, which an explanation may mention. Never raises for what comes
-    from the network; DNS trouble is `temperror`."""
+    """Return the result for a client address and a sender.
+
+    If SPF does not apply to the mailbox's domain (RFC 7208 4.3), the result is `none` and nothing is asked. `receiver`: the name
+    of the receiving MTA, which an explanation can contain. Never raises for data from the network; a temporary DNS error is
+    `temperror`.
+    """
     if not spf_macros.is_domain(mailbox.domain):
         return CheckHostResult(Spf(NONE))
     client = parse_address(str(address).partition("%")[0]) or address
-    knowledge = Knowledge(client, mailbox, helo, limits, receiver)
-    learned = await knowledge.learn(lookup)
-    evaluation = Evaluation(knowledge)
-    while (run := evaluation.run() if learned else Run(TEMPERROR, problem="too many questions")) is None:
-        learned = await knowledge.learn(lookup)
+    answers = SpfAnswers(client, mailbox, helo, limits, receiver)
+    fetched = await answers.fetch_missing(lookup)
+    evaluation = Evaluation(answers)
+    while (
+        result := evaluation.run() if fetched else EvaluationResult(TEMPERROR, problem="too many questions")
+    ) is None:
+        fetched = await answers.fetch_missing(lookup)
     text = ""
-    if run.explanation is not None:
-        text = await _explained(lookup, knowledge, evaluation, run.explanation)
+    if result.explanation is not None:
+        text = await _explain(lookup, answers, evaluation, result.explanation)
     fact = Spf(
-        run.result,
+        result.result,
         mailbox.domain,
-        printable(run.mechanism, _MECHANISM_LENGTH),
-        printable(run.problem, _PROBLEM_LENGTH),
+        printable(result.mechanism, _MECHANISM_LENGTH),
+        printable(result.problem, _PROBLEM_LENGTH),
         text[:_EXPLANATION_LENGTH],
     )
-    return CheckHostResult(fact, knowledge.ttl, knowledge.message_specific, knowledge.unused)
+    return CheckHostResult(fact, answers.ttl, answers.message_specific, answers.unused)
 
 
-async def _explained(lookup: Lookup, knowledge: Knowledge, evaluation: Evaluation, explanation: Explanation) -> str:
-    """The explanation of a fail. What is not there when the result is gets a moment and no more: it changes no result."""
-    for _ in range(_EXPLAINING_RUNS):
+async def _explain(lookup: Lookup, answers: SpfAnswers, evaluation: Evaluation, explanation: Explanation) -> str:
+    """Return the explanation of a fail. Missing answers are waited for only briefly, because they do not change the result."""
+    for _ in range(_EXPLAIN_ATTEMPTS):
         text = evaluation.explain(explanation)
-        if not knowledge.missing:
+        if not answers.missing:
             return text
-        await knowledge.learn_shortly(lookup)
+        await answers.fetch_briefly(lookup)
     return ""

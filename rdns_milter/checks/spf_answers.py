@@ -1,9 +1,8 @@
-"""What one SPF check knows so far, and how it comes to know more: the answers that are in, the one that is missing, and what
-is asked ahead meanwhile.
+"""The DNS answers of one SPF check: which are known, which the evaluation misses, and fetching them.
 
-Waits, by way of the Lookup, for what the evaluation misses and for nothing else. Knows no pyspf, and decides nothing.
+Waits, through the Lookup, only for answers that the evaluation misses. Does not use pyspf and makes no decision.
 
-RFC 7208 4.6.4 (how much a record may ask).
+RFC 7208 4.6.4 (limits on DNS lookups).
 """
 
 from __future__ import annotations
@@ -15,127 +14,140 @@ from dataclasses import dataclass
 from ..net.mailboxes import Mailbox
 from ..net.names import Address
 from ..resolver.lookup import Answer, Lookup, Question, Type
-from .spf_macros import MESSAGE_SPECIFIC, values
-from .spf_prefetch import Neighbours, Plan
+from .spf_macros import MESSAGE_SPECIFIC, macro_values
+from .spf_prefetch import AddressMatcher, Prefetch
 
-MAX_PLAIN = 40  # addresses of an answer of which an evaluation is not needed to see that it goes on
+MAX_COMPARED = 40  # addresses of an answer that are compared outside an evaluation
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """RFC 7208 4.6.4: terms that look something up, and lookups that find nothing; one more is `permerror`."""
+    """RFC 7208 4.6.4: terms that cause lookups, and lookups without a result. One more of either is `permerror`."""
 
     lookup_limit: int = 10
     void_limit: int = 2
 
     @property
     def questions(self) -> int:
-        """More than these limits let a record ask (an `mx`: eleven; the client's names: eleven): a bound for our mistakes."""
+        """The maximum number of questions of one check.
+
+        The other limits keep a record below it (an `mx` takes eleven questions, the client's names too); it guards against errors
+        in this code.
+        """
         return 12 * self.lookup_limit + 30
 
 
-class Missing(Exception):
-    """An answer is not there yet."""
+class MissingAnswer(Exception):
+    """An answer is not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """Questions whose answers an evaluation compares one after the other with the client's network of that prefix length. It
-    stops at the first that matches, or is no plain answer; to find the next that it misses it need not be repeated."""
+class RemainingHosts:
+    """The address questions of the hosts that an `mx` mechanism has still to compare, in order, and its prefix length.
+
+    The evaluation stops at the first host that matches or whose answer is an error. As long as neither is the case, the next
+    missing answer is known without another run.
+    """
 
     questions: tuple[Question, ...]
     prefix: int
 
 
-class Knowledge:
-    """The answers of one check, and what is the same however often its record is evaluated.
+class SpfAnswers:
+    """The answers of one check, and everything that stays the same when its record is evaluated again.
 
-    `worth`: what the macro letters stand for. `letters`: those that were expanded. `read`: parses a record, `question`: the
-    question about a name (Plan). `missing`: the questions that the last evaluation could not do without, at first the one for
-    the domain's record; `row`: those that it would have compared next; `forget_missing` before each evaluation."""
+    `macro_values`: the value of each macro letter; `letters`: the letters that were expanded; `read`, `question`: see Prefetch;
+    `missing`: the questions that the last evaluation could not continue without, initially the one for the domain's record;
+    `remaining`: the hosts that the last evaluation would have compared next. Call `reset` before each evaluation.
+    """
 
     def __init__(self, address: Address, mailbox: Mailbox, helo: str, limits: Limits, receiver: str = "") -> None:
         self.address = address
         self.domain = mailbox.domain
         self.limits = limits
-        # RFC 7208 4.3: without a local part it is "postmaster".
-        self.worth = values(address, mailbox.local or "postmaster", mailbox.domain, helo, receiver)
-        self.neighbours = Neighbours(address)
+        # RFC 7208 4.3: a missing local part is replaced by "postmaster".
+        self.macro_values = macro_values(address, mailbox.local or "postmaster", mailbox.domain, helo, receiver)
+        self.matcher = AddressMatcher(address)
         self.letters: set[str] = set()
         self.missing = [Question(mailbox.domain, "TXT")]
-        self.row = Row((), 0)
+        self.remaining = RemainingHosts((), 0)
         self._known: dict[Question, Answer] = {}
         self._asked: set[Question] = set()
         self._used: set[Question] = set()
-        self._plan = Plan(address, self.neighbours, mailbox.domain, self.worth, limits.lookup_limit)
-        self.read = self._plan.read
-        self.question = self._plan.question
+        self._prefetch = Prefetch(address, self.matcher, mailbox.domain, self.macro_values, limits.lookup_limit)
+        self.read = self._prefetch.read
+        self.question = self._prefetch.question
 
     def answer(self, name: str, kind: Type) -> Answer | None:
-        """The answer to a question, None if DNS cannot be asked that. Raises Missing, and notes what is."""
+        """Return the answer, None if the name cannot be asked. If the answer is missing, record that and raise MissingAnswer."""
         question = self.question(name, kind)
         if not question.name:
             return None
         answer = self._known.get(question)
         if answer is None:
             self.missing.append(question)
-            raise Missing
+            raise MissingAnswer
         self._used.add(question)
         return answer
 
-    def forget_missing(self) -> None:
-        """An evaluation begins."""
+    def reset(self) -> None:
+        """Forget what the last evaluation missed."""
         self.missing.clear()
-        self.row = Row((), 0)
+        self.remaining = RemainingHosts((), 0)
 
-    async def learn(self, lookup: Lookup) -> bool:
-        """Wait until what is missing is known; meanwhile ask ahead, and look further ahead with each answer. False if that
-        would be too much, or the Lookup gives nothing."""
-        while missing := self._open():
+    async def fetch_missing(self, lookup: Lookup) -> bool:
+        """Wait until the missing answers are known, and prefetch more with each answer that arrives.
+
+        Return False if that takes too many questions or the Lookup returns nothing more.
+        """
+        while missing := self._still_missing():
             wanted = dict.fromkeys(missing)
             asked = self._asked.union(missing)
             if len(asked) > self.limits.questions:
                 return False
-            for question in self._plan.wanted(self._known):
+            for question in self._prefetch.wanted(self._known):
                 if question in asked or len(asked) < self.limits.questions:
                     wanted[question] = None
                     asked.add(question)
-            if not self._take(wanted, await lookup.first(tuple(wanted))):
+            if not self._store(wanted, await lookup.first(tuple(wanted))):
                 return False
         return True
 
-    def _open(self) -> list[Question]:
-        """What an evaluation would miss, as far as that is known without one: what the last one missed, then the first in the
-        row behind answers that neither match nor end it."""
+    def _still_missing(self) -> list[Question]:
+        """Return what an evaluation would miss now, as far as that is certain without running one.
+
+        These are the questions that the last one missed; then the first remaining host whose answer is missing, if no answer
+        before it can end the comparison.
+        """
         missing = [question for question in self.missing if question not in self._known]
         if missing:
             return missing
-        for position, question in enumerate(self.row.questions):
+        for position, question in enumerate(self.remaining.questions):
             answer = self._known.get(question)
             if answer is None:
-                self.row = Row(self.row.questions[position:], self.row.prefix)
+                self.remaining = RemainingHosts(self.remaining.questions[position:], self.remaining.prefix)
                 return [question]
-            if not self._is_passed_over(answer):
+            if not self._is_certain_mismatch(answer):
                 return []
         return []
 
-    def _is_passed_over(self, answer: Answer) -> bool:
-        """Whether an evaluation goes on to the next in the row. False where that is not plain."""
-        if answer.status != "ok" or len(answer.values) > MAX_PLAIN:
+    def _is_certain_mismatch(self, answer: Answer) -> bool:
+        """Return whether the evaluation certainly continues with the next host after this answer."""
+        if answer.status != "ok" or len(answer.values) > MAX_COMPARED:
             return False
         try:
-            return not self.neighbours.has_any(answer, self.row.prefix)
+            return not self.matcher.matches_any(answer, self.remaining.prefix)
         except ValueError:
             return False
 
-    async def learn_shortly(self, lookup: Lookup) -> None:
-        """Give what is missing a moment and no more: it is known that the domain's record is in, which is enough."""
+    async def fetch_briefly(self, lookup: Lookup) -> None:
+        """Ask for the missing answers and wait only briefly: the wait ends as soon as the record, which is known, is answered."""
         record = Question(self.domain, "TXT")
         questions = (record, *self.missing)
-        self._take(self.missing, await lookup.ask(questions, enough=lambda answer: answer.question == record))
+        self._store(self.missing, await lookup.ask(questions, enough=lambda answer: answer.question == record))
 
-    def _take(self, questions: Iterable[Question], answers: Sequence[Answer]) -> bool:
-        """Keep the answers; whether there was a new one."""
+    def _store(self, questions: Iterable[Question], answers: Sequence[Answer]) -> bool:
+        """Store the answers. Return whether any of them is new."""
         self._asked.update(questions)
         before = len(self._known)
         for answer in answers:
@@ -144,15 +156,15 @@ class Knowledge:
 
     @property
     def ttl(self) -> float:
-        """Seconds for which all answers that an evaluation has used hold; infinite without any."""
+        """Seconds for which all answers used by an evaluation are valid; infinite if there are none."""
         return min((self._known[question].ttl for question in self._used), default=math.inf)
 
     @property
     def unused(self) -> int:
-        """How many questions were asked and never used."""
+        """The number of questions that were asked but not used."""
         return len(self._asked - self._used)
 
     @property
     def message_specific(self) -> bool:
-        """Whether the result belongs to this message alone."""
+        """Whether the result is valid for this message only."""
         return bool(self.letters & MESSAGE_SPECIFIC)

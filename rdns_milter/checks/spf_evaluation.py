@@ -1,9 +1,9 @@
-"""Evaluate SPF on the answers known so far: pyspf walks through the mechanisms; grammar, macros, limits and answers are ours.
+"""Evaluate an SPF record with pyspf on the answers known so far.
 
-The only module that knows pyspf. pyspf asks step by step and waits for each answer; here nobody waits: an evaluation breaks off
-where an answer is missing, and is repeated from the beginning when it can get further (a run costs some 50 us). pyspf never sees
-the text of a record: spf_record parses it and decides what a syntax error is. Never opens a socket, never changes pyspf's globals,
-never lets an exception out.
+The only module that uses pyspf. pyspf steps through the mechanisms; parsing, macros, limits and DNS answers are replaced by this
+package's own. pyspf would wait for each answer; here an evaluation stops when an answer is missing, and is run again from the
+beginning when it can get further (a run takes about 50 us). pyspf never sees the text of a record: spf_record parses it and decides
+what is a syntax error. Never opens a socket, never changes pyspf's globals, never raises.
 
 RFC 7208 4.6 (record evaluation), 5 (mechanisms), 6 (modifiers), 7 (macros); RFC 8616 4 (senders outside ASCII).
 """
@@ -21,32 +21,32 @@ from ..net.names import reverse_name
 from ..resolver.lookup import Answer, Type
 from . import spf_macros
 from .evidence import TEMPERROR
-from .spf_answers import Knowledge, Missing, Row
-from .spf_prefetch import MAX_HOSTS, exchanges, pointers
+from .spf_answers import MissingAnswer, RemainingHosts, SpfAnswers
+from .spf_prefetch import MAX_HOSTS, mx_hosts, ptr_names
 from .spf_record import Mechanism, RecordError
 
-MAX_EXPANSION = 65_536  # characters that the macros of one run may put in
-MAX_ADDRESSES = 5_000  # that one run compares
-MAX_TEXT = 512  # octets of an explanation; longer ones are passed over (RFC 7208 6.2)
+MAX_EXPANSION = 65_536  # characters of all expanded macros in one run
+MAX_ADDRESSES = 5_000  # addresses compared in one run
+MAX_TEXT = 512  # bytes of an explanation; a longer one is ignored (RFC 7208 6.2)
 PERMERROR, FAIL, NONE = "permerror", "fail", "none"
-_ABOUT_A_NAME = frozenset(("a", "mx", "ptr", "exists", "include"))
+_WITH_DOMAIN = frozenset(("a", "mx", "ptr", "exists", "include"))
 _QUALIFIERS: Mapping[str, str] = MappingProxyType({"+": "pass", "-": FAIL, "~": "softfail", "?": "neutral"})
-# What pyspf is told that the last mechanism of a record with `redirect=` gives. Never leaves this module.
+# The result that pyspf gets from the mechanism that stands for `redirect=`. Never returned by this module.
 _REDIRECT = "redirect"
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Where the explanation of a fail is, until it is known whether it is needed. `spec`: the domain-spec of `exp=`;
-    `domain`: whose record has it."""
+    """Where to find the explanation of a fail. `spec`: the domain-spec of `exp=`; `domain`: the domain of the record."""
 
     spec: str
     domain: str
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What came of an evaluation that missed no answer."""
+class EvaluationResult:
+    """The result of an evaluation for which all answers were known. `mechanism`: the term that matched; `problem`: the error, for
+    permerror and temperror; `explanation`: for fail, None if the record has none."""
 
     result: str
     mechanism: str = ""
@@ -55,59 +55,65 @@ class Run:
 
 
 class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
-    """The evaluation. pyspf's parser, macros, limits and way to DNS are replaced by ours, and so is `redirect=`; the walk through
-    mechanisms and includes remains its own. Names and arguments of the methods it calls are pyspf's."""
+    """One evaluation, which can be run repeatedly.
 
-    def __init__(self, knowledge: Knowledge) -> None:
-        worth = knowledge.worth
-        super().__init__(i=worth["c"], s=worth["s"], h=worth["h"])
-        self.l, self.o = worth["l"], worth["o"]
+    Overrides pyspf's parser, macros, limits, DNS access and `redirect=`; pyspf's own code processes mechanisms and includes. The
+    methods that pyspf calls have pyspf's names and parameters.
+    """
+
+    def __init__(self, answers: SpfAnswers) -> None:
+        values = answers.macro_values
+        super().__init__(i=values["c"], s=values["s"], h=values["h"])
+        self.l, self.o = values["l"], values["o"]
         self.exps[_REDIRECT] = ""  # pyspf looks up an explanation for every result
-        self._knowledge = knowledge
+        self._answers = answers
         self._mechanisms: tuple[Mechanism, ...] = ()
         self._explanation: Explanation | None = None
         self._begin()
 
     def _begin(self) -> None:
-        self._knowledge.forget_missing()
+        self._answers.reset()
         self.d = self.o
         self._expanded = self._compared = self._prefix = 0
 
-    def run(self) -> Run | None:
-        """Evaluate from the beginning; None if an answer is missing. Never raises."""
+    def run(self) -> EvaluationResult | None:
+        """Evaluate the record from the beginning. Return None if an answer is missing. Never raises."""
         self._begin()
         try:
-            run = self._evaluate()
+            result = self._evaluate()
         except (ValueError, AssertionError) as error:
-            # A number or a name that pyspf could not read (UnicodeError is a ValueError), or records nested too deep.
-            run = Run(PERMERROR, problem=str(error))
-        except Exception as error:  # noqa: BLE001 - pyspf lets out more than it means to, and mail must go on
-            run = Run(TEMPERROR, problem=f"pyspf: {type(error).__name__}")
-        self.perm_error = None  # its traceback holds this very object in memory
-        return None if self._knowledge.missing else run
+            # A number or name that pyspf cannot parse (UnicodeError is a ValueError), or too deeply nested records.
+            result = EvaluationResult(PERMERROR, problem=str(error))
+        except Exception as error:  # noqa: BLE001 - a bug in pyspf must not stop mail
+            result = EvaluationResult(TEMPERROR, problem=f"pyspf: {type(error).__name__}")
+        self.perm_error = None  # its traceback refers to this object, a cycle that would delay freeing it
+        return None if self._answers.missing else result
 
-    def _evaluate(self) -> Run:
+    def _evaluate(self) -> EvaluationResult:
         result, _, text = self.check()
         if result in (PERMERROR, TEMPERROR):
-            return Run(result, problem=text.partition("Error: ")[2])
-        return Run(result, self.mechanism or "", explanation=self._explanation if result == FAIL else None)
+            return EvaluationResult(result, problem=text.partition("Error: ")[2])
+        return EvaluationResult(result, self.mechanism or "", explanation=self._explanation if result == FAIL else None)
 
     # Records
 
     def dns_spf(self, domain: str) -> str | None:
-        """The record of a domain. A name of one label has none, and is not asked for (RFC 7208 4.3)."""
+        """Return the record of a domain. A name with a single label has none and is not looked up (RFC 7208 4.3)."""
         if "." not in domain:
             return None
         record: str | None = super().dns_spf(domain)
         return record
 
     def check0(self, spf: str | None, recursion: int) -> tuple[str, int, str]:
-        """Evaluate one record (RFC 7208 4.6). pyspf gets the numbers of its mechanisms for terms, and walks through them;
-        `redirect=` is to it one more mechanism that always matches, so that it is counted and followed only there."""
+        """Evaluate one record (RFC 7208 4.6).
+
+        pyspf gets the index of each mechanism instead of its text. `redirect=` is passed as a last mechanism that always matches,
+        so that it is counted and followed only if no other mechanism matches.
+        """
         if spf is None:
             return NONE, 250, ""
         try:
-            record = self._knowledge.read(spf)
+            record = self._answers.read(spf)
         except RecordError as error:
             raise pyspf.PermError(str(error)) from error
         if not recursion:
@@ -120,7 +126,7 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
         return self._redirected(record.redirect, recursion) if result[0] == _REDIRECT else result
 
     def _redirected(self, spec: str, recursion: int) -> tuple[str, int, str]:
-        """RFC 7208 6.1."""
+        """Evaluate the record that `redirect=` points to (RFC 7208 6.1)."""
         self.check_lookups()
         domain = self.expand(spec)
         record = self.dns_spf(domain)
@@ -130,118 +136,130 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
         return result
 
     def validate_mechanism(self, mech: str) -> Iterator[object]:
-        """What pyspf wants to know of a mechanism. It unpacks that when it comes to it, so macros are expanded only then:
-        what a macro takes may cost a lookup, or make the result message_specific."""
+        """Return an iterator over the fields of a mechanism.
+
+        pyspf unpacks it when it evaluates the mechanism. Macros are expanded only then, because a macro can cost a lookup or make
+        the result specific to the message.
+        """
         if mech == _REDIRECT:
             return iter(("", "all", "", 0, _REDIRECT))
         return self._unpacked(self._mechanisms[int(mech)])
 
     def _unpacked(self, mechanism: Mechanism) -> Iterator[object]:
-        """Text, kind, argument, prefix length, result. A mechanism about a name outside ASCII, which only a local part can bring
-        in, matches nothing (RFC 8616 4), nor does one whose macros leave no name: it becomes one that asks for nothing."""
+        """Yield text, kind, argument, prefix length and result of a mechanism.
+
+        If macros expand to a name outside ASCII, which only a local part can cause, or to no name, the mechanism does not match
+        (RFC 8616 4): it is replaced by an `exists` without a name, which asks nothing.
+        """
         kind, argument = mechanism.kind, mechanism.argument
-        if kind in _ABOUT_A_NAME:
+        if kind in _WITH_DOMAIN:
             argument = self.expand(argument) if argument else self.d
             if not argument.isascii() or not argument:
                 kind, argument = "exists", ""
-        length = mechanism.length(self._knowledge.address.version)
+        length = mechanism.length(self._answers.address.version)
         yield from (mechanism.text, kind, argument, length, _QUALIFIERS[mechanism.qualifier])
 
     # Answers
 
     def _answer(self, name: str, kind: Type) -> Answer | None:
-        """The answer, None if the name cannot be asked. What is missing is noted too: pyspf may swallow the exception."""
+        """Return the answer, None if the name cannot be asked. Raises TempError if the answer is missing or a temporary error.
+
+        SpfAnswers also records a missing answer, because pyspf can catch the exception.
+        """
         try:
-            answer = self._knowledge.answer(name, kind)
-        except Missing:
+            answer = self._answers.answer(name, kind)
+        except MissingAnswer:
             raise pyspf.TempError("not known yet") from None
         if answer is not None and answer.temporary:
             raise pyspf.TempError(f"{kind} of {answer.question.name}: {answer.status}")
         return answer
 
-    def _break_off(self) -> None:
-        if self._knowledge.missing:
+    def _raise_if_missing(self) -> None:
+        if self._answers.missing:
             raise pyspf.TempError("not known yet")
 
     def _records(self, name: str, kind: Type, ignore_void: bool = False) -> Answer | None:
-        """The answer if it holds anything; a lookup that finds nothing counts (RFC 7208 4.6.4)."""
+        """Return the answer if it has values, else None, and count the void lookup (RFC 7208 4.6.4) unless `ignore_void`."""
         answer = self._answer(name, kind)
         if answer is None or answer.values:
             return answer
         if not ignore_void:
             self.void_lookups += 1
-            if self.void_lookups > self._knowledge.limits.void_limit:
-                raise pyspf.PermError(f"More than {self._knowledge.limits.void_limit} lookups found nothing")
+            if self.void_lookups > self._answers.limits.void_limit:
+                raise pyspf.PermError(f"More than {self._answers.limits.void_limit} lookups found nothing")
         return None
 
     def dns(self, name: str, qtype: Type, cnames: object = None, ignore_void: bool = False) -> list[Any]:
-        """The values of an answer as pyspf has them."""
+        """Return the values of an answer in pyspf's form."""
         answer = self._records(name, qtype, ignore_void)
         if answer is None:
             return []
         return _texts(answer) if qtype == "TXT" else list(answer.values)
 
     def dns_a(self, domainname: str, A: Type = "A", ignore_void: bool = False) -> list[Answer]:  # noqa: N803
-        """The answer that has the addresses of a name, if there are any: `cidrmatch` knows what to do with it."""
+        """Return a list of the answer that has the addresses of a name, empty if there are none; see `cidrmatch`."""
         answer = self._records(domainname, A, ignore_void)
         return [answer] if answer else []
 
     def dns_mx(self, domainname: str) -> Iterator[Answer]:
-        """The addresses of the hosts, in order, up to the one that the caller is content with (RFC 7208 5.4)."""
+        """Return an iterator over the answers that have the addresses of the MX hosts, in order (RFC 7208 5.4)."""
         answer = self._records(domainname, "MX")
-        hosts = exchanges(answer) if answer else []
+        hosts = mx_hosts(answer) if answer else []
         if len(hosts) > MAX_HOSTS:
             raise pyspf.PermError(f"More than {MAX_HOSTS} MX records")
-        return self._in_a_row([host for host in hosts if host and self._knowledge.question(host, self.A).name])
+        return self._host_addresses([host for host in hosts if host and self._answers.question(host, self.A).name])
 
-    def _in_a_row(self, hosts: Sequence[str]) -> Iterator[Answer]:
-        """The addresses of each host. Where those of one are missing, the others are what is compared next."""
+    def _host_addresses(self, hosts: Sequence[str]) -> Iterator[Answer]:
+        """Yield the answer that has the addresses of each host. If one is missing, record which hosts remain to be compared."""
         for position, host in enumerate(hosts):
             try:
                 answer = self._records(host, self.A)
             except pyspf.TempError:
-                questions = tuple(self._knowledge.question(each, self.A) for each in hosts[position:])
-                self._knowledge.row = Row(questions, self._prefix)
+                questions = tuple(self._answers.question(each, self.A) for each in hosts[position:])
+                self._answers.remaining = RemainingHosts(questions, self._prefix)
                 raise
             if answer is not None:
                 yield answer
 
     def validated_ptrs(self) -> list[str]:
-        """The client's names that lead back to it. A DNS error makes a name not count, or all (RFC 7208 5.5); that the
-        client's names lead nowhere is not the sender's fault, so it does not count as void."""
+        """Return the client's validated names (RFC 7208 5.5).
+
+        A name whose lookup ends with a DNS error is skipped; if the PTR lookup does, there are no names. Void lookups of these
+        names do not count, because the sender has no influence on the client's PTR records.
+        """
         try:
-            answer = self._answer(reverse_name(self._knowledge.address), "PTR")
+            answer = self._answer(reverse_name(self._answers.address), "PTR")
         except pyspf.TempError:
-            self._break_off()
+            self._raise_if_missing()
             return []
         valid = []
-        for name in pointers(answer) if answer else []:
+        for name in ptr_names(answer) if answer else []:
             try:
                 if self.cidrmatch(self.dns_a(name, self.A, ignore_void=True), self.cidrmax):
                     valid.append(name)
             except pyspf.TempError:
                 continue
-        self._break_off()
+        self._raise_if_missing()
         return valid
 
     # Terms
 
     def check_lookups(self) -> None:
-        """Count a term that looks something up (RFC 7208 4.6.4)."""
+        """Count a term that needs a lookup (RFC 7208 4.6.4)."""
         self.lookups += 1
-        if self.lookups > self._knowledge.limits.lookup_limit:
-            raise pyspf.PermError(f"More than {self._knowledge.limits.lookup_limit} terms that need lookups")
+        if self.lookups > self._answers.limits.lookup_limit:
+            raise pyspf.PermError(f"More than {self._answers.limits.lookup_limit} terms that need lookups")
 
     def cidrmatch(self, ipaddrs: Iterable[Answer | str], n: int) -> bool:
-        """Whether the client's network of that prefix length holds one of the addresses: those of answers, or one as text."""
-        neighbours = self._knowledge.neighbours
+        """Return whether one of the addresses, in answers or as text, is in the client's network of prefix length `n`."""
+        matcher = self._answers.matcher
         self._prefix = n
         try:
             for each in ipaddrs:
                 self._compared += 1 if isinstance(each, str) else len(each.values)
                 if self._compared > MAX_ADDRESSES:
                     raise pyspf.PermError(f"More than {MAX_ADDRESSES} addresses")
-                if neighbours.has(each, n) if isinstance(each, str) else neighbours.has_any(each, n):
+                if matcher.matches(each, n) if isinstance(each, str) else matcher.matches_any(each, n):
                     return True
         except ValueError as error:
             raise pyspf.PermError(str(error)) from error
@@ -250,13 +268,13 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
     # Macros
 
     def expand(self, s: str, stripdot: bool = True) -> str:
-        """The text with its macros replaced: a name, or with `stripdot` False the text of an explanation."""
+        """Return the text with its macros expanded. `stripdot`: True for a name, False for the text of an explanation."""
 
         def value(letter: str) -> str:
             if stripdot and letter in spf_macros.TEXT_ONLY:
                 raise spf_macros.MacroError(f"%{{{letter}}} is for explanations only")
-            self._knowledge.letters.add(letter)
-            return self._worth(letter)
+            self._answers.letters.add(letter)
+            return self._macro_value(letter)
 
         text = s
         if "%" in s:
@@ -269,15 +287,16 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
                 raise pyspf.PermError("Macros expand too far")
         return spf_macros.cut_to_name(text) if stripdot else text
 
-    def _worth(self, letter: str) -> str:
+    def _macro_value(self, letter: str) -> str:
         if letter == "p":
             return self._validated_name()
         if letter in "dt":
             return str(getattr(self, letter))
-        return self._knowledge.worth[letter]
+        return self._answers.macro_values[letter]
 
     def _validated_name(self) -> str:
-        """RFC 7208 7.3: the domain itself, else a name below it, else any; of several the first in order."""
+        """Return the value of %{p}: the domain if it is among the validated names, else the first name below it, else the first
+        name, else "unknown" (RFC 7208 7.3)."""
         names = self.validated_ptrs()
         below = [name for name in names if name.endswith(f".{self.d}")]
         return self.d if self.d in names else (below or names or ["unknown"])[0]
@@ -285,7 +304,8 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
     # Explanations
 
     def explain(self, explanation: Explanation) -> str:
-        """The text, "" if there is none, or none that may be shown (RFC 7208 6.2), or an answer is missing. Never raises."""
+        """Return the text of an explanation, "" if there is none that is valid (RFC 7208 6.2) or an answer is missing. Never
+        raises."""
         self._begin()
         self.d = explanation.domain
         try:
@@ -299,10 +319,11 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
 
 
 def _texts(answer: Answer) -> list[tuple[bytes]]:
-    """The strings of a TXT answer, so many of both kinds as it takes to see that there is more than one."""
-    policies: list[tuple[bytes]] = []
+    """Return the strings of a TXT answer: at most two SPF records and two other strings, enough to see that there is more than
+    one."""
+    records: list[tuple[bytes]] = []
     others: list[tuple[bytes]] = []
     for value in answer.values:
         if isinstance(value, bytes):
-            (policies if pyspf.RE_SPF.match(value) else others).append((value,))
-    return policies[:2] + others[:2]
+            (records if pyspf.RE_SPF.match(value) else others).append((value,))
+    return records[:2] + others[:2]

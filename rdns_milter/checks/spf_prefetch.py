@@ -1,9 +1,9 @@
-"""What an SPF record will need next: the questions that its terms lead to, before the evaluation comes to them.
+"""Predict which questions the evaluation of an SPF record will ask, so that they can be asked in parallel.
 
-Foresees, and never decides: a question too many costs a packet, one too few a round trip, and neither changes a result. Pure;
-knows no pyspf and asks nothing itself.
+Has no influence on the result: a question too many costs a packet, a question too few a round trip. Pure: makes no lookup, does
+not use pyspf.
 
-RFC 7208 4.6.4 (limits: what the evaluation would not ask is not foreseen either), 5 (mechanisms), 6 (modifiers).
+RFC 7208 4.6.4 (limits; questions beyond them are not predicted), 5 (mechanisms), 6 (modifiers).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ..resolver.lookup import Answer, Question, Type, forward_type
 from .spf_macros import MacroError, cut_to_name, expand, name_in_answer, name_to_ask
 from .spf_record import MAX_RECORD, Mechanism, Record, RecordError, parse
 
-MAX_HOSTS = 10  # of an MX or PTR answer (RFC 7208 4.6.4)
-MAX_TERMS = 40  # of a tree that are foreseen, however high the limit is set
-MAX_WANTED = 40  # questions that are foreseen at a time: twice as many as one check may have under way
+MAX_HOSTS = 10  # names of an MX or PTR answer (RFC 7208 4.6.4)
+MAX_TERMS = 40  # terms with lookups in a tree of records, even if lookup_limit is higher
+MAX_WANTED = 40  # questions predicted at a time: twice the number that one check can have in progress
 
 
 class Outcome(Enum):
-    """What is known of a term, or of a whole record: it matches (a record: pass), it does not, it may, or the evaluation
-    ends there with an error."""
+    """The predicted outcome of a term or a record: it matches (for a record: pass), does not match, may match, or ends the
+    evaluation with an error."""
 
     MATCH = "match"
     NO = "no"
@@ -41,9 +41,8 @@ _CERTAIN: Mapping[str, Outcome] = MappingProxyType({"match": Outcome.MATCH, "err
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One mechanism: its kind, the name it is about, the length of the client's prefix. `name` is None if it cannot be foreseen,
-    and "" if nothing can be asked. One that needs no lookup is of kind "match", one whose macros expand too far of kind
-    "error"."""
+    """One mechanism with its macros expanded. `kind`: as in the record, but "match" if it matches without a lookup and "error" if
+    its macros are invalid; `name`: None if it cannot be predicted, "" if it cannot be asked; `prefix`: the prefix length."""
 
     qualifier: str
     kind: str
@@ -52,25 +51,30 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
-    """The way through an SPF record: its steps, and where `redirect=` and `exp=` lead."""
+class ExpandedRecord:
+    """An SPF record with its macros expanded. `redirect`, `explanation`: the names in these modifiers, "" without one."""
 
     steps: tuple[Step, ...]
     redirect: str = ""
     explanation: str = ""
 
 
-class Neighbours:
-    """Which addresses lie in the client's network of a given prefix length. Remembers what it was asked: the same
-    addresses are compared in every run."""
+class AddressMatcher:
+    """Compare addresses with the client's network of a given prefix length.
+
+    Results are cached, because every run of an evaluation compares the same addresses.
+    """
 
     def __init__(self, client: Address) -> None:
         self._client = client
         self._known: dict[tuple[Question | str, int], bool] = {}
 
     def reachable(self, record: Record, terms: int) -> Record:
-        """The part of the record that an evaluation for the client can come to: without the mechanisms that surely do not
-        match, those behind one that surely does, and those behind as many lookups as there may be and one more."""
+        """Return the part of the record that an evaluation for the client can reach.
+
+        Mechanisms are dropped that certainly do not match, that follow one that certainly matches, or that follow more than
+        `terms` others.
+        """
         kept: list[Mechanism] = []
         for mechanism in record.mechanisms:
             if mechanism.version is not None and not self._in_network(mechanism):
@@ -82,10 +86,10 @@ class Neighbours:
 
     def _in_network(self, mechanism: Mechanism) -> bool:
         version = self._client.version
-        return mechanism.version == version and self.has(mechanism.argument, mechanism.length(version))
+        return mechanism.version == version and self.matches(mechanism.argument, mechanism.length(version))
 
-    def has(self, text: str, prefix: int) -> bool:
-        """Whether the address of the client's family that a text denotes is one. Raises ValueError."""
+    def matches(self, text: str, prefix: int) -> bool:
+        """Return whether an address in text form matches. Raises ValueError if it is not an address of the client's family."""
         key = text, prefix
         if key not in self._known:
             other = IPv4Address(text) if self._client.version == 4 else IPv6Address(text)
@@ -93,8 +97,8 @@ class Neighbours:
             self._known[key] = int(self._client) >> shift == int(other) >> shift
         return self._known[key]
 
-    def has_any(self, answer: Answer, prefix: int) -> bool:
-        """Whether one of the addresses of an answer is one. Raises ValueError."""
+    def matches_any(self, answer: Answer, prefix: int) -> bool:
+        """Return whether one of the addresses in an answer matches. Raises ValueError as `matches`."""
         key = answer.question, prefix
         if key not in self._known:
             client, shift = int(self._client), self._client.max_prefixlen - prefix
@@ -103,19 +107,19 @@ class Neighbours:
         return self._known[key]
 
 
-def exchanges(answer: Answer) -> list[str]:
-    """The hosts of an MX answer in order of preference, then name: "" for what is no host."""
+def mx_hosts(answer: Answer) -> list[str]:
+    """Return the hosts of an MX answer, sorted by preference and name; "" for an invalid one."""
     pairs = sorted(value for value in answer.values if isinstance(value, tuple))
     return [name_in_answer(name) for _, name in pairs]
 
 
-def pointers(answer: Answer) -> list[str]:
-    """The names of a PTR answer that are looked at: sorted before the cut, so that the order of the answer is no matter."""
+def ptr_names(answer: Answer) -> list[str]:
+    """Return the first MAX_HOSTS names of a PTR answer in sorted order: the order of the answer has no influence."""
     return sorted({name for value in answer.names() if (name := name_in_answer(value))})[:MAX_HOSTS]
 
 
-def policy_of(answer: Answer) -> str:
-    """The SPF record of a TXT answer (RFC 7208 4.5); "" if there is none, or not one, or one that is not evaluated."""
+def record_text(answer: Answer) -> str:
+    """Return the SPF record in a TXT answer (RFC 7208 4.5); "" if there is none or more than one, or it cannot be evaluated."""
     found = [value for value in answer.values if isinstance(value, bytes) and value[:6].lower() == b"v=spf1"]
     records = [value for value in found if value[6:7] in (b"", b" ")]
     if len(records) != 1 or len(records[0]) > MAX_RECORD or not records[0].isascii():
@@ -123,80 +127,84 @@ def policy_of(answer: Answer) -> str:
     return records[0].decode("ascii")
 
 
-class _EnoughError(Exception):
-    """As many questions are foreseen as are looked for."""
+class _LimitReachedError(Exception):
+    """MAX_WANTED questions have been predicted."""
 
 
-class Plan:
-    """What one check will ask, foreseen from the answers that are in. `letters`: what the macros stand for; `terms`: the
-    limit of terms that look something up; `read`: parses a record, once, and keeps of it what the client can reach;
-    `question`: the question about a name, its name "" if DNS cannot be asked that. An answer never changes, so that the
-    outcome of a mechanism is worked out once all its answers are in, and not again."""
+class Prefetch:
+    """Predict the questions of one check from the answers that are known.
+
+    `letters`: the values of the macro letters; `terms`: the limit on terms with lookups; `read`: parses a record and keeps the part
+    that is reachable for the client; `question`: returns the question for a name, its name "" if it cannot be asked. Answers never
+    change, so the outcome of a mechanism is computed only once.
+    """
 
     def __init__(
         self,
         client: Address,
-        neighbours: Neighbours,
+        matcher: AddressMatcher,
         domain: str,
         letters: Mapping[str, str],
         terms: int,
     ) -> None:
         self._client = client
-        self._neighbours = neighbours
+        self._matcher = matcher
         self._domain = domain
         self._letters = letters
         self._terms = min(terms, MAX_TERMS)
-        self.read: Callable[[str], Record] = cache(lambda text: neighbours.reachable(parse(text), terms))
+        self.read: Callable[[str], Record] = cache(lambda text: matcher.reachable(parse(text), terms))
         self.question: Callable[[str, Type], Question] = cache(lambda name, kind: Question(name_to_ask(name), kind))
         self._forward = forward_type(client)
-        self._exchanges: dict[Question, list[str]] = {}
+        self._mx_hosts: dict[Question, list[str]] = {}
         self._outcomes: dict[Step, Outcome] = {}
-        self._paths: dict[str, Path | None] = {}
+        self._expanded: dict[str, ExpandedRecord | None] = {}
         self._known: Mapping[Question, Answer] = {}
         self._wanted: dict[Question, None] = {}
-        self._left = 0
+        self._terms_left = 0
 
     def wanted(self, known: Mapping[Question, Answer]) -> list[Question]:
-        """The questions not yet answered that the evaluation may come to, in the order in which it would: the first
-        MAX_WANTED."""
+        """Return the unanswered questions that the evaluation can reach, in the order of evaluation, at most MAX_WANTED."""
         self._known = known
         self._wanted = {}
-        self._left = self._terms
-        with suppress(_EnoughError):
+        self._terms_left = self._terms
+        with suppress(_LimitReachedError):
             self._record(self._domain, top=True)
         return list(self._wanted)
 
     def _answer(self, name: str, kind: Type) -> Answer | None:
-        """The answer, or None if it is still wanted. A name that cannot be asked has no records. Raises _EnoughError."""
+        """Return the answer; if it is not known, add the question to those wanted and return None.
+
+        For a name that cannot be asked the answer is empty. Raises _LimitReachedError.
+        """
         question = self.question(name, kind)
         if not question.name:
             return Answer(question, "bad-name")
         answer = self._known.get(question)
         if answer is None:
             if len(self._wanted) >= MAX_WANTED:
-                raise _EnoughError
+                raise _LimitReachedError
             self._wanted[question] = None
         return answer
 
     def _record(self, domain: str, top: bool = False) -> Outcome:
-        """What is known of the result of a domain's record."""
+        """Predict the outcome of a domain's record."""
         if "." not in domain:
             return Outcome.STOP
         answer = self._answer(domain, "TXT")
         if answer is None:
             return Outcome.MAYBE
-        if domain not in self._paths:
-            self._paths[domain] = self._path(policy_of(answer), domain)
-        path = self._paths[domain]
-        if path is None:
+        if domain not in self._expanded:
+            self._expanded[domain] = self._expand(record_text(answer), domain)
+        record = self._expanded[domain]
+        if record is None:
             return Outcome.STOP
         certain = True
-        for step in path.steps:
+        for step in record.steps:
             outcome = self._step(step, domain)
             if outcome is Outcome.NO:
                 continue
-            if top and step.qualifier == "-" and path.explanation and outcome is not Outcome.STOP:
-                self._answer(path.explanation, "TXT")
+            if top and step.qualifier == "-" and record.explanation and outcome is not Outcome.STOP:
+                self._answer(record.explanation, "TXT")
             if outcome is Outcome.MAYBE:
                 certain = False
             elif not certain:
@@ -205,26 +213,26 @@ class Plan:
                 return Outcome.STOP
             else:
                 return Outcome.MATCH if step.qualifier == "+" else Outcome.NO
-        behind = self._redirected(path, top)
-        return behind if certain else Outcome.MAYBE
+        outcome = self._redirected(record, top)
+        return outcome if certain else Outcome.MAYBE
 
-    def _redirected(self, path: Path, top: bool) -> Outcome:
-        if not path.redirect:
+    def _redirected(self, record: ExpandedRecord, top: bool) -> Outcome:
+        if not record.redirect:
             return Outcome.NO
-        self._left -= 1
-        return self._record(path.redirect, top) if self._left >= 0 else Outcome.STOP
+        self._terms_left -= 1
+        return self._record(record.redirect, top) if self._terms_left >= 0 else Outcome.STOP
 
     def _step(self, step: Step, domain: str) -> Outcome:
         if step.kind in _CERTAIN:
             return _CERTAIN[step.kind]
-        self._left -= 1
-        if self._left < 0:
+        self._terms_left -= 1
+        if self._terms_left < 0:
             return Outcome.STOP
         name = step.name
         if not name:
-            return Outcome.NO if name == "" else self._pointer("")
+            return Outcome.NO if name == "" else self._ptr("")
         if step.kind == "ptr":
-            return self._pointer(name)
+            return self._ptr(name)
         if step.kind == "include":
             return self._record(name)
         outcome = self._outcomes.get(step)
@@ -235,61 +243,61 @@ class Plan:
         return outcome
 
     def _addresses(self, step: Step, name: str) -> Outcome:
-        """`a` and `exists` (RFC 7208 5.3, 5.7)."""
+        """Predict `a` and `exists` (RFC 7208 5.3, 5.7)."""
         answer = self._answer(name, "A" if step.kind == "exists" else self._forward)
         if answer is None:
             return Outcome.MAYBE
         if answer.temporary:
             return Outcome.STOP
-        matches = bool(answer.values) if step.kind == "exists" else self._neighbours.has_any(answer, step.prefix)
+        matches = bool(answer.values) if step.kind == "exists" else self._matcher.matches_any(answer, step.prefix)
         return Outcome.MATCH if matches else Outcome.NO
 
     def _mx(self, step: Step, name: str) -> Outcome:
-        """RFC 7208 5.4. The hosts are compared one after the other, but all asked at once."""
+        """Predict `mx` (RFC 7208 5.4). The hosts are compared in order, but looked up in parallel."""
         answer = self._answer(name, "MX")
         if answer is None:
             return Outcome.MAYBE
         if answer.temporary or len(answer.values) > MAX_HOSTS:
             return Outcome.STOP
-        if answer.question not in self._exchanges:
-            self._exchanges[answer.question] = [host for host in exchanges(answer) if host]
+        if answer.question not in self._mx_hosts:
+            self._mx_hosts[answer.question] = [host for host in mx_hosts(answer) if host]
         outcome = Outcome.NO
-        for host in self._exchanges[answer.question]:
+        for host in self._mx_hosts[answer.question]:
             addresses = self._answer(host, self._forward)
             if addresses is None:
                 outcome = Outcome.MAYBE
             elif outcome is Outcome.NO and addresses.temporary:
                 return Outcome.STOP
-            elif self._neighbours.has_any(addresses, step.prefix):
+            elif self._matcher.matches_any(addresses, step.prefix):
                 return Outcome.MATCH if outcome is Outcome.NO else outcome
         return outcome
 
-    def _pointer(self, suffix: str) -> Outcome:
-        """RFC 7208 5.5, and %{p}: whatever goes wrong with a name, the name does not count."""
+    def _ptr(self, suffix: str) -> Outcome:
+        """Predict `ptr` (RFC 7208 5.5), or with "" a mechanism with %{p}. A name whose lookup fails is skipped."""
         answer = self._answer(reverse_name(self._client), "PTR")
         if answer is None:
             return Outcome.MAYBE
-        names = pointers(answer)
+        names = ptr_names(answer)
         forward = [self._answer(name, self._forward) for name in names]
         if None in forward or not suffix:
             return Outcome.MAYBE
         full = self._client.max_prefixlen
         for name, addresses in zip(names, forward, strict=True):
-            ours = name == suffix or name.endswith("." + suffix)
-            if ours and addresses is not None and self._neighbours.has_any(addresses, full):
+            in_domain = name == suffix or name.endswith("." + suffix)
+            if in_domain and addresses is not None and self._matcher.matches_any(addresses, full):
                 return Outcome.MATCH
         return Outcome.NO
 
-    def _path(self, policy: str, domain: str) -> Path | None:
-        """The way through a record; None if the evaluation ends with an error."""
-        if not policy:
+    def _expand(self, text: str, domain: str) -> ExpandedRecord | None:
+        """Parse a record and expand its macros. Return None if there is no valid record."""
+        if not text:
             return None
         try:
-            record = self.read(policy)
+            record = self.read(text)
         except RecordError:
             return None
         steps = tuple(self._step_of(mechanism, domain) for mechanism in record.mechanisms[: self._terms + 1])
-        return Path(steps, self._target(record.redirect, domain), self._target(record.explanation, domain))
+        return ExpandedRecord(steps, self._target(record.redirect, domain), self._target(record.explanation, domain))
 
     def _step_of(self, mechanism: Mechanism, domain: str) -> Step:
         if mechanism.needs_no_lookup:
@@ -301,15 +309,15 @@ class Plan:
         return Step(mechanism.qualifier, mechanism.kind, name, mechanism.length(self._client.version))
 
     def _target(self, spec: str, domain: str) -> str:
-        """The name that a modifier leads to, "" if that cannot be foreseen."""
+        """Return the name that a modifier refers to, "" if it cannot be predicted."""
         try:
             return self._name(spec, domain) or ""
         except MacroError:
             return ""
 
     def _name(self, spec: str, domain: str) -> str | None:
-        """What a domain-spec expands to; None if that takes the client's validated name, "" if it comes to no name. Raises
-        MacroError."""
+        """Expand a domain-spec. Return None if it contains %{p}, the client's validated name, and "" if the result is not a name.
+        Raises MacroError."""
         if "%{p" in spec.lower():
             return None
         name = cut_to_name(expand(spec, lambda letter: domain if letter == "d" else self._letters.get(letter, "")))

@@ -1,7 +1,7 @@
-"""Parse an SPF record by the grammar of RFC 7208 section 12: a list of mechanisms, `redirect=` and `exp=`, or a RecordError.
+"""Parse an SPF record by the grammar of RFC 7208 section 12 into mechanisms, `redirect=` and `exp=`.
 
-Pure: expands no macro, asks nothing, knows no pyspf. The whole record is checked before any of it is used (4.6), so that evaluation
-and prefetch read the same thing. Linear in the length of a record that has MAX_RECORD octets at most.
+Pure: expands no macro, makes no lookup, does not use pyspf. The whole record is checked before any of it is used (4.6), so that
+evaluation and prefetch agree. Takes time linear in the length of the record, which is at most MAX_RECORD bytes.
 
 RFC 7208 4.5 (selecting records), 4.6 (record evaluation), 5 (mechanisms), 6 (modifiers), 12 (grammar); RFC 5234 2.3 (its strings
 are case-insensitive).
@@ -17,30 +17,30 @@ from types import MappingProxyType
 
 from .spf_macros import MacroError, check_macros, ends_in_domain
 
-MAX_RECORD = 4096  # octets of a record that is evaluated; RFC 7208 3.4 wants less than 512
-MAX_TERM = 512  # octets of a term of it
+MAX_RECORD = 4096  # bytes of a record that is evaluated; RFC 7208 3.4 recommends less than 512
+MAX_TERM = 512  # bytes of a term
 
 _MODIFIER = re.compile(r"([a-z][a-z0-9_.-]*)=(.*)\Z", re.IGNORECASE | re.DOTALL)
 _MECHANISM = re.compile(r"([+?~-]?)([a-z0-9]+)(?:(:)(.*))?\Z", re.IGNORECASE | re.DOTALL)
 _LENGTHS = re.compile(r"(?:/([0-9]+))?(?://([0-9]+))?\Z")
 _LENGTH = re.compile(r"(?:0|[1-9][0-9]{0,2})\Z")
 _FAMILIES: Mapping[str, type[IPv4Address | IPv6Address]] = MappingProxyType({"ip4": IPv4Address, "ip6": IPv6Address})
-# The mechanisms that take a domain-spec, and whether they need one.
+# Mechanisms that take a domain-spec, and whether it is required.
 _NEEDS_DOMAIN: Mapping[str, bool] = MappingProxyType(
     {"include": True, "exists": True, "a": False, "mx": False, "ptr": False}
 )
 _VERSIONS: Mapping[str, int] = MappingProxyType({"ip4": 4, "ip6": 6})
-_DUAL = frozenset(("a", "mx"))
+_DUAL_CIDR = frozenset(("a", "mx"))
 
 
 class RecordError(ValueError):
-    """A syntax error anywhere in a record: the result is permerror (RFC 7208 4.6)."""
+    """A syntax error in a record; the result of the check is permerror (RFC 7208 4.6)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mechanism:
-    """A mechanism. `text`: the term as it stands in the record; `argument`: domain-spec or network, "" for the current domain;
-    `length4`, `length6`: the prefix lengths to compare by."""
+    """A mechanism. `text`: the term as written in the record; `argument`: domain-spec or network, "" for the current domain;
+    `length4`, `length6`: prefix lengths for IPv4 and IPv6 clients."""
 
     text: str
     qualifier: str
@@ -51,23 +51,23 @@ class Mechanism:
 
     @property
     def version(self) -> int | None:
-        """The IP version of a network."""
+        """The IP version of `ip4` and `ip6`, None for other mechanisms."""
         return _VERSIONS.get(self.kind)
 
     @property
     def needs_no_lookup(self) -> bool:
-        """Whether it is `ip4`, `ip6` or `all`."""
+        """Whether the mechanism is `ip4`, `ip6` or `all`."""
         return self.kind not in _NEEDS_DOMAIN
 
     def length(self, version: int) -> int:
-        """The prefix length for a client of that IP version."""
+        """Return the prefix length for a client of that IP version."""
         return self.length4 if version == 4 else self.length6
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A valid record. `redirect`, `explanation`: the domain-spec of the modifier, "" without one; `redirect` is "" beside `all`,
-    where it is ignored (RFC 7208 5.1)."""
+    """A valid record. `redirect`, `explanation`: the domain-specs of these modifiers, "" if absent; `redirect` is also "" in a
+    record with `all`, where it is ignored (RFC 7208 5.1)."""
 
     mechanisms: tuple[Mechanism, ...] = ()
     redirect: str = ""
@@ -75,12 +75,12 @@ class Record:
 
 
 def parse(text: str) -> Record:
-    """Parse a record that begins with its version. Raises RecordError."""
+    """Parse a record, including its version. Raises RecordError."""
     if len(text) > MAX_RECORD:
-        raise RecordError(f"Record of {len(text)} octets")
+        raise RecordError(f"Record of {len(text)} bytes")
     terms = [term for term in text.split(" ")[1:] if term]
     if terms and max(map(len, terms)) > MAX_TERM:
-        raise RecordError(f"Term of more than {MAX_TERM} octets")
+        raise RecordError(f"Term of more than {MAX_TERM} bytes")
     mechanisms: list[Mechanism] = []
     known: dict[str, str] = {}
     for term in terms:
@@ -90,8 +90,8 @@ def parse(text: str) -> Record:
             continue
         name, value = modifier[1].lower(), modifier[2]
         if name not in ("redirect", "exp"):
-            # RFC 7208 6: unknown modifiers are ignored, no matter where or how often, if they keep to the grammar.
-            _checked(term, value)
+            # RFC 7208 6: unknown modifiers are ignored wherever and however often they appear, if their syntax is valid.
+            _check_macros(term, value)
             continue
         if name in known:
             raise RecordError(f"{name}= appears more than once: {term}")
@@ -109,7 +109,7 @@ def _mechanism(term: str) -> Mechanism:
     first, second = lengths[1], lengths[2]
     if kind in _FAMILIES:
         return _network(term, qualifier, kind, argument, first, second)
-    if (first or second) and kind not in _DUAL and (kind in _NEEDS_DOMAIN or kind == "all"):
+    if (first or second) and kind not in _DUAL_CIDR and (kind in _NEEDS_DOMAIN or kind == "all"):
         raise RecordError(f"CIDR not allowed: {term}")
     if kind == "all" and not colon:
         return Mechanism(term, qualifier, kind)
@@ -121,12 +121,12 @@ def _mechanism(term: str) -> Mechanism:
 
 
 def _network(term: str, qualifier: str, kind: str, network: str, first: str | None, second: str | None) -> Mechanism:
-    """`ip4` or `ip6`, which take one prefix length."""
+    """Parse `ip4` or `ip6`, which take a single prefix length."""
     family = _FAMILIES[kind]
     if second:
         raise RecordError(f"Dual CIDR not allowed: {term}")
     try:
-        # A zone, "%eth0", is none of the grammar's.
+        # The grammar has no zone ("%eth0"), which Python would accept.
         address = family(network if "%" not in network else "")
     except ValueError:
         raise RecordError(f"Invalid {kind.upper()} address: {term}") from None
@@ -135,7 +135,7 @@ def _network(term: str, qualifier: str, kind: str, network: str, first: str | No
 
 
 def _length(term: str, digits: str | None, largest: int) -> int:
-    """A prefix length: no leading zero, and no more than the largest, which stands for one that is left out."""
+    """Parse a prefix length: without leading zeros, at most `largest`, which is also the default."""
     if digits is None:
         return largest
     if _LENGTH.match(digits) is None or int(digits) > largest:
@@ -144,16 +144,16 @@ def _length(term: str, digits: str | None, largest: int) -> int:
 
 
 def _domain_spec(term: str, text: str) -> str:
-    """The text, if it is a domain-spec."""
+    """Return the text if it is a valid domain-spec. Raises RecordError."""
     if not text:
         raise RecordError(f"Missing domain: {term}")
-    _checked(term, text, in_domain=True)
+    _check_macros(term, text, in_domain=True)
     if not ends_in_domain(text):
         raise RecordError(f"Invalid domain found: {term}")
     return text
 
 
-def _checked(term: str, text: str, in_domain: bool = False) -> None:
+def _check_macros(term: str, text: str, in_domain: bool = False) -> None:
     try:
         check_macros(text, in_domain)
     except MacroError as error:

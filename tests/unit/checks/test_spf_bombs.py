@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rdns_milter.checks.spf import CheckHostResult, Limits, check_host
-from rdns_milter.checks.spf_evaluation import Evaluation, Run
+from rdns_milter.checks.spf_evaluation import Evaluation, EvaluationResult
 from rdns_milter.checks.spf_record import MAX_RECORD, MAX_TERM
 from rdns_milter.net.mailboxes import Mailbox
 from rdns_milter.resolver.lookup import Answer, Question, never_enough
@@ -96,13 +96,13 @@ def mail_exchangers(addresses: int) -> dict[str, list[tuple[str, Any]]]:
 HOSTS_BEHIND = frozenset(f"h{k}.m0.example" for k in range(5, 10))
 SLOW = [f"exists:{n}%{{d}}{'.a' * 240}.com" for n in range(7)]  # the longest terms that pyspf may see, and the slowest
 BOMBS: Mapping[str, tuple[dict[str, list[tuple[str, Any]]], str, str]] = {
-    "long-term": ({"v.example": record("a:b." + "a" * 20_000 + "!")}, "permerror", "Record of 20012 octets"),
-    "long-labels": ({"v.example": record("exists:%{d}" + ".a" * 20_000)}, "permerror", "Record of 40018 octets"),
-    "long-everything": ({"v.example": record(*["include:x.example"] * 3000)}, "permerror", "Record of 54006 octets"),
-    "spaces": ({"v.example": record(" " * 60_000)}, "permerror", "Record of 60007 octets"),
-    "4300-digits": ({"v.example": record("a/" + "1" * 5000)}, "permerror", "Record of 5009 octets"),
+    "long-term": ({"v.example": record("a:b." + "a" * 20_000 + "!")}, "permerror", "Record of 20012 bytes"),
+    "long-labels": ({"v.example": record("exists:%{d}" + ".a" * 20_000)}, "permerror", "Record of 40018 bytes"),
+    "long-everything": ({"v.example": record(*["include:x.example"] * 3000)}, "permerror", "Record of 54006 bytes"),
+    "spaces": ({"v.example": record(" " * 60_000)}, "permerror", "Record of 60007 bytes"),
+    "4300-digits": ({"v.example": record("a/" + "1" * 5000)}, "permerror", "Record of 5009 bytes"),
     "digits": ({"v.example": record("a/" + "1" * 500)}, "permerror", f"Invalid IP4 CIDR length: a/{'1' * 500}"[:197] + "..."),
-    "macro-digits": ({"v.example": record("a:%{d" + "1" * 3000 + "}.example")}, "permerror", "Term of more than 512 octets"),
+    "macro-digits": ({"v.example": record("a:%{d" + "1" * 3000 + "}.example")}, "permerror", "Term of more than 512 bytes"),
     "slow-terms": (included(*SLOW, "?all"), "permerror", "More than 2 lookups found nothing"),
     "slow-alternatives": (included(*(f"x{n}=%{{d}}{'.a' * 240}" for n in range(7))), "fail", ""),
     "braces": ({"v.example": record("a:" + "%{" * 250 + ".com")}, "permerror", f"Invalid macro: a:{'%{' * 250}"[:197] + "..."),
@@ -174,7 +174,7 @@ def test_evaluations_do_not_grow_with_answers(one_by_one: bool, monkeypatch: pyt
     evaluations = 0
     evaluate = Evaluation.run
 
-    def counted(self: Evaluation) -> Run | None:
+    def counted(self: Evaluation) -> EvaluationResult | None:
         nonlocal evaluations
         evaluations += 1
         return evaluate(self)

@@ -14,20 +14,20 @@ from rdns_milter.checks.spf_macros import (
     ends_in_domain,
     expand,
     is_domain,
+    macro_values,
     name_in_answer,
     name_to_ask,
-    values,
 )
 
 SENDER = "strong-bad@email.example.com"
-WORTH = values(ip_address("192.0.2.3"), "strong-bad", "email.example.com", "mx.example.org")
-WORTH |= {"d": "email.example.com", "p": "mx.example.org", "t": "1700000000"}
-WORTH6 = values(ip_address("2001:db8::cb01"), "strong-bad", "email.example.com", "mx.example.org")
+VALUES = macro_values(ip_address("192.0.2.3"), "strong-bad", "email.example.com", "mx.example.org")
+VALUES |= {"d": "email.example.com", "p": "mx.example.org", "t": "1700000000"}
+VALUES6 = macro_values(ip_address("2001:db8::cb01"), "strong-bad", "email.example.com", "mx.example.org")
 
 
 def letter(name: str) -> str:
     """What a letter stands for in the example of RFC 7208 7.4."""
-    return WORTH[name]
+    return VALUES[name]
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,12 @@ def test_expansion_is_bounded() -> None:
 
 
 def test_values_of_ipv6() -> None:
-    assert WORTH6["i"] == "2.0.0.1.0.D.B.8.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.C.B.0.1"
-    assert (WORTH6["v"], WORTH6["c"]) == ("ip6", "2001:db8::cb01")
+    assert VALUES6["i"] == "2.0.0.1.0.D.B.8.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.C.B.0.1"
+    assert (VALUES6["v"], VALUES6["c"]) == ("ip6", "2001:db8::cb01")
 
 
 @pytest.mark.parametrize(
-    ("helo", "worth"),
+    ("helo", "value"),
     [
         ("mx.example.org", "mx.example.org"),
         ("[192.0.2.1]", "[192.0.2.1]"),
@@ -121,9 +121,9 @@ def test_values_of_ipv6() -> None:
         ("x" * 300, "x" * 255),
     ],
 )
-def test_greeting(helo: str, worth: str) -> None:
-    found = values(ip_address("192.0.2.1"), "a", "v.example", helo)["h"]
-    assert found == worth
+def test_greeting(helo: str, value: str) -> None:
+    found = macro_values(ip_address("192.0.2.1"), "a", "v.example", helo)["h"]
+    assert found == value
     assert found.isascii()
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdns_milter.checks.spf import CheckHostResult, Limits, check_host
-from rdns_milter.checks.spf_prefetch import MAX_HOSTS, Neighbours, Plan, policy_of
+from rdns_milter.checks.spf_prefetch import MAX_HOSTS, AddressMatcher, Prefetch, record_text
 from rdns_milter.net.mailboxes import Mailbox
 from rdns_milter.resolver.lookup import Answer, Question
 from tests.kit.dns.zone import Zone
@@ -29,7 +29,7 @@ def walk(zone: str, client: str = CLIENT, ahead: bool = True, **options: Any) ->
     if ahead:
         return run(check), lookup
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Plan, "wanted", lambda self, known: [])
+        patch.setattr(Prefetch, "wanted", lambda self, known: [])
         return run(check), lookup
 
 
@@ -164,24 +164,24 @@ def test_a_dead_zone_that_is_needed_costs_one_silence_not_one_each() -> None:
 def test_what_is_asked_ahead(record: str, ahead: set[tuple[str, str]]) -> None:
     top = Question("v.example", "TXT")
     known = {top: Answer(top, "ok", (f"v=spf1 {record}".encode(),), 60.0)}
-    assert {(question.name, question.type) for question in plan().wanted(known)} == ahead
+    assert {(question.name, question.type) for question in prefetch().wanted(known)} == ahead
 
 
-def plan() -> Plan:
+def prefetch() -> Prefetch:
     """The plan of a check of a@v.example."""
     client = ip_address(CLIENT)
     letters = {"l": "a", "h": "mx.v.example", "i": CLIENT, "v": "in-addr", "s": "a@v.example", "o": "v.example"}
-    return Plan(client, Neighbours(client), "v.example", letters, 10)
+    return Prefetch(client, AddressMatcher(client), "v.example", letters, 10)
 
 
 def test_at_first_the_record_is_asked() -> None:
-    assert plan().wanted({}) == [Question("v.example", "TXT")]
+    assert prefetch().wanted({}) == [Question("v.example", "TXT")]
 
 
 @pytest.mark.parametrize("status", ["servfail", "timeout", "nxdomain", "nodata"])
 def test_without_a_record_nothing_is_asked(status: Any) -> None:
     top = Question("v.example", "TXT")
-    assert plan().wanted({top: Answer(top, status)}) == []
+    assert prefetch().wanted({top: Answer(top, status)}) == []
 
 
 def test_hosts_of_an_mx_that_is_an_error_are_not_asked() -> None:
@@ -190,9 +190,9 @@ def test_hosts_of_an_mx_that_is_an_error_are_not_asked() -> None:
         top: Answer(top, "ok", (b"v=spf1 mx -all",)),
         mx: Answer(mx, "ok", tuple((n, f"m{n}.example") for n in range(11))),
     }
-    assert plan().wanted(known) == []
+    assert prefetch().wanted(known) == []
     known[mx] = Answer(mx, "ok", tuple((n, f"m{n}.example") for n in range(10)))
-    assert len(plan().wanted(known)) == 10
+    assert len(prefetch().wanted(known)) == 10
 
 
 def test_a_loop_of_includes_ends() -> None:
@@ -215,20 +215,20 @@ def test_a_loop_of_includes_ends() -> None:
     ],
 )
 def test_which_record_it_is(texts: tuple[bytes, ...], policy: str) -> None:
-    assert policy_of(Answer(Question("v.example", "TXT"), "ok", texts)) == policy
+    assert record_text(Answer(Question("v.example", "TXT"), "ok", texts)) == policy
 
 
 def test_neighbours() -> None:
-    four, six = Neighbours(ip_address(CLIENT)), Neighbours(ip_address(CLIENT6))
-    assert four.has("192.0.2.1", 32)
-    assert not four.has("192.0.2.2", 32)
-    assert four.has("192.0.2.2", 24)
-    assert four.has("10.0.0.1", 0)
-    assert six.has("2001:DB8::2", 64)
-    assert not six.has("2001:db8::2", 128)
+    four, six = AddressMatcher(ip_address(CLIENT)), AddressMatcher(ip_address(CLIENT6))
+    assert four.matches("192.0.2.1", 32)
+    assert not four.matches("192.0.2.2", 32)
+    assert four.matches("192.0.2.2", 24)
+    assert four.matches("10.0.0.1", 0)
+    assert six.matches("2001:DB8::2", 64)
+    assert not six.matches("2001:db8::2", 128)
     for text, prefix in (("2001:db8::1", 32), ("192.0.2", 32), ("192.0.2.1", 33)):
         with pytest.raises(ValueError, match=r".+"):
-            four.has(text, prefix)
+            four.matches(text, prefix)
 
 
 NAMES = [f"{label}.example" for label in "vwxyz"]

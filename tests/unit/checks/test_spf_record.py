@@ -139,7 +139,7 @@ def test_record() -> None:
         ("exists:%{x}.example", "Invalid macro"),
         ("a:x.\x7f.example", "Invalid character found"),
         ("a:%{r}.example", "%{r} is for explanations only"),
-        ("a:%{d0}.example", "A macro that uses no part"),
+        ("a:%{d0}.example", "A macro that keeps no part"),
     ],
 )
 def test_problem(term: str, problem: str) -> None:

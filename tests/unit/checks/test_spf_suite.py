@@ -9,7 +9,7 @@ import pytest
 import spf as pyspf
 
 from rdns_milter.checks.spf import CheckHostResult, Limits, check_host, helo_mailbox
-from rdns_milter.checks.spf_prefetch import Plan
+from rdns_milter.checks.spf_prefetch import Prefetch
 from rdns_milter.net.mailboxes import parse_mailbox
 from rdns_milter.net.names import parse_address
 from rdns_milter.resolver.lookup import Question
@@ -60,7 +60,7 @@ def test_explanation(case: SuiteCase) -> None:
 def no_plan(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is asked ahead."""
     with monkeypatch.context() as patch:
-        patch.setattr(Plan, "wanted", lambda self, known: [])
+        patch.setattr(Prefetch, "wanted", lambda self, known: [])
         yield
 
 

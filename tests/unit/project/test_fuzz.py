@@ -183,7 +183,7 @@ def test_any_name_to_ask_for(name: str) -> None:
 
 # SPF
 
-WORTH = spf_macros.values(ip_address("192.0.2.3"), "a-b+c", "example.com", "mx.example.org") | {
+WORTH = spf_macros.macro_values(ip_address("192.0.2.3"), "a-b+c", "example.com", "mx.example.org") | {
     "d": "example.com",
     "p": "unknown",
     "t": "0",

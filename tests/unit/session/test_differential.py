@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdns_milter.checks.spf_prefetch import Plan
+from rdns_milter.checks.spf_prefetch import Prefetch
 from rdns_milter.resolver.lookup import Question
 from tests.kit.data.spf import random_zones, suite
 from tests.kit.data.spf.suite import SuiteCase
@@ -74,7 +74,7 @@ def alone(zone: Zone, *messages: Message) -> list[Facts]:
 def unplanned(zone: Zone, message: Message, delay: Delay) -> tuple[Facts, list[Question]]:
     """The same if nothing is asked ahead, and what is asked then."""
     with pytest.MonkeyPatch.context() as patch, SimulatedWorker(zone, 0, delay) as worker:
-        patch.setattr(Plan, "wanted", lambda self, known: [])
+        patch.setattr(Prefetch, "wanted", lambda self, known: [])
         (facts,) = worker.facts(message)
         return facts, worker.resolver.asked
 
