@@ -1,10 +1,10 @@
-"""Numbers in a reverse name that nobody has chosen: the client's octets run together, in hexadecimal or in other order, and the
-serial numbers of dial-in servers, cable networks and hosters.
+"""Recognize generated numbers in a PTR name: parts of the client's address, joined, in hexadecimal or in another order, and serial
+numbers of dial-in servers, cable networks and hosting providers.
 
-Pure text against text, linear in the length of the name. Never counts a number alone: a mail host has numbers, too, but neither
-those of its address nor a series of thousands.
+Pure: compares text only, in time linear in the length of the name. Never counts a number by itself: mail servers are numbered too,
+but neither by their address nor in the thousands.
 
-RFC 1912 2.1 (PTR records); no RFC says how a pool is named.
+RFC 1912 2.1 (PTR records); no RFC defines how generic names are formed.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from .generic_words import (
 )
 
 
-class Mark(NamedTuple):
-    """A piece of evidence: its points and what it is called."""
+class Indicator(NamedTuple):
+    """An indicator that a name is generic, or with negative points that it is not. `name`: as in Generic.pattern."""
 
     points: int
     name: str
 
 
-NOTHING = Mark(0, "")
-WHOLE, MOST, TAIL = 5, 3, 2
+NO_INDICATOR = Indicator(0, "")
+WHOLE, MOST, TAIL = 5, 3, 2  # points of the whole address in the name, of most of it, and of its last two octets
 
 _RUNS = re.compile(r"[0-9]+")
 _LETTERS = re.compile(r"[a-z]+")
@@ -51,7 +51,7 @@ _DIAL_IN = re.compile(
     rf"(?:{'|'.join(DIAL_IN)})[0-9]{{1,5}}(?:-|-?[a-z]{{1,6}}-?)[0-9]{{1,4}}\Z"
     r"|(?:as|ts|cs|ns|bas)[0-9]{1,5}[ds][0-9]{1,4}\Z"
 )
-# the server behind a place's name, or a model's number: "oslo-ts6-11", "as5300-2-32"
+# The server after the name of a place, or a model number: "oslo-ts6-11", "as5300-2-32".
 _DIAL_IN_PLACE = re.compile(
     r"[a-z]{3,16}[0-9]?-(?:ts|as|pm|tnt|max|das|ras|usr|lns)[0-9]{1,4}-[0-9]{2,3}\Z"
     r"|(?:as|ts|pm|max|tnt|usr)[0-9]{1,5}-[0-9]{1,3}-[a-z]?[0-9]{1,3}\Z"
@@ -65,7 +65,7 @@ _CODE = re.compile(
 )
 _MILLIONS = re.compile(r"([a-z]{2,3}(?=-?[0-9]{6})|[a-z](?=-?[0-9]{7}))-?[0-9]+\Z")
 _TWO_SERIALS = re.compile(r"([a-z]{1,3})[0-9]{4,}\.[a-z]{1,4}[0-9]{3,}(?:\.|\Z)")
-# a site's three letters, its number, a role: a server, whatever the role is called ("lon1rp12")
+# Site (three letters and a number) and role: a server, whatever the role is ("lon1rp12").
 _SITE = re.compile(r"[a-z]{3}[0-9]-?[a-z]{1,3}[0-9]{1,2}\Z")
 _PORT_OF = re.compile(
     r"(?:tty|port|line|slot|async|ppp|[adps])-?[0-9]{1,3}\.(?:max|tnt|pm|das|ras|usr|hiper)[0-9]{1,3}(?:\.|\Z)"
@@ -75,43 +75,44 @@ _HEX_CODE = re.compile(r"(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8}\Z")
 _PLACE = re.compile(r"[a-z]{3,}\Z")
 
 
-def series(host: Sequence[str], address: IPv4Address | None) -> Mark:
-    """The heaviest piece of evidence in the labels left of the registered domain. `address`: None for IPv6, of which nothing is
-    looked for here."""
+def series(host: Sequence[str], address: IPv4Address | None) -> Indicator:
+    """Return the strongest indicator in the labels left of the registered domain. `address`: None for IPv6, which is not
+    compared here."""
     if not host:
-        return NOTHING
-    found = NOTHING
+        return NO_INDICATOR
+    found = NO_INDICATOR
     if address is not None:
-        found = max(_joined(host, address), _hexadecimal(host, address), key=lambda mark: mark.points)
-    return found if found.points >= MOST else max(found, _serial(host), key=lambda mark: mark.points)
+        found = max(_joined(host, address), _hexadecimal(host, address), key=lambda indicator: indicator.points)
+    return found if found.points >= MOST else max(found, _serial(host), key=lambda indicator: indicator.points)
 
 
-def _joined(host: Sequence[str], address: IPv4Address) -> Mark:
+def _joined(host: Sequence[str], address: IPv4Address) -> Indicator:
     octets = tuple(address.packed)
     two = _TWO.match(host[0]) or _SPREAD.match(".".join(host[:2]))
     if two and two[1] not in SHORT_SENDERS and len(two[2] + two[3]) > 2:
         pair = (int(two[2]), int(two[3]))
         if pair in (octets[2:], octets[:1:-1]):
-            return Mark(MOST, "address:partial")
+            return Indicator(MOST, "address:partial")
     runs = [run for label in host for run in _RUNS.findall(label)]
     if not any(len(run) > 3 for run in runs):
-        return NOTHING
+        return NO_INDICATOR
     joins = _joins(octets)
     covered: set[int] = set()
     for run in runs:
         covered |= joins.get(run, frozenset())
     if not covered:
-        return NOTHING
+        return NO_INDICATOR
     covered |= {octets.index(int(run)) for run in runs if len(run) < 4 and int(run) in octets}
     if len(covered) > 2:
-        return Mark(WHOLE if len(covered) == 4 else MOST, "address:joined")
+        return Indicator(WHOLE if len(covered) == 4 else MOST, "address:joined")
     alone = _ONE.match(host[0])
     enough = covered == {2, 3} and alone is not None and alone[1] in joins
-    return Mark(MOST if enough and alone and len(alone[1]) > 4 else TAIL, "address:joined")
+    return Indicator(MOST if enough and alone and len(alone[1]) > 4 else TAIL, "address:joined")
 
 
 def _joins(octets: tuple[int, ...]) -> Mapping[str, frozenset[int]]:
-    """Two or three neighbouring octets without anything between, forwards and backwards, padded with zeros or not: which."""
+    """Return the texts of two or three adjacent octets, joined, forward and backward, with and without leading zeros, each with
+    the positions of its octets."""
     found: dict[str, frozenset[int]] = {}
     for places in _neighbours():
         which = frozenset(places)
@@ -128,18 +129,18 @@ def _neighbours() -> Iterator[tuple[int, ...]]:
     yield from ((0, 1, 2), (1, 2, 3))
 
 
-def _hexadecimal(host: Sequence[str], address: IPv4Address) -> Mark:
+def _hexadecimal(host: Sequence[str], address: IPv4Address) -> Indicator:
     flat = "".join(host).translate(_BETWEEN)
     octets = address.packed
     if octets.hex() in flat or octets[::-1].hex() in flat:
-        return Mark(WHOLE, "address:hex")
+        return Indicator(WHOLE, "address:hex")
     tail = _HEX_TAIL.match(host[0])
     if tail and tail[1] + tail[2] in (octets[2:].hex(), octets[:1:-1].hex()) and _RUNS.search(host[0]):
-        return Mark(MOST, "address:hex")
-    return NOTHING
+        return Indicator(MOST, "address:hex")
+    return NO_INDICATOR
 
 
-def _serial(host: Sequence[str]) -> Mark:
+def _serial(host: Sequence[str]) -> Indicator:
     first, second = host[0], host[1] if len(host) > 1 else ""
     if (
         _DIAL_IN.match(first)
@@ -147,29 +148,29 @@ def _serial(host: Sequence[str]) -> Mark:
         or _PORT.search(first)
         or _PORT_OF.match(f"{first}.{second}")
     ):
-        return Mark(MOST, "word:dial-in")
+        return Indicator(MOST, "word:dial-in")
     if second in HOSTED and sum(map(len, _RUNS.findall(first))) > 2:
-        return Mark(WHOLE, "word:hosted")  # whatever the host is called there
+        return Indicator(WHOLE, "word:hosted")  # the first label can be any name with digits
     if _SERVERS.match(first):
-        return Mark(WHOLE, "word:hosted")
+        return Indicator(WHOLE, "word:hosted")
     if (
         _HOSTED.match(first)
         or _HOSTED_HEX.match(first)
         or (second in (*HOSTED, *HOSTED_MANY) and _HEX_CODE.match(first))
     ):
-        return Mark(MOST, "word:hosted")
+        return Indicator(MOST, "word:hosted")
     if _MAC.search(first):
-        return Mark(MOST, "address:mac")
+        return Indicator(MOST, "address:mac")
     long = _MILLIONS.match(first) or _TWO_SERIALS.match(f"{first}.{second}")
     if long and long[1] not in BULK_SENDERS and long[1] not in SERVER_PARTS:
-        return Mark(MOST, "address:serial-code")
+        return Indicator(MOST, "address:serial-code")
     if _PLACE.match(second) and second not in NO_PLACES and _code(first):
-        return Mark(MOST, "address:serial-code")
-    return NOTHING
+        return Indicator(MOST, "address:serial-code")
+    return NO_INDICATOR
 
 
 def _code(first: str) -> bool:
-    """Whether the label is a serial code without the abbreviations by which servers are named ("dc1ex02")."""
+    """Return whether the label is a serial code and does not contain an abbreviation of a server's role ("dc1ex02")."""
     if not _CODE.match(first) or _SITE.match(first) or sum(map(len, _RUNS.findall(first))) < 4:
         return False
     parts = _LETTERS.findall(first)

@@ -1,23 +1,23 @@
-"""The words and domains by which `generic` knows an access network or a sender of mail.
+"""Words and domains by which checks/generic.py recognizes access networks and mail senders.
 
-Tables only, immutable: no function, no decision. Points are those of checks/generic.py, where THRESHOLD says how many make a
-name generic. Words are matched whole (a name is cut at dots, dashes and digits), stems inside longer words. No word may
-consist of a to f alone: hexadecimal addresses are full of them.
+Immutable tables only: no function, no decision. Points add up to THRESHOLD in checks/generic.py. Words are compared whole (a name
+is split at dots, hyphens and digits), stems also inside longer words. No word may consist of the letters a to f only, because
+hexadecimal addresses contain such groups.
 """
 
-# ruff: noqa: SIM905 - quoted one by one the words would fill three times the lines
+# ruff: noqa: SIM905 - quoted one by one the words would take three times as many lines
 
 from __future__ import annotations
 
 from types import MappingProxyType
 
-# stands where nobody has set a name
+# Placeholders for a name that has not been set.
 PLACEHOLDERS = frozenset(
     "generic localhost unassigned unallocated unused unconfigured undefined unknown noptr nordns reserved invalid".split()
 )
 
 _POINTS = {
-    # says by itself how the line is made or that the address changes
+    # The type of an access line, or an address that changes: sufficient alone.
     3: """
         dyn dynamic dynip dynamicip dynadsl dyndsl ddns dinamic dinamico dinamica dinamik dinamis dinamikus dinamicka
         dinamichna dinamichnyj
@@ -26,7 +26,7 @@ _POINTS = {
         cablemodem modemcable catv docsis hfc broadband breitband bredband bredbaand laajakaista ftth fttb fttx fttc fttp
         gpon epon wimax gprs umts hsdpa hspa evdo cdma lte genericrev dclient slip megaline
     """,
-    # says who sits at the end of the line
+    # The customer of an access provider, or the kind of assignment.
     2: """
         pool pools pula piscina puli bassein cable kabel cabel cabo kablo kabelnet kaapeli mobile mobil movil movel
         mobiel wireless wifi wlan wlans cust custs customer customers kunden
@@ -49,7 +49,7 @@ _POINTS = {
         utilisateurs utilizador utilizadores utilizator utilizatori assinante assinantes suscriptor suscriptores
         felhasznalo elofizeto predplatnik uporabnik pengguna kullanici polzovatel pelates syndromitis
     """,
-    # goes with a number or an address, says nothing without
+    # Significant only together with a number or an address.
     1: """
         sta stat statik fixed fix fixip ip ips host hst node rev reverse home house res biz
         business isp nat net network pc pcs adr addr ipaddr members member vps vds vm vserver cloud compute instance
@@ -63,24 +63,24 @@ WORDS = MappingProxyType(
     {word: points for points, words in _POINTS.items() for word in words.split()} | dict.fromkeys(PLACEHOLDERS, 3)
 )
 
-# would be found by chance in serial numbers: counts only between dots and dashes, digits after it or not
+# Occurs in serial numbers by chance: counts only if separated by dots or hyphens; digits may follow.
 SHORT = MappingProxyType({"3g": 3, "4g": 3, "5g": 3, "bb": 2})
 
-# parts that may make up a word of two ("dynpool", "adslcust"); one-letter words would make anything up
+# Parts of compound words ("dynpool", "adslcust"). Without the one-letter words, with which almost any word is a compound.
 PARTS = MappingProxyType({word: points for word, points in WORDS.items() if len(word) > 1})
 
-# matched anywhere inside a word of five letters or more
+# Matched anywhere in a word of five letters or more.
 STEMS = ("adsl", "vdsl", "xdsl", "sdsl", "dhcp", "pppoe", "dialup", "dialin", "broadband", "ftth", "gprs", "wimax")
-# matched at the beginning or the end of such a word
+# Matched at the start or the end of such a word.
 EDGES = ("dsl", "cablemodem", "catv", "umts")
 
-# of several parts, so looked for in the whole name
+# Of several words: searched for in the whole name.
 PHRASES = (
     "hosted-by", "in-addr", "no-rdns", "no-reverse", "no-ptr", "no-dns", "not-assigned", "not-set",
     "rdns-not", "reverse-not", "default-rdns", "reverse-dns", "not-configured",
 )  # fmt: skip
 
-# dial-in servers and terminal servers by the names of their makers or their work, and what their ports are called
+# Dial-in and terminal servers, by vendor or function, and the names of their ports.
 DIAL_IN = (
     "max",
     "tnt",
@@ -99,15 +99,15 @@ DIAL_IN = (
 )
 DIAL_IN_PORTS = ("port", "line", "slot", "modem", "chan", "tty", "dialup", "async")
 
-# virtual machines of hosters: with a number of four digits or more, or of five or more
+# Virtual machines of hosting providers: with a number of at least four digits (HOSTED) or five digits (HOSTED_MANY).
 HOSTED = ("vps", "vds", "kvm", "xen", "ovz", "vz", "vmi", "vserver", "vs", "lxc")
 HOSTED_MANY = ("vm", "cloud", "instance", "node", "srvr", "guest", "client", "customer", "cust")
 
-# letters with which senders of bulk mail begin the names of their hosts
+# Prefixes that senders of bulk mail use in host names.
 SHORT_SENDERS = frozenset("m mx mta mo ms mf mm e o a p s out em sn mail smtp".split())
-# of these, the letters that stay a sender's however long the number behind them is
+# Those of them that denote a sender however long the number after them is.
 BULK_SENDERS = frozenset("m mx mta mo ms mf mm e o out em sn mail smtp".split())
-# abbreviations in the names of servers ("lon1ex12", "dc2-srv14", "web10234")
+# Abbreviations in names of servers ("lon1ex12", "dc2-srv14", "web10234").
 SERVER_PARTS = frozenset(
     """
     ex exc xch srv sv svr ser serv dc db sql web www app api mx ns fw gw lb ha hv esx esxi ad ts rds fs rp px prx ftp dns
@@ -115,7 +115,7 @@ SERVER_PARTS = frozenset(
     fe be ms mr mm mg gx ep io pg my lo vs vh vp sh nd cl cs rd er cr sw pe ce rt is
     """.split()
 )
-# second labels that are no places: somebody's own order
+# Second labels that are not places, but part of an organization's own naming scheme.
 NO_PLACES = frozenset(
     """
     prod corp core infra intern internal office hosting server servers cloud data cluster site test stage staging mail smtp
@@ -123,7 +123,7 @@ NO_PLACES = frozenset(
     """.split()
 )
 
-# in the registered domain: an access provider's name, worth one point
+# In a registered domain: the name of an access provider.
 PROVIDER_STEMS = (
     "dsl", "cable", "kabel", "catv", "broadband", "dialup", "wireless", "telecom", "telekom", "telefon", "fibr", "fiber",
     "bband", "netvigator", "mobile", "ftth", "ovh",
@@ -137,11 +137,11 @@ MAIL_WORDS = frozenset(
     notification notifications transactional campaign marketing news lists bulk egress smarthost mimesweeper mbox emv
     """.split()
 )
-# a network's point of presence is "pop", too: these count in the first label only
+# Counted in the first label only: "pop", for example, is also a network's point of presence.
 MAIL_WORDS_FIRST = frozenset("pop list post send info owa alerts noreply".split())
 MAIL_STEMS = ("mail", "smtp")
 
-# a machine somebody cares for; in the first label
+# Servers and network devices, which have an administrator; in the first label.
 INFRASTRUCTURE = frozenset(
     """
     gw gateway gate fw firewall router rtr ns dns vpn www web server srv svr serv serwer proxy sv ftp voip pbx monitor
@@ -150,8 +150,8 @@ INFRASTRUCTURE = frozenset(
 )
 DEDICATED = frozenset("dedicated dedi dediserver rootserver colo colocation".split())
 
-# Networks, or parts of them, that hold customers only: two points for whatever is in them. Most access networks need no
-# entry, for their names hold the address or a word; here are those whose names often hold neither.
+# Domains of networks that contain only customers. Most access networks need no entry, because their names contain the address or a
+# word; these are networks whose names often contain neither.
 ACCESS = frozenset(
     """
     t-ipconnect.de t-dialin.net arcor-ip.net vodafone-ip.de kabel-deutschland.de versanet.de versatel-1u1.de alicedsl.de
@@ -170,7 +170,7 @@ ACCESS = frozenset(
     """.split()
 )
 
-# Who sends mail for a living: their numbered hosts are not a pool, whatever else the name holds.
+# Mail providers and mailing services: their numbered hosts are not generic, whatever else the name contains.
 SENDERS = frozenset(
     """
     google.com gmail.com outlook.com hotmail.com live.com msn.com microsoft.com office365.com amazonses.com amazon.com
@@ -194,7 +194,8 @@ SENDERS = frozenset(
     """.split()
 )
 
-# Second labels under which countries register (a short cut of the Public Suffix List: here a wrong cut costs little).
+# Second-level labels under which country domains register (a small substitute for the Public Suffix List: an error has little
+# effect here).
 SECOND_LEVEL = frozenset(
     """
     ac ad asn co com edu ed go gob gov gouv gub gv id in info ind k12 lg ltd me mil mod my name ne net nhs nic nom org or
