@@ -16,7 +16,7 @@ from rdns_milter.daemon import master
 from rdns_milter.daemon.callbacks import BACKLOG
 from rdns_milter.daemon.pool_waker import MAX_WAITING, RESERVE
 from rdns_milter.daemon.privileges import WANTED_FILES
-from rdns_milter.daemon.worker import BEAT
+from rdns_milter.daemon.worker import HEARTBEAT
 from rdns_milter.text.exit_status import EX_CONFIG
 from tests.kit.milter.endpoint import parse_endpoint
 
@@ -103,8 +103,8 @@ def test_the_unit_and_the_program_agree() -> None:
     assert check.split()[0] == command[0]
     assert parser().parse_args(check.split()[1:]).config == parser().parse_args(command[1:]).config
     assert reload.endswith("-HUP $MAINPID")
-    # Keep-alives are sent each second, and a stop takes no longer than the longest deadline and the time allowed beyond it.
-    assert float(service["WatchdogSec"]) > 5 * BEAT
+    # Signs of life come each second, and a stop takes no longer than the longest deadline and what is allowed beyond it.
+    assert float(service["WatchdogSec"]) > 5 * HEARTBEAT
     assert float(service["TimeoutStopSec"]) > MAX_DEADLINE + master._STOP_MARGIN + 5
     assert Milter().deadline <= MAX_DEADLINE
     assert int(service["LimitNOFILE"]) == WANTED_FILES
