@@ -101,8 +101,9 @@ NOTHING_LATE = Late()
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that a rule can test. `client`: None if the client has no IP address; `helo_name`: as the client sent it;
-    `mailfrom`, `rcpt`: normalized by net.mailboxes.normalized_path; `exempt`: why the client is not judged ("network", "authenticated",
-    "not-ip"), or ""; `forged`: the number of header fields so far that falsely claim to be written by this host."""
+    `mailfrom`, `rcpt`: normalized by net.mailboxes.normalized_path; `exempt`: why the client is not judged ("network",
+    "authenticated", "not-ip"), or ""; `forged`: the number of header fields so far that falsely claim to be written by this
+    host."""
 
     client: Address | None = None
     helo_name: str = ""
