@@ -11,7 +11,7 @@ from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.daemon import Daemon, until
 from tests.kit.milter.load import Load
 from tests.kit.milter.transaction import MilterClosed
-from tests.kit.milter.worker_of import one_at_each
+from tests.kit.milter.worker_of import connections_to_each
 from tests.kit.mta.memory_cgroup import MemoryCgroup, NoMemoryCgroup
 
 LIMIT = 64 << 10  # bytes; a worker that serves needs more within moments
@@ -32,7 +32,7 @@ def short_of_memory() -> Iterator[MemoryCgroup]:
 def test_a_worker_that_the_kernel_kills_is_replaced(server: NameServer, short_of_memory: MemoryCgroup) -> None:
     with Daemon(rules=REFUSE_ALL, nameserver=server, workers=2) as daemon:
         victim, other = daemon.wait_for_workers(2)
-        held = one_at_each(daemon)
+        held = connections_to_each(daemon)
         (dialogue,) = held[other]
         dialogue.connect(GOOD.hostname, GOOD.address)
         dialogue.helo(GOOD_HELO)
