@@ -25,10 +25,16 @@ def count_accepted(address: SocketAddress) -> int:
     return sum(1 for _ in _accepted(address))
 
 
+def descriptors(address: SocketAddress) -> dict[int, int]:
+    """Return the descriptors of the accepted connections with their inodes. libmilter may close them
+    at any time."""
+    return {fd: os.fstat(sock.fileno()).st_ino for fd, sock in _accepted(address)}
+
+
 def unread_bytes(address: SocketAddress) -> dict[int, int]:
     """Return the number of unread bytes of each accepted connection that is readable, by inode; 0 at end of file."""
     poll, unread = select.poll(), dict[int, int]()
-    for sock in _accepted(address):
+    for _, sock in _accepted(address):
         poll.register(sock, select.POLLIN)
         if poll.poll(0):
             unread[os.fstat(sock.fileno()).st_ino] = _readable_bytes(sock)
@@ -38,7 +44,7 @@ def unread_bytes(address: SocketAddress) -> dict[int, int]:
 
 def shut_down(address: SocketAddress, inodes: Collection[int]) -> None:
     """Shut down both directions of the accepted connections with these inodes. Their descriptors, libmilter's, stay open."""
-    for sock in _accepted(address):
+    for _, sock in _accepted(address):
         if os.fstat(sock.fileno()).st_ino in inodes:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -59,10 +65,10 @@ def is_listening(sock: socket.socket) -> bool:
     return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
-def _accepted(address: SocketAddress) -> Iterator[socket.socket]:
-    for _, sock in open_sockets():
+def _accepted(address: SocketAddress) -> Iterator[tuple[int, socket.socket]]:
+    for fd, sock in open_sockets():
         if sock.type == socket.SOCK_STREAM and _is_local_end(sock.getsockname(), address) and not is_listening(sock):
-            yield sock
+            yield fd, sock
 
 
 def _is_local_end(name: object, address: SocketAddress) -> bool:
