@@ -143,7 +143,7 @@ def _add_config(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..daemon.config_reader import NotRead, read_config
+    from ..daemon.configuration.config_reader import NotRead, read_config
     from ..resolver.nameservers import NoNameservers
 
     try:

@@ -1,9 +1,9 @@
-"""libmilter's callbacks <-> Session. Alone knows pymilter, and is imported only where a milter is run.
+"""The callbacks of libmilter, which drive a Session. The only module that knows pymilter; it is imported only by `run`.
 
-Callbacks are thin: they translate, hand over, and answer. None lets an exception out: whatever breaks here, the mail goes on,
-and the log says so. Header, macro and path octets that are no UTF-8 come as surrogates and are escaped by whoever speaks.
+Callbacks only translate between libmilter and the session. Must never raise: whatever breaks here, the mail passes, and the log
+says so. Bytes of headers, macros and paths that are not UTF-8 become surrogates, which are escaped where they are written.
 
-libmilter's API (smfi_register, smfi_setreply, smfi_addheader); PLATFORM section 2.
+libmilter's API (smfi_register, smfi_setreply, smfi_addheader); packaging/doc/platform.md.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from ..responses.replies import Reply
 from ..session.session import Service, Session
 
 NAME = "rdns-milter"
-IDLE_SECONDS = 600  # after which libmilter gives up a connection that is silent in the middle of a packet
-BACKLOG = 511  # connections that the kernel holds until a worker takes them
-_MAX_FIELD = 65_000  # octets of a header field that are looked at; a packet of the protocol has no more
-# What is asked of the MTA at each stage. libmilter keeps a macro until the end of its stage's scope.
+IDLE_SECONDS = 600  # after which libmilter closes a connection that is silent in the middle of a packet
+BACKLOG = 511  # connections that the kernel queues until a worker accepts them
+_MAX_FIELD = 65_000  # bytes of a header field that are examined; a packet of the protocol has no more
+# The macros that the MTA is asked for at each stage. libmilter keeps a macro until its stage is over.
 _MACROS = (
     (milter.M_CONNECT, "j {if_addr} {daemon_addr} {client_addr}"),
     (milter.M_HELO, "{tls_version}"),
@@ -37,62 +37,64 @@ _MACROS = (
 )
 _ACTIONS = milter.ADDHDRS | milter.CHGHDRS | milter.QUARANTINE | milter.SETSYMLIST
 _NEVER_WANTED = milter.P_NOBODY | milter.P_NOUNKNOWN
-# The end of the header comes along with the header: libmilter goes from DATA to the end of a message without any field only by
-# way of it, and never answers otherwise.
+# Header fields and the end of the header belong together: for a message without fields libmilter gets from DATA to the end of the
+# message only by the end of the header, and would not answer otherwise.
 _HEADER, _NO_HEADER = milter.P_NR_HDR | milter.P_NR_EOH, milter.P_NOHDRS | milter.P_NOEOH
 _NO_REPLY = int(milter.NOREPLY)
 _CODES = {4: milter.TEMPFAIL, 5: milter.REJECT}
 
-Bug = Callable[[str, BaseException], None]
+ReportError = Callable[[str, BaseException], None]
 LibmilterError: type[Exception] = milter.error
 
 
 class Connection:
-    """A session, and what of its connection the session need not know. `connected`: whether the session knows the client;
-    `tried`: whether CONNECT could not be read; `in_message`: between MAIL and the end of the message; `unreadable`: a greeting that
-    pymilter could not hand over, "" if none."""
+    """A session with the state of its connection. `connected`: the session knows the client; `connect_failed`: pymilter could not
+    decode CONNECT; `in_message`: between MAIL and the end of the message; `undecoded_greeting`: a greeting that pymilter could not
+    decode, "" if none; `sender`, `recipient`: path and macro of the last MAIL and of the last RCPT, because libmilter keeps a macro
+    that is not sent again."""
 
-    __slots__ = ("connected", "in_message", "recipient", "sender", "session", "tried", "unreadable")
+    __slots__ = (
+        "connect_failed", "connected", "in_message", "recipient", "sender", "session", "undecoded_greeting",
+    )  # fmt: skip
 
     def __init__(self, service: Service) -> None:
         self.session = Session(service)
-        self.connected = self.tried = self.in_message = False
-        self.unreadable = ""
-        # Path and macro of the last MAIL, and of the last RCPT: libmilter keeps a macro that does not come again.
+        self.connected = self.connect_failed = self.in_message = False
+        self.undecoded_greeting = ""
         self.sender = self.recipient = ("", "")
 
 
 def _guarded(callback: Callable[..., int]) -> Callable[..., int]:
-    """A callback that never raises: trouble of ours is no reason to refuse mail."""
+    """Make a callback that never raises: a bug is no reason to refuse mail."""
 
     @functools.wraps(callback)
     def guarded(self: Callbacks, context: Any, *arguments: Any) -> int:
         try:
             return callback(self, context, *arguments)
-        except Exception as error:  # noqa: BLE001 - nothing may reach libmilter
-            self.bug(callback.__name__, error)
+        except Exception as error:  # noqa: BLE001 - no exception may reach libmilter
+            self._report_error(callback.__name__, error)
             return int(milter.CONTINUE)
 
     return guarded
 
 
 class Callbacks:
-    """The callbacks of a process, for all of its connections. Registered before the fork; `service` and `bug` are the
-    worker's, set after it. `open`: connections that there are; `busy`: those that are amid a message; `steps`: how many
-    steps all of them have made, about."""
+    """The callbacks of a process, for all its connections. Registered before the fork and attached to the worker's service after
+    it. `open`: the open connections; `busy`: those in the middle of a message; `steps`: about how many callbacks have been
+    called."""
 
-    service: Service
-    bug: Bug
+    _service: Service
+    _report_error: ReportError
 
     def __init__(self) -> None:
         self.open: set[int] = set()
         self.busy: set[int] = set()
         self.steps = 0
-        # pymilter has a Python thread state for each connection, so what is local to a thread is local to the connection.
+        # pymilter has a Python thread state for each connection, so thread-local data belong to the connection.
         self._local = threading.local()
 
     def register(self) -> None:
-        """Tell libmilter about them. Once in a process, before the socket is opened."""
+        """Register the callbacks with libmilter. Once in a process, before the socket is opened."""
         milter.set_connect_callback(self.connect)
         milter.set_helo_callback(self.helo)
         milter.set_envfrom_callback(self.mail)
@@ -101,20 +103,25 @@ class Callbacks:
         milter.set_eom_callback(self.end)
         milter.set_abort_callback(self.abort)
         milter.set_close_callback(self.close)
-        # Octets that are no UTF-8 make pymilter fail before it calls us: see unreadable.
+        # Bytes that are not UTF-8 make pymilter fail before it calls us: see undecodable.
         milter.set_exception_policy(milter.CONTINUE)
         milter.register(NAME, negotiate=self.negotiate)
 
+    def attach(self, service: Service, report_error: ReportError) -> None:
+        """Serve this service from now on. `report_error` gets the place and the exception of a bug."""
+        self._service = service
+        self._report_error = report_error
+
     @_guarded
     def negotiate(self, context: Any, options: list[int]) -> int:
-        """Ask the MTA for what is needed only: no body, headers only to find forged results, and those without replies.
-        CONNECT and HELO keep their replies: without, Postfix holds them back until MAIL. So does DATA: Postfix sends its macros
-        in any case, and by TCP each message waits 40 ms where nobody answers them (a delayed ACK)."""
+        """Ask the MTA only for what is needed: no body, and header fields only to find forged results, without replies. CONNECT and
+        HELO keep their replies, because without them Postfix sends both only with MAIL. So does DATA: Postfix sends its macros in
+        any case, and over TCP each message would wait 40 ms for a delayed ACK if there was no reply."""
         self.steps += 1
-        connection = self._local.connection = Connection(self.service)
+        connection = self._local.connection = Connection(self._service)
         context.setpriv(connection)
         offered, steps = options[0], options[1]
-        headers = self.service.config.headers.remove_forged
+        headers = self._service.config.headers.remove_forged
         wanted = _NEVER_WANTED | (_HEADER if headers else _NO_HEADER)
         options[:] = [offered & _ACTIONS, steps & wanted, 0, 0]
         if offered & milter.SETSYMLIST:
@@ -124,7 +131,7 @@ class Callbacks:
 
     @_guarded
     def connect(self, context: Any, hostname: str, family: int, peer: Any) -> int:
-        """A client has connected to the MTA; `peer` is (address, port, ...), a path, or None."""
+        """CONNECT: a client has connected to the MTA. `peer`: (address, port, ...), a path, or None."""
         address = parse_address(peer[0]) if isinstance(peer, tuple) else None
         self._connect(context, self._connection(context), address)
         return int(milter.CONTINUE)
@@ -133,7 +140,7 @@ class Callbacks:
     def helo(self, context: Any, greeting: str) -> int:
         """HELO or EHLO."""
         connection = self._connected(context)
-        connection.unreadable = ""
+        connection.undecoded_greeting = ""
         connection.session.helo(greeting)
         return int(milter.CONTINUE)
 
@@ -143,40 +150,40 @@ class Callbacks:
         connection = self._connected(context)
         connection.in_message = True
         self.busy.add(id(context))
-        if connection.unreadable:
-            connection.session.helo(connection.unreadable)
-            connection.unreadable = ""
+        if connection.undecoded_greeting:
+            connection.session.helo(connection.undecoded_greeting)
+            connection.undecoded_greeting = ""
         authenticated = _has_macro(context, "{auth_authen}")
         tls = _has_macro(context, "{tls_version}")
-        said = _path_and_macro(context, path, "{mail_addr}")
-        sender, connection.sender = as_taken(*said, connection.sender), said
+        received = _path_and_macro(context, path, "{mail_addr}")
+        sender, connection.sender = as_taken(*received, connection.sender), received
         connection.session.mail(sender, authenticated, tls, _macro(context, "i"))
         return int(milter.CONTINUE)
 
     @_guarded
     def rcpt(self, context: Any, path: bytes = b"", *parameters: bytes) -> int:
-        """RCPT TO: where recipients are refused."""
+        """RCPT TO: the stage at which recipients are refused."""
         connection = self._connection(context)
-        said = _path_and_macro(context, path, "{rcpt_addr}")
-        recipient, connection.recipient = as_taken(*said, connection.recipient), said
+        received = _path_and_macro(context, path, "{rcpt_addr}")
+        recipient, connection.recipient = as_taken(*received, connection.recipient), received
         reply = connection.session.rcpt(recipient)
-        return int(milter.CONTINUE) if reply is None else _say(context, reply)
+        return int(milter.CONTINUE) if reply is None else _refuse(context, reply)
 
     def header(self, context: Any, name: str, value: bytes) -> int:
-        """A field of the header. Its reply is never sent (see negotiate). By far the most frequent call, so a field that nobody
-        watches takes the shortest way."""
-        if name.rstrip().lower() in watched(self.service.config.headers.tag):
-            self._watched(context, name.rstrip(), value)
+        """A header field. The reply is never sent (see negotiate). This is by far the most frequent call, so most fields are
+        dismissed at once."""
+        if name.rstrip().lower() in watched(self._service.config.headers.tag):
+            self._add_field(context, name.rstrip(), value)
         return _NO_REPLY
 
     @_guarded
-    def _watched(self, context: Any, name: str, value: bytes) -> int:
+    def _add_field(self, context: Any, name: str, value: bytes) -> int:
         self._connection(context).session.field(name, _text(value[:_MAX_FIELD]))
         return _NO_REPLY
 
     @_guarded
     def end(self, context: Any) -> int:
-        """The end of the message: the only place where libmilter lets a message be changed."""
+        """The end of the message, the only stage at which libmilter lets a message be changed."""
         connection = self._connection(context)
         connection.in_message = False
         try:
@@ -184,7 +191,7 @@ class Callbacks:
         finally:
             self.busy.discard(id(context))
         if ending.reply is not None:
-            return _say(context, ending.reply)
+            return _refuse(context, ending.reply)
         for name, number in ending.removals:
             _change(context.chgheader, name, number, None)
         for name, value in ending.fields:
@@ -195,7 +202,7 @@ class Callbacks:
 
     @_guarded
     def abort(self, context: Any) -> int:
-        """The message was given up: RSET, another HELO, a lost connection."""
+        """The message was aborted: RSET, another HELO, a lost connection."""
         self.busy.discard(id(context))
         connection = self._connection(context)
         connection.in_message = False
@@ -214,27 +221,27 @@ class Callbacks:
             connection.session.close()
         return int(milter.CONTINUE)
 
-    def unreadable(self, octets: bytes) -> None:
-        """Take note of octets that are no UTF-8, for which pymilter raised UnicodeDecodeError instead of calling us. They are the
-        host name of CONNECT, the name in HELO, or the name of a header field. Called in the thread state of the connection."""
+    def undecodable(self, data: bytes) -> None:
+        """Take note of bytes that are not UTF-8, for which pymilter raised UnicodeDecodeError instead of calling a callback. They
+        are the host name of CONNECT, the name in HELO, or the name of a header field. Called in the connection's thread state."""
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None or connection.in_message:
             return
-        if connection.connected or connection.tried:
-            connection.unreadable = _text(octets)
-        connection.tried = True
+        if connection.connected or connection.connect_failed:
+            connection.undecoded_greeting = _text(data)
+        connection.connect_failed = True
 
     def _connection(self, context: Any) -> Connection:
         self.steps += 1
         connection = context.getpriv()
-        if connection is None:  # no negotiation, or a second connection over the same socket
-            connection = self._local.connection = Connection(self.service)
+        if connection is None:  # no negotiation, or a second SMTP connection over the same socket
+            connection = self._local.connection = Connection(self._service)
             context.setpriv(connection)
         assert isinstance(connection, Connection)
         return connection
 
     def _connected(self, context: Any) -> Connection:
-        """The connection. If CONNECT did not reach us (see register), the macro is all that there is of the client."""
+        """Return the connection. If there was no CONNECT (see register), take the client's address from the macro."""
         connection = self._connection(context)
         if not connection.connected:
             self._connect(context, connection, parse_address(_address_macro(context, "{client_addr}")))
@@ -247,13 +254,13 @@ class Callbacks:
 
 
 def open_socket(place: Listener) -> None:
-    """Open the socket for the processes that are to come. Raises milter.error."""
+    """Open the socket, for the processes that are forked later. Raises milter.error."""
     host = f"[{place.host}]" if place.family == "inet6" else place.host
     _open(str(place) if place.path else f"{place.family}:{place.port}@{host}")
 
 
 def take_socket(fd: int) -> None:
-    """Take over a socket that listens. Raises milter.error, where libmilter knows no such thing."""
+    """Take over a listening socket. Raises milter.error if libmilter does not support it."""
     _open(f"fd:{fd}")
 
 
@@ -265,8 +272,8 @@ def _open(name: str) -> None:
 
 
 def serve(ended: Callable[[], None]) -> threading.Thread:
-    """libmilter's main loop, in a thread of its own, so that signals reach Python's main thread. `ended` is called if it
-    gives up."""
+    """Run libmilter's main loop in a thread of its own, so that signals reach Python's main thread. `ended` is called when it
+    returns."""
 
     def run() -> None:
         try:
@@ -279,19 +286,19 @@ def serve(ended: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def _say(context: Any, reply: Reply) -> int:
+def _refuse(context: Any, reply: Reply) -> int:
     context.setreply(str(reply.code), reply.enhanced, reply.text.replace("%", "%%"))
     return int(_CODES[reply.code // 100])
 
 
-def _change(ask: Callable[..., None], *what: object) -> None:
-    """Ask the MTA for a change. It may be gone by now, or have said that it makes none of this kind: then nothing is changed."""
+def _change(request: Callable[..., None], *arguments: object) -> None:
+    """Request a change of the message. Nothing is changed if the MTA has gone, or does not support such changes."""
     with suppress(milter.error):
-        ask(*what)
+        request(*arguments)
 
 
 def _macro(context: Any, name: str) -> str:
-    """A macro's value; "" if the MTA did not send it, or if it is no UTF-8."""
+    """Return the value of a macro; "" if the MTA did not send it, or if it is not UTF-8."""
     try:
         return context.getsymval(name) or ""
     except UnicodeDecodeError:
@@ -299,7 +306,7 @@ def _macro(context: Any, name: str) -> str:
 
 
 def _has_macro(context: Any, name: str) -> bool:
-    """Whether the MTA sent such a macro with a value, whatever it is."""
+    """Return True if the MTA sent the macro with any value."""
     try:
         return bool(context.getsymval(name))
     except UnicodeDecodeError:
@@ -307,18 +314,18 @@ def _has_macro(context: Any, name: str) -> bool:
 
 
 def _address_macro(context: Any, name: str) -> str:
-    """A macro's value without the tag that MTAs put before an IPv6 address."""
+    """Return the value of a macro without the prefix that MTAs put before an IPv6 address."""
     return _macro(context, name).removeprefix("IPv6:")
 
 
 def _path_and_macro(context: Any, path: bytes, name: str) -> tuple[str, str]:
-    """A path, and what the MTA takes it for, both cut."""
+    """Return the path, and the mailbox that the MTA reads it as, both truncated."""
     return _text(path)[:MAX_PATH], _macro(context, name)[:MAX_PATH]
 
 
 def _own_address(context: Any) -> str:
-    """Where the client connected to. Postfix says it as {daemon_addr}. With Sendmail that is what the daemon listens on, mostly
-    any address, and the connection's is {if_addr}, which is absent on loopback."""
+    """Return the address that the client connected to. Postfix sends it as {daemon_addr}. In Sendmail {daemon_addr} is the address
+    that the daemon listens on, mostly the unspecified one, and {if_addr} is that of the connection, absent on loopback."""
     for name in ("{if_addr}", "{daemon_addr}"):
         address = parse_address(_address_macro(context, name))
         if address is not None and not address.is_unspecified:
@@ -326,5 +333,5 @@ def _own_address(context: Any) -> str:
     return ""
 
 
-def _text(octets: bytes) -> str:
-    return octets.decode("utf-8", "surrogateescape")
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")

@@ -1,9 +1,10 @@
-"""The parent: opens the socket, gives up root, forks the workers, and sees to it that they live.
+"""The parent process: opens the socket, gives up root, starts the workers, and keeps them running.
 
-Serves no mail itself, so that nothing a client sends can hurt it. Never reads an octet from the network, nor the configuration
-(daemon/config_reader.py), and runs no thread: it forks. Ends with 78 only for a broken configuration.
+Must never serve mail itself, so that nothing a client sends can harm it; must never read from the network, or read the
+configuration (daemon/configuration/config_reader.py does); must never start a thread, because it forks. Exits with 78 only for an
+invalid configuration.
 
-sysexits(3) (EX_CONFIG), PLATFORM 2.3 and 2.4.
+sysexits(3) (EX_CONFIG); packaging/doc/platform.md (the socket and worker processes).
 """
 
 from __future__ import annotations
@@ -18,91 +19,95 @@ from datetime import date
 from .. import __version__
 from ..config.load import Config, ConfigError, warnings
 from ..logs.output import Sink, choose
-from ..monitoring.books import Books
-from ..monitoring.counters import Meter
-from ..monitoring.exporter import Exporter
-from ..net.endpoints import Endpoint
+from ..monitoring.counters import Counters
+from ..monitoring.parent_counters import ParentCounters
 from ..net.listener import CannotListen, Door, open_listener
 from ..net.socket_activation import inherited_listener
-from ..resolver.nameservers import NoNameservers, SystemNameservers
+from ..resolver.nameservers import NoNameservers
 from ..session.warmup import rehearse
 from .callbacks import BACKLOG, Callbacks, LibmilterError, open_socket, take_socket
-from .config_reader import NotRead, Reading, how, lost
-from .memory import collect
-from .nameserver_reports import changes, note
-from .privileges import NotPossible, account, become, raise_file_limit
+from .configuration.config_reader import ConfigReader, NotRead, exit_text, find_loss
+from .configuration.shared_config import LoadedConfig
+from .exporter import Exporter
+from .memory import freeze_all
+from .name_servers import NameServers
+from .privileges import NotPossible, account, change_user, raise_file_limit
 from .sd_notify import Notifier
-from .shared_config import LoadedConfig
 from .thread_limits import MIN_THREADS, spare_threads
-from .worker import Post, Worker
-from .worker_pool import Child, Crew
+from .worker import Worker, WorkerContext
+from .worker_pool import WorkerPool, WorkerProcess
 
 NAME = "rdns-milter"
 EX_OK, EX_UNAVAILABLE, EX_CONFIG = 0, 69, 78
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 _STOPPING = {signal.SIGTERM, signal.SIGINT}
-_STOP_MARGIN = 5.0  # seconds beyond the deadline after which a worker that will not leave is killed
+_STOP_MARGIN = 5.0  # seconds beyond the deadline after which a worker that does not end is killed
 
 
 class CannotServe(Exception):
     """The service cannot start; the text says why."""
 
 
-class Server:
-    """The parent process. `serve` returns the exit status. `memory`: descriptor of the memory in which `loaded` lies."""
+class Master:
+    """The parent process. `memory`: the descriptor of the shared memory that holds `loaded`; `config_path`: None for the built-in
+    default."""
 
     def __init__(
-        self, loaded: LoadedConfig, memory: int, config_path: str | None, sink: Sink, notifier: Notifier
+        self,
+        loaded: LoadedConfig,
+        memory: int,
+        config_path: str | None,
+        sink: Sink,
+        counters: ParentCounters,
+        notifier: Notifier,
     ) -> None:
         self._loaded = loaded
         self._memory = memory
         self._config_path = config_path
-        self._reading: Reading | None = None
+        self._reader: ConfigReader | None = None
         self._read_again = False
         self._sink = sink
+        self._counters = counters
         self._notifier = notifier
         self._is_ready = False
-        self._system_servers = SystemNameservers()
-        self._books = Books(self._workers)
-        self._exporter = Exporter(self._books.ledger, self._config.milter.socket, sink.write)
-        sink.lost = self._books.meter.dropped
+        self._name_servers = NameServers(loaded.servers, sink.write)
+        self._exporter = Exporter(counters.memory, self._config.milter.socket, sink.write)
         self._callbacks = Callbacks()
-        self._crew = Crew(self._workers, self._be_worker, self._worker_ended, sink.write)
+        self._pool = WorkerPool(self._workers, self._run_worker, self._worker_ended, sink.write)
         self._listener = -1
         self._warned = date.min
         self._lifeline: tuple[int, int] = (-1, -1)
 
     def bind(self) -> None:
-        """Everything that needs root or may be refused. Raises CannotServe."""
+        """Do everything that needs root or may fail. Raises CannotServe."""
         milter = self._config.milter
         try:
             raise_file_limit()
             self._callbacks.register()
             user = account(milter.user)
             owner = user.pw_uid if user else -1
-            self._exporter.open(self._config.metrics.listen)
+            self._exporter.listen(self._config.metrics.listen)
             inherited = inherited_listener(milter.socket, os.environ, take_socket)
             self._listener = inherited or open_listener(
                 milter.socket, milter.socket_mode, owner, milter.socket_group, open_socket
             )
-            rehearse(self._config)  # before the user changes, who may not be able to read what is loaded now
-            collect()
-            become(user)
+            rehearse(self._config)  # before the user changes, who may not be able to read what is loaded late
+            freeze_all()
+            change_user(user)
             self._check_threads()
         except (CannotListen, NotPossible) as error:
             raise CannotServe(str(error)) from error
-        self._write_board()
-        self._door = Door(self._listener, milter.socket, milter.socket_mode, BACKLOG, ours=not inherited)
+        self._publish()
+        self._gate = Door(self._listener, milter.socket, milter.socket_mode, BACKLOG, ours=not inherited)
         self._sink.write(
             f"{__version__}: listening at {milter.socket}, {self._workers} workers, mode {milter.mode}, policy"
-            f" {self._config.policy.digest} with {len(self._config.policy.rules)} rules,"
-            f" name servers {', '.join(map(str, self._servers))}",
+            f" {self._config.policy.digest} with {len(self._config.policy.rules)} rules, name servers {self._name_servers}",
             "notice",
         )
-        self._warn()
+        self._log_warnings()
 
     def _check_threads(self) -> None:
-        """Raises NotPossible if the workers could not even begin."""
+        """Raises NotPossible if workers could not start the threads that they need."""
         spare = spare_threads(self._workers, os.getpid())
         if spare < MIN_THREADS:
             raise NotPossible(
@@ -111,238 +116,222 @@ class Server:
             )
 
     def serve(self) -> int:
-        """Run the workers until TERM. Returns the exit status."""
+        """Run the workers until TERM. Return the exit status."""
         self._lifeline = os.pipe()
         while True:
             self._notifier.alive()
-            for number in self._crew.due():
-                self._door.open()
-                self._crew.start(number)
-            self._exporter.start_due(self._lifeline[0], self._leave_the_mail)
-            received = signal.sigtimedwait(_SIGNALS, self._crew.pause())
+            for number in self._pool.take_due():
+                self._gate.open()
+                self._pool.start(number)
+            self._exporter.start_if_due(self._lifeline[0], self._leave_service)
+            received = signal.sigtimedwait(_SIGNALS, self._pool.next_event())
             if received is not None and received.si_signo in _STOPPING:
                 return self._stop()
             if received is not None and received.si_signo == signal.SIGHUP:
                 self._reload()
-            if self._reading:
-                self._reading.check_time()
-            self._bury()
-            self._look_at_resolv_conf()  # before a worker speaks of a server that is only in the new file
-            self._crew.listen(self._hear)
-            self._mind_the_door()
-            self._warn_daily()
+            if self._reader:
+                self._reader.check_time()
+            self._reap()
+            self._check_resolv_conf()  # before a worker reports on a server that is only in the new file
+            self._pool.read_reports(self._handle_report)
+            self._check_gate()
+            self._log_daily_warnings()
 
     @property
     def _config(self) -> Config:
         return self._loaded.config
 
     @property
-    def _servers(self) -> tuple[Endpoint, ...]:
-        return self._loaded.servers
-
-    @property
     def _workers(self) -> int:
-        return self._config.milter.workers or os.cpu_count() or 1
+        return worker_count(self._config)
 
-    def _be_worker(self, number: int, channel: socket.socket) -> None:
-        """In the child: never returns."""
+    def _run_worker(self, number: int, channel: socket.socket) -> None:
+        """Run in the child. Never returns."""
         status = 1
         try:
             self._exporter.close()
-            self._let_go()
-            post = Post(self._listener, channel, self._lifeline[0], number, self._workers)
-            sink = Sink(choose(self._config.log.target, NAME))
-            meter = Meter(self._books.ledger, number)
-            Worker(self._take_config(), self._callbacks, post, sink, meter).run()
-        except BaseException as error:  # noqa: BLE001 - the child must not go on as a second parent
+            self._close_parent_fds()
+            context = WorkerContext(self._listener, channel, self._lifeline[0], number, self._workers)
+            counters = Counters(self._counters.memory, number)
+            sink = Sink(choose(self._config.log.target, NAME), line_dropped=counters.line_dropped)
+            Worker(self._take_config(), self._callbacks, context, sink, counters).run()
+        except BaseException as error:  # noqa: BLE001 - the child must not continue as a second parent
             self._sink.write(f"worker cannot start: {ascii(error)[:300]}", "err")
         finally:
             os._exit(status)
 
     def _take_config(self) -> LoadedConfig:
-        """In a child: the configuration. Held here any longer its lists would stay in memory when they have been replaced."""
+        """Return the configuration in a child, and drop it here: otherwise its lists would stay in memory after a reload."""
         loaded, self._loaded = self._loaded, LoadedConfig(Config(), ())
         return loaded
 
-    def _let_go(self) -> None:
-        """In a child: close what is the parent's alone."""
+    def _close_parent_fds(self) -> None:
+        """Close in a child what belongs to the parent."""
         os.close(self._lifeline[1])
         os.close(self._memory)
-        if self._reading:
-            self._reading.close()
-        self._crew.let_go()
+        if self._reader:
+            self._reader.close()
+        self._pool.close_parent_fds()
 
-    def _leave_the_mail(self) -> None:
-        """In a child that has nothing to do with the mail."""
+    def _leave_service(self) -> None:
+        """Close in a child that does not serve mail what belongs to the parent or to workers."""
         os.close(self._listener)
         self._take_config()
-        self._let_go()
+        self._close_parent_fds()
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         """Take note of children that have ended."""
-        while self._crew or self._exporter.runs or self._reading:
+        while self._pool or self._exporter.is_running or self._reader:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            if self._reading and pid == self._reading.pid:
-                self._has_read(self._reading, how(status))
-            elif not self._crew.bury(pid, how(status)):
-                self._exporter.ended(pid, how(status))
+            if self._reader and pid == self._reader.pid:
+                self._finish_reload(self._reader, exit_text(status))
+            elif not self._pool.reap(pid, exit_text(status)):
+                self._exporter.reap(pid, exit_text(status))
 
-    def _worker_ended(self, number: int) -> None:
-        self._books.ended(number)
-        self._write_board()
+    def _worker_ended(self, worker: WorkerProcess) -> None:
+        self._name_servers.forget(worker.pid)
+        self._counters.worker_ended(worker.number)
+        self._publish()
 
-    def _mind_the_door(self) -> None:
-        """While nobody serves, and nobody will soon, an MTA is to learn that at once: it would wait for half a minute."""
-        if self._crew.is_gone_for_long() and self._door.shut():
-            self._sink.write("no worker is left: until there is one, MTAs find nobody at the socket", "err")
+    def _check_gate(self) -> None:
+        """Refuse connections while no worker is left and none will start soon: an MTA would wait half a minute for an answer."""
+        if self._pool.is_gone_for_long() and self._gate.shut():
+            self._sink.write("no worker is left: connections are refused until one has started", "err")
 
-    def _hear(self, child: Child, word: str) -> None:
-        """A worker's word: that it lives, by which configuration it judges, or on a name server. That is said once, however many
-        workers find out."""
-        if not self._is_ready and not self._reading:
-            self._ready()
-        status, _, server = word.partition(" ")
-        if status == "config":
-            self._crew.judges_by(child, server, f"{self._loaded.number} {self._config.policy.digest}")
-        servers, before = tuple(map(str, self._servers)), self._down()
-        note(child.down, status, server, servers)
-        down = self._down()
-        for line, level in changes(status, before, down, servers):
-            self._sink.write(line, level)
-        if down != before:
-            self._write_board()
+    def _handle_report(self, worker: WorkerProcess, report: str) -> None:
+        """Handle a worker's report: a heartbeat, the configuration that it uses, or a change in the status of a name server."""
+        if not self._is_ready and not self._reader:
+            self._notify_ready()
+        kind, _, rest = report.partition(" ")
+        if kind == "config":
+            self._pool.config_confirmed(worker, rest, f"{self._loaded.number} {self._config.policy.digest}")
+        elif rest and self._name_servers.report(worker.pid, kind, rest):
+            self._publish()
 
-    def _down(self) -> set[str]:
-        return {server for child in self._crew for server in child.down}
+    def _publish(self) -> None:
+        """Write the policy and the name servers to the shared memory."""
+        self._counters.publish(
+            self._config.policy, self._name_servers.servers, self._name_servers.down(), self._loaded.number
+        )
 
-    def _write_board(self) -> None:
-        self._books.in_force(self._config.policy, self._servers, self._down(), self._loaded.number)
-
-    def _ready(self) -> None:
+    def _notify_ready(self) -> None:
         self._is_ready = True
         policy = self._config.policy.digest
         self._notifier.ready(f"{self._workers} workers, mode {self._config.milter.mode}, policy {policy}")
 
     def _reload(self) -> None:
-        """Have the config read; whatever comes of it, the manager hears when that has ended."""
-        if self._reading:
+        """Start to read the configuration; the service manager is notified when that has ended, however it ends."""
+        if self._reader:
             self._read_again = True
             return
         self._notifier.reloading()
         try:
-            self._reading = Reading(
-                self._config_path, self._loaded.number + 1, self._config.milter, self._leave_the_mail
+            self._reader = ConfigReader(
+                self._config_path, self._loaded.number + 1, self._config.milter, self._leave_service
             )
         except OSError as error:
-            self._refuse([f"no process can be had to read it: {error.strerror}"])
+            self._keep_config([f"cannot start a process that reads it: {error.strerror}"])
 
-    def _has_read(self, reading: Reading, how_it_ended: str) -> None:
-        """The process that reads the config has ended: only what is whole is handed on to the workers."""
-        self._reading = None
+    def _finish_reload(self, reader: ConfigReader, status: str) -> None:
+        """Use what the reader process has read; it has ended with this status."""
+        self._reader = None
         try:
-            loaded = reading.result(how_it_ended)
-            self._adopt(loaded, reading.memory)
+            self._adopt(reader.result(status), reader.memory)
         except (ConfigError, NoNameservers, NotRead) as error:
-            reading.close()
-            self._refuse(str(error).splitlines())
+            reader.close()
+            self._keep_config(str(error).splitlines())
         if self._read_again:
             self._read_again = False
             self._reload()
 
-    def _refuse(self, reasons: Sequence[str]) -> None:
-        """The old config stays in force, and the log says why."""
+    def _keep_config(self, reasons: Sequence[str]) -> None:
+        """Keep the present configuration, and log why."""
         for reason in reasons:
             self._sink.write(f"config not reloaded, the old one stays in force: {reason}", "err")
-        self._books.meter.reloaded(False)
+        self._counters.reloaded(False)
         if self._is_ready:
-            self._ready()
+            self._notify_ready()
 
     def _adopt(self, loaded: LoadedConfig, memory: int) -> None:
-        """Judge by this config from now on. Raises NotRead for one that nobody can have meant."""
-        missing = lost(self._config, loaded)
-        if missing:
-            raise NotRead(missing)
-        for name in loaded.waiting:
-            self._sink.write(f"{name} has changed: that takes a restart", "warning")
+        """Use this configuration from now on. Raises NotRead if it must be a mistake."""
+        loss = find_loss(self._config, loaded)
+        if loss:
+            raise NotRead(loss)
+        for name in loaded.need_restart:
+            self._sink.write(f"{name} has changed: this takes effect after a restart", "warning")
         os.close(self._memory)
         self._loaded, self._memory = loaded, memory
-        self._system_servers = SystemNameservers()  # the file may have changed since it was read for this config
-        self._ask(loaded.servers)
-        self._crew.hand_over(memory)
+        self._name_servers.use(loaded.servers)
+        self._publish()
+        self._pool.send_config(memory)
         policy, mode = self._config.policy, self._config.milter.mode
         self._sink.write(
             f"config reloaded: policy {policy.digest} with {len(policy.rules)} rules, mode {mode}", "notice"
         )
-        self._exporter.move(self._config.metrics.listen)
-        self._warn()
-        self._books.meter.reloaded(True)
+        self._exporter.try_listen(self._config.metrics.listen)
+        self._log_warnings()
+        self._counters.reloaded(True)
         if self._is_ready:
-            self._ready()
+            self._notify_ready()
 
-    def _look_at_resolv_conf(self) -> None:
-        """Take note of the system's new name servers when resolv.conf has changed; the workers find out by themselves. One that
-        names none changes nothing: it is said once."""
-        try:
-            servers = self._system_servers.look(self._config.dns.nameservers)
-        except NoNameservers as error:
-            self._sink.write(f"the name servers stay {', '.join(map(str, self._servers))}: {error}", "err")
-            return
-        if servers is not None and servers != self._servers:
-            self._ask(servers)
-            self._sink.write(f"resolv.conf has changed: name servers {', '.join(map(str, servers))}", "notice")
+    def _check_resolv_conf(self) -> None:
+        if self._name_servers.check_resolv_conf(self._config.dns.nameservers):
+            self._loaded = replace(self._loaded, servers=self._name_servers.servers)  # for workers that start later
+            self._publish()
 
-    def _ask(self, servers: tuple[Endpoint, ...]) -> None:
-        """From now on these are the name servers that are asked."""
-        self._loaded = replace(self._loaded, servers=servers)
-        for child in self._crew:
-            child.down &= set(map(str, servers))
-        self._write_board()
-
-    def _warn(self) -> None:
+    def _log_warnings(self) -> None:
         self._warned = date.today()
         for warning in warnings(self._config, self._warned):
             self._sink.write(warning, "warning")
 
-    def _warn_daily(self) -> None:
-        """A rule that is about to end is said each day (DESIGN section 4, `until`)."""
+    def _log_daily_warnings(self) -> None:
+        """Log again each day that a rule is about to end (`until`)."""
         if date.today() != self._warned:
-            self._warn()
+            self._log_warnings()
 
-    def leave_door(self) -> None:
-        """Leave nothing of the socket behind."""
-        self._door.remove()
+    def remove_socket(self) -> None:
+        """Remove the path of the socket."""
+        self._gate.remove()
 
     def _stop(self) -> int:
-        """Let the workers finish; kill those that will not."""
+        """Let the workers finish, and kill those that do not."""
         self._notifier.stopping()
         self._exporter.stop()
-        if self._reading:
-            os.kill(self._reading.pid, signal.SIGKILL)
+        if self._reader:
+            self._reader.kill()
         os.close(self._listener)
-        # By this the workers know. A TERM might reach libmilter's thread instead of their own.
+        # Workers notice that this pipe is closed. A TERM might reach one of libmilter's threads instead of their main thread.
         os.close(self._lifeline[1])
-        self._crew.end(self._config.milter.deadline + _STOP_MARGIN)
-        self.leave_door()
+        self._pool.wait_for_end(self._config.milter.deadline + _STOP_MARGIN)
+        self.remove_socket()
         self._sink.write("stopped", "notice")
         self._sink.flush(1.0)
         return EX_OK
 
 
+def worker_count(config: Config) -> int:
+    """Return the number of workers: one for each core unless milter.workers sets it."""
+    return config.milter.workers or os.cpu_count() or 1
+
+
 def run(
     loaded: LoadedConfig, memory: int, config_path: str | None, only_check: bool, say: Callable[[str], None]
 ) -> int:
-    """Serve (or, with `only_check`, bind and report). Returns the exit status."""
-    target = "stderr" if only_check else loaded.config.log.target  # who tries it looks at the terminal
-    server = Server(loaded, memory, config_path, Sink(choose(target, NAME)), Notifier(os.environ))
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # from here on there is something to clear away
+    """Serve; with `only_check` open the socket, report and exit. `say` writes an error to standard error. Return the exit
+    status."""
+    target = "stderr" if only_check else loaded.config.log.target
+    counters = ParentCounters(worker_count(loaded.config))
+    sink = Sink(choose(target, NAME), line_dropped=counters.line_dropped)
+    master = Master(loaded, memory, config_path, sink, counters, Notifier(os.environ))
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # from here on a socket may have to be removed
     try:
-        server.bind()
+        master.bind()
     except (CannotServe, LibmilterError) as error:
         say(f"libmilter: {error}" if isinstance(error, LibmilterError) else str(error))
         return EX_UNAVAILABLE
     if only_check:
-        server.leave_door()
+        master.remove_socket()
         return EX_OK
-    return server.serve()
+    return master.serve()

@@ -1,7 +1,8 @@
-"""Memory and cores of a worker process: garbage collection once a second, one heap for all threads, one core for each worker.
+"""Memory and CPU of a worker process: garbage collection at chosen times, one heap for all threads, one core for each worker.
 
-Python left to itself examines all objects again and again: with a full cache that takes half a second, in which nobody is served. A
-worker has automatic collection switched off, and calls `collect` once a second.
+Python's automatic collection examines all objects again and again: with a full cache one pass takes a quarter of a second, during
+which nothing is served. So a worker switches it off and lets a GarbageCollector run once a second. Must never leave cyclic garbage
+in memory beyond the bounds below.
 
 gc (Python), mallopt(3), sched_setaffinity(2).
 """
@@ -11,31 +12,56 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import sys
 from contextlib import suppress
 
+# Blocks of memory (sys.getallocatedblocks, about 80 bytes each) by which a worker may grow until all objects are examined: when it
+# is idle, and in any case.
+IDLE_GROWTH = 100_000
+MAX_GROWTH = 500_000
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # mallopt(3)
 _LARGE = 65_536  # bytes
 
 
-def collect() -> None:
-    """Free it, of what has come since the last time. What is in use now is not looked at again: neither here, nor in the
-    processes that begin as copies of this one, which would write to memory that they share."""
+class GarbageCollector:
+    """Frees cyclic garbage with short pauses. Objects that survive a collection are frozen, that is, not examined again, so that a
+    collection takes only as long as there are new objects. A frozen object is freed when its last reference goes, but objects that
+    become a garbage cycle while they are frozen are not. So all objects are examined when the process has grown by IDLE_GROWTH
+    and is idle, or has grown by MAX_GROWTH: whatever was leaked is part of that growth."""
+
+    def __init__(self) -> None:
+        freeze_all()
+        self._baseline = sys.getallocatedblocks()
+
+    def run(self, is_idle: bool) -> None:
+        """Collect garbage. `is_idle`: no client waits for this process at the moment."""
+        is_full = sys.getallocatedblocks() - self._baseline >= (IDLE_GROWTH if is_idle else MAX_GROWTH)
+        if is_full:
+            gc.unfreeze()
+        freeze_all()
+        blocks = sys.getallocatedblocks()
+        self._baseline = blocks if is_full else min(self._baseline, blocks)
+
+
+def freeze_all() -> None:
+    """Collect garbage and freeze what is left. In the parent before it forks: a collection writes to each object that it examines,
+    and so to pages that processes share."""
     gc.collect()
     gc.freeze()
 
 
-def share_memory() -> None:
-    """Use one heap for all threads, and give large pieces of memory back to the system. glibc gives each thread a heap, and
-    libmilter's threads come and go: a process grew by a fifth within 150,000 messages. Python's lock lets one thread at a time
-    allocate anyway."""
+def use_one_heap() -> None:
+    """Use one heap for all threads, and return large blocks to the system. glibc gives each thread a heap of its own, and
+    libmilter's threads come and go: a process grew by a fifth within 150,000 messages. Python's lock lets only one thread allocate
+    at a time anyway."""
     with suppress(AttributeError, OSError):  # another libc
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_ARENA_MAX, 1)
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
-def pin(number: int, workers: int) -> None:
-    """Keep worker `number` on a core of its own if there are as many workers as cores: Python's lock costs most where its threads
+def pin_to_core(number: int, workers: int) -> None:
+    """Keep worker `number` on a core of its own if there are as many workers as cores: Python's lock costs most when its threads
     move between cores."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) == workers > 1:

@@ -1,16 +1,16 @@
-"""Keeps libmilter's threads coming while callbacks wait.
+"""Make libmilter's thread pool grow while callbacks block.
 
-Debian's libmilter serves its sessions with a pool of threads that grows only when an event arrives and no thread is idle: in a
+Debian's libmilter serves its sessions with a pool of threads that grows only when an event arrives while no thread is idle: in a
 burst of sessions that wait, the others are served two at a time, and once all threads wait, not at all. A connection to our own
-socket, closed at once, is such an event: it brings a thread, which takes the sessions that were left over until it waits itself.
-It may reach any of the processes that share the socket, so there is one for each of them.
+socket that is closed at once, a poke, is such an event: it starts a thread, which takes the sessions that were left over until it
+waits itself. The poke may reach any process that shares the socket, so there is one for each of them.
 
-Never lets so many wait that no thread could be had for the others, and does not kick for one that cannot be had: libmilter would
-neither answer that connection nor ever close it. Who may not wait is judged by what is known. Never kicks where a thread is left
-that can serve: it takes whoever was left over. libmilter itself may hold up threads, with
-half a packet, and that is not seen: so where nothing moves each process kicks now and then anyway.
+Must never let so many sessions wait that no thread is left for the others, and must never poke for a thread that cannot be started:
+libmilter would neither answer that connection nor ever close it. A session that may not wait is judged by what is known. No poke is
+needed while a thread is idle. But libmilter itself may block threads on incomplete packets, unseen: so where nothing moves, each
+process pokes now and then.
 
-PLATFORM 0.1 (measured).
+packaging/doc/platform.md (measurements).
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from contextlib import suppress
 
 from ..session.latch import News
 
-MAX_TAPS = 4  # of one kick: that many processes
-MAX_KICKS = 32  # at a time
-EACH, MOST = 0.002, 1.0  # seconds that it takes to answer one of a crowd, about, and all
+MAX_PROCESSES = 4  # that are poked at the same time
+MAX_POKES = 32  # at the same time, for each process
+SECONDS_EACH, MAX_SECONDS = 0.002, 1.0  # to answer one waiting session, about, and all of them
 TICK = 0.01  # seconds between two looks
-LONGEST = 0.1  # seconds between two kicks for threads that may be held up by libmilter
-MAX_WAITING = 1000  # sessions of a process that wait at a time
-RESERVE = 8  # threads that are left for those who do not wait
-_OTHERS = 2  # threads of libmilter that serve nobody: one takes signals, one polls
+MAX_TICK = 0.1  # seconds between two pokes for threads that libmilter may be blocking
+MAX_WAITING = 1000  # sessions of a process that wait at the same time
+RESERVE = 8  # threads that are kept for sessions that do not wait
+_OTHERS = 2  # threads of libmilter that serve no session: one takes signals, one polls
 
 
-def pool() -> int:
-    """How many threads libmilter has to serve sessions, about: all that nobody here has started. Enough, where that cannot be
-    known."""
+def pool_size() -> int:
+    """Return about how many threads libmilter has for sessions: all threads that this process has not started itself. If that
+    cannot be found out, enough."""
     ours = sum(not thread.name.startswith("Dummy-") for thread in threading.enumerate()) + _OTHERS
     try:
         threads = os.stat("/proc/self/task").st_nlink - 2
@@ -45,46 +45,46 @@ def pool() -> int:
     return threads - ours
 
 
-class Kicker:
-    """Waits for a thread's sake, and kicks meanwhile, from a thread of its own. `tap` connects and closes; `steps`: how many
-    steps the sessions of this process have made; `threads`: how many there are to make them; `spare`: how many more there may
-    be; `crowded` is told that a session could not wait."""
+class PoolWaker:
+    """Blocks sessions that wait, and pokes meanwhile from a thread of its own. `poke` connects and closes; `steps` returns how many
+    callbacks have been called in this process; `threads` returns the size of libmilter's pool, `spare` how many more threads may be
+    started; `limit_reached` is called with the limit when a session may not wait."""
 
     def __init__(
         self,
-        tap: Callable[[], None],
+        poke: Callable[[], None],
         steps: Callable[[], int],
         processes: int,
-        threads: Callable[[], int] = pool,
+        threads: Callable[[], int] = pool_size,
         spare: Callable[[], int] = lambda: sys.maxsize,
-        crowded: Callable[[int], None] = lambda most: None,
+        limit_reached: Callable[[int], None] = lambda limit: None,
     ) -> None:
-        self._tap = tap
+        self._poke = poke
         self._steps = steps
         self._threads = threads
         self._spare = spare
-        self._crowded = crowded
-        self._most = MAX_WAITING
-        self._taps = min(processes, MAX_TAPS)
+        self._limit_reached = limit_reached
+        self._limit = MAX_WAITING
+        self._processes = min(processes, MAX_PROCESSES)
         self._waiting = 0
         self._lock = threading.Lock()
-        self._somebody = threading.Event()
+        self._any_waiting = threading.Event()
 
     def start(self) -> None:
-        """From now on those who wait are watched."""
-        threading.Thread(target=self._watch, name="kicker", daemon=True).start()
+        """Start the thread."""
+        threading.Thread(target=self._run, name="pool-waker", daemon=True).start()
 
     def wait(self, news: News, seconds: float) -> bool:
-        """Wait until there is news, at most so long: whether there is. Others are served meanwhile. Whoever waits behind many
-        gives up the sooner, for to answer all of them takes its time, too."""
+        """Wait for the news for at most so many seconds, while other sessions are served. True if there is news. A session waits
+        less the more others wait, because answering all of them takes time as well."""
         with self._lock:
-            seconds -= min(self._waiting * EACH, MOST, seconds / 2)
-            may_wait = self._waiting < self._most
+            seconds -= min(self._waiting * SECONDS_EACH, MAX_SECONDS, seconds / 2)
+            may_wait = self._waiting < self._limit
             self._waiting += may_wait
             if self._waiting == 1:
-                self._somebody.set()
+                self._any_waiting.set()
         if not may_wait:
-            self._crowded(self._most)
+            self._limit_reached(self._limit)
             return news.wait(0)
         try:
             return news.wait(seconds)
@@ -92,52 +92,53 @@ class Kicker:
             with self._lock:
                 self._waiting -= 1
 
-    def look_after(self, ungreeted: int) -> None:
-        """Kick for so many who have come and have not been greeted, for one at least: more are not known of."""
-        self._kick(min(max(1, ungreeted), MAX_KICKS))
+    def poke_for(self, connections: int) -> None:
+        """Poke once for each of so many connections that no callback has been called for; at least once, because there may be more
+        in the queue of the socket."""
+        self._poke_times(min(max(1, connections), MAX_POKES))
 
-    def is_anybody_idle(self) -> bool:
-        """Whether a thread is left that does not wait."""
+    def has_idle_thread(self) -> bool:
+        """Return True if libmilter has a thread whose session does not wait."""
         return self._threads() > self._waiting
 
     @property
     def waiting(self) -> int:
-        """How many sessions wait just now."""
+        """The number of sessions that wait at the moment."""
         return self._waiting
 
-    def count_room(self) -> int:
-        """Find out how many may wait now; how many threads more there may be, beside the reserve."""
+    def update_limit(self) -> int:
+        """Find out how many sessions may wait now. Return how many more threads may be started, without the reserve."""
         room = max(0, self._spare() - RESERVE)
-        self._most = MAX_WAITING if room >= MAX_WAITING else max(1, min(MAX_WAITING, self._threads() + room))
+        self._limit = MAX_WAITING if room >= MAX_WAITING else max(1, min(MAX_WAITING, self._threads() + room))
         return room
 
-    def _watch(self) -> None:
+    def _run(self) -> None:
         while True:
-            self._somebody.wait()
-            self._watch_over()
+            self._any_waiting.wait()
+            self._watch()
 
-    def _watch_over(self) -> None:
-        """Kick while somebody waits and nobody is left to serve the others: each time twice as much, until somebody is."""
-        seen, kicks, pause = self._steps(), 1, TICK
-        while self._goes_on():
+    def _watch(self) -> None:
+        """Poke while sessions wait and no thread is idle, twice as often each time until one is."""
+        seen, pokes, pause = self._steps(), 1, TICK
+        while self._is_any_waiting():
             time.sleep(pause)
             before, seen = seen, self._steps()
-            if self._threads() <= self._waiting:
-                self._kick(kicks)
-                kicks, pause = min(2 * kicks, MAX_KICKS), TICK
+            if not self.has_idle_thread():
+                self._poke_times(pokes)
+                pokes, pause = min(2 * pokes, MAX_POKES), TICK
             elif seen != before:
-                kicks, pause = 1, TICK
+                pokes, pause = 1, TICK
             else:
-                kicks, pause = 1, min(2 * pause, LONGEST)
-                self._kick(1)
+                pokes, pause = 1, min(2 * pause, MAX_TICK)
+                self._poke_times(1)
 
-    def _goes_on(self) -> bool:
+    def _is_any_waiting(self) -> bool:
         with self._lock:
             if not self._waiting:
-                self._somebody.clear()
+                self._any_waiting.clear()
             return self._waiting > 0
 
-    def _kick(self, times: int) -> None:
-        for _ in range(min(times * self._taps, self.count_room())):
+    def _poke_times(self, times: int) -> None:
+        for _ in range(min(times * self._processes, self.update_limit())):
             with suppress(OSError):
-                self._tap()
+                self._poke()

@@ -1,8 +1,8 @@
-"""What a process may do and use: root is given up, and the number of file descriptors is raised, before anything is served.
+"""Give up root, and raise the limit on file descriptors, before anything is served.
 
-Never comes back from either. Does what it is told; whether it must be done is decided by the parent.
+Must never get root back. Does what it is asked to; the parent decides whether it is needed.
 
-setuid(2), initgroups(3), getrlimit(2); PLATFORM 0.12.
+setuid(2), initgroups(3), getrlimit(2).
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import pwd
 import resource
 from collections.abc import Sequence
 
-MIN_FILES = 256  # descriptors, below which a burst of clients would use them up
+MIN_FILES = 256  # file descriptors; fewer are used up by a burst of clients
 WANTED_FILES = 65_536
-SERVICE_USER = "rdns-milter"  # whom the systemd unit lets it run as
+SERVICE_USER = "rdns-milter"  # the user in the systemd unit
 
 
 class NotPossible(Exception):
-    """It cannot be had; the text says why."""
+    """The system does not allow it; the text says why."""
 
 
 def raise_file_limit() -> None:
-    """As many file descriptors as we may have: one for each session and each question under way. Raises NotPossible."""
+    """Allow as many file descriptors as possible: each session and each DNS query takes one. Raises NotPossible."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_FILES)
     if soft != resource.RLIM_INFINITY and soft < limit:
@@ -34,7 +34,7 @@ def raise_file_limit() -> None:
 
 
 def account(user: str) -> pwd.struct_passwd | None:
-    """Whom to become: None for nobody else. Raises NotPossible."""
+    """Return the account to change to; None to keep the current user. Raises NotPossible."""
     if not user or os.geteuid() != 0:
         return None
     try:
@@ -44,7 +44,8 @@ def account(user: str) -> pwd.struct_passwd | None:
 
 
 def service_account(user: str) -> pwd.struct_passwd | None:
-    """Whom the service runs as, by `milter.user` or the systemd unit; None if there is no such user here. Raises NotPossible."""
+    """Return the account that the service runs as, by `milter.user` or else the systemd unit; None if it does not exist here.
+    Raises NotPossible."""
     if user:
         return account(user)
     try:
@@ -53,8 +54,8 @@ def service_account(user: str) -> pwd.struct_passwd | None:
         return None
 
 
-def become(user: pwd.struct_passwd | None) -> None:
-    """Give up root, for good."""
+def change_user(user: pwd.struct_passwd | None) -> None:
+    """Change to this user for good; None: keep the current one."""
     if user is None:
         return
     os.initgroups(user.pw_name, user.pw_gid)
@@ -63,28 +64,29 @@ def become(user: pwd.struct_passwd | None) -> None:
 
 
 def unreadable(paths: Sequence[str], user: pwd.struct_passwd) -> tuple[str, ...]:
-    """Which of the files that user cannot read, and why: tried by a process that becomes the user. Raises OSError."""
+    """Return "PATH: REASON" for each file that the user cannot read, as tried by a child process that runs as the user. Raises
+    OSError."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            become(user)
-            with open(writing, "w", encoding="utf-8", errors="surrogateescape") as told:
-                told.writelines(f"{path}: {why}\n" for path in paths if (why := _why_not(path)))
+            change_user(user)
+            with open(writing, "w", encoding="utf-8", errors="surrogateescape") as report:
+                report.writelines(f"{path}: {why}\n" for path in paths if (why := _read_error(path)))
             status = 0
         finally:
             os._exit(status)
     os.close(writing)
-    with open(reading, encoding="utf-8", errors="surrogateescape") as told:
-        found = tuple(told.read().splitlines())
+    with open(reading, encoding="utf-8", errors="surrogateescape") as report:
+        lines = tuple(report.read().splitlines())
     _, status = os.waitpid(pid, 0)
     if status:
         raise OSError(errno.EPERM, f"cannot become {user.pw_name}")
-    return found
+    return lines
 
 
-def _why_not(path: str) -> str:
+def _read_error(path: str) -> str:
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
     except OSError as error:

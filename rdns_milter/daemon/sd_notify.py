@@ -1,6 +1,6 @@
-"""Word to the service manager: ready, reloading, stopping, still alive.
+"""Notifications to the service manager: ready, reloading, stopping, watchdog.
 
-Says nothing where nobody asked to be told, and never fails: a manager that is gone is no reason to stop serving. Never reads.
+Sends nothing if the manager did not ask for it, and must never fail: a manager that is gone is no reason to stop serving.
 
 sd_notify(3).
 """
@@ -17,30 +17,30 @@ _MAX_STATUS = 200  # characters
 
 
 class Notifier:
-    """The manager that started us, as the environment names it; without one nothing is said."""
+    """The service manager's notification socket, as the environment names it."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._address = _address(environment.get("NOTIFY_SOCKET", ""))
-        self._watched = _watched(environment)
+        self._has_watchdog = _has_watchdog(environment)
 
     def ready(self, status: str) -> None:
-        """We serve; `status` is one line for the admin."""
-        self._say("READY=1", f"STATUS={_printable(status)}")
+        """Tell that the service is ready, or that a reload has ended. `status`: one line for `systemctl status`."""
+        self._send("READY=1", f"STATUS={_printable(status)}")
 
     def reloading(self) -> None:
-        """The configuration is being read again; `ready` says that this has ended."""
-        self._say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        """Tell that a reload has begun; `ready` ends it."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """We are about to leave."""
-        self._say("STOPPING=1", "STATUS=finishing what is under way")
+        """Tell that the service is about to stop."""
+        self._send("STOPPING=1", "STATUS=finishing messages under way")
 
     def alive(self) -> None:
-        """A sign of life, if the manager wants any: to be given more often than twice in the time that it waits."""
-        if self._watched:
-            self._say("WATCHDOG=1")
+        """Reset the manager's watchdog, if there is one. To be called at least twice within its interval."""
+        if self._has_watchdog:
+            self._send("WATCHDOG=1")
 
-    def _say(self, *assignments: str) -> None:
+    def _send(self, *assignments: str) -> None:
         if not self._address:
             return
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
@@ -48,14 +48,14 @@ class Notifier:
 
 
 def _address(name: str) -> str:
-    """The socket's address; "" if there is none, or none of a kind that we know. "@": the abstract namespace (unix(7))."""
+    """Return the address of the socket; "" if there is none, or none of a known kind. "@": the abstract namespace (unix(7))."""
     if name.startswith("@"):
         return "\0" + name[1:]
     return name if name.startswith("/") else ""
 
 
-def _watched(environment: Mapping[str, str]) -> bool:
-    """Whether the manager's watchdog is meant for this process (sd_watchdog_enabled(3))."""
+def _has_watchdog(environment: Mapping[str, str]) -> bool:
+    """Return True if the manager's watchdog watches this process (sd_watchdog_enabled(3))."""
     return environment.get("WATCHDOG_USEC", "").isdigit() and environment.get("WATCHDOG_PID", "") in (
         "",
         str(os.getpid()),

@@ -1,9 +1,9 @@
-"""How many more threads this process may start: by the limits on tasks (cgroup, user) and on address space.
+"""How many more threads this process may start, by the limits on tasks (cgroup, user) and on address space.
 
-Reads only; what cannot be read is no limit. Each session that waits for DNS takes a thread of libmilter's, and a session whose
-thread cannot be started is lost: libmilter neither answers it nor ever closes it. So the limits must be known before.
+Reads only; a limit that cannot be read does not count. Each session that waits for DNS occupies a thread of libmilter, and a
+session whose thread cannot be started is lost: libmilter neither answers nor closes it. So the limits must be known beforehand.
 
-getrlimit(2) (RLIMIT_NPROC, RLIMIT_AS), cgroups(7) (pids.max); systemd.resource-control(5) (TasksMax).
+getrlimit(2) (RLIMIT_NPROC, RLIMIT_AS), cgroups(7) (pids.max), systemd.resource-control(5) (TasksMax).
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 UNLIMITED = 1 << 30
-MIN_THREADS = 16  # of a worker: its own, and some of libmilter's
-_STACK = 8 << 20  # bytes of address space for a thread's stack, where no limit says otherwise
+MIN_THREADS = 16  # of a worker: its own, and some for libmilter
+_STACK = 8 << 20  # bytes of address space for the stack of a thread if no limit sets its size
 _PAGE = resource.getpagesize()
 _CGROUPS = "/sys/fs/cgroup"
 
 
 def spare_threads(processes: int, parent: int) -> int:
-    """How many threads more this process may have, if so many share what is left of the limits on tasks. `parent`: of all of
-    them."""
-    tasks = min([_by_user(parent), *_by_cgroups()])
-    return max(0, min(tasks // processes, _by_address_space()))
+    """Return how many more threads this process may start if `processes` processes share what the limits on tasks leave. `parent`:
+    the process ID of the parent of all of them."""
+    tasks = min([_tasks_left_of_user(parent), *_tasks_left_of_cgroups()])
+    return max(0, min(tasks // processes, _stacks_left()))
 
 
-def _by_user(parent: int) -> int:
-    """What the user may still have, as far as this service uses it up; for root there is no such limit."""
-    limit = _soft(resource.RLIMIT_NPROC)
+def _tasks_left_of_user(parent: int) -> int:
+    """Return the user's limit minus the tasks of this service; root has no such limit."""
+    limit = _soft_limit(resource.RLIMIT_NPROC)
     if limit == UNLIMITED or os.geteuid() == 0:
         return UNLIMITED
-    return max(0, limit - sum(map(_tasks, _relatives(parent))))
+    return max(0, limit - sum(map(_tasks, _service_processes(parent))))
 
 
-def _relatives(parent: int) -> Iterator[int]:
-    """The parent, and its children."""
+def _service_processes(parent: int) -> Iterator[int]:
+    """Yield the process IDs of the parent and its children."""
     yield parent
     with suppress(OSError):
         for name in os.listdir("/proc"):
@@ -47,7 +47,7 @@ def _relatives(parent: int) -> Iterator[int]:
 def _parent(pid: str) -> int:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            # The name in parentheses may hold anything; the parent is the second field behind it (proc(5)).
+            # The command name in parentheses may contain anything; the parent is the second field after it (proc(5)).
             return int(file.read().rpartition(b")")[2].split()[1])
     except (OSError, IndexError, ValueError):
         return 0
@@ -59,22 +59,23 @@ def _tasks(pid: int) -> int:
     return 0
 
 
-def _by_cgroups() -> Iterator[int]:
-    """What each cgroup that we are in has left; of version 1 and 2."""
+def _tasks_left_of_cgroups() -> Iterator[int]:
+    """Yield the tasks left of each cgroup that this process is in, of version 1 and 2."""
     with suppress(OSError), open("/proc/self/cgroup", encoding="ascii", errors="replace") as file:
         for line in file:
             number, controllers, path = line.rstrip("\n").split(":", 2)
             if "pids" in controllers.split(","):
-                yield from _left(f"{_CGROUPS}/pids", path)
+                yield from _tasks_left(f"{_CGROUPS}/pids", path)
             elif number == "0":
-                yield from _left(_CGROUPS, path)
+                yield from _tasks_left(_CGROUPS, path)
 
 
-def _left(root: str, path: str) -> Iterator[int]:
+def _tasks_left(root: str, path: str) -> Iterator[int]:
+    """Yield the tasks left of a cgroup and of those above it, where they are limited."""
     while True:
         with suppress(OSError, ValueError):
-            with open(f"{root}{path}/pids.max", encoding="ascii") as most:
-                limit = int(most.read())  # "max" is no number
+            with open(f"{root}{path}/pids.max", encoding="ascii") as maximum:
+                limit = int(maximum.read())  # ValueError for "max": no limit
             with open(f"{root}{path}/pids.current", encoding="ascii") as current:
                 yield max(0, limit - int(current.read()))
         if not path.strip("/"):
@@ -82,12 +83,12 @@ def _left(root: str, path: str) -> Iterator[int]:
         path = path.rpartition("/")[0]
 
 
-def _by_address_space() -> int:
-    """Half of what is left is for stacks."""
-    limit = _soft(resource.RLIMIT_AS)
+def _stacks_left() -> int:
+    """Return how many stacks fit into half of the address space that is left."""
+    limit = _soft_limit(resource.RLIMIT_AS)
     if limit == UNLIMITED:
         return UNLIMITED
-    stack = _soft(resource.RLIMIT_STACK)
+    stack = _soft_limit(resource.RLIMIT_STACK)
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             used = int(file.read().split()[0]) * _PAGE
@@ -96,6 +97,6 @@ def _by_address_space() -> int:
     return max(0, limit - used) // (2 * (_STACK if stack == UNLIMITED else max(stack, _PAGE)))
 
 
-def _soft(which: int) -> int:
+def _soft_limit(which: int) -> int:
     limit = resource.getrlimit(which)[0]
     return UNLIMITED if limit == resource.RLIM_INFINITY else limit

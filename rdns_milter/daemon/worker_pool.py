@@ -1,8 +1,7 @@
-"""The workers as the parent sees them: started, heard, buried, replaced.
+"""Supervise worker processes: start, heartbeat, reap, restart.
 
-Never serves, never reads what a client sent; a worker that says nothing for long is killed, for nobody else would notice.
-
-sysexits(3), PLATFORM 2.3.
+Must never serve mail or read what a client has sent. A worker without a heartbeat is killed and replaced, because nothing else
+would notice that it hangs.
 """
 
 from __future__ import annotations
@@ -13,70 +12,72 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from .worker import BEAT
+from .restart_delay import RestartDelay
+from .worker import HEARTBEAT
 
-# Seconds without a sign of life after which a worker is replaced: long, for a machine may be very busy.
-_SILENT = 10 * BEAT
-_SOON = 1.0  # seconds: a worker that ends sooner than this after its start is started anew with delay
+# Seconds without a heartbeat after which a worker is replaced: long, because the machine may be very busy.
+_MAX_SILENCE = 10 * HEARTBEAT
+_MIN_LIFE = 1.0  # seconds: a worker that ends sooner is restarted with a delay
 _MIN_DELAY, _MAX_DELAY = 0.2, 10.0
-_LONG = 1.0  # seconds: when it takes longer until the next worker comes, and none is left, MTAs are not to wait for it
-_MAX_WORD = 4096  # octets of what a worker says at once
-_NEW_CONFIG = b"c"  # goes with the descriptor of the memory
-
-Say = Callable[[str, str], None]
+_LONG_DELAY = 1.0  # seconds: if no worker is left for longer, MTAs must not wait for the next one
+_MAX_REPORT = 4096  # bytes of a report
+_NEW_CONFIG = b"c"  # sent with the descriptor of the configuration's memory
 
 
 @dataclass(slots=True)
-class Child:
-    """A worker. `number`: which of them it is, from 0; `channel`: the socket by which it speaks, and is handed configurations;
-    `owed`: when it was to have one that it does not judge by yet, `sent`: whether it has been handed that; `down`: the name
-    servers that do not answer it."""
+class WorkerProcess:
+    """A worker as the parent sees it. `number`: from 0; `channel`: the socket for its reports, and for configurations; `last_seen`:
+    when it last reported; `config_due`: since when it should use a configuration that it has not confirmed, None if it uses it;
+    `is_config_sent`: False while that configuration waits to be sent; `received`: the beginning of a report."""
 
     pid: int
     number: int
-    began: float
+    started: float
     channel: socket.socket
-    alive_at: float
-    owed: float | None = None
-    sent: bool = True
-    heard: bytes = b""
-    down: set[str] = field(default_factory=set)
+    last_seen: float
+    config_due: float | None = None
+    is_config_sent: bool = True
+    received: bytes = b""
 
 
-class Crew:
-    """So many workers. `be` is what one does with its number and its end of the channel: it never returns. `ended` is told the
-    number of each that has ended."""
+class WorkerPool:
+    """`count` workers. `run_child` gets the number of a worker and its end of the channel, in the child, and never returns;
+    `worker_ended` gets each worker that has ended; `log` writes a line at a level."""
 
     def __init__(
-        self, count: int, be: Callable[[int, socket.socket], None], ended: Callable[[int], None], say: Say
+        self,
+        count: int,
+        run_child: Callable[[int, socket.socket], None],
+        worker_ended: Callable[[WorkerProcess], None],
+        log: Callable[[str, str], None],
     ) -> None:
-        self._be = be
-        self._ended = ended
-        self._say = say
-        self._children: dict[int, Child] = {}
-        self._delay = 0.0
+        self._run_child = run_child
+        self._worker_ended = worker_ended
+        self._log = log
+        self._workers: dict[int, WorkerProcess] = {}
+        self._delay = RestartDelay(_MIN_DELAY, _MAX_DELAY, _MIN_LIFE)
         self._due = dict.fromkeys(range(count), time.monotonic())
-        self._listened = 0.0
+        self._last_read = 0.0
         self._memory = -1
 
     def __len__(self) -> int:
-        return len(self._children)
+        return len(self._workers)
 
-    def __iter__(self) -> Iterator[Child]:
-        return iter(self._children.values())
+    def __iter__(self) -> Iterator[WorkerProcess]:
+        return iter(self._workers.values())
 
-    def pause(self) -> float:
-        """Seconds until the next worker is due, or a sign of life is."""
-        return min([BEAT, *(max(0.0, due - time.monotonic()) for due in self._due.values())])
+    def next_event(self) -> float:
+        """Return the seconds until the next worker is due to be started, or the next heartbeat is."""
+        return min([HEARTBEAT, *(max(0.0, due - time.monotonic()) for due in self._due.values())])
 
     def is_gone_for_long(self) -> bool:
-        """Nobody serves, and nobody will soon."""
-        return not self._children and min(self._due.values()) - time.monotonic() > _LONG
+        """Return True if no worker is left and none will be started soon."""
+        return not self._workers and min(self._due.values()) - time.monotonic() > _LONG_DELAY
 
-    def due(self) -> list[int]:
-        """Take the numbers of those whose time has come."""
+    def take_due(self) -> list[int]:
+        """Return the numbers of the workers that are due to be started, each once."""
         now = time.monotonic()
         numbers = [number for number, due in self._due.items() if due <= now]
         for number in numbers:
@@ -84,7 +85,7 @@ class Crew:
         return numbers
 
     def start(self, number: int) -> None:
-        """Start one; if that cannot be, it is due again later."""
+        """Start a worker. If that fails it is due again later."""
         ends: tuple[socket.socket, ...] = ()
         try:
             ours, theirs = ends = socket.socketpair()
@@ -92,108 +93,114 @@ class Crew:
         except OSError as error:
             for end in ends:
                 end.close()
-            self._postpone(number, 0.0)
-            self._say(f"cannot start a worker: {error.strerror}; next try in {self._delay:.1f} s", "err")
+            delay = self._postpone(number, 0.0)
+            self._log(f"cannot start a worker: {error.strerror}; next try in {delay:.1f} s", "err")
             return
         for end in ends:
             end.setblocking(False)
         if pid == 0:
             ours.close()
-            self._be(number, theirs)
+            self._run_child(number, theirs)
             os._exit(1)
         theirs.close()
         now = time.monotonic()
-        self._children[pid] = Child(pid, number, now, ours, now)
+        self._workers[pid] = WorkerProcess(pid, number, now, ours, now)
 
-    def let_go(self) -> None:
-        """In a child: close what is the parent's alone."""
-        for child in self._children.values():
-            child.channel.close()
+    def close_parent_fds(self) -> None:
+        """Close in a child what belongs to the parent."""
+        for worker in self._workers.values():
+            worker.channel.close()
 
-    def bury(self, pid: int, how: str) -> bool:
-        """A child of the parent's has ended: whether it was a worker. It is replaced, at once, or with delay if it has not
-        lasted."""
-        child = self._children.pop(pid, None)
-        if child is None:
+    def reap(self, pid: int, status: str) -> bool:
+        """Take note that a child of the parent has ended. False if it was not a worker. A worker is replaced, at once if it lived
+        long enough, else after a delay."""
+        worker = self._workers.pop(pid, None)
+        if worker is None:
             return False
-        child.channel.close()
-        lasted = time.monotonic() - child.began
-        self._postpone(child.number, lasted)
-        self._ended(child.number)
-        after = f"after {lasted:.1f} s; next in {self._delay:.1f} s" if self._delay else "replaced"
-        self._say(f"worker {pid} ended ({how}), {after}", "warning")
+        worker.channel.close()
+        lifetime = time.monotonic() - worker.started
+        delay = self._postpone(worker.number, lifetime)
+        self._worker_ended(worker)
+        what = f"after {lifetime:.1f} s; restart in {delay:.1f} s" if delay else "restarting"
+        self._log(f"worker {pid} ended ({status}), {what}", "warning")
         return True
 
-    def _postpone(self, number: int, lasted: float) -> None:
-        """Say when the next worker is to come in the place of one that has lasted so many seconds."""
-        self._delay = 0.0 if lasted > _SOON else min(_MAX_DELAY, max(_MIN_DELAY, self._delay * 2))
-        self._due[number] = time.monotonic() + self._delay
+    def _postpone(self, number: int, lifetime: float) -> float:
+        """Set when the successor of a worker that lived so many seconds is due; return the delay."""
+        delay = self._delay.ended(lifetime)
+        self._due[number] = time.monotonic() + delay
+        return delay
 
-    def listen(self, hear: Callable[[Child, str], None]) -> None:
-        """Hear what the workers have to say, and have those replaced that have said nothing for long."""
+    def read_reports(self, handle: Callable[[WorkerProcess, str], None]) -> None:
+        """Read the workers' reports and handle each; kill workers that have not reported for long."""
         now = time.monotonic()
-        we_were_away = now - self._listened > _SILENT / 2  # stopped, perhaps together with the workers
-        self._listened = now
-        for child in self._children.values():
-            if we_were_away:
-                child.alive_at = now
-            try:
-                octets = child.channel.recv(_MAX_WORD)
-            except OSError:  # nothing, or it has just died
-                octets = b""
-            if octets:
-                child.alive_at = now
-                *words, rest = (child.heard + octets).split(b"\n")
-                child.heard = rest[:_MAX_WORD]
-                for word in words:
-                    hear(child, word.decode("ascii", "replace"))
-            if now - child.alive_at > _SILENT:
-                self._replace(child, "gives no sign of life")
-                child.alive_at = now
-            self._see_to_config(child, now, we_were_away)
+        was_suspended = now - self._last_read > _MAX_SILENCE / 2  # perhaps together with the workers
+        self._last_read = now
+        for worker in self._workers.values():
+            if was_suspended:
+                worker.last_seen = now
+            for report in self._read(worker, now):
+                handle(worker, report)
+            if now - worker.last_seen > _MAX_SILENCE:
+                self._kill(worker, f"has not reported for {_MAX_SILENCE:.0f} s")
+                worker.last_seen = now
+            self._check_config(worker, now, was_suspended)
 
-    def hand_over(self, memory: int) -> None:
-        """Hand all of them the configuration that lies in that memory, as soon as they take it."""
+    def _read(self, worker: WorkerProcess, now: float) -> list[str]:
+        try:
+            data = worker.channel.recv(_MAX_REPORT)
+        except OSError:  # no report, or it has just ended
+            return []
+        if not data:
+            return []
+        worker.last_seen = now
+        *reports, rest = (worker.received + data).split(b"\n")
+        worker.received = rest[:_MAX_REPORT]
+        return [report.decode("ascii", "replace") for report in reports]
+
+    def send_config(self, memory: int) -> None:
+        """Send all workers the configuration in this memory, each as soon as its socket takes it."""
         self._memory = memory
         now = time.monotonic()
-        for child in self._children.values():
-            child.owed, child.sent = now, False
-            self._see_to_config(child, now, False)
+        for worker in self._workers.values():
+            worker.config_due, worker.is_config_sent = now, False
+            self._check_config(worker, now, False)
 
-    def judges_by(self, child: Child, told: str, wanted: str) -> None:
-        """A worker has told by which configuration and policy it judges: the wanted one, or one that was overtaken."""
-        if told == wanted:
-            child.owed = None
-        elif told.split(" ")[0] == wanted.split(" ")[0]:
-            self._replace(child, f"judges by policy {told[:40]!a} instead of {wanted}")
+    def config_confirmed(self, worker: WorkerProcess, confirmed: str, current: str) -> None:
+        """Take note which configuration a worker uses, by number and policy: the current one, or one that was replaced meanwhile.
+        Kill a worker whose policy is another one for the same number."""
+        if confirmed == current:
+            worker.config_due = None
+        elif confirmed.split(" ")[0] == current.split(" ")[0]:
+            self._kill(worker, f"uses policy {confirmed[:40]!a} instead of {current}")
 
-    def _see_to_config(self, child: Child, now: float, we_were_away: bool) -> None:
-        """Hand a worker the configuration that it is owed; replace one that does not adopt it."""
-        if child.owed is None:
+    def _check_config(self, worker: WorkerProcess, now: float, was_suspended: bool) -> None:
+        """Send a worker the configuration that it should use; kill it if it does not adopt it in time."""
+        if worker.config_due is None:
             return
-        if we_were_away:
-            child.owed = now
-        if not child.sent:
-            with suppress(OSError):  # its queue is full, or it has just died
-                socket.send_fds(child.channel, [_NEW_CONFIG], [self._memory])
-                child.sent = True
-        if now - child.owed > _SILENT:
-            self._replace(child, "does not adopt the configuration")
-            child.owed = None
+        if was_suspended:
+            worker.config_due = now
+        if not worker.is_config_sent:
+            with suppress(OSError):  # the queue of the socket is full, or the worker has just ended
+                socket.send_fds(worker.channel, [_NEW_CONFIG], [self._memory])
+                worker.is_config_sent = True
+        if now - worker.config_due > _MAX_SILENCE:
+            self._kill(worker, f"has not adopted the new config within {_MAX_SILENCE:.0f} s")
+            worker.config_due = None
 
-    def _replace(self, child: Child, why: str) -> None:
-        self._say(f"worker {child.pid} {why}: killed", "err")
-        os.kill(child.pid, signal.SIGKILL)
+    def _kill(self, worker: WorkerProcess, why: str) -> None:
+        self._log(f"worker {worker.pid} {why}: killed", "err")
+        os.kill(worker.pid, signal.SIGKILL)
 
-    def end(self, seconds: float) -> None:
-        """Wait for all to leave; those that will not within so many seconds are killed."""
-        until = time.monotonic() + seconds
-        while self._children and time.monotonic() < until:
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait until all workers have ended; kill those that are left after so many seconds."""
+        ends = time.monotonic() + seconds
+        while self._workers and time.monotonic() < ends:
             pid, _ = os.waitpid(-1, os.WNOHANG)
             if pid:
-                self._children.pop(pid, None)
+                self._workers.pop(pid, None)
             else:
                 signal.sigtimedwait({signal.SIGCHLD}, 0.1)
-        for pid in self._children:
+        for pid in self._workers:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)

@@ -143,11 +143,16 @@ class Stderr:
 
 
 class Sink:
-    """Takes lines from any thread. `dropped`: how many have been lost since the start; `lost` is called for each."""
+    """Takes lines from any thread. `dropped`: how many have been lost since the start; `line_dropped` is called for each."""
 
-    def __init__(self, outlet: Outlet, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        outlet: Outlet,
+        clock: Callable[[], float] = time.monotonic,
+        line_dropped: Callable[[], None] = lambda: None,
+    ) -> None:
         self.dropped = 0
-        self.lost: Callable[[], None] = lambda: None
+        self._line_dropped = line_dropped
         self._outlet = outlet
         self._clock = clock
         self._lock = threading.Lock()
@@ -195,7 +200,7 @@ class Sink:
 
     def _drop(self) -> None:
         self.dropped += 1
-        self.lost()
+        self._line_dropped()
 
     def _drain(self) -> None:
         """Write the backlog, as fast as it is taken, and without keeping those waiting who have more to write."""

@@ -1,11 +1,8 @@
-"""What the facts of many clients, taken together, say about our own set-up: the MTA hides its clients, the resolver answers
-wrongly, the greeting gets lost, the clock has jumped.
+"""Alarms about the set-up, raised when many decisions in a row have the same anomaly: the MTA hides its clients, the name servers
+answer wrongly, greetings do not arrive, or the clock jumps.
 
-Pure: is fed with evidence and times, gives sentences. Judges no client. Must not cry by chance: it takes the same oddity in MANY
-decisions on end, over at least LONG; one exception, and the count begins anew (but for addresses
-of translators: other clients come beside them).
-
-DESIGN section 5 (the log).
+Pure: takes evidence and times, returns alarms. Must never influence a decision. Must never be raised by chance: an anomaly has to
+occur in MIN_DECISIONS consecutive decisions within at least MIN_SECONDS, and a single decision without it starts the count again.
 """
 
 from __future__ import annotations
@@ -18,137 +15,164 @@ from ..checks.evidence import Evidence
 from ..net.names import Address
 from ..net.nat64 import seems_translated
 
-MANY = 300  # decisions
-LONG = 3600.0  # seconds
-JUMP = 60.0  # seconds by which the clock must differ from the time that has passed
+MIN_DECISIONS = 300
+MIN_SECONDS = 3600.0
+MIN_JUMP = 60.0  # seconds between the wall clock and the monotonic clock
 
-# Of one client: an oddity (two are the same if they are equal), none, or nothing that says anything about it.
-Oddity = bool | Address | None
+# What one decision shows: False is no anomaly, None says nothing either way, any other value is an anomaly. Two anomalies are the
+# same if they are equal.
+Anomaly = bool | Address | None
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """`odd`: what of a decision is odd: False if nothing is, None if it tells nothing. `text`: what is said, and what to do."""
+class Detector:
+    """An alarm that follows from decisions. `anomaly`: what a single decision shows; `text`: the line for the log, with the
+    remedy; `meaning`: one sentence for the documentation."""
 
-    odd: Callable[[Evidence], Oddity]
+    anomaly: Callable[[Evidence], Anomaly]
     text: str
+    meaning: str
 
 
-def _exempt(evidence: Evidence) -> Oddity:
+def _exempt(evidence: Evidence) -> Anomaly:
     return evidence.exempt == "network"
 
 
-def _address(evidence: Evidence) -> Oddity:
+def _address(evidence: Evidence) -> Anomaly:
     return None if evidence.exempt else evidence.client
 
 
-def _nameless(evidence: Evidence) -> Oddity:
-    return _NAMELESS.get(evidence.iprev.result)
+def _unconfirmed(evidence: Evidence) -> Anomaly:
+    return _IS_UNCONFIRMED.get(evidence.iprev.result)
 
 
-def _ungreeted(evidence: Evidence) -> Oddity:
+def _without_greeting(evidence: Evidence) -> Anomaly:
     return None if evidence.exempt else evidence.helo.kind == "missing"
 
 
-def _translated(evidence: Evidence) -> Oddity:
+def _translated(evidence: Evidence) -> Anomaly:
+    # None instead of False: on a host with both address families, IPv6 clients connect in between.
     return seems_translated(evidence.client) or None
 
 
-_NAMELESS: Mapping[str, bool] = MappingProxyType({"pass": False, "fail": True, "permerror": True})
-CLOCK = "clock-jumped"
-# Told again and again while they last (monitoring/congestion.py).
-CROWDED, LATE = "questions-crowded-out", "facts-too-late"
-# By the name that the alarm has in the metrics.
-WATCHES: Mapping[str, Watch] = MappingProxyType(
+_IS_UNCONFIRMED: Mapping[str, bool] = MappingProxyType({"pass": False, "fail": True, "permerror": True})
+# By the alarm's name in the log and in the metrics.
+DETECTORS: Mapping[str, Detector] = MappingProxyType(
     {
-        "all-exempt": Watch(
+        "all-exempt": Detector(
             _exempt,
-            f"nobody is judged: the last {MANY} clients were all in exempt.networks. If they were not all your own, the MTA does"
-            " not see the real ones (NAT of a container, a proxy): let it see them (host network, PROXY protocol, XCLIENT)",
+            f"no client is checked: the last {MIN_DECISIONS} clients were all in exempt.networks. Unless all of them"
+            " are your own hosts, the MTA does not see the real addresses (container NAT, proxy): use host networking,"
+            " the PROXY protocol or XCLIENT",
+            "All clients were in `exempt.networks`. The MTA probably does not see the real clients, because of NAT"
+            " or a proxy.",
         ),
-        "one-address": Watch(
+        "one-address": Detector(
             _address,
-            f"the last {MANY} clients all had one and the same address. If that is a proxy or a relay of yours, the real clients"
-            " are hidden: let the MTA see them (PROXY protocol, XCLIENT), or attach the milter where they connect",
+            f"the last {MIN_DECISIONS} clients all had the same address. If it belongs to a proxy or to a relay of"
+            " yours, the real clients are hidden: let the MTA see them (PROXY protocol, XCLIENT), or run the milter on"
+            " the host that they connect to",
+            "All clients had the same address. It is probably that of a proxy or a relay.",
         ),
-        "no-reverse-names": Watch(
-            _nameless,
-            f"none of the last {MANY} clients had a reverse name that leads back to it: the name servers seem to answer wrongly."
-            " Try `dig -x` with an address of a big mail provider there, and see dns.nameservers",
+        "no-reverse-names": Detector(
+            _unconfirmed,
+            f"none of the last {MIN_DECISIONS} clients had a confirmed reverse name: the name servers probably answer"
+            " wrongly. Try `dig -x ADDRESS` on this host with the address of a large mail provider, and check dns.nameservers",
+            "No client had a confirmed reverse name. The name servers probably give wrong answers.",
         ),
-        "no-greetings": Watch(
-            _ungreeted,
-            f"none of the last {MANY} clients sent HELO or EHLO: the MTA does not seem to pass it on. See which steps it offers"
-            " to milters (in Postfix: milter_protocol), and that clients are not taken from a queue (non_smtpd_milters)",
+        "no-greetings": Detector(
+            _without_greeting,
+            f"none of the last {MIN_DECISIONS} clients sent HELO or EHLO: the MTA probably does not pass it on. Check"
+            " which protocol steps the MTA offers to milters (in Postfix: milter_protocol), and that the mail arrives"
+            " by SMTP and is not submitted locally (non_smtpd_milters)",
+            "No client sent HELO or EHLO. The MTA probably does not pass it on to milters.",
         ),
-        "translated-clients": Watch(
+        "translated-clients": Detector(
             _translated,
-            f"{MANY} clients had addresses of a translator between IPv4 and IPv6 (64:ff9b::/96 or 64:ff9b:1::/48): they have no"
-            ' reverse names, and no SPF record names them. Set dns.nat64 to the translator\'s prefix: nat64 = ["64:ff9b::/96"]',
+            f"{MIN_DECISIONS} clients had addresses of an IPv4/IPv6 translator (64:ff9b::/96 or 64:ff9b:1::/48). Such"
+            " addresses have no reverse names and occur in no SPF record. Set dns.nat64 to the prefix of the translator: nat64 ="
+            ' ["64:ff9b::/96"]',
+            "Clients have addresses of a translator between IPv4 and IPv6, and `dns.nat64` is not set.",
         ),
     }
 )
-NAMES = (*WATCHES, CLOCK, CROWDED, LATE)
+CLOCK_JUMPED = "clock-jumped"
+# Raised again as long as their cause lasts (monitoring/congestion.py).
+CROWDED_OUT, FACTS_LATE = "questions-crowded-out", "facts-too-late"
+# Every alarm with one sentence that explains it, for the documentation.
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        **{name: detector.meaning for name, detector in DETECTORS.items()},
+        CLOCK_JUMPED: "The system clock has jumped by a minute or more.",
+        CROWDED_OUT: "At least 100 DNS questions were not asked, because too many were waiting.",
+        FACTS_LATE: "At least 20 messages, and at least a tenth of all, were judged without facts because DNS did not answer in"
+        " time.",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """`name`: one of NAMES; `text`: what seems to be wrong, and what to do; `again`: it is told each time, not once for all
-    processes."""
+    """`name`: a key of MEANINGS; `text`: what is probably wrong and how to mend it; `repeats`: it is logged each time, instead of
+    once for all processes."""
 
     name: str
     text: str
-    again: bool = False
+    repeats: bool = False
 
 
 class Streak:
-    """The same oddity, how often on end, and since when."""
+    """The consecutive decisions with the same anomaly: how many, and since when."""
 
-    __slots__ = ("count", "name", "oddity", "since", "watch")
+    __slots__ = ("anomaly", "count", "detector", "name", "since")
 
-    def __init__(self, name: str, watch: Watch) -> None:
+    def __init__(self, name: str, detector: Detector) -> None:
         self.name = name
-        self.watch = watch.odd
-        self.oddity: Oddity = False
+        self.detector = detector
+        self.anomaly: Anomaly = False
         self.count = 0
         self.since = 0.0
 
+    def add(self, evidence: Evidence, now: float) -> bool:
+        """Add a decision. True if the streak is long enough for the alarm."""
+        anomaly = self.detector.anomaly(evidence)
+        if anomaly is None:
+            return False
+        if anomaly is False:
+            self.count = 0
+            return False
+        if not self.count or anomaly != self.anomaly:
+            self.anomaly, self.count, self.since = anomaly, 0, now
+        self.count += 1
+        return self.count >= MIN_DECISIONS and now - self.since >= MIN_SECONDS
+
 
 class Alarms:
-    """Keeps count; tells each alarm once. Not for several threads at a time. Times are in seconds: `now` of a clock that never
-    jumps, `wall` of the one that shows the date."""
+    """The alarms of one process; each is raised once. Not thread-safe. Times are in seconds: `now` of a monotonic clock, `wall` of
+    the system clock."""
 
     def __init__(self, wall: float, now: float) -> None:
-        self._streaks = [Streak(name, watch) for name, watch in WATCHES.items()]
+        self._streaks = [Streak(name, detector) for name, detector in DETECTORS.items()]
         self._offset = wall - now
-        self._clock_told = False
+        self._has_jumped = False
 
-    def heard(self, evidence: Evidence, now: float) -> Alarm | None:
-        """One more decision: the alarm that it sets off."""
+    def decided(self, evidence: Evidence, now: float) -> Alarm | None:
+        """Return the alarm that this decision raises, or None."""
         for streak in self._streaks:
-            oddity = streak.watch(evidence)
-            if oddity is None:
-                continue
-            if oddity is False:
-                streak.count = 0
-            elif streak.count and oddity == streak.oddity:
-                streak.count += 1
-                if streak.count >= MANY and now - streak.since >= LONG:
-                    self._streaks.remove(streak)
-                    return Alarm(streak.name, WATCHES[streak.name].text)
-            else:
-                streak.oddity, streak.count, streak.since = oddity, 1, now
+            if streak.add(evidence, now):
+                self._streaks.remove(streak)
+                return Alarm(streak.name, streak.detector.text)
         return None
 
-    def looked(self, wall: float, now: float) -> Alarm | None:
-        """A look at the clocks: the alarm if one of them has jumped."""
+    def check_clock(self, wall: float, now: float) -> Alarm | None:
+        """Return the alarm if the system clock has jumped since the last call, or None."""
         jump = wall - now - self._offset
         self._offset += jump
-        if abs(jump) < JUMP or self._clock_told:
+        if abs(jump) < MIN_JUMP or self._has_jumped:
             return None
-        self._clock_told = True
+        self._has_jumped = True
         return Alarm(
-            CLOCK,
-            f"the clock has jumped by {jump:+.0f} s: times in the log are not to be trusted around it, and rules with `until` may"
-            " have ended or come back; see to its synchronization (chrony, systemd-timesyncd)",
+            CLOCK_JUMPED,
+            f"the system clock has jumped by {jump:+.0f} s: times in the log are wrong around this line, and rules with"
+            " `until` may have ended or may be in force again. Check the time synchronization (chrony, systemd-timesyncd)",
         )

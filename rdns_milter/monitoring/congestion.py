@@ -1,9 +1,10 @@
-"""Count the DNS questions that found no place and the messages that were judged without facts for lack of time, and remember
-of whom most of them were.
+"""Count the DNS questions that were crowded out and the messages that were judged without facts for lack of time, with the clients
+and sender domains that most of them belong to, and raise an alarm when there are many.
 
-Pure. Must never grow with the names that clients make up, nor repeat an alarm before PERIOD is over. Judges no client.
+Pure. Memory must never grow with the names that clients choose, and an alarm must never be repeated within PERIOD. Never
+influences a decision.
 
-RFC 7208 4.6.4 (what one message may lead to).
+RFC 7208 4.6.4 (the DNS questions that one message may cause).
 """
 
 from __future__ import annotations
@@ -14,20 +15,21 @@ from collections import Counter
 from ..checks.evidence import NOTHING_LATE, Late
 from ..net.names import is_domain
 from ..text.escape import printable, quoted_name
-from .alarms import CROWDED, LATE, Alarm
+from .alarms import CROWDED_OUT, FACTS_LATE, Alarm
 from .top_k import TopList
 
-PERIOD = 600.0  # seconds from one alarm to the next of its name, and for which counts below the bounds are kept
-MANY_QUESTIONS = 100  # that found no place: more than one check can have waiting
-MANY_MESSAGES = 20  # that were judged without facts: at least so many, and
-LATE_PERCENT = 10  # at least so many of all messages, because there are always senders whose zones are dead
-NAMES = 100  # clients, and senders' domains, that survive when too many have been counted
-SHARE_PERCENT = 10  # of all, for a name to be told: nobody is blamed who is one of many
+PERIOD = 600.0  # seconds between two alarms of the same name; smaller counts are dropped after that time
+MIN_QUESTIONS = 100  # crowded out: more than a single check can have waiting
+MIN_MESSAGES = 20  # judged without facts, and at least
+MIN_LATE_PERCENT = 10  # of all messages, because some senders' zones are always dead
+NAMES = 100  # clients, and sender domains, that are kept when too many have been counted
+MIN_SHARE_PERCENT = 10  # of all, for a name to be mentioned: one of many is not to blame
 _MAX_NAME = 100  # characters of a name in an alarm
+_ADDRESS_CHARACTERS = frozenset("0123456789abcdef.:/")
 
 
-class Toll:
-    """What has come together since `since`, and of whom."""
+class Window:
+    """The events since `since`, counted by client and sender domain. No alarm is due before `quiet_until`."""
 
     __slots__ = ("clients", "count", "quiet_until", "senders", "since")
 
@@ -39,93 +41,93 @@ class Toll:
         self.senders: TopList[str] = TopList(NAMES)
 
     def add(self, client: str, sender: str) -> None:
-        """One more, of that client and that sender's domain; "" for what it has not."""
+        """Count an event of this client and this sender domain; either may be ""."""
         self.count += 1
         if client:
             self.clients.add(client)
         if sender:
             self.senders.add(sender)
 
-    def whose(self) -> str:
-        """The client and the sender's domain that occur most often, each with its count, if that is a good part of all."""
+    def sources(self) -> str:
+        """Return the most frequent client and sender domain with their counts, for a sentence; only those with a share of at least
+        MIN_SHARE_PERCENT."""
         named = [
-            f"{kind} {_safe(top.name)} ({top.count})"
-            for kind, names in (("client", self.clients), ("the sender's domain", self.senders))
+            f"{kind} {_loggable(top.name)} ({top.count})"
+            for kind, names in (("client", self.clients), ("sender domain", self.senders))
             for top in names.top(1)
-            if top.count * 100 >= self.count * SHARE_PERCENT
+            if top.count * 100 >= self.count * MIN_SHARE_PERCENT
         ]
-        return f"; most often of {' and of '.join(named)}" if named else "; of many clients and senders"
+        return f"most often for {' and for '.join(named)}" if named else "for many clients and senders"
 
 
 class Congestion:
-    """Of one process. From any thread. Times are in seconds, of a clock that never jumps."""
+    """The counts of one process. Thread-safe. Times are in seconds of a monotonic clock."""
 
     def __init__(self, now: float = 0.0) -> None:
         self._lock = threading.Lock()
-        self._crowded = Toll(now, now)
-        self._late = Toll(now, now)
-        self._facts: Counter[str] = Counter()
+        self._crowded_out = Window(now, now)
+        self._late = Window(now, now)
+        self._late_facts: Counter[str] = Counter()
         self._messages = 0
 
     def crowded_out(self, client: str, sender: str) -> None:
-        """A question found no place."""
+        """Count a question that was crowded out."""
         with self._lock:
-            self._crowded.add(client, sender)
+            self._crowded_out.add(client, sender)
 
     def judged(self, late: Late = NOTHING_LATE) -> None:
-        """A message was judged; some of its facts may not have been there in time."""
+        """Count a message that was judged, and the facts that were late."""
         with self._lock:
             self._messages += 1
             if late.facts:
                 self._late.add(late.client, late.sender)
-                self._facts.update(late.facts)
+                self._late_facts.update(late.facts)
 
-    def looked(self, now: float) -> list[Alarm]:
-        """The alarms that are due."""
+    def due_alarms(self, now: float) -> list[Alarm]:
+        """Return the alarms that are due, and start the counts again where an alarm was raised or PERIOD is over."""
         with self._lock:
-            return [alarm for alarm in (self._look_at_questions(now), self._look_at_messages(now)) if alarm is not None]
+            return [alarm for alarm in (self._check_questions(now), self._check_messages(now)) if alarm is not None]
 
-    def _look_at_questions(self, now: float) -> Alarm | None:
-        toll = self._crowded
-        due = toll.count >= MANY_QUESTIONS and now >= toll.quiet_until
-        if due or now - toll.since >= PERIOD:
-            self._crowded = Toll(now, now + PERIOD if due else toll.quiet_until)
+    def _check_questions(self, now: float) -> Alarm | None:
+        window = self._crowded_out
+        due = window.count >= MIN_QUESTIONS and now >= window.quiet_until
+        if due or now - window.since >= PERIOD:
+            self._crowded_out = Window(now, now + PERIOD if due else window.quiet_until)
         if not due:
             return None
         return Alarm(
-            CROWDED,
-            f"{toll.count} DNS questions found no place within {_seconds(now - toll.since)} s{toll.whose()}. Clients have places of"
-            " their own, so others are judged as usual; a client that goes on is to be limited where it connects (in Postfix:"
-            " smtpd_client_message_rate_limit, in Sendmail: ratecontrol) or refused. If it is proper mail: dns.max_outstanding",
-            again=True,
+            CROWDED_OUT,
+            f"{window.count} DNS questions were dropped within {_seconds(now - window.since)} s because too many were"
+            f" waiting, {window.sources()}. Other clients have places of their own and are judged as usual. Limit or"
+            " refuse a client that goes on (in Postfix: smtpd_client_message_rate_limit, in Sendmail: ratecontrol). If"
+            " this is legitimate mail, raise dns.max_outstanding",
+            repeats=True,
         )
 
-    def _look_at_messages(self, now: float) -> Alarm | None:
-        toll, messages, facts = self._late, self._messages, self._facts
-        many = toll.count >= MANY_MESSAGES and toll.count * 100 >= messages * LATE_PERCENT
-        due = many and now >= toll.quiet_until
-        if due or now - toll.since >= PERIOD:
-            self._late = Toll(now, now + PERIOD if due else toll.quiet_until)
-            self._messages, self._facts = 0, Counter()
+    def _check_messages(self, now: float) -> Alarm | None:
+        window, messages, facts = self._late, self._messages, self._late_facts
+        are_many = window.count >= MIN_MESSAGES and window.count * 100 >= messages * MIN_LATE_PERCENT
+        due = are_many and now >= window.quiet_until
+        if due or now - window.since >= PERIOD:
+            self._late = Window(now, now + PERIOD if due else window.quiet_until)
+            self._messages, self._late_facts = 0, Counter()
         if not due:
             return None
         missing = ", ".join(f"{fact} {count}" for fact, count in sorted(facts.items()))
         return Alarm(
-            LATE,
-            f"{toll.count} of {messages} messages within {_seconds(now - toll.since)} s were judged without facts for lack of time"
-            f" ({missing}){toll.whose()}. Such facts are temperror, and refuse nobody. If it is one sender, its zone is dead"
-            " or slow; if many, see whether the name servers are slow (dns_query_seconds), and dns.timeout and milter.deadline",
-            again=True,
+            FACTS_LATE,
+            f"{window.count} of {messages} messages within {_seconds(now - window.since)} s were judged without some"
+            f" facts because DNS did not answer within the deadline ({missing}), {window.sources()}. Such facts are"
+            " temperror, and no message is refused because of them. One sender domain: its DNS zone is dead or slow."
+            " Many: check whether the name servers are slow (metric dns_query_seconds), and check dns.timeout and milter.deadline",
+            repeats=True,
         )
 
 
-def _safe(name: str) -> str:
-    """A name out of the network, for a line of the log."""
-    is_plain = is_domain(name) or _ADDRESS.issuperset(name)
+def _loggable(name: str) -> str:
+    """Return a name from the network in a form that is safe in a log line."""
+    is_plain = is_domain(name) or _ADDRESS_CHARACTERS.issuperset(name)
     return printable(name, _MAX_NAME) if is_plain else quoted_name(name, _MAX_NAME)
-
-
-_ADDRESS = frozenset("0123456789abcdef.:/")
 
 
 def _seconds(span: float) -> int:

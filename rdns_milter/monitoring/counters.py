@@ -1,11 +1,11 @@
-"""What a process counts: each event is a few additions in its row of the ledger.
+"""The counters of one process: each event is a few additions in the process's row of the shared memory.
 
-Lies on the path that judges a client: no system call, no lock that another process could hold, one or two microseconds a
-message. Must never raise for what an event holds: what has no place in the table of series is added up nowhere.
+On the path that judges a client: no system call, no lock shared with another process, one or two microseconds per message. Must
+never raise because of an event's content: label values that are not in the table of metrics are discarded.
 
-Why not prometheus-client's multiprocess mode: it writes a file for each process that was ever there, and the milter writes
-nothing but its socket and its log; and for what a message adds here it takes some ten microseconds. What the library does well,
-the text, it does (monitoring/exposition.py).
+Why not prometheus-client's multiprocess mode: it writes a file for every process that ever existed, while the milter writes nothing
+but its socket and its log, and it takes about ten microseconds for what a message adds here. The library does produce the text
+(monitoring/exposition.py).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ..resolver.lookup import Type
 from ..resolver.tally import Tally
 from .alarms import Alarm
 from .congestion import Congestion
-from .definitions import ALIVE, BAD, CELLS, CONFIG, GOOD, MICRO, NOWHERE, OTHER, SERIES, STAGES
-from .shared_memory import Board, Ledger
+from .definitions import CELLS, CONFIG_NUMBER, DISCARDED, HEARTBEAT, MICROSECONDS, OTHER, SERIES, STAGES
+from .shared_memory import PolicySnapshot, SharedMemory
 
 _WAIT_BUCKETS, _DNS_BUCKETS = SERIES["wait_seconds"].buckets, SERIES["dns_query_seconds"].buckets
 _WAITS = {stage: CELLS[("wait_seconds", stage)] for stage in STAGES}
@@ -34,87 +34,86 @@ _SOFTENED, _OPEN = CELLS[("softened_total",)], CELLS[("connections_open",)]
 _ERRORS, _DROPPED = CELLS[("internal_errors_total",)], CELLS[("log_lines_dropped_total",)]
 _FORGED = CELLS[("forged_fields_total",)]
 _LATE = {fact: CELLS[("late_facts_total", fact)] for fact in LOOKED_UP}
-_RESTARTS = CELLS[("worker_restarts_total",)]
 _FACTS: tuple[tuple[Callable[[Evidence], str], Mapping[str, int]], ...] = tuple(
     (fact.get, {word: CELLS[("facts_total", name, word)] for word in fact.words}) for name, fact in FACTS.items()
 )
 
 
-class Meter(Tally):
-    """Counts for one process, in a row that no other process writes. From any thread, but for what says otherwise.
-    `congestion`: whose questions and messages had no place and no time, which is no series: names are of the network."""
+class Counters(Tally):
+    """The counters of one process, in a row that no other process writes. Thread-safe except where noted. `congestion` counts by
+    client and sender domain, which must not become labels."""
 
-    def __init__(self, ledger: Ledger, row: int) -> None:
-        self._ledger = ledger
-        self._cells = ledger.rows[row]
+    def __init__(self, memory: SharedMemory, row: int) -> None:
+        self._memory = memory
+        self._cells = memory.rows[row]
         self._lock = threading.Lock()
         self.congestion = Congestion()
-        self._decided: dict[str, dict[str, int]] = {}
+        self._decisions: dict[str, dict[str, int]] = {}
         self._shadows: dict[str, int] = {}
-        self._learn(ledger.board() or Board())
+        self._use(memory.snapshot() or PolicySnapshot())
 
-    def adopt(self) -> None:
-        """Learn from the board which rules there are now."""
-        board = self._ledger.board()
-        if board is not None:
-            self._learn(board)
+    def load_rules(self) -> None:
+        """Read the names of the current rules from the shared memory."""
+        snapshot = self._memory.snapshot()
+        if snapshot is not None:
+            self._use(snapshot)
 
-    def _learn(self, board: Board) -> None:
-        slots = {rule.name: slot for slot, rule in enumerate(board.rules)}
-        self._decided = {
+    def _use(self, snapshot: PolicySnapshot) -> None:
+        slots = {rule.name: slot for slot, rule in enumerate(snapshot.rules)}
+        self._decisions = {
             name: {action: CELLS[("decisions_total", action, slot)] for action in ACTIONS}
             for name, slot in slots.items()
         }
         self._shadows = {name: CELLS[("shadow_hits_total", slot)] for name, slot in slots.items()}
 
-    # What sessions tell.
+    # Reported by sessions.
 
     def judged(self, cost: Cost, forged: int, late: Late = NOTHING_LATE) -> None:
-        """A message has been judged; `forged`: how many of its header fields claimed to be ours; `late`: facts that were not there
-        in time."""
+        """Count a judged message. `forged`: the number of its header fields that claimed to be ours; `late`: the facts that it was
+        judged without."""
         self.congestion.judged(late)
         with self._lock:
             self._cells[_MESSAGES] += 1
             self._cells[_VAIN] += cost.vain
             self._cells[_FORGED] += forged
             for fact in late.facts:
-                self._cells[_LATE.get(fact, NOWHERE)] += 1
+                self._cells[_LATE.get(fact, DISCARDED)] += 1
 
     def decided(self, verdict: Verdict, evidence: Evidence) -> None:
-        """One decision of a message."""
+        """Count a decision."""
         cells = self._cells
-        rule = self._decided.get(verdict.rule) or self._decided[OTHER]
+        rule = self._decisions.get(verdict.rule) or self._decisions[OTHER]
         with self._lock:
             cells[rule[verdict.action]] += 1
             for get, words in _FACTS:
-                cells[words.get(get(evidence), NOWHERE)] += 1
+                cells[words.get(get(evidence), DISCARDED)] += 1
             if verdict.would or verdict.shadow_rules or verdict.softened:
-                self._not_done(verdict)
+                self._count_not_done(verdict)
 
-    def _not_done(self, verdict: Verdict) -> None:
+    def _count_not_done(self, verdict: Verdict) -> None:
         cells = self._cells
         cells[_SOFTENED] += verdict.softened
         for action in verdict.would:
-            cells[CELLS.get(("would_total", action), NOWHERE)] += 1
+            cells[CELLS.get(("would_total", action), DISCARDED)] += 1
         for name in verdict.shadow_rules:
             cells[self._shadows.get(name, self._shadows[OTHER])] += 1
 
     def held(self, stage: str, seconds: float) -> None:
-        """A message had to wait at this stage, for so long."""
+        """Count a message that waited at this stage, and the time."""
         with self._lock:
             self._observe(_WAITS[stage], _WAIT_BUCKETS, seconds)
 
     def waited(self, stage: str, fact: str, ms: float) -> None:
-        """For a fact it waited so many milliseconds."""
+        """Count a wait for a fact, and the time."""
         with self._lock:
-            self._cells[CELLS.get(("fact_waits_total", stage, fact), NOWHERE)] += 1
-            self._cells[CELLS.get(("fact_wait_seconds_total", stage, fact), NOWHERE)] += int(ms * 1000)
+            self._cells[CELLS.get(("fact_waits_total", stage, fact), DISCARDED)] += 1
+            self._cells[CELLS.get(("fact_wait_seconds_total", stage, fact), DISCARDED)] += int(ms * 1000)
 
-    # What the resolver tells: from the event loop's thread alone, so without the lock.
+    # Reported by the resolver, on the event loop's thread only: no lock is needed.
 
     def landed(self, kind: Type, outcome: str, seconds: float) -> None:
         """See Tally."""
-        self._cells[CELLS.get(("dns_queries_total", kind, outcome), NOWHERE)] += 1
+        self._cells[CELLS.get(("dns_queries_total", kind, outcome), DISCARDED)] += 1
         self._observe(_DNS, _DNS_BUCKETS, seconds)
 
     def remembered(self) -> None:
@@ -134,52 +133,42 @@ class Meter(Tally):
         """See Tally."""
         self._cells[_SPARED] += 1
 
-    # What the process itself tells.
+    # Reported by the process itself.
 
-    def failed(self) -> None:
-        """Something of ours is broken."""
+    def internal_error(self) -> None:
+        """Count an error in the milter itself."""
         with self._lock:
             self._cells[_ERRORS] += 1
 
-    def dropped(self) -> None:
-        """A line of the log was lost."""
+    def line_dropped(self) -> None:
+        """Count a lost log line."""
         with self._lock:
             self._cells[_DROPPED] += 1
 
-    def alarmed(self, alarm: Alarm) -> bool:
-        """An alarm went off: whether it is to be told, as the first of its name in all processes, or one that comes again. It
-        counts only then."""
+    def count_alarm(self, alarm: Alarm) -> bool:
+        """Count an alarm, unless any process has raised it already and it does not repeat. True if it was counted and is to be
+        logged."""
         cell = CELLS[("alarms_total", alarm.name)]
         with self._lock:
-            if not alarm.again and self._ledger.total(cell):
+            if not alarm.repeats and self._memory.total(cell):
                 return False
             self._cells[cell] += 1
         return True
 
-    def judges_by(self, number: int) -> None:
-        """The worker judges by the configuration of that number. By one thread only."""
-        self._cells[CONFIG] = number
+    def set_config(self, number: int) -> None:
+        """Record the number of the configuration that the worker uses. From a single thread."""
+        self._cells[CONFIG_NUMBER] = number
 
-    def alive(self, now: float) -> None:
-        """The event loop lives; `now`: its clock. By one thread only."""
-        self._cells[ALIVE] = int(now * 1000)
+    def heartbeat(self, now: float) -> None:
+        """Record that the event loop is alive. `now`: the loop's clock. From a single thread."""
+        self._cells[HEARTBEAT] = int(now * 1000)
 
-    def holds(self, outstanding: int, connections: int) -> None:
-        """So many questions are under way, and so many connections open. By one thread only."""
+    def set_gauges(self, outstanding: int, connections: int) -> None:
+        """Record the DNS questions under way and the open connections. From a single thread."""
         self._cells[_OUTSTANDING] = outstanding
         self._cells[_OPEN] = connections
-
-    # What the parent tells.
-
-    def restarted(self) -> None:
-        """A worker has to be replaced."""
-        self._cells[_RESTARTS] += 1
-
-    def reloaded(self, good: bool) -> None:
-        """The config was read again."""
-        self._cells[CELLS[("reloads_total", GOOD if good else BAD)]] += 1
 
     def _observe(self, first: int, buckets: tuple[float, ...], seconds: float) -> None:
         cells = self._cells
         cells[first + bisect_left(buckets, seconds)] += 1
-        cells[first + len(buckets) + 1] += max(0, int(seconds * MICRO))
+        cells[first + len(buckets) + 1] += max(0, int(seconds * MICROSECONDS))

@@ -1,9 +1,9 @@
-"""What is counted: every series with its kind, its labels and one sentence. From this table come the cells of the shared memory,
-the text that Prometheus reads, and the table in README.md.
+"""Every metric with its kind, its labels and one sentence of help. The cells of the shared memory, the Prometheus text and the
+table in the documentation all come from this table.
 
-Pure. Must never have a label whose values come from the network: all of them are words of ours, or names of the config.
+Pure. Must never have a label whose values come from the network: label values are words of this program or names in the config.
 
-Prometheus' own rules for names: base units, `_total` for what only grows.
+Prometheus naming: base units, and `_total` for counters.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from typing import Literal, get_args
 from ..checks.evidence import FACTS, LOOKED_UP
 from ..policy.rules import ACTIONS, DEFAULT_RULE, FORGED_RESULTS, TOO_MANY_RECIPIENTS
 from ..resolver.lookup import Status, Type
-from .alarms import NAMES as ALARMS
+from .alarms import MEANINGS as ALARMS
 
 PREFIX = "rdns_milter_"
-MAX_RULES = 500  # names of rules that are told apart between start and stop; more are OTHER
+MAX_RULES = 500  # rule names that are counted separately between start and stop; further names count as OTHER
 MAX_SERVERS = 64  # name servers whose state is shown
 OTHER = "other"
 EXEMPTIONS = ("network", "authenticated", "not-ip")
-# What stands where no rule of the config decided. Each rule has a number, its slot; those of the config follow upon these.
+# The values of the label `rule` where no rule of the config decided. Each rule has a number, its slot; the slots of the config's
+# rules follow these.
 FIXED_RULES = (
     OTHER,
     DEFAULT_RULE,
@@ -34,10 +35,11 @@ FIXED_RULES = (
 )
 SLOTS = len(FIXED_RULES) + MAX_RULES
 STAGES = ("rcpt", "end")
-CNAME = "cname"  # an answer that leads to another name, and has none of that name's records
-OUTCOMES = (*(status for status in get_args(Status) if status != "deadline"), CNAME)  # "deadline" is the asker's
+CNAME = "cname"  # the answer is an alias without the target's records
+# "deadline" is the outcome of a check, never of a query.
+OUTCOMES = (*(status for status in get_args(Status) if status != "deadline"), CNAME)
 RELOADS = GOOD, BAD = ("good", "bad")
-MICRO = 1_000_000  # times are added up in microseconds
+MICROSECONDS = 1_000_000  # per second; times are summed in microseconds
 
 Kind = Literal["counter", "gauge", "histogram", "info"]
 Key = tuple[str | int, ...]
@@ -45,9 +47,8 @@ Key = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series. `keys`: the values of its labels for each cell that it has (a rule stands there by its slot); none if it is no
-    count, but known otherwise when somebody asks. `buckets`: of a histogram, upper bounds in seconds. `timed`: its cells are
-    times in microseconds."""
+    """One metric. `keys`: the label values of each of its cells, with a rule's slot instead of its name; empty for a metric that is
+    computed when it is read. `buckets`: of a histogram, upper bounds in seconds. `timed`: the cells hold microseconds."""
 
     kind: Kind
     help: str
@@ -57,50 +58,50 @@ class Series:
     timed: bool = False
 
 
-_NOT_COUNTED = ()
+_COMPUTED = ()
 _SLOTS = range(SLOTS)
 _STAGES_AND_FACTS = tuple(product(STAGES, LOOKED_UP))
 _DNS_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _WAIT_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 6.0, 10.0, 25.0)
 
-# By the name behind PREFIX, in the order in which they are shown.
+# By the name without PREFIX, in the order in which they are shown.
 SERIES: Mapping[str, Series] = MappingProxyType(
     {
         "messages_total": Series("counter", "Messages judged."),
         "decisions_total": Series(
             "counter",
-            "Decisions (lines of the log), by action and rule, both as the log has them.",
+            "Decisions (log lines), by action and rule as in the log.",
             ("action", "rule"),
             tuple(product(ACTIONS, _SLOTS)),
         ),
         "would_total": Series(
             "counter",
-            "What shadow rules, or enforcement in observe mode, would have done.",
+            "Decisions for which a shadow rule, or any rule in observe mode, would have taken this action.",
             ("action",),
             tuple((action,) for action in ACTIONS),
         ),
         "shadow_hits_total": Series(
-            "counter", "Decisions that a shadow rule matched, by that rule.", ("rule",), tuple(product(_SLOTS))
+            "counter", "Decisions that a shadow rule matched, by rule.", ("rule",), tuple(product(_SLOTS))
         ),
-        "softened_total": Series("counter", "Refusals that became tempfail because they rest on DNS trouble."),
+        "softened_total": Series("counter", "Refusals turned into tempfail because they depend on DNS trouble."),
         "facts_total": Series(
             "counter",
-            "Facts of the decisions, by value. What was not known yet, and not needed, is not counted.",
+            "Facts in decisions, by value. A fact that was neither known nor needed is not counted.",
             ("fact", "value"),
             tuple((name, word) for name, fact in FACTS.items() for word in fact.words),
         ),
         "forged_fields_total": Series(
-            "counter", "Header fields of messages that claimed to be ours: removed, or the message was refused."
+            "counter", "Header fields in incoming messages that claimed to be written by this milter."
         ),
         "late_facts_total": Series(
             "counter",
-            "Facts without which a message was judged because DNS had no answer within the deadline.",
+            "Facts that a message was judged without because DNS did not answer within the deadline.",
             ("fact",),
             tuple(product(LOOKED_UP)),
         ),
         "wait_seconds": Series(
             "histogram",
-            "How long DNS held up a message, by stage. A message that did not have to wait does not count.",
+            "Time that a message waited for DNS, by stage. Messages that did not wait are not counted.",
             ("stage",),
             tuple(product(STAGES)),
             _WAIT_BUCKETS,
@@ -110,57 +111,66 @@ SERIES: Mapping[str, Series] = MappingProxyType(
         ),
         "fact_wait_seconds_total": Series(
             "counter",
-            "Time spent in waiting for a fact, by stage and fact. Facts are waited for side by side.",
+            "Time spent waiting for a fact, by stage and fact. Waits for several facts overlap.",
             ("stage", "fact"),
             _STAGES_AND_FACTS,
             timed=True,
         ),
         "dns_queries_total": Series(
             "counter",
-            "DNS queries, by type and outcome. What was sent again is one query.",
+            "DNS queries, by type and outcome. A query that was sent several times counts once.",
             ("type", "outcome"),
             tuple(product(get_args(Type), OUTCOMES)),
         ),
         "dns_query_seconds": Series(
             "histogram", "Time until a DNS query was answered or given up.", buckets=_DNS_BUCKETS
         ),
-        "dns_cache_hits_total": Series("counter", "Questions answered from memory."),
-        "dns_coalesced_total": Series("counter", "Questions that joined an equal one under way."),
+        "dns_cache_hits_total": Series("counter", "DNS questions answered from the cache."),
+        "dns_coalesced_total": Series("counter", "DNS questions that joined an identical query under way."),
         "dns_crowded_out_total": Series(
-            "counter", "Questions not asked because too many waited already, or until nobody needed them any more."
+            "counter",
+            "DNS questions dropped because too many were waiting, or because nothing needed the answer any more before"
+            " they could be sent.",
         ),
-        "dns_spared_total": Series("counter", "Questions not asked because their zone does not answer at present."),
-        "dns_vain_total": Series("counter", "Questions asked ahead for SPF that it did not need after all."),
-        "dns_outstanding": Series("gauge", "DNS questions under way or waiting for a place."),
+        "dns_spared_total": Series(
+            "counter", "DNS questions not sent because no server of their zone answers at present."
+        ),
+        "dns_vain_total": Series("counter", "DNS questions sent ahead for SPF whose answers were not needed."),
+        "dns_outstanding": Series("gauge", "DNS questions under way or waiting to be sent."),
         "resolver_up": Series(
-            "gauge", "Whether a name server answers: 1, or 0 if a worker finds it silent.", ("server",), _NOT_COUNTED
+            "gauge", "1 if the name server answers, 0 if a worker gets no answers from it.", ("server",), _COMPUTED
         ),
         "connections_open": Series("gauge", "Open connections of the MTA."),
-        "workers_alive": Series("gauge", "Workers whose event loop has shown life lately.", (), _NOT_COUNTED),
+        "workers_alive": Series("gauge", "Workers whose event loop has run within the last 3 seconds.", (), _COMPUTED),
         "workers_outdated": Series(
-            "gauge", "Workers that do not judge by the config in force. Not for more than a moment.", (), _NOT_COUNTED
+            "gauge",
+            "Workers that do not use the current config. More than 0 only for a moment after a reload.",
+            (),
+            _COMPUTED,
         ),
         "worker_restarts_total": Series("counter", "Workers that ended and were replaced."),
         "reloads_total": Series(
-            "counter", "Readings of the config on HUP: good, or bad and refused.", ("outcome",), tuple(product(RELOADS))
+            "counter", "Config reloads: good, or bad (refused).", ("outcome",), tuple(product(RELOADS))
         ),
-        "log_lines_dropped_total": Series("counter", "Lines of the log that were lost because nobody took them."),
-        "internal_errors_total": Series("counter", "Errors of the milter itself; the log says which."),
+        "log_lines_dropped_total": Series("counter", "Log lines lost because the log did not accept them."),
+        "internal_errors_total": Series("counter", "Errors in the milter itself; see the log."),
         "alarms_total": Series(
             "counter",
-            "Alarms about the set-up of MTA, resolver or clock, and about floods; the log says what to do.",
+            "Alarms about the set-up of MTA, name servers or clock, and about floods; the log says what to do.",
             ("alarm",),
             tuple(product(ALARMS)),
         ),
-        "uptime_seconds": Series("gauge", "Time since the start.", (), _NOT_COUNTED),
-        "policy_info": Series("info", "The rules in force, by the hash in the log.", ("digest", "mode"), _NOT_COUNTED),
-        "build_info": Series("info", "The version that runs.", ("version",), _NOT_COUNTED),
+        "uptime_seconds": Series("gauge", "Time since the service started.", (), _COMPUTED),
+        "policy_info": Series(
+            "info", "The current rules, by their hash in the log, and the mode.", ("digest", "mode"), _COMPUTED
+        ),
+        "build_info": Series("info", "The running version.", ("version",), _COMPUTED),
     }
 )
 
-NOWHERE = 0  # the cell for what has no place in the table
-ALIVE = 1  # the cell for the last sign of life: the system's monotonic clock in milliseconds
-CONFIG = 2  # the cell for the number of the configuration by which a worker judges; 0: none yet
+DISCARDED = 0  # the cell for label values that are not in the table; never shown
+HEARTBEAT = 1  # the cell for the last heartbeat, in milliseconds of the system's monotonic clock
+CONFIG_NUMBER = 2  # the cell for the number of the configuration that a worker uses; 0: the worker has not started
 _FIRST = 3
 
 
@@ -175,7 +185,7 @@ def _layout() -> tuple[dict[Key, int], int]:
 
 
 _LAYOUT = _layout()
-# Where the cell of a series' key stands in a row. For a histogram it is that of the first bucket; behind the last bucket there
-# are one for what is above all of them, and one for the sum.
+# The index in a row of each metric's cell, by name and label values. For a histogram it is the cell of the first bucket; after the
+# last bucket follow one cell for larger values and one for the sum.
 CELLS: Mapping[Key, int] = MappingProxyType(_LAYOUT[0])
-ROW = _LAYOUT[1]  # cells of a row
+ROW_CELLS = _LAYOUT[1]  # cells in a row

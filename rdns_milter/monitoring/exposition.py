@@ -1,8 +1,8 @@
-"""The ledger as text for Prometheus. Alone knows prometheus-client, which escapes and formats.
+"""The shared counters as text for Prometheus. The only module that knows prometheus-client, which escapes and formats.
 
-Reads only: adds up the rows of all processes whenever it is asked.
+Must never write to the shared memory: it sums the rows of all processes each time it is asked.
 
-Prometheus' text exposition format.
+Prometheus text exposition format.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from .. import __version__
-from .definitions import CELLS, MICRO, PREFIX, SERIES, Key, Series
-from .shared_memory import LATELY, Board, Ledger
+from .definitions import CELLS, MICROSECONDS, PREFIX, SERIES, Key, Series
+from .shared_memory import MAX_SILENCE, PolicySnapshot, SharedMemory
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -25,73 +25,73 @@ _FAMILIES = MappingProxyType({"counter": CounterMetricFamily, "gauge": GaugeMetr
 
 
 class Exposition(Collector):
-    """Makes the text. `clock`: the system's monotonic clock; `began`: when the service did, by that clock."""
+    """Produces the text. `clock`: the system's monotonic clock; `started`: when the service started, by that clock."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], float], began: float) -> None:
-        self._ledger = ledger
+    def __init__(self, memory: SharedMemory, clock: Callable[[], float], started: float) -> None:
+        self._memory = memory
         self._clock = clock
-        self._began = began
-        self._board = Board()
+        self._started = started
+        self._snapshot = PolicySnapshot()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
     def text(self) -> bytes:
-        """All series as they are now."""
+        """Return the current values of all metrics."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
-        """The series, for the library."""
-        self._board = self._ledger.board() or self._board
-        known = self._known()
+        """Yield the metrics. Called by the library."""
+        self._snapshot = self._memory.snapshot() or self._snapshot
+        computed = self._computed()
         for name, series in SERIES.items():
             if series.kind == "histogram":
                 yield self._histogram(name, series)
                 continue
             metric = _FAMILIES[series.kind](PREFIX + name, series.help, labels=series.labels)
-            values = self._counted(name, series) if series.keys else known[name]
+            values = self._counted(name, series) if series.keys else computed[name]
             for labels, value in values.items():
                 metric.add_metric(labels, value)
             yield metric
 
-    def _known(self) -> Mapping[str, Mapping[tuple[str, ...], float]]:
-        """What is no count."""
-        board, now = self._board, self._clock()
+    def _computed(self) -> Mapping[str, Mapping[tuple[str, ...], float]]:
+        """Return the metrics that have no cells, by label values."""
+        snapshot, now = self._snapshot, self._clock()
         return {
-            "resolver_up": {(server,): float(up) for server, up in board.servers},
-            "workers_alive": {(): float(sum(silent < LATELY for silent in self._ledger.silent_for(now)))},
-            "workers_outdated": {(): float(self._ledger.outdated(board.number))},
-            "uptime_seconds": {(): now - self._began},
-            "policy_info": {(board.digest, board.mode): 1.0},
+            "resolver_up": {(server,): float(up) for server, up in snapshot.servers},
+            "workers_alive": {(): float(sum(silence < MAX_SILENCE for silence in self._memory.silence(now)))},
+            "workers_outdated": {(): float(self._memory.count_outdated(snapshot.number))},
+            "uptime_seconds": {(): now - self._started},
+            "policy_info": {(snapshot.digest, snapshot.mode): 1.0},
             "build_info": {(__version__,): 1.0},
         }
 
     def _counted(self, name: str, series: Series) -> dict[tuple[str, ...], float]:
-        unit = MICRO if series.timed else 1
-        found: dict[tuple[str, ...], float] = {}
+        unit = MICROSECONDS if series.timed else 1
+        values: dict[tuple[str, ...], float] = {}
         for key in series.keys:
-            total = self._ledger.total(CELLS[(name, *key)])
+            total = self._memory.total(CELLS[(name, *key)])
             labels = self._labels(key, total)
             if labels is not None:
-                found[labels] = total / unit
-        return found
+                values[labels] = total / unit
+        return values
 
     def _labels(self, key: Key, total: int) -> tuple[str, ...] | None:
-        """The labels' values, a rule by its name; None for a rule that is not there, and for what a rule cannot lead to and
-        never did."""
+        """Return the label values, with a rule's name for its slot; None for a slot without a rule, and for an action that the rule
+        cannot lead to and has not led to."""
         if not key or not isinstance(key[-1], int):
             return tuple(map(str, key))
-        if key[-1] >= len(self._board.rules):
+        if key[-1] >= len(self._snapshot.rules):
             return None
-        rule = self._board.rules[key[-1]]
-        possible = key[0] in rule.actions if len(key) > 1 else rule.shadow
-        return (*map(str, key[:-1]), rule.name) if total or possible else None
+        rule = self._snapshot.rules[key[-1]]
+        is_possible = key[0] in rule.actions if len(key) > 1 else rule.shadow
+        return (*map(str, key[:-1]), rule.name) if total or is_possible else None
 
     def _histogram(self, name: str, series: Series) -> Metric:
         metric = HistogramMetricFamily(PREFIX + name, series.help, labels=series.labels)
         bounds = [*map(str, series.buckets), "+Inf"]
         for key in series.keys:
             first = CELLS[(name, *key)]
-            counts = [self._ledger.total(first + number) for number in range(len(bounds))]
-            seconds = self._ledger.total(first + len(bounds)) / MICRO
+            counts = [self._memory.total(first + number) for number in range(len(bounds))]
+            seconds = self._memory.total(first + len(bounds)) / MICROSECONDS
             metric.add_metric([*map(str, key)], list(zip(bounds, accumulate(counts), strict=True)), seconds)
         return metric

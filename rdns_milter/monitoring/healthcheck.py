@@ -1,8 +1,8 @@
-"""Is the service alive? Asked as an MTA would, by a negotiation at the milter's own socket; and each worker's event loop must have
-shown life lately.
+"""The health check: a milter negotiation at the service's own socket, as an MTA makes it, and a recent heartbeat of each worker's
+event loop.
 
-Says only what it has seen. A silent name server does not make the service dead: it stands aside then, and other numbers say
-so. Bounded in time and octets; never raises.
+Reports only what it has seen. Silent name servers do not make the service unhealthy: it lets mail pass then, and the metrics show
+it. Must never raise, and never take longer than its timeout.
 
 The milter protocol: SMFIC_OPTNEG, SMFIC_QUIT.
 """
@@ -14,9 +14,9 @@ import struct
 from contextlib import suppress
 
 from ..net.endpoints import Listener
-from .shared_memory import LATELY, Ledger
+from .shared_memory import MAX_SILENCE, SharedMemory
 
-PATIENCE = 2.0  # seconds for the connection and the answer
+TIMEOUT = 2.0  # seconds for the connection and the answer
 _HEAD = struct.Struct("!Ic")  # length of what follows, command
 _VERSION, _ALL_ACTIONS, _ALL_STEPS = 6, 0x1FF, 0x1FFFFF
 _OPTIONS = struct.pack("!III", _VERSION, _ALL_ACTIONS, _ALL_STEPS)
@@ -24,26 +24,26 @@ _NEGOTIATE = _HEAD.pack(1 + len(_OPTIONS), b"O") + _OPTIONS
 _QUIT = _HEAD.pack(1, b"Q")
 
 
-async def trouble(place: Listener, ledger: Ledger, patience: float = PATIENCE) -> str:
-    """What is wrong with the service, in one sentence; "" if it is alive."""
+async def find_problem(place: Listener, memory: SharedMemory, timeout: float = TIMEOUT) -> str:
+    """Return what is wrong with the service at `place` in one sentence; "" if it is healthy."""
     now = asyncio.get_running_loop().time()
-    for number, silent in enumerate(ledger.silent_for(now)):
-        if silent == float("inf"):
-            return f"worker {number} has not begun yet"
-        if silent >= LATELY:
-            return f"the event loop of worker {number} has given no sign of life for {silent:.0f} seconds"
-    return await negotiation_trouble(place, patience)
+    for number, silence in enumerate(memory.silence(now)):
+        if silence == float("inf"):
+            return f"worker {number} has not started yet"
+        if silence >= MAX_SILENCE:
+            return f"the event loop of worker {number} has not run for {silence:.0f} seconds"
+    return await negotiation_trouble(place, timeout)
 
 
-async def negotiation_trouble(place: Listener, patience: float = PATIENCE) -> str:
+async def negotiation_trouble(place: Listener, timeout: float = TIMEOUT) -> str:
     """Return what is wrong with a negotiation at the socket, in one sentence; "" if a milter answers."""
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(timeout):
             return await _negotiate(place)
     except TimeoutError:
-        return f"no answer to a negotiation at {place} within {patience:g} seconds"
+        return f"no answer to a negotiation at {place} within {timeout:g} seconds"
     except (OSError, EOFError) as error:
-        return f"no negotiation at {place}: {error}"
+        return f"negotiation at {place} failed: {error}"
 
 
 async def _negotiate(place: Listener) -> str:
@@ -59,4 +59,4 @@ async def _negotiate(place: Listener) -> str:
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
-    return "" if command == b"O" else f"what answers at {place} is no milter"
+    return "" if command == b"O" else f"what answers at {place} is not a milter"

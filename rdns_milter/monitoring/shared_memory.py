@@ -1,9 +1,9 @@
-"""The memory in which all processes count, made by the parent before it forks: a row of plain integers for each worker, one for
-the parent, and a board on which the parent writes what the numbers stand for.
+"""The memory shared by all processes of the service, created by the parent before it forks: a row of integer counters for each
+worker, a row for the parent, and a snapshot of the policy that gives the counters their names.
 
-Anonymous memory: it leaves no file behind, and outlives its processes, so that a worker that is killed loses no count: the next
-goes on in its row. Must never need a lock between processes: a row is written by one process only, in whole words, and the
-board by the parent only, with a checksum.
+The memory is anonymous: it leaves no file behind and outlives the workers, so that no count is lost when a worker is killed; its
+successor continues in the same row. Must never need a lock between processes: each row is written by a single process in whole
+words, and the snapshot only by the parent, with a checksum.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from ..policy.rules import (
     Policy,
     Rule,
 )
-from .definitions import ALIVE, CELLS, CONFIG, FIXED_RULES, MAX_SERVERS, OTHER, ROW, SLOTS
+from .definitions import CELLS, CONFIG_NUMBER, FIXED_RULES, HEARTBEAT, MAX_SERVERS, OTHER, ROW_CELLS, SLOTS
 
-LATELY = 3.0  # seconds within which an event loop that lives has shown it
-_OCTETS = 8  # of a cell
-_BOARD = 1 << 18  # octets that the board may have, with its head
-_HEAD = 8  # octets: length and checksum
-_TRIES = 100  # a reader's, while the parent is just writing
+MAX_SILENCE = 3.0  # seconds since the last heartbeat within which an event loop counts as alive
+_CELL_BYTES = 8
+_SNAPSHOT_BYTES = 1 << 18  # room for the snapshot, with its head
+_HEAD_BYTES = 8  # length and checksum
+_READ_ATTEMPTS = 100  # while the parent is writing
 _GAUGES = (CELLS[("dns_outstanding",)], CELLS[("connections_open",)])
 
 
 @dataclass(frozen=True, slots=True)
 class RuleName:
-    """A rule's name, the actions to which it can lead, and whether it has been a shadow."""
+    """The name of a rule, the actions that it can lead to, and whether any rule of that name was a shadow rule."""
 
     name: str
     actions: tuple[str, ...] = ()
@@ -51,9 +51,9 @@ _FIXED = tuple(RuleName(name, _ACTIONS.get(name, (ACCEPT,))) for name in FIXED_R
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """What the parent lets the others know. `number`: of the configuration in force; `rules`: each in its slot, which it keeps;
-    `servers`: the name servers in force, and whether each answers."""
+class PolicySnapshot:
+    """What the parent tells the other processes. `number`: of the current configuration; `rules`: by slot, which never changes;
+    `servers`: the current name servers, and whether each of them answers."""
 
     number: int = 0
     digest: str = ""
@@ -61,24 +61,24 @@ class Board:
     rules: tuple[RuleName, ...] = _FIXED
     servers: tuple[tuple[str, bool], ...] = ()
 
-    def with_policy(self, policy: Policy, number: int = 0) -> Board:
-        """The same for other rules. Those that there were keep their slots; new ones get slots while there are any."""
+    def with_policy(self, policy: Policy, number: int = 0) -> PolicySnapshot:
+        """Return a snapshot with this policy. Rules that were there keep their slots; new rules get slots while there are any."""
         rules = {rule.name: rule for rule in self.rules}
         for rule in policy.rules:
             if rule.name in rules or len(rules) < SLOTS:
-                rules[rule.name] = _also(rules.get(rule.name, RuleName(rule.name)), rule, policy.mode)
+                rules[rule.name] = _merged(rules.get(rule.name, RuleName(rule.name)), rule, policy.mode)
         rule_names = tuple(rules.values())
         return replace(self, number=number, digest=policy.digest, mode=policy.mode, rules=rule_names)
 
-    def with_servers(self, servers: Iterable[str], down: Iterable[str]) -> Board:
-        """The same for these name servers, of which those do not answer."""
+    def with_servers(self, servers: Iterable[str], down: Iterable[str]) -> PolicySnapshot:
+        """Return a snapshot with these name servers, of which those in `down` do not answer."""
         silent = frozenset(down)
         shown = tuple(dict.fromkeys(servers))[:MAX_SERVERS]
         return replace(self, servers=tuple((server, server not in silent) for server in shown))
 
 
-def _also(known: RuleName, rule: Rule, mode: str) -> RuleName:
-    """What is known of the name, and what this rule of that name can do."""
+def _merged(known: RuleName, rule: Rule, mode: str) -> RuleName:
+    """Return `known` with what this rule of the same name can lead to."""
     if rule.shadow:
         return replace(known, shadow=True)
     if not rule.action:
@@ -89,49 +89,49 @@ def _also(known: RuleName, rule: Rule, mode: str) -> RuleName:
     return replace(known, actions=tuple(sorted(actions)))
 
 
-class Ledger:
-    """The memory. `rows`: a view of the cells of each worker, by its number, and of the parent's at the end."""
+class SharedMemory:
+    """The shared memory. `rows`: a view of the cells of each worker, by its number, and of the parent at the end."""
 
     def __init__(self, workers: int) -> None:
-        size = _OCTETS * ROW
-        self._memory = mmap.mmap(-1, _BOARD + (workers + 1) * size)
+        size = _CELL_BYTES * ROW_CELLS
+        self._memory = mmap.mmap(-1, _SNAPSHOT_BYTES + (workers + 1) * size)
         whole = memoryview(self._memory)
-        self._board = whole[:_BOARD]
-        starts = [_BOARD + number * size for number in range(workers + 1)]
+        self._snapshot = whole[:_SNAPSHOT_BYTES]
+        starts = [_SNAPSHOT_BYTES + number * size for number in range(workers + 1)]
         self.rows = tuple(whole[start : start + size].cast("Q") for start in starts)
-        self.post(Board())
+        self.publish(PolicySnapshot())
 
     def total(self, cell: int) -> int:
-        """The sum of a cell over all rows."""
+        """Return the sum of a cell over all rows."""
         return sum(row[cell] for row in self.rows)
 
-    def silent_for(self, now: float) -> list[float]:
-        """Seconds since the last sign of life of each worker; infinity for one that has given none. `now`: the system's
-        monotonic clock."""
-        signs = [row[ALIVE] for row in self.rows[:-1]]
-        return [max(0.0, now - sign / 1000) if sign else float("inf") for sign in signs]
+    def silence(self, now: float) -> list[float]:
+        """Return the seconds since the last heartbeat of each worker, infinity before the first. `now`: the system's monotonic
+        clock."""
+        beats = [row[HEARTBEAT] for row in self.rows[:-1]]
+        return [max(0.0, now - beat / 1000) if beat else float("inf") for beat in beats]
 
-    def outdated(self, number: int) -> int:
-        """How many workers do not judge by the configuration of that number; those that have not begun do not count."""
-        return sum(row[CONFIG] not in (0, number) for row in self.rows[:-1])
+    def count_outdated(self, number: int) -> int:
+        """Return how many workers do not use the configuration of that number; workers that have not started do not count."""
+        return sum(row[CONFIG_NUMBER] not in (0, number) for row in self.rows[:-1])
 
-    def vacate(self, number: int) -> None:
-        """A worker has ended: what it held, it holds no more. What it counted stays."""
-        for cell in (*_GAUGES, CONFIG):
+    def worker_ended(self, number: int) -> None:
+        """Reset the gauges of a worker; its counters stay."""
+        for cell in (*_GAUGES, CONFIG_NUMBER):
             self.rows[number][cell] = 0
 
-    def post(self, board: Board) -> None:
-        """Write the board. By the parent only."""
-        text = json.dumps(_told(board), separators=(",", ":")).encode()
-        self._board[: _HEAD + len(text)] = _head(text) + text
+    def publish(self, snapshot: PolicySnapshot) -> None:
+        """Write the snapshot. Only in the parent."""
+        text = json.dumps(_as_json(snapshot), separators=(",", ":")).encode()
+        self._snapshot[: _HEAD_BYTES + len(text)] = _head(text) + text
 
-    def board(self) -> Board | None:
-        """The board; None if it cannot be read (the parent died while it wrote)."""
-        for _ in range(_TRIES):
-            length = int.from_bytes(self._board[:4], "big")
-            text = bytes(self._board[_HEAD : _HEAD + length])
-            if bytes(self._board[:_HEAD]) == _head(text):
-                return _read(json.loads(text))
+    def snapshot(self) -> PolicySnapshot | None:
+        """Return the snapshot; None if it is damaged (the parent died while it wrote)."""
+        for _ in range(_READ_ATTEMPTS):
+            length = int.from_bytes(self._snapshot[:4], "big")
+            text = bytes(self._snapshot[_HEAD_BYTES : _HEAD_BYTES + length])
+            if bytes(self._snapshot[:_HEAD_BYTES]) == _head(text):
+                return _from_json(json.loads(text))
         return None
 
 
@@ -139,18 +139,17 @@ def _head(text: bytes) -> bytes:
     return len(text).to_bytes(4, "big") + zlib.crc32(text).to_bytes(4, "big")
 
 
-def _told(board: Board) -> dict[str, Any]:
-    rules = [(rule.name, rule.actions, rule.shadow) for rule in board.rules]
+def _as_json(snapshot: PolicySnapshot) -> dict[str, Any]:
     return {
-        "number": board.number,
-        "digest": board.digest,
-        "mode": board.mode,
-        "rules": rules,
-        "servers": board.servers,
+        "number": snapshot.number,
+        "digest": snapshot.digest,
+        "mode": snapshot.mode,
+        "rules": [(rule.name, rule.actions, rule.shadow) for rule in snapshot.rules],
+        "servers": snapshot.servers,
     }
 
 
-def _read(told: Any) -> Board:
-    rules = tuple(RuleName(name, tuple(actions), shadow) for name, actions, shadow in told["rules"])
-    servers = tuple((server, up) for server, up in told["servers"])
-    return Board(told["number"], told["digest"], told["mode"], rules, servers)
+def _from_json(written: Any) -> PolicySnapshot:
+    rules = tuple(RuleName(name, tuple(actions), shadow) for name, actions, shadow in written["rules"])
+    servers = tuple((server, up) for server, up in written["servers"])
+    return PolicySnapshot(written["number"], written["digest"], written["mode"], rules, servers)

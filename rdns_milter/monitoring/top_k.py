@@ -1,7 +1,7 @@
-"""Who occurs most often in a stream without end: counts in bounded memory.
+"""The most frequent names in an endless stream, counted in bounded memory.
 
-Pure. Exact for as many different names as fit; beyond that the rare ones are forgotten, and a count may be too low, by `missed`
-at most, never too high. Names are of the sender's own making, so there may be millions of them.
+Pure. Counts are exact as long as all names fit; after that the rarest names are dropped, and a count may be too low by at most
+`missed`, never too high. Memory must never grow with the number of names, because senders choose them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CAPACITY = 2000
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[Name]):
-    """A name, how often it came, and what was said the first time."""
+    """A name, its count, and the example that was given when it was first added."""
 
     name: Name
     count: int
@@ -27,8 +27,8 @@ class Entry(Generic[Name]):
 
 
 class TopList(Generic[Name]):
-    """Names and how often they came. `capacity`: how many survive when it gets too full; it holds at most twice as many.
-    `missed`: by how much a count may be too low; 0 while nothing was forgotten."""
+    """Counts by name. `capacity`: the number of names that are kept when the list is full, which is at twice as many. `missed`:
+    the amount by which a count may be too low; 0 as long as no name was dropped."""
 
     __slots__ = ("_counts", "_examples", "capacity", "missed")
 
@@ -42,24 +42,23 @@ class TopList(Generic[Name]):
         return len(self._counts)
 
     def add(self, name: Name, count: int = 1, example: str = "") -> None:
-        """The name came so many times more."""
+        """Add `count` to the name's count."""
         before = self._counts.get(name)
         if before is not None:
             self._counts[name] = before + count
             return
         if len(self._counts) >= 2 * self.capacity:
-            self._forget()
+            self._drop_rarest()
         self._counts[name] = count
         if example:
             self._examples[name] = example
 
-    def top(self, most: int | None = None) -> list[Entry[Name]]:
-        """The most frequent, of equal ones the earlier; all of them for None."""
-        ranked = nlargest(len(self._counts) if most is None else most, self._counts.items(), key=itemgetter(1))
+    def top(self, limit: int | None = None) -> list[Entry[Name]]:
+        """Return the most frequent names in descending order, at most `limit` of them; the older first where counts are equal."""
+        ranked = nlargest(len(self._counts) if limit is None else limit, self._counts.items(), key=itemgetter(1))
         return [Entry(name, count, self._examples.get(name, "")) for name, count in ranked]
 
-    def _forget(self) -> None:
-        """Keep the better half."""
+    def _drop_rarest(self) -> None:
         ranked = nlargest(self.capacity + 1, self._counts.items(), key=itemgetter(1))
         self.missed += ranked.pop()[1]
         self._counts = dict(ranked)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from rdns_milter.monitoring.alarms import CROWDED, LATE
-from rdns_milter.monitoring.congestion import MANY_MESSAGES, MANY_QUESTIONS
+from rdns_milter.monitoring.alarms import CROWDED_OUT, FACTS_LATE
+from rdns_milter.monitoring.congestion import MIN_MESSAGES, MIN_QUESTIONS
 from tests.kit.data.metrics_page import fetch, healthy, page
 from tests.kit.dns.nameserver_process import NameServerApart
 from tests.kit.dns.zone import Zone
@@ -77,9 +77,9 @@ def test_a_flood(daemon: Daemon, run: Run, rate: float, rounds: int) -> None:
 @pytest.mark.parametrize(
     ("run", "name", "whose"),
     [
-        (floods.greetings, CROWDED, "client 203.0.113.2 ("),
-        (floods.mail_and_reset, CROWDED, "client 203.0.113.1 ("),
-        (floods.ordinary, LATE, ""),
+        (floods.greetings, CROWDED_OUT, "client 203.0.113.2 ("),
+        (floods.mail_and_reset, CROWDED_OUT, "client 203.0.113.1 ("),
+        (floods.ordinary, FACTS_LATE, ""),
     ],
     ids=["greetings", "mail", "ordinary"],
 )
@@ -101,8 +101,8 @@ def test_the_log_says_whose_flood_it_is(server: NameServerApart, run: Run, name:
         told = page(port)
         assert alarms() == [alarm]
         assert told.value("alarms_total", alarm=name) == 1
-        if name == CROWDED:
-            assert told.value("dns_crowded_out_total") >= MANY_QUESTIONS
+        if name == CROWDED_OUT:
+            assert told.value("dns_crowded_out_total") >= MIN_QUESTIONS
         else:
-            assert told.value("late_facts_total", fact="spf_mailfrom") >= MANY_MESSAGES
+            assert told.value("late_facts_total", fact="spf_mailfrom") >= MIN_MESSAGES
         assert SENDER not in fetch(port, "/metrics").text

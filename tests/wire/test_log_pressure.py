@@ -324,8 +324,8 @@ def test_the_rest_of_a_cut_line_that_comes_too_late(
 
 def test_what_a_full_disk_costs_is_counted(log_file: tuple[Path, int], full_disk: Callable[[int], None]) -> None:
     path, number = log_file
-    sink, lost = Sink(Stderr("rdns-milter", number)), []
-    sink.lost = lambda: lost.append(1)
+    lost: list[int] = []
+    sink = Sink(Stderr("rdns-milter", number), line_dropped=lambda: lost.append(1))
     full_disk(1050)
     for each in range(MAX_BACKLOG + 100):
         sink.write(f"line {each} {'x' * 90}")

@@ -73,7 +73,7 @@ def comments(daemon: Daemon) -> str:
 
 def no_rules(daemon: Daemon) -> str:
     daemon.write()
-    return f"{daemon.path} has no rule, and 1 are in force; to serve without any, restart"
+    return f"{daemon.path} has no rules, and 1 are in force; to run without rules, restart"
 
 
 def gone(daemon: Daemon) -> str:
@@ -148,7 +148,7 @@ def test_a_worker_without_descriptors_is_replaced(server: NameServer) -> None:
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (3, hard))
         daemon.write(rules=DEFER_ALL)
         hup(daemon)
-        until(lambda: any("cannot adopt the configuration, and leaves" in line for line in daemon.notices()))
+        until(lambda: any("cannot adopt the new config and will be replaced" in line for line in daemon.notices()))
         until(lambda: worker not in daemon.workers() and daemon.workers())
         until(lambda: codes(daemon) == {DEFERRED})
 
@@ -159,7 +159,7 @@ def test_a_parent_without_descriptors_says_so(server: NameServer) -> None:
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
         daemon.write(rules=DEFER_ALL)
         (line,) = hup(daemon, "config not reloaded")
-        assert line == f"{KEPT}no process can be had to read it: Too many open files"
+        assert line == f"{KEPT}cannot start a process that reads it: Too many open files"
         assert codes(daemon) == {REFUSED}
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, limits)
         hup(daemon)

@@ -50,12 +50,14 @@ def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
         until(lambda: {code(daemon) for _ in range(20)} == {0})
         path.write_text("")
         until(
-            lambda: "the name servers stay 127.83.0.2:53: /etc/resolv.conf names no usable name server" in daemon.log()
+            lambda: (
+                "the name servers remain 127.83.0.2:53: /etc/resolv.conf names no usable name server" in daemon.log()
+            )
         )
         heard = second.queries.count()
         assert code(daemon) == 0
         assert second.queries.count() > heard
-        assert daemon.log().count("the name servers stay") == 1
+        assert daemon.log().count("the name servers remain") == 1
 
 
 def test_a_scoped_address(tmp_path: Path) -> None:

@@ -110,8 +110,8 @@ def test_reload_of_a_broken_file(daemon: Daemon) -> None:
 def test_reload_cannot_move_the_socket(daemon: Daemon) -> None:
     elsewhere = daemon.socket_path.with_name("elsewhere")
     lines = daemon.reload({"milter": {"socket": f"unix:{elsewhere}", "workers": 7}}, DEFER_ALL)
-    assert "rdns-milter: milter.socket has changed: that takes a restart" in lines
-    assert "rdns-milter: milter.workers has changed: that takes a restart" in lines
+    assert "rdns-milter: milter.socket has changed: this takes effect after a restart" in lines
+    assert "rdns-milter: milter.workers has changed: this takes effect after a restart" in lines
     until(lambda: code(daemon) == 451)
     assert not elsewhere.exists()
     assert daemon.terminate() == 0

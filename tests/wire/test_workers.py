@@ -85,14 +85,14 @@ def test_workers_that_die_at_once_again_and_again(server: NameServer, kind: str)
     with Daemon(rules=ACCEPT, nameserver=server, socket=kind) as daemon:
         mode = socket_mode(daemon)
         until(lambda: refused_after_all_are_killed(daemon))
-        delays = [float(delay) for line in ended(daemon) for delay in re.findall(r"next in ([\d.]+) s", line)]
+        delays = [float(delay) for line in ended(daemon) for delay in re.findall(r"restart in ([\d.]+) s", line)]
         assert delays == sorted(delays)
         assert delays[0] == 0.2
         assert delays[-1] > 1
         assert daemon.process is not None
         assert daemon.process.poll() is None
         (line,) = until(lambda: [line for line in daemon.notices() if "no worker is left" in line])
-        assert line == "rdns-milter: no worker is left: until there is one, MTAs find nobody at the socket"
+        assert line == "rdns-milter: no worker is left: connections are refused until one has started"
         until(lambda: daemon.workers() and not refused(daemon))
         assert code(daemon) == 0
         assert socket_mode(daemon) == mode
@@ -151,9 +151,9 @@ def test_a_worker_that_hangs(server: NameServer) -> None:
         until(lambda: ended(daemon))
         for pid in reversed(sleepers):
             os.kill(pid, signal.SIGCONT)
-        assert f"rdns-milter: worker {victim} gives no sign of life: killed" in daemon.notices()
+        assert f"rdns-milter: worker {victim} has not reported for 10 s: killed" in daemon.notices()
         (line,) = ended(daemon)
-        assert line == f"rdns-milter: worker {victim} ended (signal SIGKILL), replaced"
+        assert line == f"rdns-milter: worker {victim} ended (signal SIGKILL), restarting"
         assert workers[1] in daemon.wait_for_workers(2)
         assert [code(daemon) for _ in range(10)] == [0] * 10
         assert code(other) == 0

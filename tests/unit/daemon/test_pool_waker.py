@@ -1,4 +1,4 @@
-"""When the kicker kicks: where nobody is left to serve, and not where somebody is. `threads` and `steps` are its looks."""
+"""When the waker kicks: where nobody is left to serve, and not where somebody is. `threads` and `steps` are its looks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from rdns_milter.daemon.pool_waker import MAX_KICKS, RESERVE, Kicker
+from rdns_milter.daemon.pool_waker import MAX_POKES, RESERVE, PoolWaker
 from rdns_milter.session.latch import News
 from tests.kit.milter.process_group import CLONE
 
@@ -16,11 +16,11 @@ ENOUGH = 20.0  # seconds; reached only if something is broken
 
 ALONE = """
 import threading
-from rdns_milter.daemon.pool_waker import pool
-none, stop = pool(), threading.Event()
+from rdns_milter.daemon.pool_waker import pool_size
+none, stop = pool_size(), threading.Event()
 others = [threading.Thread(target=stop.wait) for _ in range(5)]
 for other in others: other.start()
-print(none, pool())
+print(none, pool_size())
 stop.set()
 """
 
@@ -42,17 +42,17 @@ class Looks:
 
 
 def watched(threads: Looks, steps: Callable[[], int], processes: int = 1) -> int:
-    """How many taps came of it while one session waited, until all looks at the threads were made."""
-    taps: list[int] = []
-    kicker = Kicker(lambda: taps.append(threads.made), steps, processes, threads)
-    kicker.start()
+    """How many pokes came of it while one session waited, until all looks at the threads were made."""
+    pokes: list[int] = []
+    waker = PoolWaker(lambda: pokes.append(threads.made), steps, processes, threads)
+    waker.start()
     news = News()
-    waiting = threading.Thread(target=kicker.wait, args=(news, ENOUGH))
+    waiting = threading.Thread(target=waker.wait, args=(news, ENOUGH))
     waiting.start()
     assert threads.done.wait(ENOUGH)
     news.tell()
     waiting.join(ENOUGH)
-    return sum(look < threads._until for look in taps)
+    return sum(look < threads._until for look in pokes)
 
 
 def test_a_thread_that_is_left_serves_all_while_steps_are_made() -> None:
@@ -65,7 +65,7 @@ def test_where_all_threads_wait_it_kicks_twice_as_much_each_time() -> None:
 
 
 def test_never_more_than_so_much() -> None:
-    assert watched(Looks(9, lambda _: 1), iter(range(1000)).__next__) == 1 + 2 + 4 + 8 + 16 + 3 * MAX_KICKS
+    assert watched(Looks(9, lambda _: 1), iter(range(1000)).__next__) == 1 + 2 + 4 + 8 + 16 + 3 * MAX_POKES
 
 
 def test_where_nobody_moves_it_kicks_now_and_then() -> None:
@@ -80,44 +80,44 @@ def test_threads_of_ours_serve_nobody() -> None:
 
 
 def crowd(spare: int, threads: int, sessions: int) -> tuple[int, int]:
-    """How many of so many sessions may wait, and how many taps come of them all."""
-    taps: list[int] = []
+    """How many of so many sessions may wait, and how many pokes come of them all."""
+    pokes: list[int] = []
     told: list[int] = []
-    kicker = Kicker(lambda: taps.append(1), lambda: 7, 1, lambda: threads, lambda: spare, told.append)
-    kicker.look_after(100)
+    waker = PoolWaker(lambda: pokes.append(1), lambda: 7, 1, lambda: threads, lambda: spare, told.append)
+    waker.poke_for(100)
     news = [News() for _ in range(sessions)]
-    waiting = [threading.Thread(target=kicker.wait, args=(each, ENOUGH)) for each in news]
+    waiting = [threading.Thread(target=waker.wait, args=(each, ENOUGH)) for each in news]
     for thread in waiting:
         thread.start()
-    while kicker.waiting + len(told) < sessions:
+    while waker.waiting + len(told) < sessions:
         waiting[0].join(0.001)
-    found = kicker.waiting
+    found = waker.waiting
     for each in news:
         each.tell()
     for thread in waiting:
         thread.join(ENOUGH)
     assert told == [found] * (sessions - found)
-    return found, len(taps)
+    return found, len(pokes)
 
 
 def test_no_more_wait_than_there_can_be_threads_for() -> None:
     assert crowd(spare=RESERVE + 5, threads=3, sessions=20) == (3 + 5, 5)
     assert crowd(spare=RESERVE, threads=3, sessions=20) == (3, 0)
     assert crowd(spare=0, threads=0, sessions=20) == (1, 0)
-    assert crowd(spare=sys.maxsize, threads=3, sessions=20) == (20, MAX_KICKS)
+    assert crowd(spare=sys.maxsize, threads=3, sessions=20) == (20, MAX_POKES)
 
 
 def test_who_may_not_wait_still_hears_what_is_there() -> None:
-    kicker = Kicker(lambda: None, lambda: 7, 1, lambda: 0, lambda: 0)
-    kicker.look_after(1)
-    held = threading.Thread(target=kicker.wait, args=(held_news := News(), ENOUGH))
+    waker = PoolWaker(lambda: None, lambda: 7, 1, lambda: 0, lambda: 0)
+    waker.poke_for(1)
+    held = threading.Thread(target=waker.wait, args=(held_news := News(), ENOUGH))
     held.start()
-    while not kicker.waiting:
+    while not waker.waiting:
         held.join(0.001)
     news = News()
-    assert not kicker.wait(news, ENOUGH)
+    assert not waker.wait(news, ENOUGH)
     told = News()
     told.tell()
-    assert kicker.wait(told, ENOUGH)
+    assert waker.wait(told, ENOUGH)
     held_news.tell()
     held.join(ENOUGH)

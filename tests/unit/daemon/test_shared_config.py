@@ -9,7 +9,7 @@ import pytest
 
 from rdns_milter.config.load import parse
 from rdns_milter.config.sample import sample
-from rdns_milter.daemon.shared_config import LoadedConfig, new_memory, read, write
+from rdns_milter.daemon.configuration.shared_config import LoadedConfig, new_memory, read, write
 from rdns_milter.net.endpoints import Endpoint
 
 TEXT = """

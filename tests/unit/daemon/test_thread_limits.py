@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.daemon.thread_limits import UNLIMITED, _left, spare_threads
+from rdns_milter.daemon.thread_limits import UNLIMITED, _tasks_left, spare_threads
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -24,16 +24,16 @@ def test_each_cgroup_above_counts(tmp_path: Path) -> None:
     cgroup(tmp_path, "max")
     cgroup(tmp_path / "system.slice", "40", "39")
     cgroup(tmp_path / "system.slice" / "milter.service", "47")
-    assert list(_left(str(tmp_path), "/system.slice/milter.service")) == [40, 1]
-    assert list(_left(str(tmp_path), "/system.slice")) == [1]
-    assert list(_left(str(tmp_path), "/")) == []
-    assert list(_left(str(tmp_path), "/elsewhere")) == []
+    assert list(_tasks_left(str(tmp_path), "/system.slice/milter.service")) == [40, 1]
+    assert list(_tasks_left(str(tmp_path), "/system.slice")) == [1]
+    assert list(_tasks_left(str(tmp_path), "/")) == []
+    assert list(_tasks_left(str(tmp_path), "/elsewhere")) == []
 
 
 @pytest.mark.parametrize("text", ["", "-", "max", "4 7"])
 def test_what_is_no_number_is_no_limit(tmp_path: Path, text: str) -> None:
     cgroup(tmp_path, text)
-    assert list(_left(str(tmp_path), "/")) == []
+    assert list(_tasks_left(str(tmp_path), "/")) == []
 
 
 def limited(limits: str) -> int:

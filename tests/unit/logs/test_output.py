@@ -75,8 +75,8 @@ def test_what_finds_no_room_waits_in_order() -> None:
 @pytest.mark.parametrize("place", [Place(room=0), Place(away=True)], ids=["full", "away"])
 def test_twenty_thousand_lines_to_nobody(place: Place) -> None:
     """As many wait as there is room for; the newer ones are lost, and counted."""
-    sink, lost = Sink(place), []
-    sink.lost = lambda: lost.append(1)
+    lost: list[int] = []
+    sink = Sink(place, line_dropped=lambda: lost.append(1))
     began = time.monotonic()
     write(sink, numbers(0, 2 * MAX_BACKLOG))
     assert time.monotonic() - began < PATIENCE

@@ -10,14 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdns_milter.checks.evidence import Evidence, Helo, exempted
-from rdns_milter.monitoring.alarms import CLOCK, CROWDED, JUMP, LATE, LONG, MANY, NAMES, WATCHES, Alarm, Alarms
+from rdns_milter.monitoring.alarms import (
+    CLOCK_JUMPED,
+    CROWDED_OUT,
+    DETECTORS,
+    FACTS_LATE,
+    MEANINGS,
+    MIN_DECISIONS,
+    MIN_JUMP,
+    MIN_SECONDS,
+    Alarm,
+    Alarms,
+)
 from tests.kit.data.evidence import GOOD, NO_PTR, NOT_CONFIRMED, PTR_TIMEOUT
 
 START = 5000.0
-STEP = LONG / 100
+STEP = MIN_SECONDS / 100
 
 
-def clients(evidence: Evidence, count: int = 2 * MANY) -> list[Evidence]:
+def clients(evidence: Evidence, count: int = 2 * MIN_DECISIONS) -> list[Evidence]:
     """So many like that one, each with another address."""
     return [replace(evidence, client=ip_address(0x0B000000 + number)) for number in range(count)]
 
@@ -25,14 +36,14 @@ def clients(evidence: Evidence, count: int = 2 * MANY) -> list[Evidence]:
 def heard(decisions: list[Evidence], step: float = STEP) -> list[str]:
     """The names of the alarms that they set off, one decision after the other, so many seconds apart."""
     alarms = Alarms(0.0, START)
-    found = [alarms.heard(evidence, START + number * step) for number, evidence in enumerate(decisions)]
+    found = [alarms.decided(evidence, START + number * step) for number, evidence in enumerate(decisions)]
     return [alarm.name for alarm in found if alarm is not None]
 
 
 NO_GREETING = replace(GOOD, helo=Helo("missing", "no", "none", "none"))
 ODD = {
     "all-exempt": clients(exempted(GOOD, "network")),
-    "one-address": [GOOD] * 2 * MANY,
+    "one-address": [GOOD] * 2 * MIN_DECISIONS,
     "no-reverse-names": clients(replace(GOOD, iprev=NO_PTR)),
     "no-greetings": clients(NO_GREETING),
     "translated-clients": [
@@ -42,8 +53,8 @@ ODD = {
 
 
 def test_every_alarm_has_its_case() -> None:
-    assert set(ODD) == set(WATCHES)
-    assert {*ODD, CLOCK, CROWDED, LATE} == set(NAMES)
+    assert set(ODD) == set(DETECTORS)
+    assert {*ODD, CLOCK_JUMPED, CROWDED_OUT, FACTS_LATE} == set(MEANINGS)
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -54,10 +65,10 @@ def test_said_once(name: str) -> None:
 
 @pytest.mark.parametrize("name", ODD)
 def test_not_before_it_is_sure(name: str) -> None:
-    assert heard(ODD[name][: MANY - 1]) == []
+    assert heard(ODD[name][: MIN_DECISIONS - 1]) == []
     # Many, but in a short time: a single sender with a newsletter, or a wave of spam.
-    assert heard(ODD[name], step=LONG / (2 * MANY + 1)) == []
-    assert heard(ODD[name][:MANY], step=LONG / (MANY - 1)) == [name]
+    assert heard(ODD[name], step=MIN_SECONDS / (2 * MIN_DECISIONS + 1)) == []
+    assert heard(ODD[name][:MIN_DECISIONS], step=MIN_SECONDS / (MIN_DECISIONS - 1)) == [name]
 
 
 def test_translated_clients_come_among_others() -> None:
@@ -69,7 +80,7 @@ def test_translated_clients_come_among_others() -> None:
 @pytest.mark.parametrize("name", sorted(ODD.keys() - {"translated-clients"}))
 def test_one_exception_is_enough(name: str) -> None:
     usual = replace(GOOD, client=ip_address("192.0.2.99"))
-    odd = ODD[name][: MANY - 1]
+    odd = ODD[name][: MIN_DECISIONS - 1]
     assert heard([*odd, usual, *odd]) == []
 
 
@@ -77,9 +88,11 @@ def test_what_says_nothing_neither_counts_nor_clears() -> None:
     nameless = ODD["no-reverse-names"]
     unknown = replace(GOOD, iprev=PTR_TIMEOUT)
     assert heard(clients(unknown)) == []
-    mixed = [each for pair in zip(nameless[:MANY], clients(unknown, MANY), strict=True) for each in pair]
+    mixed = [
+        each for pair in zip(nameless[:MIN_DECISIONS], clients(unknown, MIN_DECISIONS), strict=True) for each in pair
+    ]
     assert heard(mixed) == ["no-reverse-names"]
-    assert heard(mixed[: 2 * MANY - 3]) == []
+    assert heard(mixed[: 2 * MIN_DECISIONS - 3]) == []
     both = [replace(each, iprev=[NO_PTR, NOT_CONFIRMED][number % 2]) for number, each in enumerate(nameless)]
     assert heard(both) == ["no-reverse-names"]
     # Our own clients say nothing about those outside.
@@ -87,17 +100,17 @@ def test_what_says_nothing_neither_counts_nor_clears() -> None:
     assert heard(own) == []
 
 
-@given(st.lists(st.sampled_from([*(each[0] for each in ODD.values()), GOOD]), max_size=MANY - 1))
+@given(st.lists(st.sampled_from([*(each[0] for each in ODD.values()), GOOD]), max_size=MIN_DECISIONS - 1))
 def test_few_never_set_off_anything(decisions: list[Evidence]) -> None:
-    assert heard(decisions, step=LONG) == []
+    assert heard(decisions, step=MIN_SECONDS) == []
 
 
 def test_the_sentences_say_what_to_do() -> None:
-    for watch in WATCHES.values():
-        assert str(MANY) in watch.text
-        assert watch.text.isascii()
-        assert "\n" not in watch.text
-        assert 100 < len(watch.text) < 400
+    for detector in DETECTORS.values():
+        assert str(MIN_DECISIONS) in detector.text
+        assert detector.text.isascii()
+        assert "\n" not in detector.text
+        assert 100 < len(detector.text) < 400
 
 
 # The clock
@@ -110,18 +123,18 @@ def looks(*jumps: float) -> list[Alarm]:
     found = []
     for jump in jumps:
         wall, now = wall + 1 + jump, now + 1
-        found.append(alarms.looked(wall, now))
+        found.append(alarms.check_clock(wall, now))
     return [alarm for alarm in found if alarm is not None]
 
 
-@pytest.mark.parametrize("jump", [JUMP + 1, -JUMP - 1, 86_400.0 * 365])
+@pytest.mark.parametrize("jump", [MIN_JUMP + 1, -MIN_JUMP - 1, 86_400.0 * 365])
 def test_a_jump(jump: float) -> None:
     (alarm,) = looks(0, 0, jump, 0, 0)
-    assert alarm.name == CLOCK
+    assert alarm.name == CLOCK_JUMPED
     assert f"jumped by {jump:+.0f} s:" in alarm.text
     assert len(looks(jump, 0, -jump, jump)) == 1
 
 
 def test_a_clock_that_is_being_corrected_does_not_jump() -> None:
     assert looks(*[0.0005] * 1000, *[-0.5] * 1000) == []
-    assert looks(0, JUMP - 1, 0, 1 - JUMP) == []
+    assert looks(0, MIN_JUMP - 1, 0, 1 - MIN_JUMP) == []

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from rdns_milter.checks.evidence import NOTHING_LATE, Iprev, Late, Spf
 from rdns_milter.checks.evidence import Generic as GenericFact
-from rdns_milter.monitoring.alarms import CROWDED, LATE, Alarm
-from rdns_milter.monitoring.congestion import LATE_PERCENT, MANY_MESSAGES, MANY_QUESTIONS, NAMES, PERIOD, Congestion
+from rdns_milter.monitoring.alarms import CROWDED_OUT, FACTS_LATE, MEANINGS, Alarm
+from rdns_milter.monitoring.congestion import MIN_LATE_PERCENT, MIN_MESSAGES, MIN_QUESTIONS, NAMES, PERIOD, Congestion
 from rdns_milter.resolver.lookup import Answer, Question, Status
 from rdns_milter.session.check_runner import Greeting, Pending, ReverseName
 from rdns_milter.session.costs import late_facts
@@ -47,73 +47,77 @@ def only(alarms: list[Alarm]) -> Alarm:
 
 
 def test_questions_and_whose_they_were() -> None:
-    congestion = crowded(MANY_QUESTIONS)
+    congestion = crowded(MIN_QUESTIONS)
     congestion.crowded_out("192.0.2.8", "")
-    alarm = only(congestion.looked(12.0))
-    assert (alarm.name, alarm.again) == (CROWDED, True)
-    assert alarm.text.startswith(f"{MANY_QUESTIONS + 1} DNS questions found no place within 12 s;")
-    assert f"client {CLIENT} ({MANY_QUESTIONS}) and of the sender's domain {SENDER} ({MANY_QUESTIONS})." in alarm.text
+    alarm = only(congestion.due_alarms(12.0))
+    assert (alarm.name, alarm.repeats) == (CROWDED_OUT, True)
+    assert alarm.text.startswith(f"{MIN_QUESTIONS + 1} DNS questions were dropped within 12 s because")
+    named = f"client {CLIENT} ({MIN_QUESTIONS}) and for sender domain {SENDER} ({MIN_QUESTIONS})"
+    assert f", most often for {named}. Other clients" in alarm.text
     assert "dns.max_outstanding" in alarm.text
 
 
 def test_questions_of_no_sender() -> None:
-    text = only(crowded(MANY_QUESTIONS, "2001:db8::/64", "").looked(1.0)).text
-    assert f"; most often of client 2001:db8::/64 ({MANY_QUESTIONS}). Clients" in text
+    text = only(crowded(MIN_QUESTIONS, "2001:db8::/64", "").due_alarms(1.0)).text
+    assert f", most often for client 2001:db8::/64 ({MIN_QUESTIONS}). Other clients" in text
 
 
 def test_nobody_is_named_who_is_one_of_many() -> None:
     congestion = Congestion()
-    for number in range(MANY_QUESTIONS):
+    for number in range(MIN_QUESTIONS):
         congestion.crowded_out(f"192.0.2.{number}", SENDER if number % 2 else "")
-    text = only(congestion.looked(1.0)).text
-    assert f"; most often of the sender's domain {SENDER} ({MANY_QUESTIONS // 2}). Clients" in text
-    for text in (only(crowded(MANY_QUESTIONS, "", "").looked(1.0)).text, only(spread(MANY_QUESTIONS).looked(1.0)).text):
-        assert "; of many clients and senders. Clients" in text
+    text = only(congestion.due_alarms(1.0)).text
+    assert f", most often for sender domain {SENDER} ({MIN_QUESTIONS // 2}). Other clients" in text
+    for text in (
+        only(crowded(MIN_QUESTIONS, "", "").due_alarms(1.0)).text,
+        only(spread(MIN_QUESTIONS).due_alarms(1.0)).text,
+    ):
+        assert ", for many clients and senders. Other clients" in text
 
 
 def test_messages_and_whose_they_were() -> None:
-    alarm = only(judged(MANY_MESSAGES, 5).looked(3.0))
-    assert (alarm.name, alarm.again) == (LATE, True)
+    alarm = only(judged(MIN_MESSAGES, 5).due_alarms(3.0))
+    assert (alarm.name, alarm.repeats) == (FACTS_LATE, True)
     assert alarm.text.startswith(
-        f"{MANY_MESSAGES} of {MANY_MESSAGES + 5} messages within 3 s were judged without facts"
+        f"{MIN_MESSAGES} of {MIN_MESSAGES + 5} messages within 3 s were judged without some facts"
     )
-    assert f"(spf_mailfrom {MANY_MESSAGES}); most often of client {CLIENT}" in alarm.text
+    assert f"(spf_mailfrom {MIN_MESSAGES}), most often for client {CLIENT}" in alarm.text
 
 
 @pytest.mark.parametrize(
     "few",
     [
-        crowded(MANY_QUESTIONS - 1),
-        judged(MANY_MESSAGES - 1),
-        judged(MANY_MESSAGES, MANY_MESSAGES * 100 // LATE_PERCENT - MANY_MESSAGES + 1),
+        crowded(MIN_QUESTIONS - 1),
+        judged(MIN_MESSAGES - 1),
+        judged(MIN_MESSAGES, MIN_MESSAGES * 100 // MIN_LATE_PERCENT - MIN_MESSAGES + 1),
         judged(0, 1000),
         Congestion(),
     ],
     ids=["questions", "messages", "one-in-ten", "none-late", "nothing"],
 )
 def test_few_are_no_alarm(few: Congestion) -> None:
-    assert few.looked(1.0) == []
+    assert few.due_alarms(1.0) == []
 
 
 def test_what_comes_slowly_is_forgotten() -> None:
-    congestion = crowded(MANY_QUESTIONS - 1)
-    assert congestion.looked(PERIOD) == []
+    congestion = crowded(MIN_QUESTIONS - 1)
+    assert congestion.due_alarms(PERIOD) == []
     congestion.crowded_out(CLIENT, SENDER)
-    assert congestion.looked(PERIOD + 1) == []
+    assert congestion.due_alarms(PERIOD + 1) == []
 
 
 def test_told_again_after_a_period_with_all_that_came_meanwhile() -> None:
     congestion = Congestion()
     told = []
     for second in range(int(3 * PERIOD)):
-        for _ in range(MANY_QUESTIONS):
+        for _ in range(MIN_QUESTIONS):
             congestion.crowded_out(CLIENT, SENDER)
         congestion.judged(OF_ONE)
-        told += [(second, alarm) for alarm in congestion.looked(float(second))]
-    for name, first in ((CROWDED, 0), (LATE, MANY_MESSAGES - 1)):
+        told += [(second, alarm) for alarm in congestion.due_alarms(float(second))]
+    for name, first in ((CROWDED_OUT, 0), (FACTS_LATE, MIN_MESSAGES - 1)):
         assert [second for second, alarm in told if alarm.name == name] == [first + int(PERIOD) * n for n in range(3)]
-    second_time = [alarm.text for _, alarm in told if alarm.name == CROWDED][1]
-    assert second_time.startswith(f"{MANY_QUESTIONS * int(PERIOD)} DNS questions found no place within {int(PERIOD)} s")
+    second_time = [alarm.text for _, alarm in told if alarm.name == CROWDED_OUT][1]
+    assert second_time.startswith(f"{MIN_QUESTIONS * int(PERIOD)} DNS questions were dropped within {int(PERIOD)} s")
 
 
 @pytest.mark.parametrize("most", [1, 1000])
@@ -124,15 +128,21 @@ def test_names_without_end_take_no_memory(most: int) -> None:
         congestion.crowded_out(f"10.0.{number // 256}.{number % 256}", f"s{number}.example")
         for _ in range(most // NAMES):
             congestion.crowded_out(CLIENT, SENDER)
-    toll = congestion._crowded
-    assert max(len(toll.clients), len(toll.senders)) <= 2 * NAMES
-    text = only(congestion.looked(1.0)).text
+    window = congestion._crowded_out
+    assert max(len(window.clients), len(window.senders)) <= 2 * NAMES
+    text = only(congestion.due_alarms(1.0)).text
     assert (f"client {CLIENT} (" in text) == (most > NAMES)
+
+
+def test_the_documentation_has_the_bounds() -> None:
+    assert f"At least {MIN_QUESTIONS} DNS" in MEANINGS[CROWDED_OUT]
+    assert f"At least {MIN_MESSAGES} messages, and at least a tenth of all" in MEANINGS[FACTS_LATE]
+    assert MIN_LATE_PERCENT == 10
 
 
 @given(st.text() | NASTY, st.text() | NASTY)
 def test_names_are_fit_for_the_log(client: str, sender: str) -> None:
-    text = only(crowded(MANY_QUESTIONS, client, sender).looked(1.0)).text
+    text = only(crowded(MIN_QUESTIONS, client, sender).due_alarms(1.0)).text
     assert text.isascii()
     assert text.isprintable()
     assert len(text) < 700

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from rdns_milter import __version__
 from rdns_milter.checks.evidence import FACTS, LOOKED_UP, Cost, Evidence, Generic, Helo, Iprev, Late, Spf
 from rdns_milter.logs.output import Sink
-from rdns_milter.monitoring.alarms import CROWDED, Alarm
-from rdns_milter.monitoring.books import Books
-from rdns_milter.monitoring.counters import Meter
+from rdns_milter.monitoring.alarms import CROWDED_OUT, Alarm
+from rdns_milter.monitoring.counters import Counters
 from rdns_milter.monitoring.definitions import (
     CELLS,
     FIXED_RULES,
@@ -27,13 +26,14 @@ from rdns_milter.monitoring.definitions import (
     OTHER,
     OUTCOMES,
     PREFIX,
-    ROW,
+    ROW_CELLS,
     SERIES,
     SLOTS,
     STAGES,
 )
 from rdns_milter.monitoring.exposition import Exposition
-from rdns_milter.monitoring.shared_memory import LATELY, Board, Ledger
+from rdns_milter.monitoring.parent_counters import ParentCounters
+from rdns_milter.monitoring.shared_memory import MAX_SILENCE, PolicySnapshot, SharedMemory
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import ACTIONS, Policy, Rule, Verdict
 from rdns_milter.session import session
@@ -57,9 +57,9 @@ def rules(*names: str, action: str = "reject", shadow: bool = False) -> Policy:
     return Policy(tuple(Rule(name, action=action, shadow=shadow) for name in names), digest="abc123")
 
 
-def page(books: Books, now: float = BEGAN) -> Page:
+def page(parent: ParentCounters, now: float = BEGAN) -> Page:
     """What is told of them."""
-    return scraped(Exposition(books.ledger, lambda: now, BEGAN).text().decode())
+    return scraped(Exposition(parent.memory, lambda: now, BEGAN).text().decode())
 
 
 # The table
@@ -118,7 +118,7 @@ def test_each_cell_is_somebodys() -> None:
     for key, first in CELLS.items():
         buckets = SERIES[str(key[0])].buckets
         taken += range(first, first + (len(buckets) + 2 if buckets else 1))
-    assert sorted(taken) == list(range(3, ROW))
+    assert sorted(taken) == list(range(3, ROW_CELLS))
 
 
 def test_words_are_those_of_the_others() -> None:
@@ -145,12 +145,12 @@ def test_the_table_in_the_documentation() -> None:
 @given(st.lists(st.tuples(evidences(), st.sampled_from(ACTIONS)), max_size=20))
 @settings(max_examples=50, deadline=None)
 def test_every_decision_is_found_again(decisions: list[tuple[Evidence, str]]) -> None:
-    books = Books(1)
-    books.in_force(rules("one"), (), ())
-    meter = Meter(books.ledger, 0)
+    parent = ParentCounters(1)
+    parent.publish(rules("one"), (), ())
+    counters = Counters(parent.memory, 0)
     for evidence, action in decisions:
-        meter.decided(Verdict(action, "one"), evidence)
-    told = page(books)
+        counters.decided(Verdict(action, "one"), evidence)
+    told = page(parent)
     assert told.value("decisions_total") == told.value("decisions_total", rule="one") == len(decisions)
     for action in ACTIONS:
         assert told.value("decisions_total", action=action) == sum(each == action for _, each in decisions)
@@ -161,13 +161,13 @@ def test_every_decision_is_found_again(decisions: list[tuple[Evidence, str]]) ->
 
 
 def test_rows_are_added_up() -> None:
-    books = Books(3)
+    parent = ParentCounters(3)
     for number in range(3):
-        meter = Meter(books.ledger, number)
+        counters = Counters(parent.memory, number)
         for _ in range(number + 1):
-            meter.judged(Cost(vain=2), number)
-            meter.decided(Verdict(), EVIDENCE)
-    told = page(books)
+            counters.judged(Cost(vain=2), number)
+            counters.decided(Verdict(), EVIDENCE)
+    told = page(parent)
     assert told.value("messages_total") == told.value("decisions_total", action="accept", rule="default") == 6
     assert told.value("dns_vain_total") == 12
     assert told.value("forged_fields_total") == 8
@@ -175,47 +175,47 @@ def test_rows_are_added_up() -> None:
 
 
 def test_threads_of_a_process_lose_nothing() -> None:
-    books = Books(1)
-    meter = Meter(books.ledger, 0)
+    parent = ParentCounters(1)
+    counters = Counters(parent.memory, 0)
 
     def count() -> None:
         for _ in range(2000):
-            meter.judged(Cost(), 1)
-            meter.decided(Verdict(), EVIDENCE)
+            counters.judged(Cost(), 1)
+            counters.decided(Verdict(), EVIDENCE)
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    told = page(books)
+    told = page(parent)
     assert told.value("messages_total") == told.value("decisions_total") == 8000
     assert told.value("facts_total", fact="iprev", value="pass") == 8000
 
 
 def test_what_was_not_done() -> None:
-    books = Books(1)
-    books.in_force(Policy((Rule("a", action="reject", shadow=True), Rule("b", action="tag", shadow=True))), (), ())
-    meter = Meter(books.ledger, 0)
-    meter.decided(Verdict(would=("reject", "tag"), shadow_rules=("a", "b")), EVIDENCE)
-    meter.decided(Verdict(would=("reject",), shadow_rules=("a",)), EVIDENCE)
-    meter.decided(Verdict("tempfail", "a", softened=True), EVIDENCE)
-    meter.decided(Verdict(), EVIDENCE)
-    told = page(books)
+    parent = ParentCounters(1)
+    parent.publish(Policy((Rule("a", action="reject", shadow=True), Rule("b", action="tag", shadow=True))), (), ())
+    counters = Counters(parent.memory, 0)
+    counters.decided(Verdict(would=("reject", "tag"), shadow_rules=("a", "b")), EVIDENCE)
+    counters.decided(Verdict(would=("reject",), shadow_rules=("a",)), EVIDENCE)
+    counters.decided(Verdict("tempfail", "a", softened=True), EVIDENCE)
+    counters.decided(Verdict(), EVIDENCE)
+    told = page(parent)
     assert [told.value("would_total", action=action) for action in ACTIONS] == [0, 1, 0, 2, 0]
     assert [told.value("shadow_hits_total", rule=name) for name in "ab"] == [2, 1]
     assert told.value("softened_total") == 1
 
 
 def test_waits() -> None:
-    books = Books(1)
-    meter = Meter(books.ledger, 0)
+    parent = ParentCounters(1)
+    counters = Counters(parent.memory, 0)
     for seconds in (0.0, 0.001, 0.0011, 0.3, 7.0, 100.0):
-        meter.held("rcpt", seconds)
-    meter.waited("rcpt", "iprev", 250.0)
-    meter.waited("rcpt", "iprev", 0.5)
-    meter.waited("end", "spf_helo", 1000.0)
-    told = page(books)
+        counters.held("rcpt", seconds)
+    counters.waited("rcpt", "iprev", 250.0)
+    counters.waited("rcpt", "iprev", 0.5)
+    counters.waited("end", "spf_helo", 1000.0)
+    told = page(parent)
     buckets = {s.labels["le"]: s.value for s in told.named("wait_seconds_bucket", stage="rcpt")}
     assert [buckets[bound] for bound in ("0.001", "0.005", "0.2", "0.5", "6.0", "10.0", "25.0", "+Inf")] == [
         2, 3, 3, 4, 4, 5, 5, 6,
@@ -229,63 +229,63 @@ def test_waits() -> None:
 
 
 def test_dns() -> None:
-    books = Books(1)
-    meter = Meter(books.ledger, 0)
+    parent = ParentCounters(1)
+    counters = Counters(parent.memory, 0)
     for outcome in OUTCOMES:
-        meter.landed("TXT", outcome, 0.03)
-    meter.remembered()
-    meter.joined()
-    meter.crowded_out()
-    meter.spared()
-    meter.holds(7, 3)
-    told = page(books)
+        counters.landed("TXT", outcome, 0.03)
+    counters.remembered()
+    counters.joined()
+    counters.crowded_out()
+    counters.spared()
+    counters.set_gauges(7, 3)
+    told = page(parent)
     assert [told.value("dns_queries_total", type="TXT", outcome=outcome) for outcome in OUTCOMES] == [1] * len(OUTCOMES)
     assert told.value("dns_queries_total") == told.value("dns_query_seconds_count") == len(OUTCOMES)
     for name in ("dns_cache_hits_total", "dns_coalesced_total", "dns_crowded_out_total", "dns_spared_total"):
         assert told.value(name) == 1
     assert (told.value("dns_outstanding"), told.value("connections_open")) == (7, 3)
-    books.ended(0)
-    told = page(books)
+    parent.worker_ended(0)
+    told = page(parent)
     assert (told.value("dns_outstanding"), told.value("connections_open")) == (0, 0)
     assert told.value("dns_queries_total") == len(OUTCOMES)
     assert told.value("worker_restarts_total") == 1
 
 
 def test_what_has_no_place_is_counted_nowhere() -> None:
-    books = Books(1)
-    meter = Meter(books.ledger, 0)
-    before = page(books)
-    meter.decided(Verdict(would=("explode",)), replace(EVIDENCE, mailfrom_match="unknown"))
-    meter.waited("mail", "weather", 3.0)
-    meter.landed("TXT", "lost", 0.0)
-    told = page(books)
+    parent = ParentCounters(1)
+    counters = Counters(parent.memory, 0)
+    before = page(parent)
+    counters.decided(Verdict(would=("explode",)), replace(EVIDENCE, mailfrom_match="unknown"))
+    counters.waited("mail", "weather", 3.0)
+    counters.landed("TXT", "lost", 0.0)
+    told = page(parent)
     assert told.value("facts_total", fact="mailfrom_match") == 0
     assert {(s.name, *s.labels.values()) for s in told.samples} == {
         (s.name, *s.labels.values()) for s in before.samples
     }
-    meter.decided(Verdict(rule="of-tomorrow", shadow_rules=("unheard-of",)), EVIDENCE)
-    assert page(books).value("decisions_total", rule=OTHER) == 1
-    assert page(books).value("shadow_hits_total", rule=OTHER) == 1
+    counters.decided(Verdict(rule="of-tomorrow", shadow_rules=("unheard-of",)), EVIDENCE)
+    assert page(parent).value("decisions_total", rule=OTHER) == 1
+    assert page(parent).value("shadow_hits_total", rule=OTHER) == 1
 
 
 def test_an_alarm_counts_once() -> None:
-    books = Books(2)
-    one, two = Meter(books.ledger, 0), Meter(books.ledger, 1)
+    parent = ParentCounters(2)
+    one, two = Counters(parent.memory, 0), Counters(parent.memory, 1)
     first = Alarm("one-address", "")
-    assert [one.alarmed(first), two.alarmed(first), one.alarmed(first)] == [True, False, False]
-    assert two.alarmed(Alarm("clock-jumped", ""))
-    assert page(books).value("alarms_total") == 2
-    flood = Alarm(CROWDED, "", again=True)
-    assert [one.alarmed(flood), two.alarmed(flood), one.alarmed(flood)] == [True] * 3
-    assert page(books).value("alarms_total", alarm=CROWDED) == 3
+    assert [one.count_alarm(first), two.count_alarm(first), one.count_alarm(first)] == [True, False, False]
+    assert two.count_alarm(Alarm("clock-jumped", ""))
+    assert page(parent).value("alarms_total") == 2
+    flood = Alarm(CROWDED_OUT, "", repeats=True)
+    assert [one.count_alarm(flood), two.count_alarm(flood), one.count_alarm(flood)] == [True] * 3
+    assert page(parent).value("alarms_total", alarm=CROWDED_OUT) == 3
 
 
 def test_late_facts_count_for_each_message() -> None:
-    books = Books(1)
-    meter = Meter(books.ledger, 0)
+    parent = ParentCounters(1)
+    counters = Counters(parent.memory, 0)
     for facts in (("iprev", "helo"), (), ("iprev",), ("unheard-of",)):
-        meter.judged(Cost(), 0, Late(facts, "192.0.2.7", "example.com"))
-    told = page(books)
+        counters.judged(Cost(), 0, Late(facts, "192.0.2.7", "example.com"))
+    told = page(parent)
     assert {fact: told.value("late_facts_total", fact=fact) for fact in LOOKED_UP} == {
         **dict.fromkeys(LOOKED_UP, 0),
         "iprev": 2,
@@ -298,34 +298,34 @@ def test_late_facts_count_for_each_message() -> None:
 
 
 def test_only_what_a_rule_can_do_is_shown() -> None:
-    books = Books(1)
+    parent = ParentCounters(1)
     policy = Policy(
         (Rule("r", action="reject"), Rule("t", action="tag"), Rule("s", action="tag", shadow=True), Rule("+"))
     )
-    books.in_force(policy, (), ())
-    shown = {(s.labels["action"], s.labels["rule"]) for s in page(books).named("decisions_total")}
+    parent.publish(policy, (), ())
+    shown = {(s.labels["action"], s.labels["rule"]) for s in page(parent).named("decisions_total")}
     assert {pair for pair in shown if ":" not in pair[1]} == {
         ("accept", "default"), ("reject", "r"), ("tempfail", "r"), ("tag", "t"),
     }  # fmt: skip
-    assert [s.labels for s in page(books).named("shadow_hits_total")] == [{"rule": "s"}]
-    books.in_force(replace(policy, mode="observe"), (), ())
-    assert page(books).named("decisions_total", action="accept", rule="r")
-    Meter(books.ledger, 0).decided(Verdict("quarantine", "t"), EVIDENCE)
-    assert page(books).value("decisions_total", action="quarantine", rule="t") == 1
+    assert [s.labels for s in page(parent).named("shadow_hits_total")] == [{"rule": "s"}]
+    parent.publish(replace(policy, mode="observe"), (), ())
+    assert page(parent).named("decisions_total", action="accept", rule="r")
+    Counters(parent.memory, 0).decided(Verdict("quarantine", "t"), EVIDENCE)
+    assert page(parent).value("decisions_total", action="quarantine", rule="t") == 1
 
 
 def test_rules_keep_their_counts_whatever_comes_and_goes() -> None:
-    books = Books(1)
-    books.in_force(rules("a", "b"), (), ())
-    meter = Meter(books.ledger, 0)
-    meter.decided(Verdict("reject", "a"), EVIDENCE)
-    books.in_force(rules("c", "a"), (), ())
+    parent = ParentCounters(1)
+    parent.publish(rules("a", "b"), (), ())
+    counters = Counters(parent.memory, 0)
+    counters.decided(Verdict("reject", "a"), EVIDENCE)
+    parent.publish(rules("c", "a"), (), ())
     # Before it has heard of them: then it judges by the old rules.
-    meter.decided(Verdict("reject", "b"), EVIDENCE)
-    meter.adopt()
+    counters.decided(Verdict("reject", "b"), EVIDENCE)
+    counters.load_rules()
     for name in "ac":
-        meter.decided(Verdict("reject", name), EVIDENCE)
-    told = page(books)
+        counters.decided(Verdict("reject", name), EVIDENCE)
+    told = page(parent)
     assert {name: told.value("decisions_total", action="reject", rule=name) for name in "abc"} == {
         "a": 2, "b": 1, "c": 1,
     }  # fmt: skip
@@ -333,15 +333,15 @@ def test_rules_keep_their_counts_whatever_comes_and_goes() -> None:
 
 def test_no_more_rules_than_there_is_room_for() -> None:
     """Whatever is read again and again: memory and text stay bounded."""
-    books = Books(1)
-    meter = Meter(books.ledger, 0)
+    parent = ParentCounters(1)
+    counters = Counters(parent.memory, 0)
     for reading in range(12):
         names = [f"{'x' * 58}-{reading * 100 + number:04}" for number in range(100)]
-        books.in_force(rules(*names), [f"[{'2001:db8:' * 7}{n:04x}]:65535" for n in range(200)], ())
-        meter.adopt()
+        parent.publish(rules(*names), [f"[{'2001:db8:' * 7}{n:04x}]:65535" for n in range(200)], ())
+        counters.load_rules()
         for name in names:
-            meter.decided(Verdict("reject", name), EVIDENCE)
-    told = page(books)
+            counters.decided(Verdict("reject", name), EVIDENCE)
+    told = page(parent)
     named = told.named("decisions_total", action="reject")
     assert len(named) == MAX_RULES + 2  # with the rule for forged results
     assert told.value("decisions_total", rule=OTHER) == 1200 - MAX_RULES
@@ -351,55 +351,55 @@ def test_no_more_rules_than_there_is_room_for() -> None:
 
 
 def test_resolvers_and_policy() -> None:
-    books = Books(1)
-    books.in_force(rules("a"), ["127.0.0.1:53", "[::1]:53"], ["[::1]:53"])
-    told = page(books, BEGAN + 12.5)
+    parent = ParentCounters(1)
+    parent.publish(rules("a"), ["127.0.0.1:53", "[::1]:53"], ["[::1]:53"])
+    told = page(parent, BEGAN + 12.5)
     assert {s.labels["server"]: s.value for s in told.named("resolver_up")} == {"127.0.0.1:53": 1, "[::1]:53": 0}
     assert [s.labels for s in told.named("policy_info")] == [{"digest": "abc123", "mode": "enforce"}]
     assert [s.labels for s in told.named("build_info")] == [{"version": __version__}]
     assert told.value("uptime_seconds") == 12.5
-    books.in_force(rules("a"), ["127.0.0.1:53"], ["[::1]:53"])
-    assert {s.labels["server"]: s.value for s in page(books).named("resolver_up")} == {"127.0.0.1:53": 1}
+    parent.publish(rules("a"), ["127.0.0.1:53"], ["[::1]:53"])
+    assert {s.labels["server"]: s.value for s in page(parent).named("resolver_up")} == {"127.0.0.1:53": 1}
 
 
 def test_a_board_that_is_being_written_is_not_believed() -> None:
-    ledger = Ledger(1)
-    ledger.post(Board().with_policy(rules("a")))
-    assert ledger.board() == Board().with_policy(rules("a"))
-    ledger._board[20] ^= 1
-    assert ledger.board() is None
-    meter = Meter(ledger, 0)
-    meter.decided(Verdict(), EVIDENCE)
-    told = scraped(Exposition(ledger, lambda: BEGAN, BEGAN).text().decode())
+    memory = SharedMemory(1)
+    memory.publish(PolicySnapshot().with_policy(rules("a")))
+    assert memory.snapshot() == PolicySnapshot().with_policy(rules("a"))
+    memory._snapshot[20] ^= 1
+    assert memory.snapshot() is None
+    counters = Counters(memory, 0)
+    counters.decided(Verdict(), EVIDENCE)
+    told = scraped(Exposition(memory, lambda: BEGAN, BEGAN).text().decode())
     assert told.value("decisions_total", rule="default") == 1
 
 
 def test_signs_of_life() -> None:
-    books = Books(3)
-    Meter(books.ledger, 0).alive(BEGAN)
-    Meter(books.ledger, 1).alive(BEGAN - LATELY - 1)
-    assert page(books).value("workers_alive") == 1
-    assert books.ledger.silent_for(BEGAN + 1) == [1.0, LATELY + 2, float("inf")]
+    parent = ParentCounters(3)
+    Counters(parent.memory, 0).heartbeat(BEGAN)
+    Counters(parent.memory, 1).heartbeat(BEGAN - MAX_SILENCE - 1)
+    assert page(parent).value("workers_alive") == 1
+    assert parent.memory.silence(BEGAN + 1) == [1.0, MAX_SILENCE + 2, float("inf")]
 
 
 def test_the_count_outlives_the_process() -> None:
-    books = Books(1)
+    parent = ParentCounters(1)
     for _ in range(3):
         pid = os.fork()
         if pid == 0:
-            Meter(books.ledger, 0).judged(Cost(), 0)
+            Counters(parent.memory, 0).judged(Cost(), 0)
             os.kill(os.getpid(), 9)
         os.waitpid(pid, 0)
-    assert page(books).value("messages_total") == 3
+    assert page(parent).value("messages_total") == 3
 
 
 # The text
 
 
 def test_the_text_has_every_series_with_its_kind_and_its_help() -> None:
-    books = Books(1)
-    books.in_force(rules("a"), ["127.0.0.1:53"], ())
-    told = page(books)
+    parent = ParentCounters(1)
+    parent.publish(rules("a"), ["127.0.0.1:53"], ())
+    told = page(parent)
     kinds = {name.removesuffix("_total"): series.kind for name, series in SERIES.items()}
     assert {name.removesuffix("_total"): kind for name, kind in told.kinds.items()} == {
         name: "gauge" if kind == "info" else kind for name, kind in kinds.items()
@@ -415,7 +415,7 @@ def test_the_text_has_every_series_with_its_kind_and_its_help() -> None:
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_promtool_finds_nothing_to_complain_of() -> None:
-    text = Exposition(Ledger(1), lambda: BEGAN, BEGAN).text()
+    text = Exposition(SharedMemory(1), lambda: BEGAN, BEGAN).text()
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, timeout=30, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
@@ -437,11 +437,10 @@ class Blocked:
 
 def test_each_lost_line_of_the_log_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rdns_milter.logs.output.MAX_BACKLOG", 10)
-    books, blocked = Books(1), Blocked()
-    sink = Sink(blocked)
-    sink.lost = Meter(books.ledger, 0).dropped
+    parent, blocked = ParentCounters(1), Blocked()
+    sink = Sink(blocked, line_dropped=Counters(parent.memory, 0).line_dropped)
     for _ in range(15):
         sink.write("line")
     blocked.open.set()
     sink.flush(10)
-    assert page(books).value("log_lines_dropped_total") == sink.dropped == 5
+    assert page(parent).value("log_lines_dropped_total") == sink.dropped == 5

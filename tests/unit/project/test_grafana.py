@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from rdns_milter.monitoring.alarms import CROWDED
-from rdns_milter.monitoring.alarms import NAMES as ALARMS
+from rdns_milter.monitoring.alarms import CROWDED_OUT
+from rdns_milter.monitoring.alarms import MEANINGS as ALARMS
 from rdns_milter.monitoring.definitions import CELLS, PREFIX, SERIES
 from rdns_milter.policy.rules import ACTIONS
 
@@ -199,8 +199,8 @@ TROUBLES: dict[str, tuple[dict[str, str], set[str]]] = {
         },
         {"RdnsMilterSlow"},
     ),
-    "setup": ({f"alarms_total,alarm={ALARMS[0]}": "0x30 1x30"}, {"RdnsMilterSetup"}),
-    "flood": ({f"alarms_total,alarm={CROWDED}": "0x30 1x30"}, {"RdnsMilterSetup"}),
+    "setup": ({f"alarms_total,alarm={next(iter(ALARMS))}": "0x30 1x30"}, {"RdnsMilterSetup"}),
+    "flood": ({f"alarms_total,alarm={CROWDED_OUT}": "0x30 1x30"}, {"RdnsMilterSetup"}),
 }
 
 

@@ -131,11 +131,10 @@ LADDER: dict[str, tuple[str, ...]] = {
         "exposition",
         "healthcheck",
         "http",
-        "exporter",
         "top_k",
         "congestion",
         "counters",
-        "books",
+        "parent_counters",
     ),
     "analysis": (
         "evaluator",
@@ -155,13 +154,16 @@ LADDER: dict[str, tuple[str, ...]] = {
     ),
     "daemon": (
         "callbacks",
+        "configuration.shared_config",
+        "configuration.config_reader",
         "memory",
-        "nameserver_reports",
+        "name_servers",
         "pool_waker",
+        "lost_connections",
         "privileges",
+        "restart_delay",
+        "exporter",
         "sd_notify",
-        "shared_config",
-        "config_reader",
         "thread_limits",
         "worker",
         "worker_pool",
@@ -189,7 +191,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     ),
 }
 
-FOLDERS = ("resolver.admission", "config.patterns")
+FOLDERS = ("resolver.admission", "config.patterns", "daemon.configuration")
 ORDER = {
     name: place
     for place, name in enumerate(

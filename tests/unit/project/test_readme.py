@@ -73,10 +73,10 @@ def test_values_of_rule_that_are_no_names_of_rules() -> None:
 
 def test_alarms() -> None:
     rows = documents.table("alarm")
-    assert [documents.code(cells[0])[0] for cells in rows] == list(alarms.NAMES)
+    assert {documents.code(cells[0])[0]: cells[1] for cells in rows} == dict(alarms.MEANINGS)
     sentence = documents.text().partition("## Alarms")[2].partition("\n\n|")[0]
-    assert f"after {alarms.MANY} clients and an hour" in " ".join(sentence.split())
-    assert alarms.LONG == 3600
+    assert f"after {alarms.MIN_DECISIONS} clients and an hour" in " ".join(sentence.split())
+    assert alarms.MIN_SECONDS == 3600
 
 
 def test_options_and_their_defaults() -> None:

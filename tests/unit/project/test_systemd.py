@@ -16,7 +16,7 @@ from rdns_milter.daemon import master
 from rdns_milter.daemon.callbacks import BACKLOG
 from rdns_milter.daemon.pool_waker import MAX_WAITING, RESERVE
 from rdns_milter.daemon.privileges import WANTED_FILES
-from rdns_milter.daemon.worker import BEAT
+from rdns_milter.daemon.worker import HEARTBEAT
 from tests.kit.milter.endpoint import parse_endpoint
 
 UNITS = Path(__file__).parents[3] / "packaging" / "systemd"
@@ -101,7 +101,7 @@ def test_the_unit_and_the_program_agree() -> None:
     assert parser().parse_args(check.split()[1:]).config == parser().parse_args(command[1:]).config
     assert reload.endswith("-HUP $MAINPID")
     # Signs of life come each second, and a stop takes no longer than the longest deadline and what is allowed beyond it.
-    assert float(service["WatchdogSec"]) > 5 * BEAT
+    assert float(service["WatchdogSec"]) > 5 * HEARTBEAT
     assert float(service["TimeoutStopSec"]) > MAX_DEADLINE + master._STOP_MARGIN + 5
     assert Milter().deadline <= MAX_DEADLINE
     assert int(service["LimitNOFILE"]) == WANTED_FILES

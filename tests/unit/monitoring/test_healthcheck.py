@@ -10,25 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.monitoring.counters import Meter
+from rdns_milter.monitoring.counters import Counters
 from rdns_milter.monitoring.exposition import Exposition
-from rdns_milter.monitoring.healthcheck import trouble
-from rdns_milter.monitoring.http import Scrape
-from rdns_milter.monitoring.shared_memory import LATELY, Ledger
+from rdns_milter.monitoring.healthcheck import find_problem
+from rdns_milter.monitoring.http import MetricsServer
+from rdns_milter.monitoring.shared_memory import MAX_SILENCE, SharedMemory
 from rdns_milter.net.endpoints import Listener
 from tests.kit.milter.endpoint import free_port
 
-PATIENCE = 0.3
+TIMEOUT = 0.3
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 NEGOTIATION = b"\x00\x00\x00\x0dO"
 REST = 12  # octets of a negotiation behind that
 
 
-def ledger(*silent: float) -> Ledger:
+def memory_of(*silent: float) -> SharedMemory:
     """Of workers that gave their last sign of life so many seconds ago."""
-    made = Ledger(len(silent))
+    made = SharedMemory(len(silent))
     for number, seconds in enumerate(silent):
-        Meter(made, number).alive(time.monotonic() - seconds)
+        Counters(made, number).heartbeat(time.monotonic() - seconds)
     return made
 
 
@@ -51,12 +51,12 @@ async def milter(handler: Handler, path: str = "") -> AsyncIterator[Listener]:
         yield place
 
 
-def asked(handler: Handler, path: str = "", memory: Ledger | None = None) -> str:
+def asked(handler: Handler, path: str = "", memory: SharedMemory | None = None) -> str:
     """What is wrong with that one."""
 
     async def run() -> str:
         async with milter(handler, path) as place:
-            return await trouble(place, memory or ledger(0.0), PATIENCE)
+            return await find_problem(place, memory or memory_of(0.0), TIMEOUT)
 
     return asyncio.run(run())
 
@@ -89,7 +89,7 @@ async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     """Takes its time."""
     for octet in NEGOTIATION:
         writer.write(bytes((octet,)))
-        await asyncio.sleep(PATIENCE / 2)
+        await asyncio.sleep(TIMEOUT / 2)
 
 
 @pytest.mark.parametrize("family", ["inet", "unix"])
@@ -100,11 +100,11 @@ def test_a_milter_that_answers(family: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("handler", [silent, dripping])
 def test_a_milter_that_hangs(handler: Handler) -> None:
     assert asked(handler).startswith("no answer to a negotiation at inet:")
-    assert asked(handler).endswith(f" within {PATIENCE} seconds")
+    assert asked(handler).endswith(f" within {TIMEOUT} seconds")
 
 
 def test_a_milter_that_hangs_up() -> None:
-    assert asked(curt).startswith("no negotiation at inet:")
+    assert asked(curt).startswith("negotiation at inet:")
 
 
 def test_something_else_in_its_place() -> None:
@@ -113,15 +113,15 @@ def test_something_else_in_its_place() -> None:
 
 def test_nobody_there(tmp_path: Path) -> None:
     for place in (Listener("inet", "127.0.0.1", free_port()), Listener("unix", path=str(tmp_path / "socket"))):
-        assert asyncio.run(trouble(place, ledger(0.0), PATIENCE)).startswith(f"no negotiation at {place}: ")
+        assert asyncio.run(find_problem(place, memory_of(0.0), TIMEOUT)).startswith(f"negotiation at {place} failed: ")
 
 
 def test_an_event_loop_that_hangs() -> None:
     """Though the socket answers."""
-    assert asked(well, memory=ledger(0.0, LATELY - 1, 0.5)) == ""
-    wrong = asked(well, memory=ledger(0.0, LATELY + 1.5, 0.0))
-    assert wrong.startswith("the event loop of worker 1 has given no sign of life for ")
-    assert asked(well, memory=Ledger(2)) == "worker 0 has not begun yet"
+    assert asked(well, memory=memory_of(0.0, MAX_SILENCE - 1, 0.5)) == ""
+    wrong = asked(well, memory=memory_of(0.0, MAX_SILENCE + 1.5, 0.0))
+    assert wrong.startswith("the event loop of worker 1 has not run for ")
+    assert asked(well, memory=SharedMemory(2)) == "worker 0 has not started yet"
 
 
 def test_however_many_ask_the_milter_is_asked_once() -> None:
@@ -135,10 +135,10 @@ def test_however_many_ask_the_milter_is_asked_once() -> None:
 
     async def run() -> None:
         async with milter(counted) as place:
-            memory = ledger(0.0)
+            memory = memory_of(0.0)
             exposition = Exposition(memory, time.monotonic, 0.0)
-            scrape = Scrape(exposition, memory, place, bugs.append)
-            pages = await asyncio.gather(*(scrape._pages[b"/healthz"].get() for _ in range(100)))
+            server = MetricsServer(exposition, memory, place, bugs.append)
+            pages = await asyncio.gather(*(server._pages[b"/healthz"].get() for _ in range(100)))
             assert {page.status for page in pages} == {200}
 
     asyncio.run(run())
