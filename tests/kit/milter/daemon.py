@@ -33,7 +33,7 @@ from tests.kit.milter.transaction import Conversation, Outcome, deliver
 
 ROOT = Path(__file__).resolve().parents[3]
 NOBODY = "127.0.0.1:1"  # a name server that is not there: the kernel says so at once
-PATIENCE = 20.0
+PATIENCE = 60.0
 _POLL = 0.005
 _REST = 0.05
 
