@@ -1,4 +1,4 @@
-"""DNS on the wire: write a question, and read a response. The only module that imports dnspython.
+"""DNS on the wire: write a question, and read a response.
 
 Must trust nothing that comes from the network: a response counts only if all of it can be parsed, by resolver/plain_answer.py or by
 dnspython, and if it answers this very question. Must never follow a name that the response does not hold, or keep more than was
