@@ -22,6 +22,7 @@ from ..net.names import Address, parse_address
 from ..responses.incoming_fields import watched
 from ..responses.replies import Reply
 from ..session.session import Service, Session
+from .quick_acks import QuickAcks
 
 NAME = "rdns-milter"
 IDLE_SECONDS = 600  # after which libmilter closes a connection that is silent in the middle of a packet
@@ -29,12 +30,13 @@ BACKLOG = 511  # connections that the kernel queues until a worker accepts them
 _MAX_FIELD = 65_000  # bytes of a header field that are examined; a packet of the protocol has no more
 # The macros that the MTA is asked for at each stage. libmilter keeps a macro until its stage is over.
 _MACROS = (
-    (milter.M_CONNECT, "j {if_addr} {daemon_addr} {client_addr}"),
+    (milter.M_CONNECT, "j {if_addr} {daemon_addr} {client_addr} {client_resolve}"),
     (milter.M_HELO, "{tls_version}"),
     (milter.M_ENVFROM, "i {auth_authen} {tls_version} {mail_addr}"),
     (milter.M_ENVRCPT, "{rcpt_addr}"),
     (milter.M_EOM, "i"),
 )
+_OF_SENDMAIL = "{client_resolve}"  # Postfix does not know this macro
 _ACTIONS = milter.ADDHDRS | milter.CHGHDRS | milter.QUARANTINE | milter.SETSYMLIST
 _NEVER_WANTED = milter.P_NOBODY | milter.P_NOUNKNOWN
 # Header fields and the end of the header belong together: for a message without fields libmilter gets from DATA to the end of the
@@ -74,6 +76,8 @@ def _guarded(callback: Callable[..., int]) -> Callable[..., int]:
         except Exception as error:  # noqa: BLE001 - no exception may reach libmilter
             self._report_error(callback.__name__, error)
             return int(milter.CONTINUE)
+        finally:
+            self._quick_acks.replied()
 
     return guarded
 
@@ -85,6 +89,7 @@ class Callbacks:
 
     _service: Service
     _report_error: ReportError
+    _quick_acks: QuickAcks
 
     def __init__(self) -> None:
         self.open: set[int] = set()
@@ -107,10 +112,11 @@ class Callbacks:
         milter.set_exception_policy(milter.CONTINUE)
         milter.register(NAME, negotiate=self.negotiate)
 
-    def attach(self, service: Service, report_error: ReportError) -> None:
+    def attach(self, service: Service, report_error: ReportError, quick_acks: QuickAcks) -> None:
         """Serve this service from now on. `report_error` gets the place and the exception of a bug."""
         self._service = service
         self._report_error = report_error
+        self._quick_acks = quick_acks
 
     @_guarded
     def negotiate(self, context: Any, options: list[int]) -> int:
@@ -118,6 +124,7 @@ class Callbacks:
         HELO keep their replies, because without them Postfix sends both only with MAIL. So does DATA: Postfix sends its macros in
         any case, and over TCP each message would wait 40 ms for a delayed ACK if there was no reply."""
         self.steps += 1
+        self._quick_acks.connected()
         connection = self._local.connection = Connection(self._service)
         context.setpriv(connection)
         offered, steps = options[0], options[1]
@@ -132,6 +139,8 @@ class Callbacks:
     @_guarded
     def connect(self, context: Any, hostname: str, family: int, peer: Any) -> int:
         """CONNECT: a client has connected to the MTA. `peer`: (address, port, ...), a path, or None."""
+        if _macro(context, _OF_SENDMAIL):
+            self._quick_acks.want()
         address = parse_address(peer[0]) if isinstance(peer, tuple) else None
         self._connect(context, self._connection(context), address)
         return int(milter.CONTINUE)

@@ -39,6 +39,7 @@ from .configuration.shared_config import LoadedConfig, read
 from .lost_connections import LostConnections
 from .memory import GarbageCollector, pin_to_core, use_one_heap
 from .pool_waker import PoolWaker
+from .quick_acks import QuickAcks
 from .thread_limits import spare_threads
 
 HEARTBEAT = 1.0  # seconds between two heartbeats to the parent
@@ -130,7 +131,7 @@ class Worker:
         gc.disable()
         wakeup, channel = self._take_signals(), self._context.channel.fileno()
         sys.excepthook = self._handle_uncaught
-        self._callbacks.attach(self._service, self._report_error)
+        self._callbacks.attach(self._service, self._report_error, QuickAcks(self._place))
         with self._engine:
             libmilter = serve(self._note_libmilter_end)
             self._engine.loop.call_soon_threadsafe(self._heartbeat)

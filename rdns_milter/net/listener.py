@@ -207,10 +207,15 @@ def accepted(place: Listener) -> int:
     return sum(1 for _ in _accepted(place))
 
 
+def descriptors(place: Listener) -> dict[int, int]:
+    """Return the descriptors of those connections, with their inodes. They are libmilter's, which may close them at any time."""
+    return {fd: os.fstat(sock.fileno()).st_ino for fd, sock in _accepted(place)}
+
+
 def unread(place: Listener) -> dict[int, int]:
     """The inodes of those that have octets, or their end, to be read, with the number of octets."""
     poll, found = select.poll(), dict[int, int]()
-    for sock in _accepted(place):
+    for _, sock in _accepted(place):
         poll.register(sock, select.POLLIN)
         if poll.poll(0):
             found[os.fstat(sock.fileno()).st_ino] = _readable_octets(sock)
@@ -227,20 +232,20 @@ def _readable_octets(sock: socket.socket) -> int:
 
 def shut(place: Listener, inodes: Collection[int]) -> None:
     """Shut those of these inodes, for both sides; their descriptors stay libmilter's."""
-    for sock in _accepted(place):
+    for _, sock in _accepted(place):
         if os.fstat(sock.fileno()).st_ino in inodes:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
 
-def _accepted(place: Listener) -> Iterator[socket.socket]:
-    for _, sock in _sockets():
+def _accepted(place: Listener) -> Iterator[tuple[int, socket.socket]]:
+    for fd, sock in _sockets():
         if (
             sock.type == socket.SOCK_STREAM
             and _is_local_end(sock.getsockname(), place)
             and not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
         ):
-            yield sock
+            yield fd, sock
 
 
 def _is_local_end(name: object, place: Listener) -> bool:

@@ -153,6 +153,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "why_text",
     ),
     "daemon": (
+        "quick_acks",
         "callbacks",
         "configuration.shared_config",
         "configuration.config_reader",

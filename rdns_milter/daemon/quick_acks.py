@@ -1,0 +1,91 @@
+"""Acknowledge at once what an MTA sends in two pieces over TCP, as Sendmail does.
+
+Sendmail writes the macros of a stage and the command that they belong to one by one. Nagle's algorithm holds the second back until
+the first is acknowledged, nothing answers macros, and the kernel delays the ACK by 40 ms: five times for each message. The remedy,
+TCP_QUICKACK, lasts only until the next reply is sent, and libmilter sends that after the callback has returned, or without one: so
+a thread sets it a moment later, and a few times more. It sleeps until an MTA is found to write in this way. Postfix does not.
+
+Must never keep a connection open or close it: the descriptors are libmilter's, and are only looked at.
+
+RFC 896, RFC 1122 4.2.3.2, tcp(7); packaging/doc/platform.md 2.3.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+
+from ..net.endpoints import Listener
+from ..net.listener import descriptors
+
+_FIRST = 0.001  # seconds after a callback has returned: its reply has been sent by then, mostly
+_NEXT = (
+    0.005  # seconds from one time to the next, for replies that came later, or to DATA, for which there is no callback
+)
+_TIMES = 10
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
+
+
+class QuickAcks:
+    """The connections of one process. `place`: where its MTAs connect."""
+
+    def __init__(self, place: Listener) -> None:
+        self._place = place
+        self._wanted = False
+        self._looked = False
+        self._replied = threading.Event()
+        self._known: dict[int, int] = {}
+
+    def want(self) -> None:
+        """Begin: an MTA that writes in two pieces has connected. Over a unix socket nothing is delayed."""
+        if self._wanted or self._place.path or _QUICKACK is None:
+            return
+        self._wanted = True
+        threading.Thread(target=self._watch, name="quick-acks", daemon=True).start()
+
+    def connected(self) -> None:
+        """Take note that there is a new connection."""
+        self._looked = False
+
+    def replied(self) -> None:
+        """Take note that a reply is about to be sent."""
+        if self._wanted:
+            self._replied.set()
+
+    def _watch(self) -> None:
+        left = 0
+        while True:
+            if self._replied.wait(_NEXT if left else None):
+                self._replied.clear()
+                left = _TIMES
+                time.sleep(_FIRST)
+            left -= 1
+            self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        if not self._looked:
+            self._looked = True
+            self._known = descriptors(self._place)
+        for fd, inode in tuple(self._known.items()):
+            if not _acknowledge(fd, inode):
+                del self._known[fd]
+
+
+def _acknowledge(fd: int, inode: int) -> bool:
+    """Send no delayed ACKs until the next reply. False if that connection is gone. Should its descriptor become another file's amid
+    this, nothing is done to that, for it is no TCP connection, or no harm."""
+    try:
+        if os.fstat(fd).st_ino != inode:
+            return False
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=fd)
+    except OSError:
+        return False
+    try:
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK or 0, 1)
+    finally:
+        sock.detach()
+    return True
