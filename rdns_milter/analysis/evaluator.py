@@ -4,7 +4,7 @@ The verdict is `policy.decide`'s, remembered by all that a policy can ask about;
 [exempt] and [generic] counts too, as far as a line tells: a client that is exempt now is, and a name is looked at anew where
 patterns or exceptions are set. Pure but for what it remembers, and that is bounded.
 
-DESIGN section 4; section 5 for the keys of a line.
+packaging/doc/rules.md; packaging/doc/log.md (the keys of a line).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The milter's own session asks and judges; what the log does not tell stays unknown, and a verdict that hangs on it is no verdict.
 Equal deliveries are looked up once. Never asks for more than `workers` messages at a time.
 
-DESIGN section 3; RFC 7208 2.4 (SPF of the null sender is that of the greeting).
+packaging/doc/tuning.md; RFC 7208 2.4 (SPF of the null sender is that of the greeting).
 """
 
 from __future__ import annotations

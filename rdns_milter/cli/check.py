@@ -92,7 +92,7 @@ def examine(client: Client, config: Config, servers: tuple[Endpoint, ...]) -> Ou
 
 
 def as_json(outcome: Outcome) -> str:
-    """The outcome as DESIGN section 3 has it."""
+    """The outcome for programs (--json)."""
     verdict, decision = outcome.verdict, outcome.decision
     document: dict[str, Any] = {
         "evidence": json.loads(line(decision, "json")),

@@ -2,7 +2,7 @@
 
 Reads arguments and hands on; counts and judges nothing.
 
-DESIGN section 3.
+packaging/doc/tuning.md.
 """
 
 from __future__ import annotations

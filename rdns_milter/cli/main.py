@@ -2,7 +2,7 @@
 
 Reads arguments and hands on; knows no DNS, no rule and no SMTP. libmilter is imported for `run` alone.
 
-DESIGN section 3; sysexits(3) for the exit status.
+README.md (Commands); sysexits(3) for the exit status.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Pure. Knows no file. Rules and list files share the readers named here, so that a value means the same in both.
 
-DESIGN section 4.
+packaging/doc/rules.md (Conditions).
 """
 
 from __future__ import annotations

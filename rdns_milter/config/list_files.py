@@ -3,7 +3,7 @@
 What an entry means depends on the condition that uses the list, so each list is read by the readers of those conditions, once for
 each kind of them. Never held as text: it is read piece by piece into the set that rules share.
 
-DESIGN section 4, [lists].
+packaging/doc/rules.md (Lists).
 """
 
 from __future__ import annotations

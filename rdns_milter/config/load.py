@@ -2,7 +2,7 @@
 
 A file with any mistake gives no configuration at all, so that on a reload the old one can stay in force.
 
-DESIGN section 4; TOML 1.0.0.
+TOML 1.0.0.
 """
 
 from __future__ import annotations

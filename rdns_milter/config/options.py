@@ -2,7 +2,7 @@
 
 Holds names, kinds, defaults and one sentence for each option. No I/O: nobody here knows whether a file, a user or a host exists.
 
-DESIGN section 4: sections, keys, their order and the defaults are promises.
+Sections, keys, their order and the defaults are stable interfaces (NEWS.md).
 """
 
 from __future__ import annotations

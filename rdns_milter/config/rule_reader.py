@@ -1,9 +1,9 @@
 """The rules of a config file: from [[rule]] tables to Rule, with all that is wrong with them.
 
-Reads no file: named lists come as an argument. Lets no rule pass that could answer DNS trouble for good (promise 1), or a reply
+Reads no file: named lists come as an argument. Lets no rule pass that could answer DNS trouble for good, or a reply
 that an MTA would not understand.
 
-DESIGN section 4; RFC 5321 4.2 (codes and texts of replies), RFC 3463 (enhanced codes), RFC 7208 8.6 (temperror).
+packaging/doc/rules.md; RFC 5321 4.2 (codes and texts of replies), RFC 3463 (enhanced codes), RFC 7208 8.6 (temperror).
 """
 
 from __future__ import annotations

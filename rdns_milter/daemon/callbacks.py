@@ -3,7 +3,7 @@
 Callbacks only translate between libmilter and the session. Must never raise: whatever breaks here, the mail passes, and the log
 says so. Bytes of headers, macros and paths that are not UTF-8 become surrogates, which are escaped where they are written.
 
-libmilter's API (smfi_register, smfi_setreply, smfi_addheader); packaging/doc/platform.md.
+libmilter's API (smfi_register, smfi_setreply, smfi_addheader); packaging/doc/platform.md 1.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Must never serve mail itself, so that nothing a client sends can harm it; must n
 configuration (daemon/configuration/config_reader.py does); must never start a thread, because it forks. Exits with 78 only for an
 invalid configuration.
 
-sysexits(3) (EX_CONFIG); packaging/doc/platform.md (the socket and worker processes).
+sysexits(3) (EX_CONFIG); packaging/doc/platform.md 1.4 and 1.5.
 """
 
 from __future__ import annotations

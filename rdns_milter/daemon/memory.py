@@ -4,7 +4,7 @@ Python's automatic collection examines all objects again and again: with a full 
 which nothing is served. So a worker switches it off and lets a GarbageCollector run once a second. Must never leave cyclic garbage
 in memory beyond the bounds below.
 
-gc (Python), mallopt(3), sched_setaffinity(2).
+gc (Python), mallopt(3), sched_setaffinity(2); packaging/doc/platform.md 7.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ libmilter would neither answer that connection nor ever close it. A session that
 needed while a thread is idle. But libmilter itself may block threads on incomplete packets, unseen: so where nothing moves, each
 process pokes now and then.
 
-packaging/doc/platform.md (measurements).
+packaging/doc/platform.md 1.1.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Must never get root back. Does what it is asked to; the parent decides whether it is needed.
 
-setuid(2), initgroups(3), getrlimit(2).
+setuid(2), initgroups(3), getrlimit(2); packaging/doc/platform.md 1.6.
 """
 
 from __future__ import annotations

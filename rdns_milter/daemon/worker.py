@@ -4,7 +4,7 @@ DNS, and the main thread adopts new configurations and finally drains the worker
 Must never read the configuration itself: the parent hands it over, so that all workers judge by the same. Must never stop
 libmilter, which would cut all sessions and might remove the socket: the worker stops listening, waits, and ends the process.
 
-packaging/doc/platform.md (threads and signals, draining).
+packaging/doc/platform.md 1.2 to 1.4.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ be judged by a new policy.
 Pure text: opens no file, no socket, knows no clock. Must never let anything from the network end a line or pass for a key:
 a line is printable ASCII, whatever the client sent, and only a line that begins as ours do is read as one. Must never raise.
 
-DESIGN section 5; RFC 8259 8.1 and RFC 7493 2.1 (what text in JSON may hold).
+packaging/doc/log.md; RFC 8259 8.1 and RFC 7493 2.1 (what text in JSON may hold).
 """
 
 from __future__ import annotations

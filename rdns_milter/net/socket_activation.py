@@ -4,7 +4,7 @@ The manager keeps the socket open while the daemon restarts, so that an MTA that
 Takes only a socket that is meant for this process and that listens at the configured address; never opens one. Does not import
 pymilter: libmilter's function that takes the socket over is an argument.
 
-sd_listen_fds(3); libmilter's "fd:N" (a patch of Debian's: packaging/doc/platform.md).
+sd_listen_fds(3); libmilter's "fd:N" (Debian's, packaging/doc/platform.md 1.5).
 """
 
 from __future__ import annotations

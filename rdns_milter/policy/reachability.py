@@ -3,7 +3,7 @@ an earlier one leaves nothing over for.
 
 Pure. Says so only where it is certain; a rule that merely matches seldom is nobody's business here.
 
-DESIGN section 2 (which facts occur together).
+packaging/doc/rules.md (Facts: which facts occur together).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Waits no longer than its deadline, and gives a question the same answer however often it is asked, so that no client can play
 on an answer that changes meanwhile. Never raises for what comes from DNS. Lives on the event loop's thread.
 
-RFC 8601 and 7208 set no time; DESIGN's `deadline` does.
+RFC 8601 and 7208 set no time; the option `milter.deadline` does.
 """
 
 from __future__ import annotations

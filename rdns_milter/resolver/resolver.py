@@ -35,7 +35,7 @@ _OVERHEAD = 400  # octets that an entry costs beside its text
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The bounds of DESIGN's section [dns]; times in seconds."""
+    """The limits that the option section [dns] sets; times in seconds."""
 
     timeout: float = 2.0
     tries: int = 2

@@ -5,7 +5,7 @@ nothing, has no clock. A sender's dead or broken zone must never look like a dea
 suspect; it is taken as down when it does not resolve probes either: a question it has answered before, and one that hangs on
 no sender's zone, for the former may be the sender's, too.
 
-DESIGN section 1, promise 1.
+packaging/doc/failures.md (DNS).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Driven by the milter's callbacks, by `rdns-milter check` and by the tests, one c
 (never the same). Knows no pymilter and no DNS. Never waits before the first RCPT, and there only while an answer can still
 change the reply; never longer than the deadline for a message.
 
-RFC 5321 3.3 and 4.1.4 (the order of the commands; EHLO sent again begins anew), DESIGN section 4.
+RFC 5321 3.3 and 4.1.4 (the order of the commands; EHLO sent again begins anew), packaging/doc/rules.md (How rules are tried).
 """
 
 from __future__ import annotations

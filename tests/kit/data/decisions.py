@@ -1,4 +1,4 @@
-"""A decision and its line, with changes: the example of DESIGN section 5."""
+"""An example of a decision and its line, with changes."""
 
 from __future__ import annotations
 

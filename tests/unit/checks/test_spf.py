@@ -1,4 +1,4 @@
-"""The SPF adaptor: what pyspf alone gets wrong, lets out or cannot bear (PLATFORM 0.7 to 0.10 and 1), row by row."""
+"""The SPF adaptor: what pyspf alone gets wrong, lets out or cannot bear (packaging/doc/platform.md 4), row by row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records made to freeze whoever evaluates them (PLATFORM 0.7, 0.8): classed, and never long on the event loop at a stretch."""
+"""SPF records made to be slow get a result, and hold the event loop only for short stretches (packaging/doc/platform.md 4.2)."""
 
 from __future__ import annotations
 

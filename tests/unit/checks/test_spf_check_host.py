@@ -77,7 +77,7 @@ def test_only_a_fail_is_explained(record: str) -> None:
 
 
 def test_dead_explanations_cost_a_moment() -> None:
-    """PLATFORM 0.7: pyspf waits for each of them in turn, though nobody will read one."""
+    """packaging/doc/platform.md 4.2: pyspf waits for each of them in turn, though nobody will read one."""
     includes = " ".join(f"include:i{n}.v.example" for n in range(10))
     zone = "e.v.example SILENT\n" + "".join(
         f"i{n}.v.example TXT v=spf1 -all exp=e{n}.v.example\ne{n}.v.example SILENT\n" for n in range(10)

@@ -1,4 +1,4 @@
-"""The log line as it is written (DESIGN section 5): every key in its order, nothing foreign in it that could pass for more
+"""The log line as it is written (packaging/doc/log.md): every key in its order, nothing foreign in it that could pass for more
 than a value, and all of it back when it is read."""
 
 from __future__ import annotations

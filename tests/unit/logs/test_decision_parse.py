@@ -1,4 +1,4 @@
-"""The log line as it is read: behind what a log daemon puts before it, cut, by another version, forged (DESIGN section 5)."""
+"""The log line as it is read: behind what a log daemon puts before it, cut, by another version, forged (packaging/doc/log.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for any evidence and any policy, however senseless (promise 1: DNS trouble never bounces mail)."""
+"""What holds for any evidence and any policy, however senseless (DNS trouble never bounces mail)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules on evidence, a case a line (DESIGN section 4)."""
+"""Rules on evidence, a case a line (packaging/doc/rules.md)."""
 
 from __future__ import annotations
 

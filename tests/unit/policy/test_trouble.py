@@ -1,4 +1,4 @@
-"""What DNS trouble and facts that are not in yet do to a verdict, a case a line (promise 1: trouble never bounces mail)."""
+"""What DNS trouble and facts that are not in yet do to a verdict, a case a line (trouble never bounces mail)."""
 
 from __future__ import annotations
 

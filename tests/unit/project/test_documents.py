@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,28 @@ from tests.kit.data import documents
 ROOT = documents.ROOT
 INSTALL = ROOT / "packaging" / "doc" / "install.py"
 MAX_README = 320  # lines
+# Files of these kinds may cite a document, in a comment, a docstring or a text.
+TEXTS = (
+    "*.py",
+    "*.sh",
+    "*.md",
+    "*.cfg",
+    "*.toml",
+    "*.yml",
+    "*.yaml",
+    "*.txt",
+    "*.spec",
+    "*.service",
+    "*.socket",
+    "*.cf",
+)
+PLACES = (ROOT, ROOT / "packaging", ROOT / "packaging" / "doc")
+FOLDERS = ("rdns_milter", "tests", "packaging", "etc", ".ci")
+_DOCUMENT = re.compile(r"(?<![\w./-])[.\w][\w./-]*\.md\b")
+INSTALLED_NAME = "packaging.md"  # of packaging/README.md
+# Documents that people of the project have elsewhere, named without their ending.
+_ELSEWHERE = re.compile(r"\b(?:PLAT" + "FORM|DES" + "IGN|ARCHIT" + "ECTURE)\\b(?!_)")
+_SECTION = re.compile(r"platform\.md (\d(?:\.\d+)?)(?: (?:and|to) (\d\.\d+))?")
 
 
 def broken(directory: Path) -> list[str]:
@@ -61,9 +84,47 @@ def test_installed_side_by_side_the_links_still_lead_there(tmp_path: Path) -> No
     subprocess.run([sys.executable, str(INSTALL), str(tmp_path)], cwd="/", timeout=60, check=True)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == sorted(
-        ["packaging.md" if path == documents.DOCUMENTS[2] else path.name for path in documents.DOCUMENTS]
+        [INSTALLED_NAME if path == ROOT / "packaging" / "README.md" else path.name for path in documents.DOCUMENTS]
     )
     assert broken(tmp_path) == []
     text = "".join(path.read_text("utf-8") for path in tmp_path.iterdir())
     assert "examples/sendmail/sendmail.mc" in text
     assert "packaging/examples" not in text
+
+
+def texts() -> list[Path]:
+    """The files that may cite a document."""
+    files = [path for pattern in TEXTS for path in ROOT.glob(pattern)]
+    return sorted(files + [path for folder in FOLDERS for pattern in TEXTS for path in (ROOT / folder).rglob(pattern)])
+
+
+def missing(text: str, place: Path) -> list[str]:
+    """Return the documents that a text cites and that are not in the repository. `place`: the directory of the file."""
+    cited = [name for name in _DOCUMENT.findall(text) if name != INSTALLED_NAME]
+    wrong = [name for name in cited if not any((base / name).is_file() for base in (place, *PLACES))]
+    return wrong + _ELSEWHERE.findall(text)
+
+
+def test_only_documents_of_the_repository_are_cited() -> None:
+    found = {
+        str(path.relative_to(ROOT)): missing(path.read_text("utf-8"), path.parent)
+        for path in texts()
+        if path != Path(__file__)
+    }
+    assert len(found) > 400
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+def test_citations_are_checked() -> None:
+    assert missing("See rules.md and packaging/doc/log.md (README.md), test_md.", ROOT / "tests") == []
+    assert missing("See nothing.md and DES" + "IGN section 4.", ROOT) == ["nothing.md", "DES" + "IGN"]
+
+
+def test_sections_of_the_platform_page_that_are_cited_exist() -> None:
+    page = (ROOT / "packaging" / "doc" / "platform.md").read_text("utf-8")
+    headings = re.findall(r"^#{2,3} (\d(?:\.\d+)?)\.? ", page, re.MULTILINE)
+    cited = {
+        section for path in texts() for pair in _SECTION.findall(path.read_text("utf-8")) for section in pair if section
+    }
+    assert len(cited) >= 8
+    assert cited <= set(headings)

@@ -70,7 +70,7 @@ CODES: list[tuple[str, Evidence, Rule, str, str]] = [
         "no reverse name (PTR record), the SPF record of example.com does not authorize",
     ),
     (
-        "two tested, one failed: DESIGN's own example",
+        "two tested, one failed",
         evidence(iprev=NOT_CONFIRMED, spf_mailfrom=spf("softfail")),
         rule(iprev="fail permerror", spf_mailfrom="none softfail fail"),
         "550 5.7.25",
@@ -189,7 +189,7 @@ def test_exempt_and_observed_are_taken() -> None:
         ("reject", 554, "5.7.0", "554 5.7.0 "),
         ("reject", 554, "", "554 5.7.25 "),
         ("reject", 0, "5.1.8", "550 5.1.8 "),
-        ("reject", 451, "4.7.1", "550 5.7.25 "),  # of the other class: PLATFORM 2.1, libmilter would drop the text
+        ("reject", 451, "4.7.1", "550 5.7.25 "),  # of the other class (packaging/doc/platform.md 1.8)
         ("reject", 550, "4.7.1", "550 5.7.25 "),
         ("reject", 550, "5.7.1234", "550 5.7.25 "),
         ("tempfail", 421, "4.3.2", "421 4.3.2 "),

@@ -1,6 +1,6 @@
 """The ways to answer badly, in one table: the word a zone uses -> what is done with the question.
 
-For issue 4 and PLATFORM.md 3.1, 3.3. A behaviour is a function of the question and of the sends that would be done so
+See packaging/doc/platform.md 5.1. A behaviour is a function of the question and of the sends that would be done so
 far; it returns those to do instead. So several can hold for one question: they are applied in the order of the table,
 content first, then octets, then the way they travel.
 """

@@ -1,8 +1,9 @@
 """How an answer travels, or does not: silence, delay, loss, other sources, and all that can go wrong with TCP.
 
-Behaviours of tests.kit.dns.hostile.behaviours (PLATFORM.md 3.1, RFC 7766). Each takes the question and the sends so far, and
-returns
-the sends to do instead; it never looks at a socket or a clock.
+Behaviours of tests.kit.dns.hostile.behaviours. Each takes the question and the sends so far, and returns the sends to do instead.
+It never looks at a socket or a clock.
+
+packaging/doc/platform.md 5.1; RFC 7766.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Answers whose content is odd: thousands of records, long texts, long names, targets that are no host names.
 
-Behaviours of tests.kit.dns.hostile.behaviours (PLATFORM.md 3.1, 3.3). All of it is well-formed DNS. Names made up here end in
+Behaviours of tests.kit.dns.hostile.behaviours. All of it is well-formed DNS. Names made up here end in
 tests.kit.dns.message.MADE_UP.
+
+packaging/doc/platform.md 5.1.
 """
 
 from __future__ import annotations

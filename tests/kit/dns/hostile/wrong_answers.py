@@ -1,7 +1,8 @@
 """Well-formed answers that are wrong: error codes, other ids, questions, owners, types, classes, lifetimes.
 
-Behaviours of tests.kit.dns.hostile.behaviours (PLATFORM.md 3.1, 3.3). Each takes the question and the sends so far, and returns the
-sends to do instead.
+Behaviours of tests.kit.dns.hostile.behaviours. Each takes the question and the sends so far, and returns the sends to do instead.
+
+packaging/doc/platform.md 5.1.
 """
 
 from __future__ import annotations
