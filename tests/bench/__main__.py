@@ -4,7 +4,8 @@
     python -m tests.bench --quick               a few seconds: shows that it works; its figures mean nothing
     python -m tests.bench million               memory and CPU time over many clients, each seen once
     python -m tests.bench million --clients 1000000 --entries 100000
-    python -m tests.bench floods                good and bad mail beside clients that flood the milter with questions
+    python -m tests.bench floods                what others notice of clients that flood it with questions, a minute or two
+    python -m tests.bench end-to-end            messages a second through a real Postfix, some minutes (tests.bench.end_to_end)
 
 Read the ratios to the floor, not the absolute figures: load, DNS and milter share the machine. The load is in Python, and its own
 CPU time is reported.
@@ -22,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import floods, million
+from tests.bench import end_to_end, floods, million
 from tests.bench.peers import DEADLINE, Peer, floor, milter
 from tests.bench.scenarios import BURST, SCENARIOS, Bench, Figures, as_json, median
 from tests.bench.stub import StubProcess
@@ -67,7 +68,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", choices=("all", "million", "floods"), default="all")
+    parser.add_argument("what", nargs="?", choices=("all", "million", "floods", "end-to-end"), default="all")
     parser.add_argument("--quick", action="store_true", help="tiny numbers")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each scenario; the median counts")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
@@ -86,8 +87,11 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Return the exit status: 0."""
+    """Exit status: 0, or what the end-to-end benchmark's process ends with."""
     chosen = arguments(given)
+    if chosen.what == "end-to-end":
+        options = ["--rounds", str(chosen.rounds), "--seconds", str(chosen.seconds)]
+        return end_to_end.enter([*options, *(("--json", str(chosen.json)) if chosen.json else ())])
     if chosen.what == "million":
         parts = million.run(chosen.clients, chosen.entries, chosen.workers)
         print(f"\n{million.report(parts)}")

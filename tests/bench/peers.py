@@ -1,10 +1,9 @@
-"""The milters that are measured: the floor, and rdns-milter as installed, both at a UNIX socket."""
+"""What is measured: the floor, and the milter as it would be installed, both over a UNIX socket unless TCP is wanted."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,10 @@ from rdns_milter.config.sample import sample
 from rdns_milter.logs.decision import parse as parse_line
 from tests.bench import process
 from tests.kit.milter.daemon import PATIENCE, Daemon, environment, until
+from tests.kit.milter.endpoint import connected, free_port, milter_style
 
 FLOOR, MILTER = "floor", "rdns-milter"
+UNIX, INET = "unix", "inet"
 DEADLINE = 6.0
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +31,8 @@ class Died(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A running milter. `path`: its socket; `pids`: all of its processes; `log`: the file of its log, if it has one."""
+    """A milter that runs. `path`: its socket, or `inet:PORT@HOST`; `pids`: all of its processes; `log`: where its log goes, if it
+    has one."""
 
     name: str
     path: str
@@ -67,14 +69,16 @@ class Peer:
 
 
 @contextlib.contextmanager
-def floor() -> Iterator[Peer]:
-    """Run the no-op milter."""
+def floor(kind: str = UNIX) -> Iterator[Peer]:
+    """The no-op milter. Any user may connect."""
     with tempfile.TemporaryDirectory(prefix="rdns-floor-") as directory:
-        path = f"{directory}/socket"
-        command = [sys.executable, "-m", "tests.bench.floor", f"unix:{path}"]
-        child = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL)
+        Path(directory).chmod(0o755)
+        path = f"{directory}/socket" if kind == UNIX else f"inet:{free_port()}@127.0.0.1"
+        spec = milter_style(path)
+        command = [sys.executable, "-m", "tests.bench.floor", spec]
+        child = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL, umask=0)
         try:
-            until(lambda: _listens(path) or child.poll() is not None)
+            until(lambda: _listens(spec) or child.poll() is not None)
             if child.poll() is not None:
                 raise RuntimeError(f"the floor did not start (status {child.returncode})")
             yield Peer(FLOOR, path, (child.pid,))
@@ -85,22 +89,31 @@ def floor() -> Iterator[Peer]:
 
 @contextlib.contextmanager
 def milter(
-    nameserver: str, workers: int, deadline: float = DEADLINE, dns: Mapping[str, Any] | None = None
+    nameserver: str,
+    workers: int,
+    deadline: float = DEADLINE,
+    dns: Mapping[str, Any] | None = None,
+    kind: str = UNIX,
+    group: str = "",
 ) -> Iterator[Peer]:
-    """Run the milter with its default rules, this many workers (0: one for each core), and further options of the section [dns]."""
+    """The milter with its default rules, so many workers (0: one for each core), and further options of the section [dns]. `group`:
+    may connect, too."""
     config = {
-        "milter": {"deadline": deadline},
+        "milter": {"deadline": deadline, "socket_group": group},
         "dns": dict(dns or {}),
         "exempt": {"networks": []},  # the benchmark's clients are in 10/8
     }
     rules = "\n\n".join(parse(sample(), BUILT_IN).rules)
     count = workers or os.cpu_count() or 1
-    with Daemon(config, rules, nameserver, workers=count, socket="unix") as daemon:
+    with Daemon(config, rules, nameserver, workers=count, socket=kind) as daemon:
         until(lambda: len(daemon.workers()) == count)
         pids = (daemon.pid, *daemon.workers())
         yield Peer(MILTER, daemon.spec.removeprefix("unix:"), pids, daemon.output)
 
 
-def _listens(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(path) == 0
+def _listens(spec: str) -> bool:
+    try:
+        connected(spec).close()
+    except OSError:
+        return False
+    return True

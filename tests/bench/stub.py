@@ -1,7 +1,8 @@
 """The DNS of the benchmark: answers for every client (tests.bench.clients), made when asked for, after a delay if wanted.
 
-A process of its own, `python -m tests.bench.stub`, that prints `listening on HOST:PORT`. A datagram too short for DNS is a
-command: `?` returns the number of questions so far, `d20` sets the delay in milliseconds. Loopback only; checks nothing.
+A process of its own, `python -m tests.bench.stub [PORT]`, that prints `listening on HOST:PORT`. A datagram too short for DNS is a
+command:
+`?` gives the number of questions so far, `d20` sets the delay in milliseconds. Loopback only; checks nothing.
 
 RFC 1035 4.1.
 """
@@ -105,10 +106,10 @@ def _reversed(wire: bytes) -> int:
 class Stub:
     """The server in this process. Late answers are kept in a heap, so that a delay does not limit their number."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind(("127.0.0.1", port))
         self.port: int = self._socket.getsockname()[1]
         self._late: list[tuple[float, int, bytes, Peer]] = []
         self._order = itertools.count()
@@ -156,10 +157,14 @@ class Stub:
 
 
 class StubProcess:
-    """The server as a child process. A context manager; `hostport`: its address; `pid`."""
+    """The server as a child. A context manager; `port`: 0 for a free one; `hostport`: where it listens; `pid`."""
+
+    def __init__(self, port: int = 0) -> None:
+        self._port = port
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen([sys.executable, "-m", "tests.bench.stub"], stdout=subprocess.PIPE)
+        command = [sys.executable, "-m", "tests.bench.stub", str(self._port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         line = self._process.stdout.readline().decode()
         if not line:
@@ -194,6 +199,6 @@ class StubProcess:
 
 
 if __name__ == "__main__":
-    stub = Stub()
+    stub = Stub(int(sys.argv[1]) if sys.argv[1:] else 0)
     print(f"listening on 127.0.0.1:{stub.port}", flush=True)
     stub.serve()

@@ -1,0 +1,215 @@
+"""Messages a second through a private Postfix: without a filter, with a no-op milter, with ours, with Postfix's own check.
+
+    python -m tests.bench end-to-end
+
+Postfix's own check is reject_unknown_client_hostname, alone and with Debian's policyd-spf. The load is Postfix's smtp-source, one
+message a connection, from one client in 10/8 whose name and SPF record are right: known to the milter's cache after the first
+message. The setups take turns, so read the ratios. All of it runs in a network and a mount namespace of its own, where
+/etc/resolv.conf names the benchmark's DNS. Needs root, Postfix and ip(8).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.bench import clients
+from tests.bench.peers import INET, UNIX, Peer, floor, milter
+from tests.bench.policyd_spf import SERVICE, NoPolicyd, policyd_spf
+from tests.bench.stub import StubProcess
+from tests.bench.table import table
+from tests.kit.milter.daemon import until
+from tests.kit.milter.endpoint import milter_style
+from tests.kit.mta.postfix import SBIN, Postfix, installed
+
+CLIENT = 5  # the number of the load's client
+LOADS: Mapping[str, tuple[int, int]] = {
+    "small, 1 at once": (0, 1),
+    "small, 10 at once": (0, 10),
+    "20 KB, 1 at once": (20_000, 1),
+    "20 KB, 10 at once": (20_000, 10),
+}
+"""Bytes of the header, and sessions."""
+PROBE = 20  # messages of the run that tells how many a run shall have
+FIELD = 100
+QUEUES = ("maildrop", "incoming", "active")
+NO_FILTER, NO_OP, OURS = "no filter", "no-op milter", "rdns-milter"
+CHECK, CHECK_AND_SPF = "own check", "own check, policyd-spf"
+COMMON = {"smtpd_peername_lookup": "yes", "disable_dns_lookups": "no"}
+CHECKED = {"smtpd_client_restrictions": "reject_unknown_client_hostname"}
+ASKED = CHECKED | {"smtpd_recipient_restrictions": f"check_policy_service unix:private/{SERVICE}"}
+
+
+@dataclass
+class Setup:
+    """A Postfix, and the milter that it has, if any. `rates`: messages a second, by load; `cpu`: microseconds of the milter's."""
+
+    name: str
+    postfix: Postfix
+    peer: Peer | None = None
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    cpu: dict[str, list[float]] = field(default_factory=dict)
+
+    def measure(self, load: str, message: Path, sessions: int, seconds: float) -> None:
+        """One run of about so many seconds."""
+        count = max(PROBE, round(PROBE / self._send(message, sessions, PROBE) * seconds))
+        before = self.peer.cpu if self.peer else 0.0
+        self.rates.setdefault(load, []).append(count / self._send(message, sessions, count))
+        if self.peer:
+            self.cpu.setdefault(load, []).append((self.peer.cpu - before) / count * 1e6)
+            self.peer.forget_log()
+
+    def _send(self, message: Path, sessions: int, count: int) -> float:
+        """Send so many messages, and let Postfix deliver them; seconds that it took to send them."""
+        host, port = self.postfix.address
+        command = [f"{SBIN}/smtp-source", "-M", clients.host(CLIENT), "-f", f"user@{clients.sender(CLIENT)}"]
+        command += [
+            "-t",
+            "user@rcpt.example",
+            "-F",
+            str(message),
+            "-s",
+            str(sessions),
+            "-m",
+            str(count),
+            f"{host}:{port}",
+        ]
+        began = time.monotonic()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        took = time.monotonic() - began
+        if done.returncode or done.stderr:
+            raise RuntimeError(f"{self.name}: {done.stderr[-500:]}{self.postfix.log()[-1000:]}")
+        spool = self.postfix.base / "spool"
+        until(lambda: not any(entry.is_file() for queue in QUEUES for entry in (spool / queue).rglob("*")))
+        return took
+
+
+@contextlib.contextmanager
+def setups(nameserver: str, policy_service: str) -> Iterator[list[Setup]]:
+    """All of them. `policy_service`: policyd-spf's line of master.cf, "" if there is none."""
+    with contextlib.ExitStack() as stack:
+
+        def setup(name: str, peer: Peer | None, settings: Mapping[str, str], services: str = "") -> Setup:
+            postfix = Postfix(milter_style(peer.path) if peer else None, services=services)
+            postfix.settings |= {**COMMON, **settings}
+            return Setup(name, stack.enter_context(postfix), peer)
+
+        found = [setup(NO_FILTER, None, {})]
+        for kind in (UNIX, INET):
+            found.append(setup(f"{NO_OP}, {kind}", stack.enter_context(floor(kind)), {}))
+            ours = milter(nameserver, 0, kind=kind, group="postfix" if kind == UNIX else "")
+            found.append(setup(f"{OURS}, {kind}", stack.enter_context(ours), {}))
+        found.append(setup(CHECK, None, CHECKED))
+        if policy_service:
+            found.append(setup(CHECK_AND_SPF, None, ASKED, policy_service))
+        yield found
+
+
+def message(directory: Path, header: int) -> Path:
+    """A file with a message whose header has about so many bytes."""
+    path = directory / f"message-{header}"
+    fields = [f"From: user@{clients.sender(CLIENT)}\n", "To: user@rcpt.example\n", "Subject: test\n"]
+    fields += [f"X-Filler-{number}: {'x' * FIELD}\n" for number in range(header // FIELD)]
+    path.write_text("".join([*fields, "\n", "text\n"]))
+    return path
+
+
+def run(rounds: int, seconds: float, policy_service: str) -> list[Setup]:
+    """Measure all setups under all loads, in turns."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rdns-end-to-end-") as directory,
+        StubProcess(53) as stub,
+        setups(stub.hostport, policy_service) as found,
+    ):
+        for load, (header, sessions) in LOADS.items():
+            file = message(Path(directory), header)
+            for _ in range(rounds):
+                for setup in found:
+                    setup.measure(load, file, sessions, seconds)
+    return found
+
+
+def medians(found: Sequence[Setup]) -> dict[str, dict[str, float]]:
+    """Messages a second, by setup and load."""
+    return {setup.name: {load: statistics.median(rates) for load, rates in setup.rates.items()} for setup in found}
+
+
+def report(found: Sequence[Setup]) -> str:
+    """Messages a second, the share of what Postfix does without a filter, and the milters' CPU time for a message."""
+    rates = medians(found)
+    rows: list[Sequence[str]] = [("messages/s (of no filter)", "", *LOADS)]
+    for name, each in rates.items():
+        shares = [f"{each[load]:.0f} ({each[load] / rates[NO_FILTER][load]:.2f})" for load in LOADS]
+        rows.append((name, "", *shares))
+    for above, below in ((f"{OURS}, {INET}", f"{OURS}, {UNIX}"), (f"{OURS}, {INET}", CHECK_AND_SPF)):
+        if below in rates:
+            rows.append((above, f"/ {below}", *(f"{rates[above][load] / rates[below][load]:.2f}" for load in LOADS)))
+    for setup in found:
+        if setup.cpu:
+            rows.append((setup.name, "CPU us", *(f"{statistics.median(setup.cpu[load]):.0f}" for load in LOADS)))
+    return table(rows)
+
+
+def enter(arguments: Sequence[str]) -> int:
+    """Run this module in namespaces of its own."""
+    if os.geteuid() != 0 or not installed():
+        print("end-to-end: needs root and Postfix", file=sys.stderr)
+        return 2
+    try:
+        with policyd_spf() as service:
+            return _enter(arguments, service)
+    except NoPolicyd as error:
+        print(f"without policyd-spf: {error}", file=sys.stderr)
+        return _enter(arguments, "")
+
+
+def _enter(arguments: Sequence[str], service: str) -> int:
+    command = ["unshare", "--net", "--mount", "--propagation", "private", sys.executable, "-m", __name__]
+    return subprocess.run([*command, "--policy-service", service, *arguments], check=False).returncode
+
+
+def _furnish(directory: Path) -> None:
+    """Give the namespace a network, in which connections to loopback come from the load's client, and a resolver."""
+    address = clients.address(CLIENT)
+    resolv_conf = directory / "resolv.conf"
+    resolv_conf.write_text("nameserver 127.0.0.1\n")
+    resolv_conf.chmod(0o644)
+    directory.chmod(0o755)
+    for command in (
+        "ip link set lo up",
+        f"ip address add {address}/32 dev lo",
+        f"ip route change local 127.0.0.1 dev lo table local src {address}",
+        f"mount --bind {resolv_conf} /etc/resolv.conf",
+    ):
+        subprocess.run(command.split(), check=True, timeout=20)
+
+
+def main() -> int:
+    """Within the namespaces: measure, and print. Exit status: 0."""
+    parser = argparse.ArgumentParser(prog=f"python -m {__name__}", description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--policy-service", required=True)
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="rdns-resolv-") as directory:
+        _furnish(Path(directory))
+        found = run(chosen.rounds, chosen.seconds, chosen.policy_service)
+    print(report(found))
+    if chosen.json:
+        chosen.json.write_text(json.dumps({"end-to-end": medians(found)}, indent=1) + "\n", "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
