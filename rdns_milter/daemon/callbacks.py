@@ -30,13 +30,13 @@ BACKLOG = 511  # connections that the kernel queues until a worker accepts them
 _MAX_FIELD = 65_000  # bytes of a header field that are examined; a packet of the protocol has no more
 # The macros that the MTA is asked for at each stage. libmilter keeps a macro until its stage is over.
 _MACROS = (
-    (milter.M_CONNECT, "j {if_addr} {daemon_addr} {client_addr} {client_resolve}"),
+    (milter.M_CONNECT, "j {if_addr} {daemon_addr} {client_addr} p"),
     (milter.M_HELO, "{tls_version}"),
     (milter.M_ENVFROM, "i {auth_authen} {tls_version} {mail_addr}"),
     (milter.M_ENVRCPT, "{rcpt_addr}"),
     (milter.M_EOM, "i"),
 )
-_OF_SENDMAIL = "{client_resolve}"  # Postfix does not know this macro
+_OF_SENDMAIL = "p"  # the number of its process; Postfix does not know this macro
 _ACTIONS = milter.ADDHDRS | milter.CHGHDRS | milter.QUARANTINE | milter.SETSYMLIST
 _NEVER_WANTED = milter.P_NOBODY | milter.P_NOUNKNOWN
 # Header fields and the end of the header belong together: for a message without fields libmilter gets from DATA to the end of the

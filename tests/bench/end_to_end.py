@@ -41,7 +41,7 @@ LOADS: Mapping[str, tuple[int, int]] = {
 }
 """Bytes of the header, and sessions."""
 PROBE = 20  # messages of the run that tells how many a run shall have
-FIELD = 100
+FIELD = 250  # bytes, about, of a field
 QUEUES = ("maildrop", "incoming", "active")
 NO_FILTER, NO_OP, OURS = "no filter", "no-op milter", "rdns-milter"
 CHECK, CHECK_AND_SPF = "own check", "own check, policyd-spf"
