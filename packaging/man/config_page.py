@@ -9,15 +9,15 @@ from roff import Page, bold, italic, plain
 
 from rdns_milter import __version__
 from rdns_milter.checks.evidence import FACTS, IPREV_REASONS
-from rdns_milter.config.condition_types import SINGLE, TEXTUAL
+from rdns_milter.config.condition_types import SINGLE_CONDITIONS, STRING_CONDITIONS
 from rdns_milter.config.list_files import MAX_LINES
 from rdns_milter.config.load import DEFAULT_PATH
-from rdns_milter.config.options import SECTIONS, Option, options_of
+from rdns_milter.config.option_types import Option
+from rdns_milter.config.options import SECTIONS, options_of
 from rdns_milter.config.rule_reader import RULE_KEYS
 from rdns_milter.policy.decide import CONDITIONS
 from rdns_milter.policy.rules import ACTIONS
 from rdns_milter.responses.replies import PLACEHOLDERS
-from rdns_milter.text.toml import text
 
 NAME, SECTION, MANUAL = "rdns-milter.toml", 5, "File Formats"
 
@@ -110,7 +110,7 @@ def _description(page: Page) -> None:
         "A TOML file (version 1.0.0) with sections, and keys with values in them. A key that is left out keeps its default, which"
         " this page shows after each key. `rdns-milter config --sample` prints a complete file with every option and the default"
         " rules. `rdns-milter config --show` prints the values in force. Without a file the defaults and the default rules hold."
-        " A file without rules accepts everything."
+        " A file without rules accepts everything. An empty file is an error."
     )
     page.paragraph(
         "`rdns-milter config --check` reports all errors at once, with their lines. A file with an error is not used: the service"
@@ -121,7 +121,7 @@ def _description(page: Page) -> None:
 
 def _default(option: Option) -> str:
     """Return the default as the sample has it. A long list goes into the text."""
-    value = option.kind.write(option.default) if isinstance(option.default, int) else text(option.default)
+    value = option.default_toml()
     return value if len(value) <= 50 else "[...]"
 
 
@@ -129,7 +129,7 @@ def _about(option: Option) -> str:
     sentences = [option.doc]
     if option.unit:
         sentences.append(f"In {option.unit}.")
-    sentences.append(f"Value: {option.kind.wants}.")
+    sentences.append(f"Value: {option.type.expected}.")
     if _default(option) == "[...]":
         sentences.append(f"Default: {', '.join(map(str, option.default))}.")
     return " ".join(sentences)
@@ -167,9 +167,8 @@ def _rules(page: Page) -> None:
         " these domains, `anna@good.example` is one mailbox, `anna@` this local part in any domain, and `<>` the null sender."
     )
     for name, sentence in CONDITION_SENTENCES.items():
-        wants = TEXTUAL[name].wants if name in TEXTUAL else {"min_score": "a number"}.get(name, "true or false")
-        page.item(bold(name), f"{sentence} Value: {wants}.")
-    assert CONDITIONS.keys() <= TEXTUAL.keys() | SINGLE.keys()
+        page.item(bold(name), f"{sentence} Value: {_expected(name)}.")
+    assert CONDITIONS.keys() <= STRING_CONDITIONS.keys() | SINGLE_CONDITIONS.keys()
     page.subsection("Facts")
     page.paragraph("Facts are found for each client, and logged.")
     for name, fact in FACTS.items():
@@ -177,6 +176,12 @@ def _rules(page: Page) -> None:
     page.subsection("Values of iprev_reason")
     for word in IPREV_REASONS:
         page.item(bold(word), REASON_SENTENCES[word])
+
+
+def _expected(condition: str) -> str:
+    if condition in STRING_CONDITIONS:
+        return STRING_CONDITIONS[condition].expected
+    return "a number" if condition == "min_score" else "true or false"
 
 
 def _the_rest(page: Page) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 from .. import __version__
-from ..config.load import MAX_OCTETS, Config, ConfigError, Error, load, show, warnings
+from ..config.load import MAX_BYTES, Config, ConfigError, load, show, warnings
 from ..config.sample import sample
 from ..config.textfile import read_text
 from ..daemon.privileges import NotPossible, service_account, unreadable
@@ -172,8 +172,6 @@ def _check(options: argparse.Namespace) -> int:
 
 def _config_check(options: argparse.Namespace) -> int:
     config = load(options.config)
-    if config.path and config.sets_nothing:
-        raise ConfigError([Error(config.path, 0, "", "is empty: it sets nothing, and a reload refuses it")])
     for warning in (*warnings(config, date.today()), *_out_of_reach(config)):
         print(f"warning: {warning}", file=sys.stderr)
     print(f"{config.path or 'built-in default'}: valid, {_summary(config)}")
@@ -208,7 +206,7 @@ def _config_lint(options: argparse.Namespace) -> int:
 
     config = load(options.config)
     name = config.path or "built-in default"
-    cautions = lint(config, date.today(), Positions(read_text(config.path, MAX_OCTETS) if config.path else ""))
+    cautions = lint(config, date.today(), Positions(read_text(config.path, MAX_BYTES) if config.path else ""))
     for caution in cautions:
         print(f"{name}:{caution.line}: {caution}" if caution.line else f"{name}: {caution}")
     print(f"{name}: {len(cautions) or 'no'} warning{'' if len(cautions) == 1 else 's'}")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from ..config.load import MAX_OCTETS, Config, load
+from ..config.load import MAX_BYTES, Config, load
 from ..config.rule_source import RuleSource, rule_sources
 from ..config.sample import sample
 from ..config.textfile import UnreadableError, read_text
@@ -109,6 +109,6 @@ def _logs(options: argparse.Namespace) -> Iterator[tuple[Logs, str]]:
 
 def _sources(config: Config) -> Mapping[str, RuleSource]:
     try:
-        return rule_sources(read_text(config.path, MAX_OCTETS) if config.path else sample())
+        return rule_sources(read_text(config.path, MAX_BYTES) if config.path else sample())
     except (UnreadableError, tomllib.TOMLDecodeError):  # it was there a moment ago
         return {}

@@ -1,8 +1,6 @@
-"""What the conditions of a rule are compared with: how an admin writes it, and what it becomes.
+"""Types of conditions: which values a condition of a rule may have, and what they become.
 
-Pure. Knows no file. Rules and list files share the readers named here, so that a value means the same in both.
-
-packaging/doc/rules.md (Conditions).
+Pure: reads no file. Rules and list files use the same functions to read a value, so it means the same in both.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from ..policy.rules import Mailboxes, Names, Values, Words
 from ..text.compact_set import text_set
 from ..text.toml import quoted
 from .collectors import Collector, MailboxCollector, NameCollector, NetworkCollector, mailboxes_of, names_of
-from .errors import nearest
+from .errors import suggestion
 from .value_parsers import read_greeting, read_mailbox, read_name, read_network, read_recipient
 
 
@@ -41,7 +39,7 @@ def _union_of_mailboxes(parts: Sequence[Mailboxes]) -> Mailboxes:
 
 
 def size(values: Networks | Names | Mailboxes) -> int:
-    """How many entries a set has."""
+    """Return the number of entries of a set."""
     if isinstance(values, Networks):
         return len(values)
     if isinstance(values, Names):
@@ -50,25 +48,26 @@ def size(values: Networks | Names | Mailboxes) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """How values of a condition are read. `wants`: what they are, for messages; `read`: one of them (raises ValueError);
-    `gather`: all of them; `union`: several sets as one; `collect`: begins the set of what stands in a list file, None where
-    they may stand in none."""
+class ConditionType:
+    """One type. `expected`: a valid value, in words, for messages and the manual page; `read`: reads one value (raises ValueError);
+    `combine`: makes a set of the values; `union`: makes one set of several; `collector`: creates a collector for the entries of a
+    list file, None if the condition cannot use lists."""
 
-    wants: str
+    expected: str
     read: Callable[[str], Any]
-    gather: Callable[[Iterable[Any]], Values]
+    combine: Callable[[Iterable[Any]], Values]
     union: Callable[[Sequence[Any]], Values]
-    collect: Callable[[], Collector] | None = None
+    collector: Callable[[], Collector] | None = None
 
 
-def _fact(words: tuple[str, ...]) -> Kind:
+def _fact(words: tuple[str, ...]) -> ConditionType:
     def read(text: str) -> str:
         if text not in words:
-            raise ValueError(f"{quoted(text)} is no value of it{nearest(text, words)}")
+            raise ValueError(f"{quoted(text)} is not one of its values{suggestion(text, words)}")
         return text
 
-    return Kind(f"one or more of {', '.join(map(quoted, words))}", read, lambda found: Words(frozenset(found)), _only)
+    expected = f"one of {', '.join(map(quoted, words))}"
+    return ConditionType(expected, read, lambda found: Words(frozenset(found)), _only)
 
 
 def _only(parts: Sequence[Any]) -> Any:
@@ -76,28 +75,31 @@ def _only(parts: Sequence[Any]) -> Any:
     return part
 
 
-def _name_kind(read: Callable[[str], str]) -> Kind:
-    def collect() -> NameCollector:
+def _names(expected: str, read: Callable[[str], str]) -> ConditionType:
+    def collector() -> NameCollector:
         return NameCollector(read)
 
-    return Kind("names, suffixes or an @list", read, lambda found: names_of([*found]), _union_of_names, collect)
+    return ConditionType(expected, read, lambda found: names_of([*found]), _union_of_names, collector)
 
 
-def _mailbox_kind(wants: str, read: Callable[[str], str]) -> Kind:
-    def collect() -> MailboxCollector:
+def _mailboxes(expected: str, read: Callable[[str], str]) -> ConditionType:
+    def collector() -> MailboxCollector:
         return MailboxCollector(read)
 
-    return Kind(wants, read, lambda found: mailboxes_of([*found]), _union_of_mailboxes, collect)
+    return ConditionType(expected, read, lambda found: mailboxes_of([*found]), _union_of_mailboxes, collector)
 
 
-NETWORKS = Kind("addresses, networks or an @list", read_network, Networks, Networks.union, NetworkCollector)
-PTR_NAMES = _name_kind(read_name)
-GREETINGS = _name_kind(read_greeting)
-SENDERS = _mailbox_kind('"user@dom", "user@", "dom", ".dom", "<>" or an @list', read_mailbox)
-RECIPIENTS = _mailbox_kind('"user@dom", "user@", "dom", ".dom" or an @list', read_recipient)
+_NAME = 'a name ("mx.example.com"), a suffix for all names below it (".example.com")'
+_MAILBOX = 'a mailbox ("user@dom"), a local part in any domain ("user@"), a domain ("dom"), a suffix for the domains below (".dom")'
 
-# The conditions whose values are one text or a list of texts.
-TEXTUAL: Mapping[str, Kind] = MappingProxyType(
+NETWORKS = ConditionType("an address, a network or an @list", read_network, Networks, Networks.union, NetworkCollector)
+PTR_NAMES = _names(f"{_NAME} or an @list", read_name)
+GREETINGS = _names(f"{_NAME}, an address, an address literal or an @list", read_greeting)
+SENDERS = _mailboxes(f'{_MAILBOX}, the null sender ("<>") or an @list', read_mailbox)
+RECIPIENTS = _mailboxes(f"{_MAILBOX} or an @list", read_recipient)
+
+# The conditions whose value is a string or a list of strings.
+STRING_CONDITIONS: Mapping[str, ConditionType] = MappingProxyType(
     {
         **{name: _fact(fact.words) for name, fact in FACTS.items()},
         "client": NETWORKS,
@@ -109,31 +111,31 @@ TEXTUAL: Mapping[str, Kind] = MappingProxyType(
 )
 
 
-def read_truth(value: Any) -> bool:
-    """True or false. Raises ValueError for anything else."""
+def read_boolean(value: Any) -> bool:
+    """Read true or false. Raises ValueError for anything else."""
     if isinstance(value, bool):
         return value
-    meant = _MEANT.get(value) if isinstance(value, str) else None
-    raise ValueError(f"wants true or false, not {quoted(value)}{f'; did you mean {meant}?' if meant else ''}")
+    meant = _BOOLEANS.get(value) if isinstance(value, str) else None
+    raise ValueError(f"must be true or false, not {quoted(value)}{f'; did you mean {meant}?' if meant else ''}")
 
 
-_MEANT = MappingProxyType({"yes": "true", "true": "true", "no": "false", "false": "false"})
+_BOOLEANS = MappingProxyType({"yes": "true", "true": "true", "no": "false", "false": "false"})
 
 
 def read_number(value: Any) -> float:
-    """A finite number of reasonable size. Raises ValueError for anything else, True and False included."""
+    """Read a number from -1000000 to 1000000. Raises ValueError for anything else, also for a boolean."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"wants a number, not {quoted(value)}")
-    if not abs(value) <= 1e6:  # NaN too
+        raise ValueError(f"must be a number, not {quoted(value)}")
+    if not abs(value) <= 1e6:  # also true of NaN
         raise ValueError(f"{quoted(value)} is outside -1000000 to 1000000")
     return float(value)
 
 
-# The conditions that have exactly one value.
-SINGLE: Mapping[str, Callable[[Any], bool | float]] = MappingProxyType(
-    {"authenticated": read_truth, "tls": read_truth, "min_score": read_number}
+# The conditions with exactly one value, which is not a string.
+SINGLE_CONDITIONS: Mapping[str, Callable[[Any], bool | float]] = MappingProxyType(
+    {"authenticated": read_boolean, "tls": read_boolean, "min_score": read_number}
 )
 
-# All conditions that a rule may name, facts first.
+# The names of all conditions, facts first.
 NAMES: tuple[str, ...] = (*FACTS, *CONDITIONS)
-assert TEXTUAL.keys() | SINGLE.keys() == set(NAMES)
+assert STRING_CONDITIONS.keys() | SINGLE_CONDITIONS.keys() == set(NAMES)

@@ -1,7 +1,7 @@
-"""What is valid, but goes against a MUST or SHOULD, or surely was not meant: each with the rule, its line and the reference.
+"""Warn of settings that are valid, but violate a MUST or SHOULD of an RFC or are probably not intended.
 
-Pure. Where it can it asks the policy itself (policy/what_if.py) instead of looking at how rules are written. Changes nothing, and
-what it warns of may be meant as it is.
+Pure. Where possible it evaluates the policy itself (policy/what_if.py) instead of looking at how the rules are written. Changes
+nothing; a setting with a warning may be intended as it is.
 
 RFC 5321 4.1.4, 4.5.1, 7.1; RFC 7208 8.2, 8.5; RFC 8601 2.7.3; RFC 2505 2.6.1; RFC 8501 5.1.
 """
@@ -36,118 +36,51 @@ from ..text.toml_positions import Path, Positions
 from .load import Config
 from .patterns.syntax import has_nested_repeat, parse
 
-POSTFIX_TIMEOUT, SENDMAIL_TIMEOUT = 30.0, 10.0  # seconds: milter_command_timeout; R in Xmilter's T=, if nothing is set
+POSTFIX_TIMEOUT, SENDMAIL_TIMEOUT = 30.0, 10.0  # seconds: milter_command_timeout; Sendmail's default for R in T=
 
 
 @dataclass(frozen=True, slots=True)
-class Caution:
-    """One warning. `rule`: its name, "" where it is about an option or about all rules; `where`: the key path in the file;
-    `line`: from 1, 0 where it is not known; `reference`: the RFC and its section; `text`: what is wrong and what to do."""
+class LintWarning:
+    """One warning. `rule`: the rule's name, "" if it is about an option or about all rules; `path`: the key path in the file;
+    `line`: from 1, 0 if it is not known; `reference`: the RFC and its section, or ""; `text`: what is wrong and what to do."""
 
     rule: str
-    where: Path
+    path: Path
     line: int
     reference: str
     text: str
 
     def __str__(self) -> str:
-        what = f"rule {quoted(self.rule)}: " if self.rule else ""
-        return one_line(f"{what}{self.text}{f' ({self.reference})' if self.reference else ''}")
+        subject = f"rule {quoted(self.rule)}: " if self.rule else ""
+        return one_line(f"{subject}{self.text}{f' ({self.reference})' if self.reference else ''}")
 
 
-Finding = tuple[Path, str, str]  # where, reference, text
-Check = Callable[[Config, date], Iterator[Finding]]
+Problem = tuple[Path, str, str]  # path, reference and text of a warning
+LintCheck = Callable[[Config, date], Iterator[Problem]]
 
 
-def lint(config: Config, today: date, positions: Positions | None = None) -> tuple[Caution, ...]:
-    """All there is to warn of, in the order of the file. `positions`: of the file that the config was read from."""
+def lint(config: Config, today: date, positions: Positions | None = None) -> tuple[LintWarning, ...]:
+    """Return all warnings in the order of the file. `positions`: those of the file that the configuration was read from."""
     positions = positions or Positions()
-    cautions = set()
+    warnings = set()
     for check in _CHECKS:
-        for where, reference, text in check(config, today):
-            rule = config.policy.rules[int(where[1])].name if where[:1] == ("rule",) and len(where) > 1 else ""
-            cautions.add(Caution(rule, where, positions.line(where), reference, text))
-    return tuple(sorted(cautions, key=lambda caution: (_place(caution), caution.text)))
+        for path, reference, text in check(config, today):
+            rule = config.policy.rules[int(path[1])].name if path[:1] == ("rule",) and len(path) > 1 else ""
+            warnings.add(LintWarning(rule, path, positions.line(path), reference, text))
+    return tuple(sorted(warnings, key=lambda warning: (_order(warning), warning.text)))
 
 
-def _place(caution: Caution) -> tuple[int, int, str]:
-    where = caution.where
-    index = int(where[1]) if caution.rule else -1
-    return index, caution.line, str(where)
+def _order(warning: LintWarning) -> tuple[int, int, str]:
+    index = int(warning.path[1]) if warning.rule else -1
+    return index, warning.line, str(warning.path)
 
 
-def _alone(config: Config, today: date) -> Iterator[Finding]:
-    """Rules that refuse for what one must not be refused for alone."""
-    for fault, actions, reference, text in _FAULTS:
-        names = rules_triggered_by(config.policy, today, fault, actions)
-        for index, rule in enumerate(config.policy.rules):
-            if rule.name in names:
-                yield ("rule", index), reference, text
+def _no_rules(config: Config, today: date) -> Iterator[Problem]:
+    if not config.policy.rules:
+        yield (), "", "there is no rule: every message is accepted"
 
 
-_FAULTS: tuple[tuple[Fault, frozenset[str], str, str], ...] = (
-    (
-        mismatch,
-        REFUSED,
-        "RFC 5321 section 4.1.4",
-        "refuses clients whose only fault is that the HELO name does not match address or reverse name; a server MUST NOT"
-        " refuse on that basis: tag, or ask for another fault as well",
-    ),
-    (
-        softfail,
-        REJECTED,
-        "RFC 7208 section 8.5",
-        "rejects on softfail alone; a receiver SHOULD NOT: tag, or ask for another fault as well",
-    ),
-    (
-        null_sender,
-        REFUSED,
-        "RFC 2505 section 2.6.1",
-        "refuses mail because its sender is <>; bounces have that sender, and an MTA MUST NOT refuse it",
-    ),
-)
-
-
-def _neutral(config: Config, today: date) -> Iterator[Finding]:
-    for where, condition in _conditions(config):
-        if condition.name in ("spf_helo", "spf_mailfrom") and isinstance(condition.values, Words):
-            words = condition.values.words
-            if ("neutral" in words) != ("none" in words):
-                named, missing = ("neutral", "none") if "neutral" in words else ("none", "neutral")
-                yield (
-                    where,
-                    "RFC 7208 section 8.2",
-                    f"asks for {condition.name} {named} without {missing}; neutral MUST be treated exactly like none",
-                )
-
-
-def _conditions(config: Config) -> Iterator[tuple[Path, Condition]]:
-    for index, rule in enumerate(config.policy.rules):
-        for key, conditions in (("when", rule.when), ("unless", rule.unless)):
-            for condition in conditions:
-                yield ("rule", index, key, condition.name), condition
-
-
-def _postmaster(config: Config, today: date) -> Iterator[Finding]:
-    refusing = [first_refusing(config.policy, today, recipient) for recipient in _postmasters(config)]
-    if all(rule is not None for rule in refusing):
-        yield (
-            ("rule", next(index for index, rule in enumerate(config.policy.rules) if rule is refusing[0])),
-            "RFC 5321 section 4.5.1",
-            "can refuse mail to postmaster, whom everybody must be able to reach; put in front of it a rule with"
-            ' when = { rcpt = ["postmaster@", "abuse@"] } and action = "accept"',
-        )
-
-
-def _postmasters(config: Config) -> Iterator[str]:
-    """Addresses of which one must be spared: that of any domain, or one that the rules name."""
-    yield "postmaster@\0"
-    for _, condition in _conditions(config):
-        if condition.name == "rcpt" and isinstance(condition.values, Mailboxes):
-            yield from (each for each in condition.values.addresses if each.startswith("postmaster@"))
-
-
-def _deadline(config: Config, today: date) -> Iterator[Finding]:
+def _deadline(config: Config, today: date) -> Iterator[Problem]:
     seconds = config.milter.deadline
     if seconds >= POSTFIX_TIMEOUT:
         text = f"is not below the {POSTFIX_TIMEOUT:g} seconds after which Postfix (milter_command_timeout) gives up on a milter"
@@ -161,8 +94,147 @@ def _deadline(config: Config, today: date) -> Iterator[Finding]:
     yield ("milter", "deadline"), "RFC 5321 section 4.5.3.2", f"milter.deadline = {seconds:g} {text}"
 
 
-# What the client says of itself, and the conditions that make it more than that.
-_VOUCHERS: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType(
+def _loopback(config: Config, today: date) -> Iterator[Problem]:
+    networks = {"127.0.0.0/8": "127.0.0.1", "::1": "::1"}
+    missing = [each for each, address in networks.items() if ip_address(address) not in config.exempt.networks]
+    if missing:
+        yield (
+            ("exempt", "networks"),
+            "",
+            "exempt.networks lacks loopback: mail from programs on this host is judged; your list replaces the default, so add"
+            f" {', '.join(map(quoted, missing))}",
+        )
+
+
+def _exceptions(config: Config, today: date) -> Iterator[Problem]:
+    for index, name in enumerate(config.generic.exceptions):
+        if reason := _reason_against_exception(name):
+            yield (
+                ("generic", "exceptions", index),
+                "RFC 8501 section 5.1",
+                f"generic.exceptions contains {quoted(name)}, {reason}: no name below it would be generic; list the hosts that send"
+                " mail instead",
+            )
+
+
+_EXAMPLE_ADDRESS = ip_address("192.0.2.1")
+_LETTERS = re.compile(r"[a-z]+")
+
+
+def _reason_against_exception(name: str) -> str:
+    """Return why a name should not stand for all names below it, "" if there is no reason."""
+    domain = organizational_domain(name)
+    if not domain:
+        return "under which anybody can register a name"
+    below = frozenset(_LETTERS.findall(name.removesuffix(domain)))
+    # A weight of 2 is enough below the organizational domain, but not in it: there the word may be part of a company's name.
+    if any(WORDS.get(word, 0) > (1 if word in below else 2) for word in _LETTERS.findall(name)):
+        return "which itself looks like an address pool"
+    return "which itself looks like an address pool" if generic(f"x.{name}", _EXAMPLE_ADDRESS).result == "yes" else ""
+
+
+def _nested_repetitions(config: Config, today: date) -> Iterator[Problem]:
+    for index, pattern in enumerate(config.generic.patterns):
+        if has_nested_repeat(parse(pattern)):
+            yield (
+                ("generic", "patterns", index),
+                "",
+                f"generic.patterns contains {quoted(pattern.pattern)} with nested quantifiers, as in (x+)+: after a small"
+                " change such a pattern may need very long for some names; possessive quantifiers, (x++)+, avoid that",
+            )
+
+
+def _ended(config: Config, today: date) -> Iterator[Problem]:
+    for index, rule in enumerate(config.policy.rules):
+        if rule.until is not None and rule.until < today:
+            yield ("rule", index, "until"), "", f"ended on {rule.until} and is no longer in force: remove it"
+
+
+def _covered_by_earlier(config: Config, today: date) -> Iterator[Problem]:
+    rules = config.policy.rules
+    for index, rule in enumerate(rules):
+        other = covering_rule(rule, rules[:index])
+        if other is not None:
+            yield (
+                ("rule", index),
+                "",
+                f"never decides: the earlier rule {quoted(other.name)} matches every message that this one could match",
+            )
+
+
+_SINGLE_FAULTS: tuple[tuple[Fault, frozenset[str], str, str], ...] = (
+    (
+        mismatch,
+        REFUSED,
+        "RFC 5321 section 4.1.4",
+        "refuses clients whose only fault is that the HELO name does not match the address or the reverse name; a server MUST NOT"
+        " refuse mail for that reason: use tag, or require another fault as well",
+    ),
+    (
+        softfail,
+        REJECTED,
+        "RFC 7208 section 8.5",
+        "rejects for softfail alone; a receiver SHOULD NOT do so: use tag, or require another fault as well",
+    ),
+    (
+        null_sender,
+        REFUSED,
+        "RFC 2505 section 2.6.1",
+        "refuses mail because its sender is <>; bounces have this sender, and an MTA MUST NOT refuse them",
+    ),
+)
+
+
+def _single_faults(config: Config, today: date) -> Iterator[Problem]:
+    """Find rules that refuse a client for a single fault that must not be the only reason."""
+    for fault, actions, reference, text in _SINGLE_FAULTS:
+        names = rules_triggered_by(config.policy, today, fault, actions)
+        for index, rule in enumerate(config.policy.rules):
+            if rule.name in names:
+                yield ("rule", index), reference, text
+
+
+def _neutral(config: Config, today: date) -> Iterator[Problem]:
+    for path, condition in _conditions(config):
+        if condition.name in ("spf_helo", "spf_mailfrom") and isinstance(condition.values, Words):
+            words = condition.values.words
+            if ("neutral" in words) != ("none" in words):
+                named, missing = ("neutral", "none") if "neutral" in words else ("none", "neutral")
+                yield (
+                    path,
+                    "RFC 7208 section 8.2",
+                    f"tests {condition.name} for {named} without {missing}; neutral MUST be treated exactly like none",
+                )
+
+
+def _conditions(config: Config) -> Iterator[tuple[Path, Condition]]:
+    for index, rule in enumerate(config.policy.rules):
+        for key, conditions in (("when", rule.when), ("unless", rule.unless)):
+            for condition in conditions:
+                yield ("rule", index, key, condition.name), condition
+
+
+def _postmaster(config: Config, today: date) -> Iterator[Problem]:
+    refusing = [first_refusing(config.policy, today, recipient) for recipient in _postmasters(config)]
+    if all(rule is not None for rule in refusing):
+        yield (
+            ("rule", next(index for index, rule in enumerate(config.policy.rules) if rule is refusing[0])),
+            "RFC 5321 section 4.5.1",
+            "can refuse mail to postmaster, which must be reachable for everybody; put before it a rule with"
+            ' when = { rcpt = ["postmaster@", "abuse@"] } and action = "accept"',
+        )
+
+
+def _postmasters(config: Config) -> Iterator[str]:
+    """Yield postmaster's addresses, of which at least one must not be refused: in any domain, and those that the rules name."""
+    yield "postmaster@\0"
+    for _, condition in _conditions(config):
+        if condition.name == "rcpt" and isinstance(condition.values, Mailboxes):
+            yield from (each for each in condition.values.addresses if each.startswith("postmaster@"))
+
+
+# Conditions on what the client claims, and for each the facts and values that confirm the claim.
+_CONFIRMATIONS: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "helo_name": {
             "helo": frozenset(("pass",)),
@@ -174,127 +246,67 @@ _VOUCHERS: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType(
 )
 
 
-def _own_word(config: Config, today: date) -> Iterator[Finding]:
+def _unconfirmed_claims(config: Config, today: date) -> Iterator[Problem]:
     for index, rule in enumerate(config.policy.rules):
-        lets_in = rule.action == ACCEPT or rule.score < 0
-        conditions, key = (rule.when, "when") if lets_in else (rule.unless, "unless")
-        if not lets_in and rule.action == TAG:
+        favours = rule.action == ACCEPT or rule.score < 0
+        conditions, key = (rule.when, "when") if favours else (rule.unless, "unless")
+        if not favours and rule.action == TAG:
             continue
         for condition in conditions:
-            vouchers = _VOUCHERS.get(condition.name)
-            if vouchers is None or (lets_in and any(_vouches(other, vouchers) for other in rule.when)):
+            confirmations = _CONFIRMATIONS.get(condition.name)
+            if confirmations is None or (favours and any(_confirms(other, confirmations) for other in rule.when)):
                 continue
-            proof = f'{next(iter(vouchers))} = "pass"'
+            proof = f'{next(iter(confirmations))} = "pass"'
             yield (
                 ("rule", index, key, condition.name),
                 "RFC 5321 section 7.1",
-                f"lets in whoever claims such a {condition.name}, and anybody can: ask for {proof} as well"
-                if lets_in
-                else f"spares whoever claims such a {condition.name}, and anybody can: instead accept it in a rule before this one"
-                f" that asks for {proof} as well",
+                f"favours every client that claims this {condition.name}, which anybody can: require {proof} as well"
+                if favours
+                else f"spares every client that claims this {condition.name}, which anybody can: accept it in an earlier rule"
+                f" instead, one that requires {proof} as well",
             )
 
 
-def _vouches(condition: Condition, vouchers: Mapping[str, frozenset[str]]) -> bool:
+def _confirms(condition: Condition, confirmations: Mapping[str, frozenset[str]]) -> bool:
     if condition.name in ("client", "ptr") or (condition.name == "authenticated" and condition.values is True):
         return True
     return (
-        condition.name in vouchers
+        condition.name in confirmations
         and isinstance(condition.values, Words)
-        and condition.values.words <= vouchers[condition.name]
+        and condition.values.words <= confirmations[condition.name]
     )
 
 
-def _eclipsed(config: Config, today: date) -> Iterator[Finding]:
-    rules = config.policy.rules
-    for index, rule in enumerate(rules):
-        other = covering_rule(rule, rules[:index])
-        if other is not None:
-            yield (
-                ("rule", index),
-                "",
-                f"never decides anything: rule {quoted(other.name)} before it matches all that it could match",
-            )
-
-
-def _ends(config: Config, today: date) -> Iterator[Finding]:
-    for index, rule in enumerate(config.policy.rules):
-        if rule.until is not None and rule.until < today:
-            yield ("rule", index, "until"), "", f"ended on {rule.until}, and is no longer in force: remove it"
-
-
-def _permerror(config: Config, today: date) -> Iterator[Finding]:
-    asking = [
-        (index, rule, condition.values.words)
+def _fail_without_permerror(config: Config, today: date) -> Iterator[Problem]:
+    tests = [
+        (index, condition.values.words)
         for index, rule in enumerate(config.policy.rules)
         for condition in rule.when
         if condition.name == "iprev" and isinstance(condition.values, Words) and rule.action not in ("", ACCEPT)
     ]
-    if any("permerror" in words for _, _, words in asking):
+    if any("permerror" in words for _, words in tests):
         return
-    for index, _, words in asking:
+    for index, words in tests:
         if "fail" in words:
             yield (
                 ("rule", index, "when", "iprev"),
                 "RFC 8601 section 2.7.3",
-                'asks for iprev = "fail", which is a reverse name that does not lead back; that there is none at all is'
-                ' "permerror", and no rule asks for it: ["fail", "permerror"]?',
+                'tests iprev for "fail": there is a reverse name, but it does not resolve back. A client without any reverse'
+                ' name has "permerror", which no rule tests; did you mean ["fail", "permerror"]?',
             )
 
 
-_SOMEBODY = ip_address("192.0.2.1")
-_PARTS = re.compile(r"[a-z]+")
-
-
-def _exceptions(config: Config, today: date) -> Iterator[Finding]:
-    for index, name in enumerate(config.generic.exceptions):
-        if why := _pool_like(name):
-            yield (
-                ("generic", "exceptions", index),
-                "RFC 8501 section 5.1",
-                f"generic.exceptions holds {quoted(name)}, {why}: none of the names below it would be generic; name the hosts"
-                " that send mail instead",
-            )
-
-
-def _pool_like(name: str) -> str:
-    """Why a name should not stand for all that is below it; "" if there is nothing against it."""
-    own = organizational_domain(name)
-    if not own:
-        return "under which anybody can have a name"
-    below = frozenset(_PARTS.findall(name.removesuffix(own)))
-    # What says by itself how a line is made, or who sits at its end: the latter may be a firm's own name, too.
-    if any(WORDS.get(word, 0) > (1 if word in below else 2) for word in _PARTS.findall(name)):
-        return "which looks like a pool of addresses itself"
-    return "which looks like a pool of addresses itself" if generic(f"x.{name}", _SOMEBODY).result == "yes" else ""
-
-
-def _repetitions(config: Config, today: date) -> Iterator[Finding]:
-    for index, pattern in enumerate(config.generic.patterns):
-        if has_nested_repeat(parse(pattern)):
-            yield (
-                ("generic", "patterns", index),
-                "",
-                f"generic.patterns holds {quoted(pattern.pattern)}, a repetition in a repetition (nested quantifiers), as in"
-                " (x+)+: with a small change it may take very long on names made for that. Possessive ones, (x++)+, do not",
-            )
-
-
-def _nothing(config: Config, today: date) -> Iterator[Finding]:
-    if not config.policy.rules:
-        yield (), "", "there is no rule: every message is accepted"
-
-
-_CHECKS: tuple[Check, ...] = (
-    _nothing,
+_CHECKS: tuple[LintCheck, ...] = (
+    _no_rules,
     _deadline,
+    _loopback,
     _exceptions,
-    _repetitions,
-    _ends,
-    _eclipsed,
-    _alone,
+    _nested_repetitions,
+    _ended,
+    _covered_by_earlier,
+    _single_faults,
     _neutral,
     _postmaster,
-    _own_word,
-    _permerror,
+    _unconfirmed_claims,
+    _fail_without_permerror,
 )

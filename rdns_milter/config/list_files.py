@@ -1,9 +1,8 @@
-"""Named lists in files: one entry a line, "#" begins a comment, blank lines do not count.
+"""Named lists in files: one entry a line, "#" begins a comment, blank lines are ignored.
 
-What an entry means depends on the condition that uses the list, so each list is read by the readers of those conditions, once for
-each kind of them. Never held as text: it is read piece by piece into the set that rules share.
-
-packaging/doc/rules.md (Lists).
+The meaning of an entry depends on the condition that uses the list: a list is read once for each type of condition that uses it. A
+file is never in memory as a whole: it is read piece by piece into a set, which all rules share. Number and size of the lists are
+limited.
 """
 
 from __future__ import annotations
@@ -15,116 +14,116 @@ from typing import Any, NamedTuple
 
 from ..text.toml import quoted
 from .collectors import Collector
-from .condition_types import Kind, size
-from .errors import Error, Mistakes
+from .condition_types import ConditionType, size
+from .errors import Error, ErrorCollector
 from .textfile import Piece, UnreadableError, read_lines
 
 MAX_LISTS = 100
 MAX_LINES = 2_000_000  # of all lists together
-MAX_OCTETS = 100_000_000  # of all lists together
-MAX_COMBINED = 2_000_000  # entries of all sets that are made of several lists, or of a list and more
-_MAX_MISTAKES = 20  # reported for one list
-# Not within a word: "#" may stand in the local part of an address.
+MAX_BYTES = 100_000_000  # of all lists together
+MAX_COMBINED = 2_000_000  # entries of all sets made of several lists, or of a list and single values
+_MAX_ERRORS = 20  # reported for one list
+# Only at the start of a word: the local part of a mailbox may contain "#".
 _COMMENT = re.compile(r"(?:\A|\s)#.*")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 
 class ListFile(NamedTuple):
-    """What rules call the list, and the absolute path of its file."""
+    """The name by which rules use a list, and the absolute path of its file."""
 
     name: str
     path: str
 
 
 class Lists:
-    """The lists that a config names, with what is in them. `files`: in the order of the config."""
+    """The lists of a configuration and their content."""
 
-    def __init__(self, table: object, mistakes: Mistakes) -> None:
-        self._mistakes = mistakes
-        self._names: dict[str, bool] = {}  # whether the file can be read
+    def __init__(self, table: object, errors: ErrorCollector) -> None:
+        self._errors = errors
+        self._readable: dict[str, bool] = {}  # whether the file can be read, by the list's name
         self._paths: dict[str, str] = {}
-        self._sets: dict[tuple[str, str], Any] = {}
-        self._lines = self._octets = self._combined = 0
+        self._sets: dict[tuple[str, ConditionType], Any] = {}
+        self._lines = self._bytes = self._combined = 0
         if not isinstance(table, dict):
-            mistakes.add(("lists",), 'wants a table: [lists], and below it lines such as partners = "partners.cidr"')
+            errors.add(("lists",), 'must be a table: [lists], and below it lines such as partners = "partners.cidr"')
         elif len(table) > MAX_LISTS:
-            mistakes.add(("lists",), f"has {len(table)} lists; {MAX_LISTS} are the most")
+            errors.add(("lists",), f"has {len(table)} lists; the maximum is {MAX_LISTS}")
         else:
             for name, path in table.items():
                 self._add(name, path)
 
     @property
     def files(self) -> tuple[ListFile, ...]:
-        """Name and path of each."""
+        """Name and path of each list, in the order of the configuration."""
         return tuple(ListFile(name, path) for name, path in self._paths.items())
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names under which rules may use them."""
-        return tuple(self._names)
+        """The names of the lists."""
+        return tuple(self._readable)
 
-    def listed(self, name: str, kind: Kind) -> Any:
-        """The set of the entries of a list, as that kind of condition reads them: the same each time. None if no list has that
-        name. What cannot be read is noted, once, with its file and line."""
-        if name not in self._names:
+    def listed(self, name: str, condition_type: ConditionType) -> Any:
+        """Return the set of a list's entries as that type of condition reads them, the same object each time; None if there is no
+        such list. Adds each invalid entry to the errors once."""
+        if name not in self._readable:
             return None
-        key = (name, kind.wants)
+        key = (name, condition_type)
         if key not in self._sets:
-            self._sets[key] = self._read(name, kind)
+            self._sets[key] = self._read(name, condition_type)
         return self._sets[key]
 
-    def combined(self, kind: Kind, parts: list[Any]) -> Any:
-        """One set of several, which takes memory of its own. Raises ValueError if there are too many entries in such sets."""
+    def combined(self, condition_type: ConditionType, parts: list[Any]) -> Any:
+        """Return one set of several; it needs memory of its own. Raises ValueError if such sets have too many entries together."""
         self._combined += sum(map(size, parts))
         if self._combined > MAX_COMBINED:
             raise ValueError(
-                f"rules combine lists with one another and with single values to sets of more than {MAX_COMBINED} entries in all;"
-                " what stands in a list of its own, and is asked for alone, is held only once"
+                f"rules combine lists with each other and with single values: such sets have more than {MAX_COMBINED} entries in"
+                " all; use one list without other values in the condition, because it needs no further memory"
             )
-        return kind.union(parts)
+        return condition_type.union(parts)
 
     def _add(self, name: str, path: object) -> None:
         where = ("lists", name)
-        self._names[name] = False
+        self._readable[name] = False
         if not _NAME.match(name):
-            self._mistakes.add(where, "the name of a list is made of letters, digits, dot, hyphen and underscore")
+            self._errors.add(where, "the name of a list has only letters, digits, dots, hyphens and underscores")
         if not isinstance(path, str) or not path:
-            self._mistakes.add(where, f"wants the path of a file, not {quoted(path)}")
+            self._errors.add(where, f"must be the path of a file, not {quoted(path)}")
             return
-        # Relative to where the config is, not to where the milter was started.
-        self._paths[name] = os.path.abspath(os.path.join(os.path.dirname(self._mistakes.file), path))
-        self._names[name] = self._is_readable(name, self._paths[name])
+        # Relative to the configuration file, not to the working directory.
+        self._paths[name] = os.path.abspath(os.path.join(os.path.dirname(self._errors.file), path))
+        self._readable[name] = self._is_readable(name, self._paths[name])
 
     def _is_readable(self, name: str, path: str) -> bool:
-        """Look through the file, whether a rule uses the list or not. False, and noted, if it cannot be used."""
+        """Read through the file, whether a rule uses the list or not. Return False, and add an error, if it cannot be used."""
         try:
             for piece in read_lines(path):
                 self._lines += len(piece.lines)
-                self._octets += piece.octets
+                self._bytes += piece.size
                 if self._lines > MAX_LINES:
-                    raise UnreadableError(f"has too many lines: {MAX_LINES} are the most in all lists together")
-                if self._octets > MAX_OCTETS:
-                    raise UnreadableError(f"is too large: {MAX_OCTETS} octets are the most in all lists together")
+                    raise UnreadableError(f"has too many lines: the maximum of all lists together is {MAX_LINES}")
+                if self._bytes > MAX_BYTES:
+                    raise UnreadableError(f"is too large: the maximum of all lists together is {MAX_BYTES} bytes")
         except UnreadableError as error:
-            self._complain(name, error)
+            self._add_error(name, error)
             return False
         return True
 
-    def _complain(self, name: str, error: UnreadableError) -> None:
+    def _add_error(self, name: str, error: UnreadableError) -> None:
         path = self._paths[name]
         if error.line:
-            self._mistakes.add_elsewhere(Error(path, error.line, f"lists.{name}", str(error)))
+            self._errors.add_error(Error(path, error.line, f"lists.{name}", str(error)))
         else:
-            self._mistakes.add(("lists", name), f"{path} {error}")
+            self._errors.add(("lists", name), f"{path} {error}")
 
-    def _read(self, name: str, kind: Kind) -> Any:
-        assert kind.collect is not None
-        collector = kind.collect()
-        if self._names[name]:
+    def _read(self, name: str, condition_type: ConditionType) -> Any:
+        assert condition_type.collector is not None
+        collector = condition_type.collector()
+        if self._readable[name]:
             try:
                 self._collect(name, collector)
-            except UnreadableError as error:  # it has changed since we looked through it
-                self._complain(name, error)
+            except UnreadableError as error:  # the file has changed since _is_readable
+                self._add_error(name, error)
         return collector.collected()
 
     def _collect(self, name: str, collector: Collector) -> None:
@@ -138,15 +137,15 @@ class Lists:
                     collector.add(entry)
                 except ValueError as error:
                     wrong, last = wrong + 1, line
-                    if wrong <= _MAX_MISTAKES:
-                        self._mistakes.add_elsewhere(Error(path, line, f"lists.{name}", str(error)))
-        if wrong > _MAX_MISTAKES:
-            message = f"the last of {wrong - _MAX_MISTAKES} more entries that are wrong"
-            self._mistakes.add_elsewhere(Error(path, last, f"lists.{name}", message))
+                    if wrong <= _MAX_ERRORS:
+                        self._errors.add_error(Error(path, line, f"lists.{name}", str(error)))
+        if wrong > _MAX_ERRORS:
+            message = f"the last of {wrong - _MAX_ERRORS} more invalid entries"
+            self._errors.add_error(Error(path, last, f"lists.{name}", message))
 
 
 def _entries(piece: Piece) -> Iterator[tuple[int, str]]:
-    """The entries and their lines."""
+    """Yield each entry with its line."""
     for number, line in enumerate(piece.lines, piece.number):
         entry = (_COMMENT.sub("", line, count=1) if "#" in line else line).strip()
         if entry:

@@ -1,6 +1,7 @@
-"""What is set: reads the file, and reports all that is wrong with it at once, with lines.
+"""Load the configuration from its file, and write its effective values as TOML.
 
-A file with any mistake gives no configuration at all, so that on a reload the old one can stay in force.
+All errors in a file are reported at once, with their lines. A file with an error, and an empty file, gives no configuration at all,
+so that at a reload the old one stays in force.
 
 TOML 1.0.0.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..text.toml import key, quoted, text
 from ..text.toml_positions import Positions
 from .errors import ConfigError as ConfigError
 from .errors import Error as Error
-from .errors import Mistakes
+from .errors import ErrorCollector
 from .list_files import ListFile, Lists
 from .option_reader import LISTS, RULES, read_sections
 from .options import SECTIONS, Dns, Exempt, GenericNames, Headers, Log, Metrics, Milter, SpfLimits, options_of
@@ -30,25 +31,25 @@ from .sample import sample
 from .textfile import UnreadableError, read_text
 
 DEFAULT_PATH = "/etc/rdns-milter/rdns-milter.toml"
-BUILT_IN = ""  # the path of the configuration that is in no file
-MAX_OCTETS = 1_000_000
-_WARN_DAYS = 7  # before a rule ends
+BUILT_IN = ""  # the path of the built-in configuration
+MAX_BYTES = 1_000_000
+_WARN_DAYS = 7  # before the last day of a rule
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
-# What admins write that TOML does not know: how the parser's message begins, what stands at its place, and what to write.
+# Common mistakes in TOML: the start of the parser's message, the text at the position that it names, and a hint.
 _HINTS = (
-    ("Invalid value", re.compile(r"[A-Za-z@/.]"), "a text is written in quotes"),
-    ("Expected newline", re.compile(r"(?<=[= ]0)[0-7]+"), "an octal number is written with 0o, as in 0o660"),
-    ("Expected newline", re.compile(r"[0-9A-Za-z.:/]"), "a text, an address too, is written in quotes"),
-    ("Invalid initial character", re.compile(r"\s*(?:#.*)?\Z"), "a table in braces stands on one line"),
-    ("Unclosed inline table", re.compile(r"\s*(?:#.*)?\Z"), "a table in braces stands on one line"),
+    ("Invalid value", re.compile(r"[A-Za-z@/.]"), "write strings in quotes"),
+    ("Expected newline", re.compile(r"(?<=[= ]0)[0-7]+"), "write octal numbers with 0o, as in 0o660"),
+    ("Expected newline", re.compile(r"[0-9A-Za-z.:/]"), "write strings in quotes, addresses too"),
+    ("Invalid initial character", re.compile(r"\s*(?:#.*)?\Z"), "write a table in braces on one line"),
+    ("Unclosed inline table", re.compile(r"\s*(?:#.*)?\Z"), "write a table in braces on one line"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The configuration in force. `path`: the file it is from, "" for the built-in one. `lists`: the list files. `rules`: the
-    rules as TOML, in the words of the file; `policy`: the same rules, and the mode, as messages are judged by."""
+    """A valid configuration. `path`: its file, "" for the built-in one; `lists`: the list files; `rules`: the rules as TOML, with
+    the values as written in the file; `policy`: the rules and the mode by which messages are judged."""
 
     path: str = BUILT_IN
     milter: Milter = field(default_factory=Milter)
@@ -63,33 +64,32 @@ class Config:
     rules: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
 
-    @property
-    def sets_nothing(self) -> bool:
-        """Whether it is what an empty file gives."""
-        return replace(self, path=BUILT_IN, policy=Policy()) == Config() and not self.policy.rules
-
 
 def load(path: str | None = None) -> Config:
-    """The configuration in a file; for None the one in DEFAULT_PATH or, where there is no such file, the built-in one, which
-    is the sample. Raises ConfigError."""
+    """Return the configuration in a file. None: that in DEFAULT_PATH or, if this file does not exist, the built-in configuration,
+    which is the sample. Raises ConfigError, also for a file without any option, list or rule."""
+    file = path or DEFAULT_PATH
     try:
-        return parse(read_text(path or DEFAULT_PATH, MAX_OCTETS), path or DEFAULT_PATH)
+        document = read_text(file, MAX_BYTES)
     except UnreadableError as error:
         if path is None and error.missing:
             return parse(sample(), BUILT_IN)
-        raise ConfigError([Error(path or DEFAULT_PATH, error.line, "", str(error))]) from None
+        raise ConfigError([Error(file, error.line, "", str(error))]) from None
+    if not any(_tables(document, file).values()):
+        raise ConfigError([Error(file, 0, "", "is empty: it sets no option and has no rule")])
+    return parse(document, file)
 
 
 def parse(document: str, path: str) -> Config:
-    """The configuration in a TOML document; `path` is the file that it is from, for messages and for lists beside it. Reads
-    the lists that it names. Raises ConfigError."""
+    """Return the configuration in a TOML document, which may be empty. Reads the lists that it names. `path`: the document's file,
+    for messages and for relative paths of lists. Raises ConfigError."""
     tables = _tables(document, path)
-    mistakes = Mistakes(path, Positions(document))
-    sections = read_sections(tables, mistakes)
-    check_patterns(sections["generic"].patterns, ("generic", "patterns"), mistakes)
-    lists = Lists(tables.get(LISTS, {}), mistakes)
-    rules = read_rules(tables.get(RULES, []), lists, mistakes)
-    mistakes.check()
+    errors = ErrorCollector(path, Positions(document))
+    sections = read_sections(tables, errors)
+    check_patterns(sections["generic"].patterns, ("generic", "patterns"), errors)
+    lists = Lists(tables.get(LISTS, {}), errors)
+    rules = read_rules(tables.get(RULES, []), lists, errors)
+    errors.raise_if_any()
     return Config(
         path=path,
         **sections,
@@ -100,7 +100,7 @@ def parse(document: str, path: str) -> Config:
 
 
 def show(config: Config) -> str:
-    """The effective values as TOML; parsed, it gives an equal configuration."""
+    """Return the effective values as TOML, which parses to an equal configuration."""
     parts = [f"# {text(config.path) if config.path else 'the built-in defaults'}, policy {config.policy.digest}"]
     for name, section in SECTIONS.items():
         record = getattr(config, name)
@@ -112,15 +112,15 @@ def show(config: Config) -> str:
 
 
 def warnings(config: Config, today: date) -> tuple[str, ...]:
-    """What is no mistake, but should be said: rules that end within a week or have ended, and that there is no rule."""
+    """Return warnings about a valid configuration: rules that end within a week or have ended, and that there is no rule."""
     found = [] if config.policy.rules else ["there is no rule: every message is accepted"]
     for rule in config.policy.rules:
         if rule.until is None or (rule.until - today).days > _WARN_DAYS:
             continue
-        left = (rule.until - today).days
-        when = "today" if left == 0 else f"in {left} day{'s' if left > 1 else ''}"
-        how = f"ended on {rule.until} and is no longer in force" if left < 0 else f"ends {when}, on {rule.until}"
-        found.append(f"rule {quoted(rule.name)} {how}")
+        days = (rule.until - today).days
+        when = "today" if days == 0 else f"in {days} day{'s' if days > 1 else ''}"
+        ending = f"ended on {rule.until} and is no longer in force" if days < 0 else f"ends {when}, on {rule.until}"
+        found.append(f"rule {quoted(rule.name)} {ending}")
     return tuple(found)
 
 
@@ -137,20 +137,23 @@ def _tables(document: str, path: str) -> dict[str, Any]:
 
 
 def _syntax_error(document: str, path: str, message: str) -> Error:
+    """Return the error for a message of the parser, with the line that it is about and a hint."""
     place = _PLACE.search(message)
     if place is None:
-        return Error(path, 0, "", f"no valid TOML: {message}")
-    what, lines = message[: place.start()], document.split("\n")
+        return Error(path, 0, "", f"not valid TOML: {message}")
+    problem, lines = message[: place.start()], document.split("\n")
     if place[1] is None:
-        return Error(path, len(document.rstrip("\n").split("\n")), "", f"no valid TOML: {what}, and the file ends here")
+        return Error(
+            path, len(document.rstrip("\n").split("\n")), "", f"not valid TOML: {problem}, and the file ends here"
+        )
     line, column = int(place[1]), int(place[2])
     written = lines[line - 1] if line <= len(lines) else ""
-    found = (advice for begin, sign, advice in _HINTS if what.startswith(begin) and sign.match(written, column - 1))
-    hint = f" ({advice})" if "=" in written[:column] and (advice := next(found, "")) else ""
-    return Error(path, line, "", f"no valid TOML: {what} at column {column}{hint}: {quoted(written.strip())}")
+    hints = (hint for start, found, hint in _HINTS if problem.startswith(start) and found.match(written, column - 1))
+    hint = f" ({hint})" if "=" in written[:column] and (hint := next(hints, "")) else ""
+    return Error(path, line, "", f"not valid TOML: {problem} at column {column}{hint}: {quoted(written.strip())}")
 
 
 def _rule_text(table: Mapping[str, Any]) -> str:
-    """A rule in one spelling: keys in the order of the manual, conditions as they were written."""
+    """Return a rule as TOML: keys in the order of the manual page, values as written in the file."""
     width = max((len(name) for name in table), default=0)
     return "\n".join(("[[rule]]", *(f"{name:<{width}} = {text(table[name])}" for name in RULE_KEYS if name in table)))

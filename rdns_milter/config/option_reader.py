@@ -1,6 +1,6 @@
-"""The option sections of a config file: from TOML tables to the records of config/options.py, with all that is wrong with them.
+"""Read the option sections of a configuration file: TOML tables become the records of config/options.py.
 
-Pure. What may be set, and to what, is in the table of options; here is only the reading.
+Pure. Contains no option: which ones exist, and their valid values, is in the table of config/options.py.
 """
 
 from __future__ import annotations
@@ -10,83 +10,84 @@ from typing import Any
 
 from ..text.toml import quoted, text
 from ..text.toml_positions import Path
-from .errors import Mistakes, nearest
-from .option_types import Kind
+from .errors import ErrorCollector, suggestion
+from .option_types import OptionType
 from .options import SECTIONS, options_of
 
 LISTS, RULES = OTHER_SECTIONS = ("lists", "rule")
 
 
-def read_sections(tables: Mapping[str, Any], mistakes: Mistakes) -> dict[str, Any]:
-    """The record of each section by its name: what the file says, else the default. Mistakes are noted, unknown sections too."""
+def read_sections(tables: Mapping[str, Any], errors: ErrorCollector) -> dict[str, Any]:
+    """Return the record of each section by the section's name: values of the file, else defaults. Adds to `errors`, also for
+    unknown sections."""
     for name, table in tables.items():
         if name not in SECTIONS and name not in OTHER_SECTIONS:
-            mistakes.add((name,), _unknown_section(name, table))
-    sections = {name: _section(name, tables.get(name, {}), mistakes) for name in SECTIONS}
-    _check_ttls(sections, mistakes)
+            errors.add((name,), _unknown_section(name, table))
+    sections = {name: _section(name, tables.get(name, {}), errors) for name in SECTIONS}
+    _check_ttls(sections, errors)
     return sections
 
 
 def _unknown_section(name: str, table: object) -> str:
     if isinstance(table, (dict, list)):
-        return f"unknown section{nearest(name, [*SECTIONS, *OTHER_SECTIONS])}"
-    return f"a key outside of any section{_home(name)}"
+        return f"unknown section{suggestion(name, [*SECTIONS, *OTHER_SECTIONS])}"
+    return f"a key outside any section{_right_section(name)}"
 
 
-def _home(key: str) -> str:
-    """Where such a key belongs, if anywhere."""
-    homes = [
+def _right_section(key: str) -> str:
+    """Return the end of a message about a key that only other sections have; "" if no section has it."""
+    sections = [
         f"[{name}]" for name, section in SECTIONS.items() if any(o.key == key for o in options_of(section).values())
     ]
-    return f"; it belongs below {' or '.join(homes)}" if homes else ""
+    return f"; it belongs in {' or '.join(sections)}" if sections else ""
 
 
-def _section(name: str, table: object, mistakes: Mistakes) -> Any:
+def _section(name: str, table: object, errors: ErrorCollector) -> Any:
     section = SECTIONS[name]
     if not isinstance(table, dict):
-        mistakes.add((name,), f"is a section and is written [{name}], with its keys below it")
+        errors.add((name,), f"is a section: write [{name}] and put its keys below")
         return section()
     options = {option.key: (attribute, option) for attribute, option in options_of(section).items()}
     found = {}
     for key, value in table.items():
         if key not in options:
-            mistakes.add((name, key), f"unknown key{_home(key) or nearest(key, options)}")
+            errors.add((name, key), f"unknown key{_right_section(key) or suggestion(key, options)}")
             continue
         attribute, option = options[key]
-        before = len(mistakes)
-        result = _value(option.kind, value, (name, key), mistakes)
-        if len(mistakes) == before:
+        before = len(errors)
+        result = _value(option.type, value, (name, key), errors)
+        if len(errors) == before:
             found[attribute] = result
     return section(**found)
 
 
-def _value(kind: Kind, value: object, where: Path, mistakes: Mistakes) -> Any:
-    if not kind.many:
-        return _item(kind, value, where, mistakes)
-    if kind.alone and isinstance(value, str):
-        return kind.gather([_item(kind, value, where, mistakes)] if value else [])
+def _value(option_type: OptionType, value: object, path: Path, errors: ErrorCollector) -> Any:
+    if not option_type.is_list:
+        return _item(option_type, value, path, errors)
+    if option_type.allows_string and isinstance(value, str):
+        return option_type.combine([_item(option_type, value, path, errors)] if value else [])
     if not isinstance(value, list):
         hint = f"; write {text([value])}" if isinstance(value, str) and len(value) < 60 else ""
-        mistakes.add(where, f"wants {kind.wants}, not {quoted(value)}{hint}")
+        errors.add(path, f"must be {option_type.expected}, not {quoted(value)}{hint}")
         return None
-    before = len(mistakes)
-    items = [_item(kind, item, (*where, index), mistakes) for index, item in enumerate(value)]
-    return kind.gather(items) if len(mistakes) == before else None
+    before = len(errors)
+    items = [_item(option_type, item, (*path, index), errors) for index, item in enumerate(value)]
+    return option_type.combine(items) if len(errors) == before else None
 
 
-def _item(kind: Kind, value: object, where: Path, mistakes: Mistakes) -> Any:
-    # By type and not by isinstance: True is no number here.
-    if type(value) not in kind.types:
-        mistakes.add(where, f"wants {kind.wants}, not {quoted(value)}")
+def _item(option_type: OptionType, value: object, path: Path, errors: ErrorCollector) -> Any:
+    # Not isinstance: True must not pass for a number.
+    if type(value) not in option_type.toml_types:
+        errors.add(path, f"must be {option_type.expected}, not {quoted(value)}")
         return None
     try:
-        return kind.read(value)
+        return option_type.read(value)
     except ValueError as error:
-        mistakes.add(where, str(error))
+        errors.add(path, str(error))
         return None
 
 
-def _check_ttls(sections: Mapping[str, Any], mistakes: Mistakes) -> None:
+def _check_ttls(sections: Mapping[str, Any], errors: ErrorCollector) -> None:
     dns = sections["dns"]
     if dns.cache_min_ttl > dns.cache_max_ttl:
-        mistakes.add(("dns", "cache_min_ttl"), f"{dns.cache_min_ttl} is above cache_max_ttl, {dns.cache_max_ttl}")
+        errors.add(("dns", "cache_min_ttl"), f"{dns.cache_min_ttl} is above cache_max_ttl, {dns.cache_max_ttl}")

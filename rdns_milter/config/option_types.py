@@ -1,123 +1,149 @@
-"""Kinds of options: what an admin may write, what it becomes, and how it is written again.
+"""Declare options and their types: which TOML values are valid, the Python value that each becomes, and how it is written as TOML.
 
-Pure. A kind's reader raises ValueError with a sentence for the admin; what it returns, its writer turns back into TOML that
-reads as the same value.
+Pure. `read` raises ValueError with a message for the administrator. `write` returns TOML that `read` turns into the same value.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..text.toml import quoted, text
-from .errors import nearest
+from .errors import suggestion
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """`wants`: what is asked for, for messages and the manual; `types`: of the TOML value, or of each item if `many`; `read`: the
-    value or item that it becomes; `gather`: what the items become together; `alone`: whether a text alone is a list of one, the
-    empty text a list of none; `write`: the TOML of the whole."""
+class OptionType:
+    """One type. `expected`: the valid values, in words, for messages and the manual page; `toml_types`: the Python types of the
+    TOML value, or of each item if `is_list`; `read`: converts the value, or one item; `combine`: makes one value of the items;
+    `allows_string`: whether a string stands for a list of one, and "" for an empty list; `write`: returns the whole value as
+    TOML."""
 
-    wants: str
-    types: tuple[type, ...]
+    expected: str
+    toml_types: tuple[type, ...]
     read: Callable[[Any], Any]
     write: Callable[[Any], str] = text
-    many: bool = False
-    gather: Callable[[Iterable[Any]], Any] = tuple
-    alone: bool = False
+    is_list: bool = False
+    combine: Callable[[Iterable[Any]], Any] = tuple
+    allows_string: bool = False
 
 
-def whole(low: int, high: int, write: Callable[[int], str] = text, advice: str = "") -> Kind:
-    """A whole number from low to high. `advice`: what is said of one outside."""
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option. `doc`: its description; `default`: as in TOML; `unit`: of a number, or ""."""
+
+    key: str
+    type: OptionType
+    default: Any
+    doc: str
+    unit: str = ""
+
+    def toml(self, value: Any) -> str:
+        """Return the value as TOML."""
+        return self.type.write(value)
+
+    def default_toml(self) -> str:
+        """Return the default as TOML, as it is written in the sample and in the manual page."""
+        return self.type.write(self.default) if isinstance(self.default, int) else text(self.default)
+
+
+def option(key: str, option_type: OptionType, default: Any, doc: str, unit: str = "") -> Any:
+    """Declare an option as a field of a dataclass. `default`: as in TOML."""
+    read = option_type.read
+    value = option_type.combine(map(read, default)) if option_type.is_list else read(default)
+    return field(default=value, metadata={"option": Option(key, option_type, default, doc, unit)})
+
+
+def whole_number(low: int, high: int, write: Callable[[int], str] = text, hint: str = "") -> OptionType:
+    """A whole number from `low` to `high`. `hint`: added to the message about a number outside."""
 
     def read(value: int) -> int:
         if not low <= value <= high:
-            raise ValueError(f"{quoted(value)} is outside {write(low)} to {write(high)}{advice}")
+            raise ValueError(f"{quoted(value)} is outside {write(low)} to {write(high)}{hint}")
         return value
 
-    return Kind(f"a whole number from {write(low)} to {write(high)}", (int,), read, write)
+    return OptionType(f"a whole number from {write(low)} to {write(high)}", (int,), read, write)
 
 
-def seconds(most: float, advice: str = "") -> Kind:
-    """A number above 0 and not above `most`."""
+def seconds(maximum: float, hint: str = "") -> OptionType:
+    """A number of seconds above 0, up to `maximum`. `hint`: added to the message about a greater number."""
 
     def read(value: float) -> float:
-        if value > most:
-            raise ValueError(f"{quoted(value)} is above {most:g} seconds{advice}")
+        if value > maximum:
+            raise ValueError(f"{quoted(value)} is above {maximum:g} seconds{hint}")
         if not value > 0:
             raise ValueError(f"{quoted(value)} is not above 0")
         return float(value)
 
-    return Kind(f"a number of seconds above 0, up to {most:g}", (int, float), read)
+    return OptionType(f"a number of seconds above 0, up to {maximum:g}", (int, float), read)
 
 
-def truth() -> Kind:
-    """True or false."""
-    return Kind("true or false", (bool,), bool)
+def boolean() -> OptionType:
+    """true or false."""
+    return OptionType("true or false", (bool,), bool)
 
 
-def word(*valid: str) -> Kind:
-    """One of some words."""
+def one_of(*valid: str) -> OptionType:
+    """One of these words."""
 
     def read(value: str) -> str:
         if value not in valid:
-            raise ValueError(f"{quoted(value)} is not valid{nearest(value, valid)}")
+            raise ValueError(f"{quoted(value)} is not valid{suggestion(value, valid)}")
         return value
 
-    return Kind(f"one of {', '.join(map(quoted, valid))}", (str,), read)
+    return OptionType(f"one of {', '.join(map(quoted, valid))}", (str,), read)
 
 
-def matching(wants: str, pattern: str) -> Kind:
-    """A text that matches the whole pattern, or the empty text."""
+def matching(expected: str, pattern: str) -> OptionType:
+    """A string that matches the whole pattern, or the empty string."""
     compiled = re.compile(pattern)
 
     def read(value: str) -> str:
         if value and not compiled.fullmatch(value):
-            raise ValueError(f"{quoted(value)} is not {wants}")
+            raise ValueError(f"{quoted(value)} is not {expected}")
         return value
 
-    return Kind(f'{wants}, or ""', (str,), read)
+    return OptionType(f'{expected}, or ""', (str,), read)
 
 
-def parsed(wants: str, read: Callable[[str], Any], write: Callable[[Any], str] = str) -> Kind:
-    """A text that a function reads, and another writes."""
-    return Kind(wants, (str,), read, lambda value: text(write(value)))
+def string(expected: str, read: Callable[[str], Any], write: Callable[[Any], str] = str) -> OptionType:
+    """A string with its own functions to read and to write it."""
+    return OptionType(expected, (str,), read, lambda value: text(write(value)))
 
 
-def optional(kind: Kind) -> Kind:
-    """The same, or the empty text, which becomes None."""
-    return Kind(
-        f'{kind.wants}, or ""',
-        kind.types,
-        lambda value: kind.read(value) if value else None,
-        lambda value: text("") if value is None else kind.write(value),
+def optional(option_type: OptionType) -> OptionType:
+    """A string of that type, or the empty string, which becomes None."""
+    return OptionType(
+        f'{option_type.expected}, or ""',
+        option_type.toml_types,
+        lambda value: option_type.read(value) if value else None,
+        lambda value: text("") if value is None else option_type.write(value),
     )
 
 
-def several(
-    wants: str,
+def list_of(
+    expected: str,
     read: Callable[[str], Any],
     write: Callable[[Any], str] = str,
-    gather: Callable[[Iterable[Any]], Any] = tuple,
-) -> Kind:
-    """A list of texts, each read by a function."""
-    return Kind(
-        f"a list of {wants}", (str,), read, lambda values: text([write(value) for value in values]), True, gather
+    combine: Callable[[Iterable[Any]], Any] = tuple,
+) -> OptionType:
+    """A list of strings, with functions to read and to write one of them."""
+    return OptionType(
+        f"a list of {expected}", (str,), read, lambda values: text([write(value) for value in values]), True, combine
     )
 
 
-def one_or_several(wants: str, read: Callable[[str], str]) -> Kind:
-    """A text that a function reads, a list of such, or the empty text, which is none."""
+def one_or_list_of(expected: str, read: Callable[[str], str]) -> OptionType:
+    """A string with its own function to read it, a list of such strings, or the empty string, which becomes no value."""
 
     def write(values: tuple[str, ...]) -> str:
         return text(list(values)) if len(values) > 1 else text("".join(values))
 
-    return Kind(f'{wants}, a list of them, or ""', (str,), read, write, many=True, alone=True)
+    return OptionType(f'{expected}, a list of them, or ""', (str,), read, write, is_list=True, allows_string=True)
 
 
 def octal(number: int) -> str:
-    """A file mode as TOML."""
+    """Return a file mode as TOML."""
     return f"0o{number:o}"

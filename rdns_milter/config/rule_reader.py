@@ -1,9 +1,9 @@
-"""The rules of a config file: from [[rule]] tables to Rule, with all that is wrong with them.
+"""Read the rules of a configuration file: [[rule]] tables become records of policy/rules.py.
 
-Reads no file: named lists come as an argument. Lets no rule pass that could answer DNS trouble for good, or a reply
-that an MTA would not understand.
+Reads no file: named lists are an argument. Must never accept a rule that refuses mail permanently because of a temporary DNS error,
+nor a reply that is not valid SMTP.
 
-packaging/doc/rules.md; RFC 5321 4.2 (codes and texts of replies), RFC 3463 (enhanced codes), RFC 7208 8.6 (temperror).
+RFC 5321 4.2 (codes and texts of replies), RFC 3463 (enhanced status codes), RFC 7208 8.6 (temperror).
 """
 
 from __future__ import annotations
@@ -32,73 +32,74 @@ from ..resolver.lookup import TEMPORARY
 from ..responses.replies import PLACEHOLDERS
 from ..text.toml import quoted
 from ..text.toml_positions import Path
-from .condition_types import NAMES, SINGLE, TEXTUAL, Kind, read_number, read_truth
-from .errors import Mistakes, dotted, nearest
+from .condition_types import NAMES, SINGLE_CONDITIONS, STRING_CONDITIONS, ConditionType, read_boolean, read_number
+from .errors import ErrorCollector, dotted, suggestion
 from .list_files import Lists
 
 MAX_RULES = 1000
-MAX_TEXT = 400  # characters; a reply line has 512 octets at most, and placeholders grow (RFC 5321 4.5.3.1.5)
+MAX_TEXT = 400  # characters; a reply line has at most 512 octets (RFC 5321 4.5.3.1.5), and placeholders need more space
 
-# The first digit of the codes of an action that is answered with a reply.
+# The first digit of the codes of each action that has a reply.
 _REPLIES = MappingProxyType({REJECT: "5", TEMPFAIL: "4"})
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
-def read_rules(tables: object, lists: Lists, mistakes: Mistakes) -> tuple[Rule, ...]:
-    """The rules in their order, without those that are wrong: their mistakes are noted."""
+def read_rules(tables: object, lists: Lists, errors: ErrorCollector) -> tuple[Rule, ...]:
+    """Return the valid rules in their order, and add errors for the others."""
     if not isinstance(tables, list):
-        mistakes.add(("rule",), "rules are written with double brackets: [[rule]]")
+        errors.add(("rule",), "write rules with double brackets: [[rule]]")
         return ()
     if len(tables) > MAX_RULES:
-        mistakes.add(("rule", MAX_RULES), f"more than {MAX_RULES} rules")
+        errors.add(("rule", MAX_RULES), f"more than {MAX_RULES} rules")
         return ()
     rules: list[Rule] = []
     lines: dict[str, int] = {}
-    sound = True
+    all_valid = True
     for index, table in enumerate(tables):
-        reader = _RuleReader(index, table, lists, mistakes)
+        reader = _RuleReader(index, table, lists, errors)
         if reader.name in lines:
-            reader.complain(
+            reader.add_error(
                 ("name",), f"{quoted(reader.name)} is already the name of the rule on line {lines[reader.name]}"
             )
         elif reader.name:
-            lines[reader.name] = mistakes.positions.line(("rule", index))
+            lines[reader.name] = errors.positions.line(("rule", index))
         rule = reader.read()
         if rule is None:
-            sound = False
+            all_valid = False
             continue
-        # What earlier rules leave over is only known if all of them could be read.
-        why = contradiction(rule) or (unreachable(rule, rules) if sound else "")
-        if why:
-            reader.complain((), f"can never match: {why}")
+        # Whether a rule is reachable is known only if all earlier rules are valid.
+        reason = contradiction(rule) or (unreachable(rule, rules) if all_valid else "")
+        if reason:
+            reader.add_error((), f"can never match: {reason}")
         rules.append(rule)
     return tuple(rules)
 
 
 class _RuleReader:
-    """Reads one table. `name`: the rule's name, "" if it has no valid one; messages call a rule without by its number, from 1."""
+    """Read one table. `name`: the rule's name, "" if it has no valid one. Messages call a rule without a name by its number, from
+    1."""
 
-    def __init__(self, index: int, table: object, lists: Lists, mistakes: Mistakes) -> None:
+    def __init__(self, index: int, table: object, lists: Lists, errors: ErrorCollector) -> None:
         self._where: Path = ("rule", index)
         self._table: dict[str, Any] = table if isinstance(table, dict) else {}
         self._is_table = isinstance(table, dict)
-        self._lists, self._mistakes = lists, mistakes
+        self._lists, self._errors = lists, errors
         name = self._table.get("name")
         self.name = name if isinstance(name, str) and _NAME.match(name) else ""
         self._label = f"rule[{self.name or index + 1}]"
 
-    def complain(self, path: Path, message: str) -> None:
-        """Note a mistake at a key of the rule."""
+    def add_error(self, path: Path, message: str) -> None:
+        """Add an error at a key of the rule."""
         name = dotted(path)
-        self._mistakes.add(self._where + path, message, f"{self._label}.{name}" if name else self._label)
+        self._errors.add(self._where + path, message, f"{self._label}.{name}" if name else self._label)
 
     def read(self) -> Rule | None:
-        """The rule; None if there is anything wrong with it."""
-        before = len(self._mistakes)
+        """Return the rule; None if it has an error."""
+        before = len(self._errors)
         if not self._is_table:
-            self.complain((), "a rule is a table: [[rule]], and its keys below it")
+            self.add_error((), "a rule is a table: write [[rule]] and put its keys below")
             return None
         found: dict[str, Any] = {"name": ""}
         for key, value in self._table.items():
@@ -108,37 +109,37 @@ class _RuleReader:
                 try:
                     found[key] = _READERS[key](value)
                 except ValueError as error:
-                    self.complain((key,), str(error))
+                    self.add_error((key,), str(error))
             elif key in NAMES:
-                self.complain((key,), f"is a condition; write when = {{ {key} = ... }}")
+                self.add_error((key,), f"is a condition: write when = {{ {key} = ... }}")
             else:
-                self.complain((key,), f"unknown key{nearest(key, RULE_KEYS)}")
+                self.add_error((key,), f"unknown key{suggestion(key, RULE_KEYS)}")
         rule = Rule(**found)
-        for path, message in _faults(rule, self._table.keys(), found.keys()):
-            self.complain(path, message)
-        return rule if len(self._mistakes) == before else None
+        for path, message in _combination_errors(rule, self._table.keys(), found.keys()):
+            self.add_error(path, message)
+        return rule if len(self._errors) == before else None
 
     def _conditions(self, key: str, table: object) -> tuple[Condition, ...]:
         if not isinstance(table, dict):
-            self.complain((key,), f'wants a table of conditions, such as {{ iprev = "fail" }}, not {quoted(table)}')
+            self.add_error((key,), f'must be a table of conditions, such as {{ iprev = "fail" }}, not {quoted(table)}')
             return ()
         found = []
         for name, value in table.items():
             try:
-                if name in SINGLE:
-                    found.append(Condition(name, SINGLE[name](value)))
-                elif name in TEXTUAL:
-                    found.append(Condition(name, self._values((key, name), value, TEXTUAL[name])))
+                if name in SINGLE_CONDITIONS:
+                    found.append(Condition(name, SINGLE_CONDITIONS[name](value)))
+                elif name in STRING_CONDITIONS:
+                    found.append(Condition(name, self._values((key, name), value, STRING_CONDITIONS[name])))
                 else:
-                    self.complain((key, name), f"unknown condition{nearest(name, NAMES)}")
+                    self.add_error((key, name), f"unknown condition{suggestion(name, NAMES)}")
             except ValueError as error:
-                self.complain((key, name), str(error))
+                self.add_error((key, name), str(error))
         return tuple(found)
 
-    def _values(self, path: Path, value: object, kind: Kind) -> Values:
+    def _values(self, path: Path, value: object, condition_type: ConditionType) -> Values:
         if isinstance(value, list):
             if not value:
-                raise ValueError("an empty list matches nothing; name a value, or leave the condition out")
+                raise ValueError("an empty list matches nothing; add a value, or remove the condition")
             items: list[tuple[Path, object]] = [((*path, index), item) for index, item in enumerate(value)]
         else:
             items = [(path, value)]
@@ -146,79 +147,81 @@ class _RuleReader:
         listed: dict[int, Any] = {}  # each list once
         for place, item in items:
             try:
-                self._value(item, kind, single, listed)
+                self._value(item, condition_type, single, listed)
             except ValueError as error:
-                self.complain(place, str(error))
-        parts = [*listed.values(), *([kind.gather(single)] if single or not listed else ())]
-        values: Values = parts[0] if len(parts) == 1 else self._lists.combined(kind, parts)
+                self.add_error(place, str(error))
+        parts = [*listed.values(), *([condition_type.combine(single)] if single or not listed else ())]
+        values: Values = parts[0] if len(parts) == 1 else self._lists.combined(condition_type, parts)
         return values
 
-    def _value(self, item: object, kind: Kind, single: list[Any], listed: dict[int, Any]) -> None:
-        """Read one value, or take a list. Raises ValueError."""
+    def _value(self, item: object, condition_type: ConditionType, single: list[Any], listed: dict[int, Any]) -> None:
+        """Read one value, or look up a list. Raises ValueError."""
         if not isinstance(item, str):
             hint = (
                 f"; did you mean {quoted('yes' if item else 'no')}?"
-                if isinstance(item, bool) and '"yes"' in kind.wants
+                if isinstance(item, bool) and '"yes"' in condition_type.expected
                 else ""
             )
-            raise ValueError(f"wants {kind.wants}, not {quoted(item)}{hint}")
-        if not item.startswith("@") or not kind.collect:
-            single.append(kind.read(item))
+            raise ValueError(f"must be {condition_type.expected}, not {quoted(item)}{hint}")
+        if not item.startswith("@") or not condition_type.collector:
+            single.append(condition_type.read(item))
             return
-        values = self._lists.listed(item[1:], kind)
+        values = self._lists.listed(item[1:], condition_type)
         if values is None:
             names = self._lists.names
             raise ValueError(
-                f"no list is called {quoted(item)}{nearest(item[1:], names) if names else '; there is no list in [lists]'}"
+                f"there is no list {quoted(item)}{suggestion(item[1:], names) if names else '; [lists] is empty'}"
             )
         listed[id(values)] = values
 
 
 def _name(value: object) -> str:
     if not isinstance(value, str) or not _NAME.match(value):
-        raise ValueError(f"{quoted(value)} is no name: 1 to 64 letters, digits, dots, hyphens and underscores")
+        raise ValueError(f"{quoted(value)} is not a valid name: 1 to 64 letters, digits, dots, hyphens and underscores")
     if value == DEFAULT_RULE:
-        raise ValueError(f"{quoted(value)} is what the log says where no rule matched")
+        raise ValueError(f"{quoted(value)} is reserved: the log has it for messages that no rule matches")
     return value
 
 
 def _action(value: object) -> str:
     if not isinstance(value, str) or value not in ACTIONS:
-        raise ValueError(f"{quoted(value)} is no action{nearest(value if isinstance(value, str) else '', ACTIONS)}")
+        raise ValueError(
+            f"{quoted(value)} is not an action{suggestion(value if isinstance(value, str) else '', ACTIONS)}"
+        )
     return value
 
 
 def _score(value: object) -> float:
     score = read_number(value)
     if score == 0:
-        raise ValueError("a score of 0 changes nothing")
+        raise ValueError("a score of 0 has no effect")
     return score
 
 
 def _code(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not (400 <= value <= 459 or 500 <= value <= 559):
-        raise ValueError(f"wants a number such as 550 or 451, not {quoted(value)}")
+        raise ValueError(f"must be a number such as 550 or 451, not {quoted(value)}")
     return value
 
 
 def _enhanced(value: object) -> str:
     if not isinstance(value, str) or not ENHANCED_CODE.match(value):
-        raise ValueError(f'wants an enhanced status code such as "5.7.25", not {quoted(value)}')
+        raise ValueError(f'must be an enhanced status code such as "5.7.25", not {quoted(value)}')
     return value
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("wants the text of a reply")
+        raise ValueError("must be the text of a reply")
     if not (value.isascii() and value.isprintable()):
-        raise ValueError("a reply is one line of printable ASCII")
+        raise ValueError("must be one line of printable ASCII")
     if len(value) > MAX_TEXT:
-        raise ValueError(f"has {len(value)} characters; {MAX_TEXT} are the most")
+        raise ValueError(f"has {len(value)} characters; the maximum is {MAX_TEXT}")
     for match in _BRACES.finditer(value):
         if match[1] is None:
-            raise ValueError(f"a brace that belongs to no placeholder{nearest('', _SHOWN_PLACEHOLDERS)}")
+            raise ValueError(f"has a brace that is not part of a placeholder{suggestion('', _SHOWN_PLACEHOLDERS)}")
         if match[1] not in PLACEHOLDERS:
-            raise ValueError(f"unknown placeholder {quoted(match[0])}{nearest(match[0], _SHOWN_PLACEHOLDERS)}")
+            raise ValueError(f"unknown placeholder {quoted(match[0])}{suggestion(match[0], _SHOWN_PLACEHOLDERS)}")
     return value
 
 
@@ -230,7 +233,7 @@ def _until(value: object) -> date:
             return date.fromisoformat(value)
     except ValueError:
         pass
-    raise ValueError(f"wants a day such as 2026-12-31, not {quoted(value)}")
+    raise ValueError(f"must be a date such as 2026-12-31, not {quoted(value)}")
 
 
 _SHOWN_PLACEHOLDERS = tuple(f"{{{name}}}" for name in PLACEHOLDERS)
@@ -240,7 +243,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "name": _name,
         "action": _action,
         "score": _score,
-        "shadow": read_truth,
+        "shadow": read_boolean,
         "code": _code,
         "enhanced": _enhanced,
         "text": _text,
@@ -250,28 +253,29 @@ _READERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
 RULE_KEYS = ("name", "when", "unless", "action", "score", "shadow", "code", "enhanced", "text", "until")
 
 
-def _faults(rule: Rule, written: Collection[str], read: Collection[str]) -> Iterator[tuple[Path, str]]:
-    """What is wrong with the keys of a rule together. `written`: the keys that it has; `read`: those whose value is right."""
+def _combination_errors(rule: Rule, written: Collection[str], valid: Collection[str]) -> Iterator[tuple[Path, str]]:
+    """Yield path and message of each invalid combination of keys. `written`: the keys of the rule; `valid`: those with a valid
+    value."""
     if "name" not in written:
         yield (), "has no name"
     if "action" not in written and "score" not in written:
         yield (), "has neither action nor score"
     if "action" in written and "score" in written:
-        yield ("score",), "a rule with an action decides, and its score would never count"
+        yield ("score",), "has no effect beside an action: a rule with an action decides"
     if rule.shadow and "action" not in written:
-        yield ("shadow",), "a shadow rule only says what its action would be, and this one has none"
-    if "action" in read or "action" not in written:
-        yield from _reply_faults(rule, [key for key in ("code", "enhanced", "text") if key in read])
+        yield ("shadow",), "has no effect without an action: a shadow rule logs what its action would be"
+    if "action" in valid or "action" not in written:
+        yield from _reply_errors(rule, [key for key in ("code", "enhanced", "text") if key in valid])
     if rule.action in REFUSALS:
-        yield from _promise_faults(rule)
+        yield from _temporary_errors(rule)
 
 
-def _reply_faults(rule: Rule, keys: Sequence[str]) -> Iterator[tuple[Path, str]]:
+def _reply_errors(rule: Rule, keys: Sequence[str]) -> Iterator[tuple[Path, str]]:
     digit = _REPLIES.get(rule.action)
     for key in keys:
         if digit is None:
-            what = f"action {quoted(rule.action)}" if rule.action else "a rule without action"
-            yield (key,), f"{what} has no reply of its own; only reject and tempfail have"
+            subject = f"action {quoted(rule.action)}" if rule.action else "a rule without action"
+            yield (key,), f"{subject} has no reply; only reject and tempfail have one"
         elif key != "text" and not str(getattr(rule, key)).startswith(digit):
             yield (
                 (key,),
@@ -279,8 +283,8 @@ def _reply_faults(rule: Rule, keys: Sequence[str]) -> Iterator[tuple[Path, str]]
             )
 
 
-def _promise_faults(rule: Rule) -> Iterator[tuple[Path, str]]:
-    """DNS trouble is no reason to refuse for good."""
+def _temporary_errors(rule: Rule) -> Iterator[tuple[Path, str]]:
+    """Yield an error for each condition that makes a permanent refusal depend on a temporary DNS error."""
     for condition in rule.when:
         if not isinstance(condition.values, Words):
             continue
@@ -290,5 +294,5 @@ def _promise_faults(rule: Rule) -> Iterator[tuple[Path, str]]:
             words = ", ".join(map(quoted, named))
             yield (
                 ("when", condition.name),
-                f"{words} is DNS trouble and may pass: {rule.action} must not rest on it; use tempfail",
+                f"{words} is a temporary DNS error, for which {rule.action} is not allowed; use tempfail",
             )

@@ -1,6 +1,6 @@
-"""Find where the rules stand in a config file, and the comment above each, for messages that name a rule.
+"""Find the lines of each rule in a configuration file, and the comment above it, for messages that quote a rule.
 
-Pure: reads text that the parser of load.py has accepted. Judges no rule.
+Pure. Reads only documents that load.py has accepted. Does not interpret the rules.
 
 TOML 1.0.0.
 """
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from ..text.toml_positions import Positions
 
-MAX_LINES = 20  # of a comment, and of a rule, that are kept
+MAX_LINES = 20  # of a comment, and of a rule; more are cut
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSource:
-    """One rule as the administrator wrote it. `line`: that of its [[rule]], from 1; `comment`: the lines directly above it,
+    """One rule as written in the file. `line`: the line of its [[rule]], from 1; `comment`: the comment lines directly above it,
     without "#"; `text`: the lines of the rule."""
 
     name: str
@@ -28,7 +28,7 @@ class RuleSource:
 
 
 def rule_sources(document: str) -> Mapping[str, RuleSource]:
-    """Return the rules of a config file by name. Raises tomllib.TOMLDecodeError."""
+    """Return the rules of a configuration file by name. Raises tomllib.TOMLDecodeError."""
     lines, positions = document.splitlines(), Positions(document)
     found: dict[str, RuleSource] = {}
     for index, rule in enumerate(tomllib.loads(document).get("rule", ())):
@@ -47,7 +47,7 @@ def _comment_above(lines: list[str], at: int) -> tuple[str, ...]:
 
 
 def _text_from(lines: list[str], at: int) -> tuple[str, ...]:
-    """The lines of a rule: up to a blank line, a comment or the next header."""
+    """Return the lines of a rule: up to a blank line, a comment or the next header."""
     end = at + 1
     while end < min(len(lines), at + MAX_LINES) and lines[end].strip() and not lines[end].startswith(("[", "#")):
         end += 1

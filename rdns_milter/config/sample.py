@@ -1,7 +1,8 @@
-"""The default configuration, annotated: what `config --sample` prints, and what holds where there is no file.
+"""The sample configuration: printed by `config --sample`, and in force if there is no configuration file.
 
-Options and their sentences come from the table in options; the rules stand here. They refuse only what is beyond doubt:
-a HELO name that does not match (RFC 5321 4.1.4) or a softfail (RFC 7208 8.5) alone never is.
+Options and their descriptions come from the table in config/options.py; the default rules are here. They must refuse only what is
+beyond doubt: never because of a HELO name that does not match (RFC 5321 4.1.4) or a softfail (RFC 7208 8.5) alone. The meaning of
+the rules is fixed by the policy digest, which tests compare.
 """
 
 from __future__ import annotations
@@ -9,120 +10,129 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from ..text.toml import text
-from .options import SECTIONS, Option, options_of
+from .option_types import Option
+from .options import SECTIONS, options_of
 
 _WIDTH = 118
 
 _HEAD = """\
-# rdns-milter: the default configuration. Every option is here with its default; what you leave out keeps it.
-# Rules have no defaults: a file without [[rule]] accepts everything.
+# Configuration of rdns-milter. This file has every option with its default value and the default rules. An option that
+# you remove keeps its default. Rules have no default: without any [[rule]] in the file every message is accepted.
 #
-#   rdns-milter config --check     says what is wrong with this file
-#   rdns-milter check IP           tries one client
+#   rdns-milter config --check     reports the errors in this file
+#   rdns-milter config --lint      also warns of settings that violate an RFC
+#   rdns-milter check IP           shows how one client would be judged
 #
-# New here? Set mode = "observe" below, read the log for some days, then set it back.
+# To begin with, set mode = "observe" below, and read the log for some days before you change it back to "enforce".
 """
 
 _LISTS = """\
 [lists]
-# Named lists in files, one entry a line, "#" begins a comment; read again at a reload. Rules use them as "@NAME".
-# A path without a leading slash starts where this file is.
+# Named lists in files: one entry a line, "#" begins a comment. Rules use a list as "@NAME"; a list that no rule uses
+# has no effect. A relative path starts at the directory of this file. A reload reads the lists again.
 # partners = "/etc/rdns-milter/partners.cidr"
 """
 
 _RULES = """\
 # --------------------------------------------------------------------------------------------------------------------
-# Rules. Tried in this order; the first that matches decides. If none does, the message is accepted.
+# Rules are tried in this order. The first one that matches decides. If none matches, the message is accepted.
 #
-# when: all of it must hold. unless: none of it may hold. A list means: any of these.
-# action: "accept", "tag" (accept, and add the header above), "tempfail" (try again later), "reject", "quarantine".
-# shadow = true: log what the rule would do, and go on with the next one.
-# DNS trouble (temperror) is never answered with a refusal: a rejection that hangs on it becomes "try again later".
+# when: all conditions must hold. unless: none of the conditions may hold. A list of values means any of them.
+# Names: "example.com" is that name only; ".example.com" is all names below it, but not example.com itself.
+# action: "accept", "tag" (accept, and add the header field headers.tag), "tempfail" (refuse for now; the sender tries
+#         again later), "reject", or "quarantine" (accept, but the MTA holds the message).
+# shadow = true: only log what the rule would do, and try the next rule.
+# A temporary DNS error (temperror) never causes a permanent refusal: where a rule would reject because of a fact that
+# is temperror, the message gets "tempfail" instead.
 
-# Whoever cannot reach you must be able to tell you so: postmaster (RFC 5321 section 4.5.1) and abuse (RFC 2142).
+# Everybody must be able to reach postmaster (RFC 5321 section 4.5.1) and abuse (RFC 2142), to report a problem.
 [[rule]]
 name   = "postmaster"
 when   = { rcpt = ["postmaster@", "abuse@"] }
 action = "accept"
 
-# A stranger greets with your own name or address (see own_names): a lie, and an old trick of spam senders. Should a
-# host of yours be hit, list its address under [exempt].
+# Another host uses your own name or address in HELO (see own_names). That is false, and common in spam. If this rule
+# hits a host of yours, add its address to exempt.networks.
 [[rule]]
 name   = "forged-own-name"
 when   = { helo_own = "yes" }
 action = "reject"
 
-# Nothing speaks for this client: it has no reverse name, or none that leads back to it; the name with which it greets
-# is not its own; and no domain says by SPF that it may send. One of these put right is enough to pass this rule.
+# Nothing confirms this client. It has no reverse name, or none that resolves back to its address; its HELO name does
+# not resolve to its address; and no SPF record allows it to send. If one of these is corrected, this rule does not
+# match.
 [[rule]]
 name   = "nothing-confirmed"
 when   = { iprev = ["fail", "permerror"] }
 unless = { helo = "pass", spf_helo = "pass", spf_mailfrom = "pass" }
 action = "reject"
 
-# The sender's domain says that this client may not send for it (SPF -all), and no reverse name speaks for the client.
+# The sender's domain forbids this client to send for it (SPF -all), and the client has no confirmed reverse name.
 [[rule]]
 name   = "spf-fail-unconfirmed"
 when   = { spf_mailfrom = "fail", iprev = ["fail", "permerror"] }
 action = "reject"
 
-# From here on messages are accepted and tagged, for your spam filter to weigh. A message has one tag: the weightiest
-# findings come first.
+# The rules from here on accept the message and tag it, so that your spam filter can evaluate the tag. A message gets
+# only one tag: the rules about the most serious faults come first.
 
-# SPF -all says no, but the client is a proper mail host: forwarded mail looks like this, so it is not refused.
+# The sender's domain forbids this client to send for it (SPF -all), but its reverse name is confirmed. Forwarded mail
+# looks like this, therefore it is not refused.
 [[rule]]
 name   = "spf-fail"
 when   = { spf_mailfrom = "fail" }
 action = "tag"
 
-# The owner of the name with which the client greets says by SPF (-all) that the client may not use it.
+# The domain of the HELO name forbids this client to use the name (SPF -all).
 [[rule]]
 name   = "spf-helo-fail"
 when   = { spf_helo = "fail" }
 action = "tag"
 
-# The reverse name is that of a pool, a dial-up or broadband line (192-0-2-7.dyn.example.net), and no SPF record says
-# that it may send mail all the same.
+# The reverse name is that of an address pool, a dial-up or a broadband line, such as 192-0-2-7.dyn.example.net, and no
+# SPF record allows the client to send.
 [[rule]]
 name   = "generic-name"
 when   = { generic = "yes" }
 unless = { spf_helo = "pass", spf_mailfrom = "pass" }
 action = "tag"
 
-# No reverse name at all (no PTR record); something else spoke for the client, or it would have been refused above.
+# The client has no reverse name (no PTR record), but it passed the rules above: something else confirms it.
 [[rule]]
 name   = "no-reverse-name"
 when   = { iprev = "permerror" }
 action = "tag"
 
-# A reverse name that does not lead back to the client: anyone can claim any name.
+# The reverse name does not resolve back to the client's address. Such a name proves nothing: any name can be put there.
 [[rule]]
 name   = "unconfirmed-name"
 when   = { iprev = "fail" }
 action = "tag"
 
-# A greeting that is no full host name: nothing, nonsense, a bare address, or a single word (RFC 5321 section 2.3.5).
-# Address literals such as [192.0.2.1] are allowed.
+# The HELO name is not a full host name: it is missing, invalid, an address without brackets, or a single label (RFC
+# 5321 section 2.3.5). Address literals such as [192.0.2.1] are allowed.
 [[rule]]
 name   = "malformed-helo"
 when   = { helo_kind = ["missing", "invalid", "address", "unqualified"] }
 action = "tag"
 
-# The sender's domain thinks that this client probably may not send for it (SPF ~all): too weak to refuse.
+# The sender's domain says that this client is probably not allowed to send for it (SPF ~all). That is not enough to
+# refuse the message.
 [[rule]]
 name   = "spf-softfail"
 when   = { spf_mailfrom = "softfail" }
 action = "tag"
 
-# The sender's SPF record is broken: a mistake of its owner, who may well be honest.
+# The SPF record of the sender's domain has an error. Honest senders make such errors, too.
 [[rule]]
 name   = "spf-permerror"
 when   = { spf_mailfrom = "permerror" }
 action = "tag"
 
-# An example of your own: a stricter rule, tried out first. Put it in front of the tags. The log will say
-# would=reject shadow_rule=no-reverse-name-strict; once you like what you see, take out the line with shadow.
+# An example: a stricter rule that is only tried out at first. It belongs before the rules that tag. While it has
+# shadow, the log has would=reject shadow_rule=no-reverse-name-strict for each message that it would refuse. Remove the
+# line with
+# shadow to put the rule in force. It needs a list named "partners": see [lists].
 #
 # [[rule]]
 # name   = "no-reverse-name-strict"
@@ -134,7 +144,7 @@ action = "tag"
 
 
 def sample() -> str:
-    """The whole file."""
+    """Return the whole file."""
     sections = [_section(name, section) for name, section in SECTIONS.items()]
     return "\n".join((_HEAD, *sections, _LISTS, _RULES))
 
@@ -146,8 +156,7 @@ def _section(name: str, section: type[Any]) -> str:
 
 def _option(option: Option) -> str:
     unit = f" In {option.unit}." if option.unit else ""
-    default = option.kind.write(option.default) if isinstance(option.default, int) else text(option.default)
-    return f"{_comment(option.doc + unit)}{option.key} = {default}\n"
+    return f"{_comment(option.doc + unit)}{option.key} = {option.default_toml()}\n"
 
 
 def _comment(sentences: str) -> str:

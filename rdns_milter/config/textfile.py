@@ -1,6 +1,6 @@
-"""A text file: the config, read whole, and lists, read piece by piece.
+"""Read text files: the configuration as a whole, lists piece by piece.
 
-Bounded in size, and nothing that could block or never end (a pipe, a device) is opened. Says what is wrong in words for an
+Limits the size, and opens only regular files: reading a pipe or a device could block or never end. Errors are in words for the
 administrator.
 """
 
@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
-MAX_LINE = 10_000  # octets of a line of a list
-_PIECE = 1 << 18  # octets
+MAX_LIST_LINE = 10_000  # bytes of a line of a list
+_PIECE = 1 << 18  # bytes
 _BOM = b"\xef\xbb\xbf"
 
 
 class UnreadableError(Exception):
-    """The file cannot be read. `line`: where it is not UTF-8 or too long, else 0. `missing`: whether there is no such file. The
-    text says why; it does not name the file."""
+    """The file cannot be read. The text gives the reason without the file's name. `line`: where it is not UTF-8 or where a line is
+    too long, else 0; `missing`: whether the file does not exist."""
 
     def __init__(self, message: str, line: int = 0, missing: bool = False) -> None:
         super().__init__(message)
@@ -28,24 +28,24 @@ class UnreadableError(Exception):
 
 
 class Piece(NamedTuple):
-    """Some lines of a file. `number`: of the first, from 1; `octets`: of which they were made."""
+    """Consecutive lines of a file. `number`: of the first line, from 1; `size`: in bytes."""
 
     number: int
     lines: list[str]
-    octets: int
+    size: int
 
 
-def read_text(path: str, most: int) -> str:
-    """The text of a UTF-8 file of at most `most` octets, without a byte order mark. Raises UnreadableError."""
+def read_text(path: str, limit: int) -> str:
+    """Return the text of a UTF-8 file of at most `limit` bytes, without a byte order mark. Raises UnreadableError."""
     with _opened(path) as file:
-        octets = file.read(most + 1)
-    if len(octets) > most:
-        raise UnreadableError(f"has more than {most} octets")
-    return _decoded(octets.removeprefix(_BOM), 1)
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise UnreadableError(f"has more than {limit} bytes")
+    return _decoded(content.removeprefix(_BOM), 1)
 
 
 def read_lines(path: str) -> Iterator[Piece]:
-    """The lines of a UTF-8 file, many at a time; never more than a piece of it is held. Raises UnreadableError."""
+    """Yield the lines of a UTF-8 file in pieces; only one piece at a time is in memory. Raises UnreadableError."""
     number, rest = 1, b""
     with _opened(path) as file:
         while piece := file.read(_PIECE):
@@ -56,8 +56,8 @@ def read_lines(path: str) -> Iterator[Piece]:
                 lines = _decoded(whole, number).split("\n")
                 yield Piece(number, lines, len(whole) + 1)
                 number += len(lines)
-            if len(rest) > MAX_LINE:
-                raise UnreadableError(f"has a line of more than {MAX_LINE} octets", number)
+            if len(rest) > MAX_LIST_LINE:
+                raise UnreadableError(f"has a line of more than {MAX_LIST_LINE} bytes", number)
     if rest:
         yield Piece(number, [_decoded(rest, number)], len(rest))
 
@@ -79,14 +79,14 @@ def _opened(path: str) -> Iterator[BinaryIO]:
         raise UnreadableError(f"cannot be read: {error}") from None
 
 
-def _decoded(octets: bytes, line: int) -> str:
-    """The text of the octets, of which the first stands in that line."""
+def _decoded(content: bytes, line: int) -> str:
+    """Decode the bytes, which begin on that line. Raises UnreadableError."""
     try:
-        return octets.decode()
+        return content.decode()
     except UnicodeDecodeError as error:
-        octet = octets[error.start]
+        byte = content[error.start]
         raise UnreadableError(
-            f"is not UTF-8 (octet 0x{octet:02x})", octets.count(b"\n", 0, error.start) + line
+            f"is not UTF-8 (byte 0x{byte:02x})", content.count(b"\n", 0, error.start) + line
         ) from None
 
 

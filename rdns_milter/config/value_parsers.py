@@ -1,8 +1,9 @@
-"""Networks, names and mailboxes as an admin writes them: from text to the canonical form by which they are compared.
+"""Read strings of the configuration: networks, names, mailboxes, patterns, names of header fields.
 
-Pure. Raises ValueError with a sentence that says what is wrong and, where it can be told, what was meant.
+Pure. Each function returns the canonical form, by which values are compared, or raises ValueError with the reason and, where
+possible, a suggestion.
 
-RFC 4632 3.1 (CIDR), RFC 1123 2.1 and 5891 (names), RFC 5321 4.1.2 (mailboxes).
+RFC 4632 3.1 (CIDR), RFC 1123 2.1 and 5891 (names), RFC 5321 4.1.2 (mailboxes), RFC 8601 2.5 (authserv-id).
 """
 
 from __future__ import annotations
@@ -16,50 +17,63 @@ from ..net.names import Address, canonical, is_domain, is_hostname, is_special_u
 from ..net.networks import Network, parse_network
 from ..text.toml import quoted
 
+_MAX_PATTERN = 500  # characters
 _PREFIX = re.compile(r"[^/%]+(?:/[0-9]{1,3})?\Z")
 _LOCAL = re.compile(r"""(?:"(?:[^"\\]|\\.)+"|[^\s"()<>,;:\\@]+)\Z""")
+# Fields with a meaning of their own. As a tag they would claim something about the message that the milter has not checked.
+_STANDARD_FIELDS = frozenset(
+    (
+        "authentication-results", "bcc", "cc", "content-type", "date", "from", "message-id", "received",
+        "received-spf", "reply-to", "return-path", "sender", "subject", "to",
+    )
+)  # fmt: skip
 
 
 def read_network(text: str) -> Network:
-    """The network of an address or a CIDR prefix. Raises ValueError; where host bits are set it says what could be meant."""
+    """Read an address or a network in CIDR notation. Raises ValueError; if host bits are set, with the valid alternatives."""
     try:
         if _PREFIX.match(text):
             return parse_network(text)
     except ValueError:
         address, _, _ = text.partition("/")
         if parse_address(address) is not None:
-            raise ValueError(_bad_prefix(text)) from None
+            raise ValueError(_prefix_error(text)) from None
     raise ValueError(f"{quoted(text)} is neither an address nor a network (192.0.2.0/24, 2001:db8::/32)")
 
 
-def _bad_prefix(text: str) -> str:
+def _prefix_error(text: str) -> str:
     try:
-        meant, host = ip_network(text, strict=False), ip_interface(text).ip
+        network, host = ip_network(text, strict=False), ip_interface(text).ip
     except ValueError:
         return f"{quoted(text)}: the prefix is longer than an address of that family"
-    return f'{quoted(text)} has host bits set; did you mean the network "{meant}" or the address "{host}"?'
+    return f'{quoted(text)} has host bits set; did you mean the network "{network}" or the address "{host}"?'
+
+
+def write_network(network: Network) -> str:
+    """Return a network as it is written in the configuration: a single address without its prefix length."""
+    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
 
 
 def read_name(text: str) -> str:
-    """The canonical form of a host name, or of a ".suffix", with its dot. Raises ValueError."""
+    """Read a host name, or a suffix with its leading dot. Raises ValueError."""
     if text.startswith("*."):
         raise ValueError(f"{quoted(text)}: for all names below a domain write {quoted(text[1:])}")
     dot = "." if text.startswith(".") else ""
     name = canonical(text.removeprefix("."))
     if not is_hostname(name):
-        raise ValueError(f'{quoted(text)} is no host name ("mx.example.com") and no suffix (".example.com")')
+        raise ValueError(f'{quoted(text)} is neither a host name ("mx.example.com") nor a suffix (".example.com")')
     return dot + name
 
 
 def read_greeting(text: str) -> str:
-    """As read_name, and the addresses and address literals with which some clients greet (RFC 5321 4.1.3)."""
+    """Read a name as read_name does, or an address or address literal, which some clients send in HELO (RFC 5321 4.1.3)."""
     if parse_literal(text) is not None or parse_address(text) is not None:
         return canonical(text)
     return read_name(text)
 
 
 def read_mailbox(text: str) -> str:
-    """The canonical form of "user@dom", "user@", "dom", ".dom" or "<>". Raises ValueError."""
+    """Read "user@dom", "user@", "dom", ".dom" or "<>". Raises ValueError."""
     if text == "<>":
         return text
     if text.startswith("<"):
@@ -68,7 +82,9 @@ def read_mailbox(text: str) -> str:
         return _mail_domain(text)
     mailbox = parse_mailbox(text)
     if not mailbox.readable or not _LOCAL.match(text.rpartition("@")[0]) or not mailbox.local.isprintable():
-        raise ValueError(f'{quoted(text)} is no address; for everyone in a domain write "dom", for below it ".dom"')
+        raise ValueError(
+            f'{quoted(text)} is not a mailbox; for all mailboxes of a domain write "dom", of all domains below it ".dom"'
+        )
     if text.endswith("@"):
         return f"{mailbox.local.lower()}@"
     if not is_hostname(mailbox.domain) and parse_literal(mailbox.domain) is None:
@@ -77,33 +93,52 @@ def read_mailbox(text: str) -> str:
 
 
 def read_recipient(text: str) -> str:
-    """As read_mailbox, but no recipient is the null path."""
+    """Read the same as read_mailbox, except "<>"."""
     if text == "<>":
-        raise ValueError('"<>" is a sender (mailfrom); no recipient has it')
+        raise ValueError('"<>" is the null sender (mailfrom); a recipient cannot be "<>"')
     return read_mailbox(text)
 
 
 def _mail_domain(text: str) -> str:
     name = read_name(text)
     if not name.startswith(".") and not is_domain(name) and not is_special_use(name):
-        raise ValueError(f'{quoted(text)} is no domain; for that user in every domain write "{name}@"')
+        raise ValueError(f'{quoted(text)} is not a domain; for that user in every domain write "{name}@"')
     return name
 
 
-def read_own_name(value: str) -> str | Address:
-    """A host name in canonical form, or an address, with or without the brackets of a literal. Raises ValueError."""
-    address = parse_literal(value) or parse_address(value)
+def read_own_name(text: str) -> str | Address:
+    """Read a host name or an address, with or without the brackets of a literal. Raises ValueError."""
+    address = parse_literal(text) or parse_address(text)
     if address is not None:
         return address
-    name = canonical(value)
+    name = canonical(text)
     if not is_hostname(name):
-        raise ValueError(f"{quoted(value)} is neither a host name nor an address")
+        raise ValueError(f"{quoted(text)} is neither a host name nor an address")
     return name
 
 
-def read_authserv_id(value: str) -> str:
-    """An authserv-id; one in letters of other scripts becomes its A-labels. Raises ValueError."""
-    name = value if value.isascii() else canonical(unicodedata.normalize("NFC", value))
+def read_authserv_id(text: str) -> str:
+    """Read an authserv-id; one outside ASCII becomes A-labels. Raises ValueError."""
+    name = text if text.isascii() else canonical(unicodedata.normalize("NFC", text))
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", name):
-        raise ValueError(f"{quoted(value)} is not an authserv-id: a name of letters, digits, dot, hyphen, underscore")
+        raise ValueError(f"{quoted(text)} is not an authserv-id: only letters, digits, dots, hyphens and underscores")
     return name
+
+
+def read_pattern(text: str) -> re.Pattern[str]:
+    """Read a regular expression. Raises ValueError."""
+    if len(text) > _MAX_PATTERN:
+        raise ValueError(f"the pattern has {len(text)} characters; the maximum is {_MAX_PATTERN}")
+    try:
+        return re.compile(text, re.IGNORECASE | re.ASCII)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"{quoted(text)} is not a regular expression: {error}") from None
+
+
+def read_field_name(text: str) -> str:
+    """Read the name of a header field that the milter may add, or the empty string. Raises ValueError."""
+    if text and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", text):
+        raise ValueError(f"{quoted(text)} is not the name of a header field")
+    if text.lower() in _STANDARD_FIELDS:
+        raise ValueError(f"{quoted(text)} is a standard field; use a name of your own, such as X-Rdns-Milter")
+    return text

@@ -12,10 +12,9 @@ import socket
 import stat
 from collections.abc import Iterator
 from datetime import date
-from ipaddress import ip_address
 
 from ..config.lint import lint
-from ..config.load import MAX_OCTETS, Config, ConfigError, load, warnings
+from ..config.load import MAX_BYTES, Config, ConfigError, load, warnings
 from ..config.textfile import UnreadableError, read_text
 from ..daemon.privileges import MIN_FILES, NotPossible, service_account, unreadable
 from ..logs.output import SYSLOG_PATH
@@ -25,7 +24,6 @@ from ..text.toml_positions import Positions
 from .finding import Finding, bad, ok, warn
 from .host import Host
 
-_LOOPBACK = ("127.0.0.1", "::1")
 _RELOAD = "systemctl reload rdns-milter"
 # What journald writes when it drops lines of a service (SD_MESSAGE_JOURNAL_DROPPED).
 _DROPPED = "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e"
@@ -45,26 +43,14 @@ def check_config(path: str | None, day: date) -> tuple[Config | None, list[Findi
     found = [ok("config", f"{name} is valid: {len(config.policy.rules)} rules, mode {config.milter.mode}")]
     found += [warn("config", text) for text in warnings(config, day)]
     try:
-        text = read_text(config.path, MAX_OCTETS) if config.path else ""
+        text = read_text(config.path, MAX_BYTES) if config.path else ""
     except UnreadableError:
         text = ""
     found += [
         warn("config", f"{name}:{each.line}: {each}" if each.line else f"{name}: {each}")
         for each in lint(config, day, Positions(text))
     ]
-    return config, [*found, *_exempt(config), *_unreadable(config)]
-
-
-def _exempt(config: Config) -> Iterator[Finding]:
-    missing = [each for each in _LOOPBACK if ip_address(each) not in config.exempt.networks]
-    if missing:
-        networks = ", ".join(f'"{each}"' for each in ("127.0.0.0/8", "::1", *map(str, config.exempt.networks)))
-        yield warn(
-            "config",
-            f"exempt.networks lacks loopback ({', '.join(missing)}): mail from programs of this host is judged",
-            f"in the config file, section [exempt]: networks = [{networks}]",
-            _RELOAD,
-        )
+    return config, [*found, *_unreadable(config)]
 
 
 def _unreadable(config: Config) -> Iterator[Finding]:

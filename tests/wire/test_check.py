@@ -149,8 +149,8 @@ def test_no_name_server_configured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rdns_milter.resolver.nameservers.parse_resolv_conf", lambda octets: ())
-    path = tmp_path / "empty.toml"
-    path.write_text("")
+    path = tmp_path / "system.toml"
+    path.write_text("[dns]\nnameservers = []\n")
     assert main(["check", "192.0.2.1", "-c", str(path)]) == EX_UNAVAILABLE
     assert capsys.readouterr().err.startswith("rdns-milter: /etc/resolv.conf names no usable name server")
 

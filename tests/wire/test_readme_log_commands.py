@@ -21,7 +21,7 @@ ZONE = documents.ROOT / "packaging" / "demo" / "zone.txt"
 def strict() -> str:
     """The default rules with the strict rule from the file's last lines, where it is a comment, in front of the tags."""
     document = sample()
-    last, tags = document.rindex("# [[rule]]"), document.index("# From here on messages are accepted and tagged")
+    last, tags = document.rindex("# [[rule]]"), document.index("# The rules from here on accept the message and tag it")
     rule = re.sub("^# ?", "", document[last:], flags=re.MULTILINE)
     rule = "".join(line + "\n" for line in rule.split("\n") if not line.startswith(("unless", "shadow")))
     return f"{document[:tags]}{rule}\n{document[tags:last]}"

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from rdns_milter.text.exit_status import EX_CONFIG
 from tests.kit.data.many_networks import networks
 from tests.kit.data.metrics_page import fetch, scraped, workers
 from tests.kit.data.scenario import DEFER_ALL, REFUSE_ALL, code
@@ -25,6 +26,7 @@ from tests.kit.milter.daemon import Daemon, children, command, until
 from tests.kit.milter.endpoint import free_port
 
 REFUSED, DEFERRED = 550, 451
+EMPTY = "is empty: it sets no option and has no rule"
 KEPT = "rdns-milter: config not reloaded, the old one stays in force: "
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
 
@@ -66,12 +68,12 @@ def test_a_change_after_a_reload_has_no_effect(server: NameServer) -> None:
 
 def empty(daemon: Daemon) -> str:
     daemon.path.write_text("")
-    return f"{daemon.path} is empty"
+    return f"{daemon.path}: {EMPTY}"
 
 
 def comments(daemon: Daemon) -> str:
     daemon.path.write_text("# nothing but this\n\n[milter]\n")
-    return f"{daemon.path} is empty"
+    return f"{daemon.path}: {EMPTY}"
 
 
 def no_rules(daemon: Daemon) -> str:
@@ -108,9 +110,18 @@ def test_check_before_a_reload(tmp_path: Path, document: str, status: int) -> No
     path.write_text(document)
     done = command("config", "--check", "-c", str(path))
     assert done.returncode == status
-    empty = f"{path}: is empty: it sets nothing, and a reload refuses it\n"
     no_rule = "warning: there is no rule: every message is accepted\n"
-    assert done.stderr.decode() == (empty if status else no_rule)
+    assert done.stderr.decode() == (f"{path}: {EMPTY}\n" if status else no_rule)
+
+
+@pytest.mark.parametrize("document", ["", "# nothing but this\n\n[milter]\n"])
+def test_no_start_with_an_empty_file(tmp_path: Path, document: str) -> None:
+    """`run` refuses what `config --check` refuses."""
+    path = tmp_path / "c.toml"
+    path.write_text(document)
+    for arguments in (("run", "-n"), ("run",), ("config", "--check"), ("config", "--lint"), ("config", "--show")):
+        done = command(*arguments, "-c", str(path))
+        assert (done.returncode, done.stdout, done.stderr.decode()) == (EX_CONFIG, b"", f"{path}: {EMPTY}\n")
 
 
 def test_without_rules_from_the_start(server: NameServer) -> None:

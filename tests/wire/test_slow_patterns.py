@@ -17,7 +17,7 @@ from tests.kit.smtp.client_identity import Client
 
 EX_CONFIG = 78
 SLOW = [r"^([0-9]+-?)+\.dyn\.", r"^(?:[a-z0-9]+[-.]?)+\.pool$", r"^(\w|\d\d?)*\.isp$"]
-WHY = " takes more than 10 ms on names that repeat "
+WHY = " takes more than 10 ms for names that repeat "
 ONES = "1" * 60
 ZONE = f"192.0.2.20 PTR {ONES}.{ONES}.example\n{ONES}.{ONES}.example A 192.0.2.20\n"
 

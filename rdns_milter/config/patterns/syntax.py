@@ -1,8 +1,8 @@
-"""The parsed form of an administrator's regular expression: its repetitions, and short texts that match its parts.
+"""Parse a configured regular expression: its repetitions, and short texts that match its parts.
 
-Pure. Never matches anything: that may take any time (config/patterns/timing.py measures it).
+Pure. Must never match the expression, which may take any time: config/patterns/timing.py does, and measures it.
 
-Python's `re` has no public parser; `re._parser` is the same from 3.11 to 3.13.
+Python's `re` has no public parser; `re._parser` is unchanged from 3.11 to 3.13.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 _PARSER: Any = importlib.import_module("re._parser")
 UNBOUNDED = int(importlib.import_module("re._constants").MAXREPEAT)
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz-._"  # of host names, in lower case
-MAX_DEPTH = 40  # groups in groups
+MAX_DEPTH = 40  # of nested groups
 _WORDS = 6  # texts for each part
-_LONGEST = 60  # characters of such a text
+_MAX_WORD = 60  # characters of such a text
 
 _REPEATS = frozenset(("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"))
 _ATOMS = frozenset(("LITERAL", "NOT_LITERAL", "ANY", "IN"))
@@ -35,8 +35,8 @@ _CATEGORIES: Mapping[str, frozenset[str]] = {
 
 
 class Node(NamedTuple):
-    """One element. `kind`: the parser's name for it; `parts`: what it is made of, each a sequence, of which one matches; `letters`:
-    the letters of host names that an element of one character matches; `low`, `high`: how often a repetition repeats."""
+    """One element. `kind`: the parser's name for it; `parts`: the alternatives that it consists of, each a sequence; `letters`: the
+    characters of host names that an element for one character matches; `low`, `high`: the bounds of a repetition."""
 
     kind: str
     parts: tuple[tuple[Node, ...], ...] = ()
@@ -46,14 +46,14 @@ class Node(NamedTuple):
 
 
 def parse(pattern: re.Pattern[str]) -> tuple[Node, ...]:
-    """The elements of a pattern that could be compiled. Raises ValueError if groups are nested too deeply."""
+    """Return the elements of a compiled pattern. Raises ValueError if groups are nested too deeply."""
     return _sequence(_PARSER.parse(pattern.pattern, pattern.flags), 0)
 
 
 def has_nested_repeat(nodes: Iterable[Node], inside: bool = False) -> bool:
-    """Whether an unbounded repetition repeats another one of varying length, into which backtracking can go."""
+    """Return whether an unbounded repetition contains another repetition of varying length that backtracking can enter."""
     for node in nodes:
-        # What is possessive or atomic is not tried in another way (Python 3.11).
+        # Python does not backtrack into possessive quantifiers and atomic groups.
         fixed = node.kind in ("POSSESSIVE_REPEAT", "ATOMIC_GROUP")
         repeats = node.kind in _REPEATS and node.high > max(1, node.low)
         if inside and repeats and not fixed:
@@ -65,7 +65,7 @@ def has_nested_repeat(nodes: Iterable[Node], inside: bool = False) -> bool:
 
 
 def letter_sets(nodes: Iterable[Node]) -> Iterator[frozenset[str]]:
-    """The letters that each element of one character matches."""
+    """Yield the characters that each element for one character matches."""
     for node in nodes:
         if node.kind in _ATOMS:
             yield node.letters
@@ -74,30 +74,30 @@ def letter_sets(nodes: Iterable[Node]) -> Iterator[frozenset[str]]:
 
 
 class Sampler:
-    """Short texts that match parts of a pattern, with preference for letters that many of its elements match: there a text can be
-    divided in many ways."""
+    """Short texts that match parts of a pattern. Characters that many elements match are preferred, because such a text can be
+    matched in many ways."""
 
     def __init__(self, nodes: tuple[Node, ...]) -> None:
         counts = Counter(letter for letters in letter_sets(nodes) for letter in letters)
         self.ranked = sorted(ALPHABET, key=lambda letter: (-counts[letter], ALPHABET.index(letter)))
 
     def words(self, nodes: Iterable[Node]) -> list[str]:
-        """Texts for a sequence: never empty, the best one first; the others differ from it in one element each."""
+        """Return texts for a sequence, at least one: the best first; each other differs from it in one element."""
         found = [""]
         for node in nodes:
             first, *others = self._words(node)
             found = [*(word + first for word in found), *(found[0] + other for other in others)]
-            found = list(dict.fromkeys(word[:_LONGEST] for word in found))[:_WORDS]
+            found = list(dict.fromkeys(word[:_MAX_WORD] for word in found))[:_WORDS]
         return found
 
     def repeated(self, nodes: Iterable[Node], before: str = "") -> Iterator[tuple[str, str]]:
-        """For each repetition, at any depth: what may stand before it, and a text that it repeats."""
+        """Yield, for each repetition at any depth, a text that may precede it, and a text that it repeats."""
         for node in nodes:
             if node.high > 1:
                 yield from ((before, word) for part in node.parts for word in self.words(part) if word)
             for part in node.parts:
                 yield from self.repeated(part, before)
-            before = (before + self._words(node)[0])[:_LONGEST]
+            before = (before + self._words(node)[0])[:_MAX_WORD]
 
     def _words(self, node: Node) -> list[str]:
         if node.kind in _ATOMS:
@@ -106,7 +106,7 @@ class Sampler:
         if node.kind.startswith("ASSERT"):
             return [""]
         if node.kind in _REPEATS:
-            often = [min(count, node.high, _LONGEST) for count in (max(node.low, 1), node.low, node.low + 1)]
+            often = [min(count, node.high, _MAX_WORD) for count in (max(node.low, 1), node.low, node.low + 1)]
             found = [found[0] * often[0], *(word * often[0] for word in found[1:]), *(found[0] * n for n in often[1:])]
         return list(dict.fromkeys(found))[:_WORDS]
 
@@ -126,7 +126,7 @@ def _node(kind: str, argument: Any, depth: int) -> Node:
 
 
 def _parts(kind: str, argument: Any) -> Sequence[Any]:
-    """What an element is made of, as the parser gives it."""
+    """Return the parts of an element in the parser's form."""
     if kind == "BRANCH":
         return argument[1]  # type: ignore[no-any-return]
     if kind == "GROUPREF_EXISTS":
@@ -135,11 +135,11 @@ def _parts(kind: str, argument: Any) -> Sequence[Any]:
         return (argument,)
     if kind in _REPEATS or kind in ("SUBPATTERN", "ASSERT", "ASSERT_NOT"):
         return (argument[-1],)
-    return ()  # AT, GROUPREF: no character of their own
+    return ()  # AT, GROUPREF: no parts
 
 
 def _letters(kind: str, argument: Any) -> frozenset[str]:
-    """What an element of one character matches, whatever the case."""
+    """Return the characters that an element for one character matches, without regard to case."""
     if kind == "ANY":
         return frozenset(ALPHABET)
     items = [(kind.removeprefix("NOT_"), argument)] if kind != "IN" else [(str(op), value) for op, value in argument]

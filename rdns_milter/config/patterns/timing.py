@@ -1,8 +1,8 @@
-"""How long an administrator's regular expressions take on names made to be slow; those that take too long are refused.
+"""Measure how long the configured regular expressions need for names made to be slow, and refuse those that need too long.
 
-Python's engine backtracks, and has no limit of its own. So all is tried in a child process, which the kernel ends as soon as one
-match has used too much CPU time. Never matches anything in the process that reads the configuration. CPU time, and not the time
-of day, and the best of several tries: a busy machine refuses nothing that an idle one accepts.
+Python's engine backtracks and has no time limit. Therefore the patterns are tried in a child process, which the kernel ends when a
+match has used too much CPU time; the process that reads the configuration must never match them. The measure is CPU time, and the
+best of several tries, so that a busy machine accepts the same patterns as an idle one.
 
 setitimer(2) (ITIMER_PROF).
 """
@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from ...text.toml import quoted
 from ...text.toml_positions import Path
-from ..errors import Mistakes
+from ..errors import ErrorCollector
 from .slow_names import TrialName, trial_names
 from .syntax import parse
 
@@ -32,17 +32,17 @@ MAX_MS = 10  # of CPU, for one name
 MAX_TOTAL_MS = 50  # of CPU, for one name and all patterns together
 _TRIES = 7
 _KILL = 0.3  # seconds of CPU after which a match is ended
-_MEASURING = 0.3  # seconds of CPU for the names of one pattern; what is left of them then is not tried
-_WAITING = 60.0  # seconds; a machine on which the child gets no further until then cannot tell
-_MAX_REFUSED = 10  # then the others are not tried
-_ADVICE = "write it without a repetition in a repetition, or several in a row that match the same letters"
+_MEASURING = 0.3  # seconds of CPU for all names of one pattern; the names left after that are not tried
+_TIMEOUT = 60.0  # seconds for the child; on a machine that needs longer the patterns cannot be tried
+_MAX_REFUSED = 10  # patterns; after that the others are not tried
+_HINT = "avoid nested repetitions, and consecutive repetitions that match the same characters"
 
 _RECORD = struct.Struct("=IIBB")
 
 
 class Trial(NamedTuple):
-    """What the child has found for a pattern. `place`: that of the name which takes the longest, from 1, or which is being tried;
-    `spent`: microseconds that it takes; `is_empty`: whether the empty name matches; `is_done`: whether that is the end of it."""
+    """The child's result for a pattern. `place`: number of the name that takes longest, from 1, or that is being tried; `spent`:
+    microseconds of CPU for it; `is_empty`: whether the pattern matches the empty name; `is_done`: whether the trial is complete."""
 
     place: int = 0
     spent: int = 0
@@ -50,57 +50,59 @@ class Trial(NamedTuple):
     is_done: int = 0
 
 
-def check_patterns(patterns: Sequence[re.Pattern[str]], where: Path, mistakes: Mistakes) -> None:
-    """Note the patterns that take too long, or match the empty name."""
+def check_patterns(patterns: Sequence[re.Pattern[str]], where: Path, errors: ErrorCollector) -> None:
+    """Add an error for each pattern that takes too long or matches the empty name."""
     if len(patterns) > MAX_PATTERNS:
-        mistakes.add(where, f"has {len(patterns)} patterns; {MAX_PATTERNS} are the most")
+        errors.add(where, f"has {len(patterns)} patterns; the maximum is {MAX_PATTERNS}")
         return
-    before = len(mistakes)
+    before = len(errors)
     for index, pattern in enumerate(patterns):
         try:
             parse(pattern)
         except ValueError as error:
-            mistakes.add((*where, index), f"{quoted(pattern.pattern)} {error}")
-    if len(mistakes) > before:
+            errors.add((*where, index), f"{quoted(pattern.pattern)} {error}")
+    if len(errors) > before:
         return
     try:
-        _check_times(patterns, where, mistakes)
+        _check_times(patterns, where, errors)
     except OSError as error:
-        mistakes.add(where, f"no process can be had to try the patterns in: {error.strerror}")
+        errors.add(where, f"cannot start a process to try the patterns: {error.strerror}")
 
 
-def _check_times(patterns: Sequence[re.Pattern[str]], where: Path, mistakes: Mistakes) -> None:
+def _check_times(patterns: Sequence[re.Pattern[str]], where: Path, errors: ErrorCollector) -> None:
     total, refused = 0, 0
     for index, (pattern, trial) in enumerate(zip(patterns, _measured(patterns), strict=False)):
         total += trial.spent
         reason = _reason(pattern, trial)
         if reason:
-            mistakes.add((*where, index), f"{quoted(pattern.pattern)} {reason}")
+            errors.add((*where, index), f"{quoted(pattern.pattern)} {reason}")
             refused += 1
         if refused >= _MAX_REFUSED:
             return
     if not refused and total > MAX_TOTAL_MS * 1000:
-        mistakes.add(where, f"all patterns together take {total // 1000} ms; {MAX_TOTAL_MS} are the most: {_ADVICE}")
+        errors.add(
+            where, f"all patterns together take {total // 1000} ms for one name; the maximum is {MAX_TOTAL_MS}: {_HINT}"
+        )
 
 
 def _reason(pattern: re.Pattern[str], trial: Trial) -> str:
-    """Why a pattern cannot be used; "" if it can."""
+    """Return why a pattern cannot be used; "" if it can."""
     if trial.is_empty:
-        return "matches the empty text, and so every name"
+        return "matches the empty string, and therefore every name"
     if trial.spent > MAX_MS * 1000:
-        return f"takes more than {MAX_MS} ms on {_kind(trial_names(pattern)[trial.place - 1])}: {_ADVICE}"
-    return "" if trial.is_done else f"could not be tried to the end within {_WAITING:.0f} s"
+        return f"takes more than {MAX_MS} ms for {_described(trial_names(pattern)[trial.place - 1])}: {_HINT}"
+    return "" if trial.is_done else f"could not be tried within {_TIMEOUT:.0f} s"
 
 
-def _kind(name: TrialName) -> str:
-    """Of which kind a name is."""
+def _described(name: TrialName) -> str:
+    """Describe a name in a message."""
     if not name.text:
         return "the empty name"
     return f"names that repeat {quoted(name.repeats)}" if name.repeats else f"names such as {quoted(name.text)}"
 
 
 def _measured(patterns: Sequence[re.Pattern[str]]) -> Iterator[Trial]:
-    """The trial of each pattern; the next child begins behind the pattern by which one was ended."""
+    """Yield the trial of each pattern. If a child is ended during a pattern, another one continues with the next."""
     with mmap.mmap(-1, max(1, len(patterns)) * _RECORD.size) as memory:
         known = 0
         while known < len(patterns):
@@ -115,13 +117,13 @@ def _measured(patterns: Sequence[re.Pattern[str]]) -> Iterator[Trial]:
 
 
 def _try_in_child(patterns: Sequence[re.Pattern[str]], start: int, memory: mmap.mmap) -> bool:
-    """Try the patterns from `start` on. Returns whether one was ended for the CPU time that it took. Raises OSError."""
+    """Try the patterns from `start` on. Return whether the child was ended because of its CPU time. Raises OSError."""
     ours, theirs = os.pipe()
     try:
         try:
             pid = os.fork()
             if pid == 0:
-                _be(patterns, start, memory)
+                _run_child(patterns, start, memory)
         finally:
             os.close(theirs)
         if not _wait(ours):
@@ -134,18 +136,18 @@ def _try_in_child(patterns: Sequence[re.Pattern[str]], start: int, memory: mmap.
 
 
 def _wait(end: int) -> bool:
-    """Wait until the child has closed its end of the pipe, by its own end. False if that takes too long."""
+    """Wait until the child ends, which closes its end of the pipe. Return False after _TIMEOUT."""
     poll = select.poll()
     poll.register(end, select.POLLIN)
-    return bool(poll.poll(_WAITING * 1000))
+    return bool(poll.poll(_TIMEOUT * 1000))
 
 
-def _be(patterns: Sequence[re.Pattern[str]], start: int, memory: mmap.mmap) -> None:
-    """In the child: never returns."""
+def _run_child(patterns: Sequence[re.Pattern[str]], start: int, memory: mmap.mmap) -> None:
+    """Try the patterns in the child process; never returns."""
     status = 1
     try:
         gc.disable()
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, in the midst of a match, too
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, even during a match
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGPROF,))
         for index in range(start, len(patterns)):
             _try(patterns[index], memory, index * _RECORD.size)
@@ -155,7 +157,7 @@ def _be(patterns: Sequence[re.Pattern[str]], start: int, memory: mmap.mmap) -> N
 
 
 def _try(pattern: re.Pattern[str], memory: mmap.mmap, at: int) -> None:
-    """Try one pattern with all names, and write down what that takes."""
+    """Try one pattern with all names, and write the result to the shared memory."""
     worst, slowest, is_empty = 0, 0, 0
     until = time.thread_time() + _MEASURING
     for place, name in enumerate(trial_names(pattern), 1):
@@ -173,8 +175,8 @@ def _try(pattern: re.Pattern[str], memory: mmap.mmap, at: int) -> None:
 
 
 def _time(pattern: re.Pattern[str], name: str, worst: int) -> int:
-    """Microseconds of CPU that a search takes: the least of several tries, if the first is longer than any before. By the thread's
-    clock: that of the process has only the precision of the kernel's tick while a timer runs."""
+    """Return the microseconds of CPU that a search takes: the minimum of several tries if the first takes longer than `worst`. Uses
+    the thread's clock: while a timer runs, the clock of the process has only the precision of the kernel's tick."""
     least = 1 << 31
     for _ in range(_TRIES):
         before = time.thread_time_ns()

@@ -124,8 +124,6 @@ def find_loss(old: Config, loaded: LoadedConfig) -> str:
     new = loaded.config
     if old.path and not new.path:
         return f"{old.path} is gone"
-    if new.path and loaded.is_empty:
-        return f"{new.path} is empty"
     if old.policy.rules and not new.policy.rules:
         return f"{new.path} has no rules, and {len(old.policy.rules)} are in force; to run without rules, restart"
     return ""
@@ -144,4 +142,4 @@ def _read(path: str | None, number: int, running: Milter | None) -> Result:
     kept = {name: getattr(running, name) for name in ONLY_AT_START}
     changed = tuple(f"milter.{name}" for name, value in kept.items() if getattr(config.milter, name) != value)
     config_in_force = replace(config, milter=replace(config.milter, **kept))
-    return LoadedConfig(config_in_force, servers, number, changed, config.sets_nothing)
+    return LoadedConfig(config_in_force, servers, number, changed)

@@ -28,13 +28,12 @@ _WORD = 8  # bytes; each part begins at a multiple
 class LoadedConfig:
     """A configuration with everything that was read for it. `servers`: the name servers, the system's if it sets none; `number`: 1
     for the first configuration that this service read, 2 for the next; `need_restart`: the options, as "milter.socket", that have
-    changed and keep their old value until a restart; `is_empty`: the file sets nothing."""
+    changed and keep their old value until a restart."""
 
     config: Config
     servers: tuple[Endpoint, ...]
     number: int = 0
     need_restart: tuple[str, ...] = ()
-    is_empty: bool = False
 
 
 def new_memory() -> int:

@@ -1,4 +1,4 @@
-"""Lists collected the fast way hold what the readers of single values make of each entry, and refuse what those refuse."""
+"""Collectors of list files accept the same entries as the readers of single values, and make the same sets of them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdns_milter.config import collectors
-from rdns_milter.config.condition_types import GREETINGS, NETWORKS, PTR_NAMES, RECIPIENTS, SENDERS, Kind
+from rdns_milter.config.condition_types import GREETINGS, NETWORKS, PTR_NAMES, RECIPIENTS, SENDERS, ConditionType
 from rdns_milter.net.networks import Networks
 from rdns_milter.text.compact_set import SMALL, CompactSet, text_set
 
-KINDS = {"networks": NETWORKS, "names": PTR_NAMES, "greetings": GREETINGS, "senders": SENDERS, "recipients": RECIPIENTS}
+TYPES = {"networks": NETWORKS, "names": PTR_NAMES, "greetings": GREETINGS, "senders": SENDERS, "recipients": RECIPIENTS}
 ENTRIES = [
     "192.0.2.1", "192.0.2.0/24", "192.0.2.1/24", "192.0.2.0/", "192.0.2.0/33", "192.0.2.0/024", "192.0.2.0/255.255.255.0",
     "192.0.02.1", "192.0.2", "0.0.0.0/0", "255.255.255.255", "::", "::/0", "2001:db8::/32", "2001:DB8::1", "2001:db8::1/32",
@@ -30,32 +30,32 @@ ENTRIES = [
 ]  # fmt: skip
 
 
-def one_by_one(kind: Kind, entries: list[str]) -> tuple[Any, list[str]]:
-    """The set, and the entries that are refused, by the reader of single values."""
-    return _read(entries, kind.read, kind.gather)
+def one_by_one(condition_type: ConditionType, entries: list[str]) -> tuple[Any, list[str]]:
+    """Return the set and the error messages, by the reader of single values."""
+    return _read(entries, condition_type.read, condition_type.combine)
 
 
-def collected(kind: Kind, entries: list[str]) -> tuple[Any, list[str]]:
-    """The same, as a list is read."""
-    assert kind.collect is not None
-    collector = kind.collect()
+def collected(condition_type: ConditionType, entries: list[str]) -> tuple[Any, list[str]]:
+    """Return the set and the error messages, by a collector."""
+    assert condition_type.collector is not None
+    collector = condition_type.collector()
     return _read(entries, collector.add, lambda _: collector.collected())
 
 
-def _read(entries: list[str], read: Callable[[str], Any], gather: Callable[[list[Any]], Any]) -> tuple[Any, list[str]]:
+def _read(entries: list[str], read: Callable[[str], Any], combine: Callable[[list[Any]], Any]) -> tuple[Any, list[str]]:
     found, refused = [], []
     for entry in entries:
         try:
             found.append(read(entry))
         except ValueError as error:
             refused.append(str(error))
-    return gather(found), refused
+    return combine(found), refused
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", TYPES)
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_an_entry_means_the_same_in_a_list(kind: str, entry: str) -> None:
-    assert collected(KINDS[kind], [entry]) == one_by_one(KINDS[kind], [entry])
+def test_an_entry_means_the_same_in_a_list(name: str, entry: str) -> None:
+    assert collected(TYPES[name], [entry]) == one_by_one(TYPES[name], [entry])
 
 
 _ANY = (
@@ -68,21 +68,21 @@ _ANY = (
 )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", TYPES)
 @given(entries=st.lists(_ANY, max_size=6))
-def test_any_entries_mean_the_same_in_a_list(kind: str, entries: list[str]) -> None:
-    assert collected(KINDS[kind], entries) == one_by_one(KINDS[kind], entries)
+def test_any_entries_mean_the_same_in_a_list(name: str, entries: list[str]) -> None:
+    assert collected(TYPES[name], entries) == one_by_one(TYPES[name], entries)
 
 
 @given(numbers=st.lists(st.tuples(st.integers(0, 2**14 - 1), st.integers(20, 32)), max_size=40))
-def test_networks_that_are_packed_in_between_are_the_same_set(numbers: list[tuple[int, int]]) -> None:
+def test_networks_packed_in_several_steps_are_the_same_set(numbers: list[tuple[int, int]]) -> None:
     texts = [str(ip_network((number << 18 >> (32 - length) << (32 - length), length))) for number, length in numbers]
     texts += [f"2001:db8:{number:x}::/{length + 28}" for number, length in numbers if not number % 2]
-    many, collectors._MANY = collectors._MANY, 3
+    many, collectors._PACK_AT = collectors._PACK_AT, 3
     try:
         found, refused = collected(NETWORKS, texts)
     finally:
-        collectors._MANY = many
+        collectors._PACK_AT = many
     expected, also_refused = one_by_one(NETWORKS, texts)
     assert (found, refused) == (expected, also_refused)
     for number, _ in numbers:
@@ -95,7 +95,7 @@ _RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda 
 
 @given(_RANGES, _RANGES, _RANGES)
 def test_sets_of_ranges(v4: list[tuple[int, int]], v6: list[tuple[int, int]], others: list[tuple[int, int]]) -> None:
-    """Membership, union, inclusion and the pickled form, in both families and around the middle of an IPv6 address."""
+    """Compare membership, union, inclusion and pickling with sets of integers, for IPv4, and for IPv6 around 2^64."""
     middle = (1 << 64) - 30
     one = Networks.of_ranges(sorted(v4), sorted((first + middle, last + middle) for first, last in v6))
     two = Networks.of_ranges(sorted(others), sorted((first + middle, last + middle) for first, last in others))
@@ -115,7 +115,7 @@ def test_sets_of_ranges(v4: list[tuple[int, int]], v6: list[tuple[int, int]], ot
     assert one.covers(two) is (ours[2] <= ours[0] and ours[2] <= ours[1])
 
 
-def test_a_large_set_of_texts_is_a_set() -> None:
+def test_a_compact_set_behaves_as_a_set() -> None:
     texts = {f"mx{number}.bücher.example" for number in range(SMALL + 1)}
     found = text_set(texts)
     assert isinstance(found, CompactSet)

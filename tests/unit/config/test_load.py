@@ -1,4 +1,4 @@
-"""What a valid config file becomes: values, rules, lists, digest."""
+"""Valid configuration files: values, rules, lists, digest. Empty and missing files."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def rule(*lines: str, name: str = "r") -> str:
 
 
 def values(line: str) -> object:
-    """What the only condition of a rule is compared with."""
+    """Return the value of the only condition of a rule."""
     ((condition,),) = (found.when for found in rules(rule(f"when.{line}", "score = 1")))
     return condition.values
 
 
-def test_an_empty_file_gives_the_defaults_and_no_rule() -> None:
+def test_an_empty_document_has_the_defaults_and_no_rule() -> None:
     assert parse("", PATH) == Config(PATH, policy=Policy((), "enforce", parse("", "").policy.digest))
 
 
@@ -179,7 +179,7 @@ def listed(tmp_path: Path) -> Path:
         "\ufeff# ours\r\n192.0.2.0/24   # a\r\n\r\n  2001:db8::1\n", encoding="utf-8"
     )
     (tmp_path / "senders").write_text("a#b@example.com\nnews@\n#x@example.com\n")
-    (tmp_path / "empty").write_text("# nobody yet\n")
+    (tmp_path / "empty").write_text("# no entry yet\n")
     return tmp_path / "rdns.toml"
 
 
@@ -201,7 +201,7 @@ def test_lists(listed: Path) -> None:
     assert parse(show(config), config.path) == config
 
 
-def test_an_empty_list_is_no_mistake_and_matches_nothing(listed: Path) -> None:
+def test_an_empty_list_is_valid_and_matches_nothing(listed: Path) -> None:
     (found,) = rules(LISTS + rule("when.client = '@empty'", "unless.client = '@empty'", "score = 1"), str(listed))
     assert found.when == (Condition("client", Networks()),)
 
@@ -213,7 +213,7 @@ BASE = (
 )
 
 
-def test_the_digest_is_that_of_what_the_rules_mean(listed: Path) -> None:
+def test_the_digest_depends_on_the_meaning_of_the_rules_only(listed: Path) -> None:
     first = parse(BASE, str(listed)).policy.digest
     assert re.fullmatch("[0-9a-f]{6}", first)
     other = (
@@ -224,8 +224,8 @@ def test_the_digest_is_that_of_what_the_rules_mean(listed: Path) -> None:
     assert parse(other, str(listed.parent / "other.toml")).policy.digest == first
 
 
-def test_the_digest_of_a_config_never_changes_by_itself() -> None:
-    """Logs of old are compared with it, by other versions too."""
+def test_the_digest_is_the_same_in_all_versions() -> None:
+    """Digests in old logs are compared with it, also those of other versions."""
     assert parse("", PATH).policy.digest == "4f53cd"
     assert parse(rule("when.iprev = 'fail'", "action = 'tag'"), PATH).policy.digest == "cb7719"
 
@@ -274,7 +274,7 @@ def test_show_gives_the_same_config_again(text: str) -> None:
     assert show(parse(show(config), PATH)) == show(config)
 
 
-def test_show_has_every_option_and_writes_values_as_one_would() -> None:
+def test_show_has_every_option_in_the_usual_notation() -> None:
     shown = show(parse(FULL, PATH))
     assert "socket_mode = 0o666\n" in shown
     assert 'networks = ["192.0.2.0/24", "2001:db8::1"]\n' in shown
@@ -308,6 +308,29 @@ def test_load_without_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_load_with_a_path_never_falls_back(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         load(str(tmp_path / "rdns-milter.toml"))
+
+
+@pytest.mark.parametrize(
+    "document", ["", "\ufeff", "\n \n", "# only a comment\n", "[milter]\n[lists]\n", "rule = []\n"]
+)
+@pytest.mark.parametrize("is_default", [True, False])
+def test_an_empty_file_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: str, is_default: bool
+) -> None:
+    """An editor or a copy that was interrupted leaves such a file. It must not turn the milter off."""
+    path = tmp_path / "rdns-milter.toml"
+    path.write_text(document, "utf-8")
+    monkeypatch.setattr(module, "DEFAULT_PATH", str(path))
+    with pytest.raises(ConfigError) as caught:
+        load(None if is_default else str(path))
+    assert str(caught.value) == f"{path}: is empty: it sets no option and has no rule"
+
+
+@pytest.mark.parametrize("document", ['[milter]\nmode = "enforce"\n', "[dns]\nnameservers = []\n", rule("score = 1")])
+def test_a_file_that_sets_anything_is_not_empty(tmp_path: Path, document: str) -> None:
+    path = tmp_path / "rdns-milter.toml"
+    path.write_text(document)
+    assert load(str(path)).path == str(path)
 
 
 @pytest.mark.parametrize(

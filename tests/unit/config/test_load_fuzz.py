@@ -1,4 +1,4 @@
-"""No text breaks the reading of a config file: it gives a Config, or a ConfigError that can be read."""
+"""Any text as a configuration file gives a Config, or a ConfigError with a printable message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATH = "/etc/x/rdns.toml"
 
 
 def survives(text: str) -> None:
-    """A Config that can be shown, or a ConfigError that can be read; nothing else."""
+    """Check that the text gives a Config that can be shown, or a ConfigError with printable messages."""
     errors: tuple[Error, ...] = ()
     try:
         config = parse(text, PATH)

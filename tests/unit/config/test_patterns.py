@@ -1,4 +1,4 @@
-"""Regular expressions of the administrator: those on which Python's engine may take long are refused, and trying them is safe."""
+"""Configured regular expressions: those for which Python's engine may need long are refused, and trying them is safe."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from rdns_milter.text.toml import text
 
 ANY = ip_address("192.0.2.1")
 
-# Exponential or of a high power, each in another way.
+# Exponential time, or polynomial time of a high degree, for different reasons.
 SLOW = [
-    # a repetition in a repetition
+    # nested repetitions
     r"^([0-9]+-?)+\.dyn\.",
     r"(a+)+$",
     r"([a-z]+)*[0-9]x",
@@ -42,7 +42,7 @@ SLOW = [
     r"((a*)*)*b",
     r"(?:(?:[0-9]+)?-?)*x",
     r"(-*[0-9]*)*dyn",
-    # behind or in something else
+    # after or inside another element
     r"^dyn-([0-9]+-?)+\.x",
     r"^host(?:-?\d+)+\.isp",
     r"^(?:[a-f0-9]{1,4}[:.-]?)+\.ip6\.",
@@ -52,25 +52,25 @@ SLOW = [
     r"(?:foo|^(?:[a-z]+[0-9]*)*\.ppp)",
     r"^(\w+)*\1x",
     r"(?x) ^ ( [0-9]+ -? )+ \.dyn",
-    # alternatives that match the same
+    # alternatives that match the same text
     r"^(?:a|a)*c",
     r"(a|aa)+$",
     r"(?:a|b|ab)*c",
     r"^(abc|a|bc)*z",
     r"^(?:\d|\d\d|\d\d\d)+\.x",
     r"(.|-)*y$",
-    # bounded, and yet too much
+    # bounded, but still too slow
     r"(?:a?){30}a{30}",
     r"^(a?){50}$x",
     r"(?:\d{1,3}[.-]?){20}x",
     r"(?:.*-){8}x",
     r".*.*.*.*x",
     r"\d+\d+\d+\d+\d+\d+x",
-    # on the empty name already
+    # slow even for the empty name
     r"(?:a?|b?){40}x",
 ]  # fmt: skip
 
-INNOCENT = [
+HARMLESS = [
     r'^adsl\d+\."x"',
     r"Foo",
     r"^ap[0-9]+\.",
@@ -106,8 +106,8 @@ def document(*patterns: str) -> str:
     return f"[generic]\npatterns = [\n{''.join(f'  {text(pattern)},{chr(10)}' for pattern in patterns)}]\n"
 
 
-def mistakes(*patterns: str) -> list[tuple[int, str, str]]:
-    """Line, key and message of each."""
+def config_errors(*patterns: str) -> list[tuple[int, str, str]]:
+    """Return line, key and message of each error."""
     with pytest.raises(ConfigError) as caught:
         parse(document(*patterns), "c.toml")
     return [(error.line, error.key, error.message) for error in caught.value.errors]
@@ -115,54 +115,54 @@ def mistakes(*patterns: str) -> list[tuple[int, str, str]]:
 
 @pytest.mark.parametrize("pattern", SLOW)
 def test_slow_patterns_are_refused(pattern: str) -> None:
-    ((line, key, message),) = mistakes("^x", pattern)
+    ((line, key, message),) = config_errors("^x", pattern)
     assert (line, key) == (4, "generic.patterns")
     assert re.search(
-        r'^".*" takes more than 10 ms on (names that repeat "[a-z0-9._-]+"|the empty name): write it', message
+        r'^".*" takes more than 10 ms for (names that repeat "[a-z0-9._-]+"|the empty name): avoid', message
     )
 
 
-@pytest.mark.parametrize("pattern", INNOCENT)
-def test_innocent_patterns_are_taken(pattern: str) -> None:
+@pytest.mark.parametrize("pattern", HARMLESS)
+def test_harmless_patterns_are_accepted(pattern: str) -> None:
     assert [each.pattern for each in parse(document(pattern), "c.toml").generic.patterns] == [pattern]
 
 
-def test_all_innocent_patterns_together() -> None:
-    assert len(parse(document(*INNOCENT * 3), "c.toml").generic.patterns) == 3 * len(INNOCENT)
+def test_all_harmless_patterns_together() -> None:
+    assert len(parse(document(*HARMLESS * 3), "c.toml").generic.patterns) == 3 * len(HARMLESS)
 
 
-def test_every_slow_pattern_is_named_up_to_ten() -> None:
-    assert [line for line, _, _ in mistakes("a", SLOW[0], "b", SLOW[1], "c", "d*")] == [4, 6, 8]
-    assert len(mistakes(*SLOW[:12])) == 10
+def test_up_to_ten_slow_patterns_are_reported() -> None:
+    assert [line for line, _, _ in config_errors("a", SLOW[0], "b", SLOW[1], "c", "d*")] == [4, 6, 8]
+    assert len(config_errors(*SLOW[:12])) == 10
 
 
-def test_what_can_be_said_of_patterns_without_trying_them() -> None:
-    assert mistakes(*["x"] * 101) == [(2, "generic.patterns", "has 101 patterns; 100 are the most")]
-    ((line, _, message),) = mistakes("x", "(" * 45 + "a" + ")" * 45)
+def test_errors_that_need_no_trial() -> None:
+    assert config_errors(*["x"] * 101) == [(2, "generic.patterns", "has 101 patterns; the maximum is 100")]
+    ((line, _, message),) = config_errors("x", "(" * 45 + "a" + ")" * 45)
     assert line == 4
     assert message.endswith("has groups in groups more than 40 deep")
 
 
-def test_many_patterns_that_are_each_fast_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patterns_that_are_too_slow_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "MAX_TOTAL_MS", 0)
-    ((line, key, message),) = mistakes(*["[0-9]+-[0-9]+.*x"] * 20)
+    ((line, key, message),) = config_errors(*["[0-9]+-[0-9]+.*x"] * 20)
     assert (line, key) == (2, "generic.patterns")
-    assert re.match(r"all patterns together take \d+ ms; 0 are the most", message)
+    assert re.match(r"all patterns together take \d+ ms for one name; the maximum is 0", message)
 
 
-def test_no_process_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def fork() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(os, "fork", fork)
     before = os.listdir("/proc/self/fd")
-    message = "no process can be had to try the patterns in: Resource temporarily unavailable"
-    assert mistakes("x") == [(2, "generic.patterns", message)]
+    message = "cannot start a process to try the patterns: Resource temporarily unavailable"
+    assert config_errors("x") == [(2, "generic.patterns", message)]
     assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
-def test_a_child_that_gets_no_further_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a machine without CPU time to spare: then it waits for something."""
+def test_a_child_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child waits for a signal, as if the machine had no CPU time left for it."""
     children: list[int] = []
     fork = os.fork
 
@@ -172,15 +172,15 @@ def test_a_child_that_gets_no_further_is_ended(monkeypatch: pytest.MonkeyPatch) 
         return pid
 
     monkeypatch.setattr(os, "fork", counted)
-    monkeypatch.setattr(timing, "_WAITING", 0.2)
+    monkeypatch.setattr(timing, "_TIMEOUT", 0.2)
     monkeypatch.setattr(timing, "_try", lambda *_: signal.pause())
-    assert mistakes("x")[0][2] == '"x" could not be tried to the end within 0 s'
+    assert config_errors("x")[0][2] == '"x" could not be tried within 0 s'
     with pytest.raises(ChildProcessError):
         os.waitpid(children[0], os.WNOHANG)
 
 
-@pytest.mark.parametrize("pattern", [*SLOW, *INNOCENT, "a?" * 250, "(a+|b?)*" * 60])
-def test_names_are_such_as_there_may_be(pattern: str) -> None:
+@pytest.mark.parametrize("pattern", [*SLOW, *HARMLESS, "a?" * 250, "(a+|b?)*" * 60])
+def test_trial_names_have_the_length_of_names(pattern: str) -> None:
     names = trial_names(re.compile(pattern, re.IGNORECASE | re.ASCII))
     assert 50 < len(names) <= MAX_NAMES
     assert names == trial_names(re.compile(pattern, re.IGNORECASE | re.ASCII))
@@ -189,7 +189,7 @@ def test_names_are_such_as_there_may_be(pattern: str) -> None:
 
 
 class Seen:
-    """In the place of a pattern: keeps what it is to match."""
+    """Record the names to match, in place of a pattern."""
 
     pattern = "seen"
 
@@ -201,7 +201,7 @@ class Seen:
 
 
 def test_only_names_of_that_length_are_matched() -> None:
-    """What a PTR answer or an old log holds beyond that is no host name, and reaches no pattern."""
+    """Longer text in a PTR answer or in an old log is not a host name, and is not matched."""
     seen: Any = Seen()
     label, fits = "1" * 63, ".".join(["1" * 63] * 3 + ["a" * 61])
     assert len(fits) == 253

@@ -1,4 +1,4 @@
-"""Where rules stand in a config file, the comment above each, and its text."""
+"""Line, comment and text of each rule in a configuration file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ score = 1
 """
 
 
-def test_places_comments_and_texts() -> None:
+def test_lines_comments_and_texts() -> None:
     found = rule_sources(DOCUMENT)
     assert [(each.name, each.line) for each in found.values()] == [("one", 5), ("two", 11), ("three", 15)]
     assert found["one"].comment == ("First line.", "second line")
@@ -40,6 +40,6 @@ def test_every_rule_of_the_sample_has_a_comment() -> None:
     assert all(each.comment and each.text for each in rule_sources(sample()).values())
 
 
-def test_comments_are_bounded() -> None:
+def test_long_comments_are_cut() -> None:
     found = rule_sources("# x\n" * 100 + '[[rule]]\nname = "one"\naction = "tag"\n')
     assert len(found["one"].comment) == MAX_LINES

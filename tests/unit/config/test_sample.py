@@ -1,4 +1,4 @@
-"""The sample is the default, and its rules do what their comments say, for every client there can be."""
+"""The sample is the default configuration, and its rules do what their comments say, for every possible client."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_sample_is_the_default() -> None:
     assert load(str(SHIPPED)).policy == config.policy
 
 
-def test_every_option_is_there_with_its_default_and_a_comment() -> None:
+def test_every_option_has_its_default_and_a_comment() -> None:
     tables = tomllib.loads(sample())
     assert list(tables) == [*SECTIONS, "lists", "rule"]
     lines = sample().split("\n")
@@ -138,7 +138,7 @@ def test_default_rules(client: Evidence, action: str, rule: str) -> None:
 
 
 def refused(own: str, iprev: str, helo: str, spf_helo: str, spf_mailfrom: str) -> bool:
-    """The spirit of the default rules in three lines."""
+    """Return whether the default rules refuse a client, in a simpler formulation."""
     if own == "yes":
         return True
     if iprev == "pass":
@@ -150,8 +150,8 @@ def every(fact: str) -> tuple[str, ...]:
     return FACTS[fact].words
 
 
-def test_who_is_refused_and_who_is_not() -> None:
-    """All clients there can be. Neither HELO (RFC 5321 4.1.4) nor a softfail (RFC 7208 8.5) alone refuses anyone."""
+def test_which_clients_are_refused() -> None:
+    """Try all possible clients. Neither HELO (RFC 5321 4.1.4) nor a softfail (RFC 7208 8.5) alone is a reason to refuse."""
     facts = ("iprev", "helo_kind", "helo", "helo_own", "spf_helo", "spf_mailfrom")
     for iprev, kind, helo, own, spf_helo, spf_mailfrom in itertools.product(*map(every, facts)):
         if iprev == "none":  # exempt clients are not judged
@@ -168,13 +168,13 @@ def test_who_is_refused_and_who_is_not() -> None:
 
 
 def could_be(fact: str, word: str) -> tuple[str, ...]:
-    """What the fact might be, had DNS answered."""
+    """Return the values that the fact could have if DNS had answered."""
     return tuple(other for other in every(fact) if other != "temperror") if word == "temperror" else (word,)
 
 
 @pytest.mark.parametrize("kind", every("helo_kind"))
-def test_a_confirmed_name_settles_the_reply_before_any_other_lookup(kind: str) -> None:
-    """The sender does not wait for SPF or HELO."""
+def test_a_confirmed_name_decides_the_reply_before_other_lookups(kind: str) -> None:
+    """The client need not wait for SPF and HELO."""
     known = Evidence(
         rcpt="user@example.net",
         mailfrom="a@example.com",

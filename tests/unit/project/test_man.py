@@ -134,9 +134,9 @@ def test_every_option_with_its_default_and_its_sentence(pages: Path) -> None:
         assert [head.partition(" = ")[0] for head in written] == [option.key for option in options]
         for option, (head, sentence) in zip(options, written.items(), strict=True):
             assert sentence.startswith(option.doc.replace("`", ""))
-            assert option.kind.wants in sentence
+            assert option.type.expected in sentence
             default = head.partition(" = ")[2]
-            assert default == option.toml(option.kind.read(option.default)) if not option.kind.many else default
+            assert default == option.toml(option.type.read(option.default)) if not option.type.is_list else default
             if default == "[...]":
                 assert all(value in sentence for value in option.default)
     assert ("OPTIONS", "[lists]") in found
