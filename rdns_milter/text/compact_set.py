@@ -1,8 +1,8 @@
 """An immutable set of strings that takes little memory and can be shared between processes.
 
 Pure. Holds all strings as one block of UTF-8, ordered by hash; a lookup is a bisection over the hashes and one comparison. Python
-salts string hashes, so that nobody can choose strings with equal hashes. The salt belongs to a process and its forks: a set must
-never be passed to any other process.
+salts string hashes, so that an attacker cannot choose strings with equal hashes. The salt belongs to a process and its forks: a set
+must never be passed to any other process.
 """
 
 from __future__ import annotations
