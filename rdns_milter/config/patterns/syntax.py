@@ -113,7 +113,7 @@ class Sampler:
 
 def _sequence(parsed: Iterable[tuple[object, Any]], depth: int) -> tuple[Node, ...]:
     if depth > MAX_DEPTH:
-        raise ValueError(f"has groups in groups more than {MAX_DEPTH} deep")
+        raise ValueError(f"has groups nested more than {MAX_DEPTH} deep")
     return tuple(_node(str(operator), argument, depth + 1) for operator, argument in parsed)
 
 
