@@ -79,8 +79,8 @@ class Milter:
         "user",
         matching("the name of a user", _USER),
         "",
-        "The user as whom the milter runs when it is started as root. Empty: keep the current user (under systemd, set User= in the"
-        " unit).",
+        "The user to which the milter changes if it is started as root. Empty: keep the user (under systemd, set User= in"
+        " the unit).",
     )
     workers: int = option(
         "workers", whole_number(0, 256), 0, "The number of worker processes. 0: one for each CPU core."
@@ -89,8 +89,8 @@ class Milter:
         "mode",
         one_of(*MODES),
         "enforce",
-        '"enforce": act on the rules. "observe": only log what they say; nothing is refused, deferred or quarantined, and the log'
-        ' shows what "enforce" would have done.',
+        '"enforce": act on the rules. "observe": refuse, defer and quarantine nothing; the log shows what "enforce" would'
+        " have done.",
     )
     deadline: float = option(
         "deadline",
@@ -105,7 +105,7 @@ class Milter:
 class Dns:
     """[dns]"""
 
-    doc: ClassVar[str] = "DNS. Best is a resolver on this host that validates and caches."
+    doc: ClassVar[str] = "DNS queries. A resolver on this host that validates and caches is best."
 
     nameservers: tuple[Endpoint, ...] = option(
         "nameservers",
@@ -287,7 +287,7 @@ class Headers:
         "trusted_networks",
         list_of("addresses and networks", read_network, write_network, Networks),
         ["127.0.0.0/8", "::1"],
-        "Your own hosts, in CIDR notation, whose fields are not removed. Clients that are exempt are not thereby trusted. Your list"
+        "Your own hosts, in CIDR notation, whose fields are not removed. It is not enough that a client is exempt. Your list"
         " replaces the default.",
     )
 
@@ -309,7 +309,8 @@ class Log:
         "decisions",
         one_of("all", "not-accepted", "refused"),
         "all",
-        'Which decisions are logged: "all" (as `rdns-milter replay` needs them), "not-accepted" or "refused".',
+        'Which decisions are logged: "all" (needed for `rdns-milter replay`), "not-accepted" (all actions but accept) or "refused"'
+        " (reject, quarantine and tempfail).",
     )
 
 

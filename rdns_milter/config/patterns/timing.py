@@ -81,7 +81,8 @@ def _check_times(patterns: Sequence[re.Pattern[str]], where: Path, errors: Error
             return
     if not refused and total > MAX_TOTAL_MS * 1000:
         errors.add(
-            where, f"all patterns together may take {total // 1000} ms for one name; the maximum is {MAX_TOTAL_MS}: {_HINT}"
+            where,
+            f"all patterns together may take {total // 1000} ms for one name; the maximum is {MAX_TOTAL_MS}: {_HINT}",
         )
 
 
