@@ -1,8 +1,8 @@
-"""Logged decisions before another policy: what it says of the evidence that a line holds.
+"""Judge logged decisions by another policy, from the facts in their lines.
 
-The verdict is `policy.decide`'s, remembered by all that a policy can ask about; nothing is decided here. What has changed in
-[exempt] and [generic] counts too, as far as a line tells: a client that is exempt now is, and a name is looked at anew where
-patterns or exceptions are set. Pure but for what it remembers, and that is bounded.
+The verdict is that of `policy.decide`, cached by all that the policy can test. Changes in [exempt] and [generic] apply where the
+line has what they need: a client that is exempt now is exempt, and names are tested again if patterns or exceptions are set. Must
+never decide anything itself. Pure except for the caches, which are bounded.
 
 packaging/doc/rules.md; packaging/doc/log.md (the keys of a line).
 """
@@ -24,13 +24,13 @@ from ..net.names import parse_address
 from ..policy.decide import CONDITIONS, decide, possible_actions
 from ..policy.rules import ENFORCE, Policy, Values, Verdict
 
-_REMEMBERED = 1 << 16  # texts, and verdicts
 _FACTS_AND_RULE = itemgetter(*FACTS, "rule")
+_MAX_CACHED = 1 << 16  # texts, and verdicts
 
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """What a condition that is no fact looks at: keys of a line, and how they become evidence."""
+    """What a condition on a text tests: the keys of a line, and the evidence made of their values."""
 
     keys: tuple[str, ...]
     evidence: Callable[..., Evidence]
@@ -45,13 +45,14 @@ _TEXTS: Mapping[str, _Text] = MappingProxyType(
         "rcpt": _Text(("rcpt",), lambda text: Evidence(rcpt=text)),
     }
 )
-# No line tells of these.
-UNTOLD = ("authenticated", "tls")
+_NOT_LOGGED = ("authenticated", "tls")  # conditions on what no line contains
 
 
-class Judge:
-    """A policy that judges parsed lines. `policy`: the rules in force on that day, in the mode of the config, or in `enforce`;
-    `asks`: the keys of a line that the rules look at; `untold`: the names of the rules that ask what no line tells."""
+class Evaluator:
+    """A policy that judges parsed lines.
+
+    `policy`: the rules in force on `day`, in the mode of the config or in mode enforce; `keys`: the keys of a line that the rules
+    test; `unlogged_rules`: the names of the rules that test what is not logged."""
 
     def __init__(self, config: Config, day: date, enforce: bool = False) -> None:
         policy = config.policy.in_force(day)
@@ -61,47 +62,47 @@ class Judge:
         for condition in conditions:
             values.setdefault(condition.name, []).append(condition.values)
         facts = frozenset(name for rule in policy.rules for name in rule.facts())
-        self.asks: frozenset[str] = facts | {key for name in values for key in _keys(name)}
-        self.untold = tuple(
-            rule.name for rule in policy.rules if any(each.name in UNTOLD for each in rule.when + rule.unless)
+        self.keys: frozenset[str] = facts | {key for name in values for key in _keys(name)}
+        self.unlogged_rules = tuple(
+            rule.name for rule in policy.rules if any(each.name in _NOT_LOGGED for each in rule.when + rule.unless)
         )
         self._exempt = config.exempt
         self._generic = config.generic
-        self._looks_again = bool(config.generic.patterns or config.generic.exceptions)
-        self._is_exempt = functools.lru_cache(_REMEMBERED)(self._exempt_now)
-        self._looked_at = functools.lru_cache(_REMEMBERED)(self._look)
-        profiles = {
-            name: functools.lru_cache(_REMEMBERED)(functools.partial(_profile, name, tuple(values[name])))
+        self._tests_names = bool(config.generic.patterns or config.generic.exceptions)
+        self._is_exempt = functools.lru_cache(_MAX_CACHED)(self._is_exempt_now)
+        self._generic_now = functools.lru_cache(_MAX_CACHED)(self._test_name)
+        outcomes = {
+            name: functools.lru_cache(_MAX_CACHED)(functools.partial(_outcomes, name, tuple(values[name])))
             for name in _TEXTS
             if name in values
         }
-        self._rcpt = profiles.pop("rcpt", None)
-        self._texts = tuple((itemgetter(*_TEXTS[name].keys), profile) for name, profile in profiles.items())
+        self._rcpt = outcomes.pop("rcpt", None)
+        self._texts = tuple((itemgetter(*_TEXTS[name].keys), each) for name, each in outcomes.items())
         self._verdicts: dict[object, Verdict] = {}
 
     def verdict(self, fields: Mapping[str, str], recipient: str) -> Verdict | None:
-        """What the policy says of the message to that recipient; None if that hangs on what the line does not hold."""
+        """Return the verdict of the policy on the message to that recipient; None if it depends on what is not in the line."""
         try:
-            if self._looks_again and fields["ptr"]:
-                fields = {**fields, "generic": self._looked_at(fields["ptr"], fields["client"], fields["generic"])}
+            if self._tests_names and fields["ptr"]:
+                fields = {**fields, "generic": self._generic_now(fields["ptr"], fields["client"], fields["generic"])}
             key = (
                 _FACTS_AND_RULE(fields),
                 fields.get("forged"),
                 self._is_exempt(fields["client"]),
                 self._rcpt(recipient) if self._rcpt else None,
-                *[profile(texts(fields)) for texts, profile in self._texts],
+                *[outcomes(texts(fields)) for texts, outcomes in self._texts],
             )
         except KeyError:
-            return self._of_a_part(fields, recipient)
+            return self._of_incomplete_line(fields, recipient)
         found = self._verdicts.get(key)
         if found is None:
-            if len(self._verdicts) >= _REMEMBERED:
+            if len(self._verdicts) >= _MAX_CACHED:
                 self._verdicts.clear()
             found = self._verdicts[key] = decide(self._evidence(fields, recipient), self.policy)
         return found
 
     def was_exempt(self, fields: Mapping[str, str]) -> bool:
-        """Whether the client was not judged then, but would be now: nobody has looked up what it would be judged by."""
+        """Return whether the client was exempt then and is not now, so that its facts were never looked up."""
         rule = fields["rule"]
         if not rule.startswith(EXEMPT):
             return False
@@ -109,9 +110,9 @@ class Judge:
             return not self._exempt.authenticated
         return rule == EXEMPT + "network" and not self._is_exempt(fields.get("client", ""))
 
-    def _of_a_part(self, fields: Mapping[str, str], recipient: str) -> Verdict | None:
-        """Of a line that lacks keys: the verdict, if nothing that it lacks could change the action."""
-        if any(key not in FACTS and key not in fields for key in self.asks):
+    def _of_incomplete_line(self, fields: Mapping[str, str], recipient: str) -> Verdict | None:
+        """Return the verdict if no key that is missing could change the action, else None."""
+        if any(key not in FACTS and key not in fields for key in self.keys):
             return None
         evidence = self._evidence(fields, recipient)
         return decide(evidence, self.policy) if len(possible_actions(evidence, self.policy)) == 1 else None
@@ -122,14 +123,14 @@ class Judge:
             return exempted(evidence, "network")
         return evidence
 
-    def _exempt_now(self, client: str) -> bool:
+    def _is_exempt_now(self, client: str) -> bool:
         address = parse_address(client)
         return address is not None and address in self._exempt.networks
 
-    def _look(self, ptr: str, client: str, before: str) -> str:
+    def _test_name(self, ptr: str, client: str, logged: str) -> str:
         address = parse_address(client)
-        if address is None or before not in ("yes", "no"):
-            return before
+        if address is None or logged not in ("yes", "no"):
+            return logged
         return generic(ptr, address, self._generic.patterns, self._generic.exceptions).result
 
 
@@ -137,8 +138,8 @@ def _keys(condition: str) -> tuple[str, ...]:
     return _TEXTS[condition].keys if condition in _TEXTS else ()
 
 
-def _profile(name: str, values: tuple[Values, ...], texts: str | tuple[str, ...]) -> tuple[bool | None, ...]:
-    """What each condition of that name says of a text: texts of which all of them say the same need not be told apart."""
+def _outcomes(name: str, values: tuple[Values, ...], texts: str | tuple[str, ...]) -> tuple[bool | None, ...]:
+    """Return the outcome of each condition of that name for a text. Texts with equal outcomes have equal verdicts."""
     text = _TEXTS[name]
     evidence = text.evidence(*texts) if isinstance(texts, tuple) else text.evidence(texts)
     holds = CONDITIONS[name]

@@ -1,9 +1,10 @@
-"""What the policy would have done to mail of which only the MTA's log is left: looked up now, judged now.
+"""Forecast what the policy would have done with mail that is in the MTA's log: the facts are looked up now, and judged now.
 
-The milter's own session asks and judges; what the log does not tell stays unknown, and a verdict that hangs on it is no verdict.
-Equal deliveries are looked up once. Never asks for more than `workers` messages at a time.
+Lookups and judgement are those of the milter's own session. A fact that depends on what is not in the log stays unknown, and a
+verdict that depends on such a fact is open. Equal deliveries are looked up once. Must never have more than `workers` deliveries in
+progress.
 
-packaging/doc/tuning.md; RFC 7208 2.4 (SPF of the null sender is that of the greeting).
+packaging/doc/tuning.md; RFC 7208 section 2.4 (SPF of the null sender is that of the HELO name).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -19,8 +20,8 @@ from typing import Any
 
 from ..checks.evidence import TEMPERROR, UNKNOWN, Evidence, Helo, Spf, facts_in_trouble, missing_facts
 from ..config.load import Config
-from ..logs.decision import Decision, line
-from ..logs.line_prefix import Beginnings
+from ..logs.decision import Decision, line, values
+from ..logs.line_prefix import PrefixForms
 from ..logs.mta_log import ACCEPTED, OUTCOMES, Delivery
 from ..net.endpoints import Endpoint
 from ..net.mailboxes import parse_mailbox
@@ -29,16 +30,16 @@ from ..policy.decide import decide, possible_actions
 from ..policy.rules import ACTIONS, ENFORCE, LET_IN, OBSERVE, Policy, Verdict
 from ..session.dns_thread import Engine
 from ..session.session import Service, Session
-from .replay import Movement, unrecognised
+from .replay import MAX_EXAMPLE, OBSERVE_WARNING, Movement, unrecognised
 
 WORKERS = 24
-OPEN = "open"  # a verdict that hangs on what the log does not tell
+OPEN = "open"  # a verdict that depends on what is not in the log
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What would become of one recipient. `actions`: what may be done, more than one where that hangs on what the log does not
-    tell; `verdict`: what it would be if that did not matter."""
+    """The forecast for one recipient. `actions`: the possible actions, more than one if they depend on what is not in the log;
+    `verdict`: that of the facts that are known."""
 
     delivery: Delivery
     evidence: Evidence
@@ -47,21 +48,22 @@ class Outlook:
 
     @property
     def action(self) -> str:
-        """What would be done; OPEN if it is open whether the message would be let in."""
+        """The action; OPEN if it is not certain whether the message would be let in."""
         if len(LET_IN.intersection(self.actions)) not in (0, len(self.actions)):
             return OPEN
         return self.verdict.action if self.verdict.action in self.actions else self.actions[0]
 
 
 def grouped(deliveries: Iterable[Delivery], limit: int) -> dict[Delivery, int]:
-    """The last so many deliveries (0: all of them), equal ones counted."""
+    """Return the last `limit` deliveries (0: all), with the number of equal ones."""
     kept: Iterable[Delivery] = deque(deliveries, maxlen=limit) if limit else deliveries
     return dict(Counter(kept))
 
 
 class Forecaster:
-    """Looks up and judges. A context manager: its resolver lives as long as the context. `today`: by which rules are in force;
-    `enforce`: as if the config had no observe mode."""
+    """Looks up facts and judges. A context manager: its resolver runs while the context is open.
+
+    `today`: the day for `until`; `enforce`: judge as if the config had mode enforce."""
 
     def __init__(self, config: Config, servers: Sequence[Endpoint], today: date, enforce: bool = False) -> None:
         if enforce:
@@ -80,20 +82,20 @@ class Forecaster:
         self._engine.__exit__(*exc)
 
     def judge(self, delivery: Delivery) -> list[Outlook]:
-        """What would become of it, for each recipient. Asks DNS."""
+        """Return the forecast for each recipient. Makes DNS queries."""
         outlooks = []
-        for decision in self._found_out(delivery):
+        for decision in self._decisions(delivery):
             for rcpt in decision.rcpts:
                 evidence = replace(decision.evidence, rcpt=rcpt)
                 if delivery.helo is None and not evidence.exempt:
-                    evidence = without_greeting(evidence)
+                    evidence = without_helo(evidence)
                 verdict = decide(evidence, self.policy)
                 possible = possible_actions(evidence, self.policy) if missing_facts(evidence) else {verdict.action}
                 outlooks.append(Outlook(delivery, evidence, tuple(sorted(possible, key=ACTIONS.index)), verdict))
         return outlooks
 
-    def _found_out(self, delivery: Delivery) -> list[Decision]:
-        """The delivery through a session that refuses nobody, and so waits for all facts."""
+    def _decisions(self, delivery: Delivery) -> list[Decision]:
+        """Send the delivery through a session without rules, which therefore waits for all facts."""
         decisions: list[Decision] = []
         hostname = socket.gethostname()
         service = Service(self._asking, self._engine.finder, decisions.append, date.today, time.monotonic, hostname)
@@ -110,7 +112,7 @@ class Forecaster:
         return decisions
 
     def judge_all(self, deliveries: Iterable[Delivery], workers: int = WORKERS) -> Iterator[list[Outlook]]:
-        """The same for many, in their order, so many of them at a time."""
+        """Yield the forecasts of many deliveries in their order, with `workers` of them in progress."""
         with ThreadPoolExecutor(workers, "forecast") as pool:
             waiting: deque[Future[list[Outlook]]] = deque()
             try:
@@ -125,34 +127,37 @@ class Forecaster:
                     future.cancel()
 
 
-def without_greeting(evidence: Evidence) -> Evidence:
-    """The same client, as if nobody had heard it greet; but not with our own name: too few do to leave all open for it."""
-    greeted = Helo(UNKNOWN, "no", UNKNOWN, evidence.helo.match if evidence.iprev.result != "pass" else UNKNOWN)
-    bounce = parse_mailbox(evidence.mailfrom).is_null
+def without_helo(evidence: Evidence) -> Evidence:
+    """Return the evidence of the same client with an unknown HELO name.
+
+    It counts as none of our own names: so few clients use one that it would be wrong to leave every verdict open for them."""
+    helo = Helo(UNKNOWN, "no", UNKNOWN, evidence.helo.match if evidence.iprev.result != "pass" else UNKNOWN)
+    is_bounce = parse_mailbox(evidence.mailfrom).is_null
     return replace(
         evidence,
-        helo=greeted,
+        helo=helo,
         spf_helo=Spf(),
-        spf_mailfrom=Spf() if bounce else evidence.spf_mailfrom,
+        spf_mailfrom=Spf() if is_bounce else evidence.spf_mailfrom,
     )
 
 
 class Forecast:
-    """Counts. `verdicts`: how many recipients; `matrix`: what the MTA did, and what the policy would do (or OPEN); `rules`: rule
-    and action; `doubts`: what may become of those that are open; `refused`: mail that the MTA took; `ungreeted`: verdicts without
-    a known HELO name; `troubled`: with DNS trouble in them now."""
+    """Counts over forecasts.
+
+    `verdicts`: one for each recipient; `matrix`: by what the MTA did, and what the policy would do (or OPEN); `rules`: by rule and
+    action; `open`: by the possible actions; `refused`: mail that the MTA accepted and the policy would keep out; `without_helo`:
+    verdicts without a HELO name; `with_temperror`: verdicts with a temporary DNS error in their facts."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self.deliveries = self.verdicts = self.ungreeted = self.troubled = 0
+        self.deliveries = self.verdicts = self.without_helo = self.with_temperror = 0
         self.matrix: Counter[tuple[str, str]] = Counter()
         self.rules: Counter[tuple[str, str]] = Counter()
-        self.doubts: Counter[tuple[str, ...]] = Counter()
-        self.shadows: Counter[tuple[str, str]] = Counter()
-        self.refused = Movement()
+        self.open: Counter[tuple[str, ...]] = Counter()
+        self.refused: Movement[Outlook] = Movement()
 
     def add(self, outlooks: Sequence[Outlook], count: int) -> None:
-        """One delivery, which the log has so many times."""
+        """Count the forecasts of one delivery, which is in the log `count` times."""
         self.deliveries += count
         for outlook in outlooks:
             self._add(outlook, count)
@@ -161,72 +166,87 @@ class Forecast:
         delivery, verdict = outlook.delivery, outlook.verdict
         self.verdicts += count
         self.matrix[delivery.outcome, outlook.action] += count
-        self.ungreeted += count * (delivery.helo is None and not outlook.evidence.exempt)
-        self.troubled += count * bool(facts_in_trouble(outlook.evidence))
+        self.without_helo += count * (delivery.helo is None and not outlook.evidence.exempt)
+        self.with_temperror += count * bool(facts_in_trouble(outlook.evidence))
         if outlook.action == OPEN:
-            self.doubts[outlook.actions] += count
+            self.open[outlook.actions] += count
             return
         self.rules[verdict.rule if verdict.action == outlook.action else "", outlook.action] += count
         if delivery.outcome == ACCEPTED and outlook.action not in LET_IN:
-            example = _example(outlook, self.policy)
-            fields = {"client": delivery.client, "mailfrom": delivery.sender}
-            for _ in range(count):
-                self.refused.add(fields, example)
+            self.refused.add(delivery.client, delivery.sender, outlook, count)
 
     @property
     def accepted(self) -> int:
-        """Verdicts on mail that the MTA took."""
+        """The number of verdicts on mail that the MTA accepted."""
         return sum(count for (was, _), count in self.matrix.items() if was == ACCEPTED)
 
     @property
     def share_refused(self) -> float | None:
-        """Of what the MTA took, the part that would certainly be kept out; None where it took nothing."""
+        """The part of the mail accepted by the MTA that would certainly be kept out; None if the MTA accepted none."""
         return self.refused.count / self.accepted if self.accepted else None
 
 
-def _example(outlook: Outlook, policy: Policy) -> str:
-    """The verdict as the milter would log it, without what is not known."""
-    whole = line(Decision(outlook.verdict, outlook.evidence, (outlook.evidence.rcpt,), policy=policy.digest))
-    unknown = missing_facts(outlook.evidence) | ({"helo_name"} if outlook.delivery.helo is None else set())
-    return " ".join(pair for pair in whole.split(" ") if pair not in {f"{key}=none" for key in unknown})
+def known_values(outlook: Outlook) -> Mapping[str, str]:
+    """Return the known values by the key of the log line, "" for an absent text."""
+    found, unknown = values(_decision(outlook)), _unknown(outlook)
+    return {key: "" if value is None else str(value) for key, value in found.items() if key not in unknown}
 
 
-UNTOLD = "helo_name, and so helo, helo_kind, helo_match, spf_helo, and spf_mailfrom of bounces (for helo_own stands no)"
+def known_line(outlook: Outlook, digest: str) -> str:
+    """Return the line that the milter would log, without the keys that are not known. `digest`: of the policy."""
+    return line(_decision(outlook, digest), without=_unknown(outlook))
 
 
-def warnings(forecast: Forecast, config: Config, limit: int, beginnings: Beginnings | None = None) -> tuple[str, ...]:
-    """What one should know before believing the numbers, a sentence each. `beginnings`: how the lines of the log begin."""
-    found = []
-    if not forecast.verdicts and beginnings is not None and not beginnings.known:
-        return (unrecognised(beginnings) if beginnings.unknown else "there is no mail in the log: it is empty",)
+def _decision(outlook: Outlook, digest: str = "") -> Decision:
+    return Decision(outlook.verdict, outlook.evidence, (outlook.evidence.rcpt,), policy=digest)
+
+
+def _unknown(outlook: Outlook) -> frozenset[str]:
+    helo_name = {"helo_name"} if outlook.delivery.helo is None else set()
+    return missing_facts(outlook.evidence) | helo_name
+
+
+def warnings(forecast: Forecast, config: Config, limit: int, prefixes: PrefixForms | None = None) -> tuple[str, ...]:
+    """Return the limits of the numbers, a sentence each. `prefixes`: the forms of the lines in the log."""
     if not forecast.verdicts:
-        return ("there is no mail in the log that came from outside, neither Postfix's nor Sendmail's",)
-    found.append("DNS was asked now: at the time of the mail it may have said something else")
-    if forecast.ungreeted:
+        return (_nothing(prefixes),)
+    found = ["the lookups were made now; at the time of the mail DNS may have answered otherwise"]
+    if forecast.without_helo:
         found.append(
-            f"{forecast.ungreeted:,} of {forecast.verdicts:,} verdicts are without what the log does not tell: {UNTOLD}."
-            " Postfix logs the HELO name of mail that it takes only where an access rule of its own (WARN, HOLD) does"
+            f"{forecast.without_helo:,} of {forecast.verdicts:,} verdicts were made without the HELO name, which is not in the log,"
+            " and so without helo, helo_kind, helo_match, spf_helo, and spf_mailfrom of bounces; helo_own counts as no."
+            " Postfix logs the HELO name of accepted mail only through WARN or HOLD in an access table"
         )
-    asked = {condition.name for rule in forecast.policy.rules for condition in rule.when + rule.unless}
-    if "tls" in asked:
-        found.append("the log does not tell which messages came by TLS; judged as if none had")
-    if "helo_own" in asked and not config.exempt.own:
-        found.append(f"exempt.own_names is empty: this host's name, {socket.gethostname()}, was taken for the MTA's")
-    if forecast.troubled:
+    tested = {condition.name for rule in forecast.policy.rules for condition in rule.when + rule.unless}
+    if "tls" in tested:
+        found.append("TLS is not in the log; judged as if no message had come by TLS")
+    if "helo_own" in tested and not config.exempt.own:
+        found.append(f"exempt.own_names is empty; the name of this host, {socket.gethostname()}, is taken as the MTA's")
+    if forecast.with_temperror:
         found.append(
-            f"{forecast.troubled:,} verdicts have DNS trouble (temperror) in them; asked again they may come out otherwise"
+            f"{forecast.with_temperror:,} verdicts have temporary DNS errors (temperror) in their facts; a second run may differ"
         )
     if forecast.policy.mode == OBSERVE:
-        found.append('the policy has mode = "observe", and so refuses nobody; --enforce judges as if it had not')
+        found.append(OBSERVE_WARNING)
     if limit and forecast.deliveries >= limit:
-        found.append(f"only the last {limit:,} deliveries were looked at; --limit 0 looks at all")
+        found.append(f"only the last {limit:,} deliveries were judged; --limit 0 judges all")
     return tuple(found)
 
 
+def _nothing(prefixes: PrefixForms | None) -> str:
+    if prefixes is None or prefixes.known:
+        return "the log contains no mail from outside, neither of Postfix nor of Sendmail"
+    return unrecognised(prefixes) if prefixes.unknown else "the log is empty: it contains no mail"
+
+
 def as_dict(forecast: Forecast, most: int, notes: Sequence[str]) -> dict[str, Any]:
-    """All of it for programs; `most`: how many clients and senders; `notes`: warnings and troubles."""
+    """Return the result as values that `json.dumps` takes. `most`: how many clients and senders; `notes`: warnings and troubles."""
     share = forecast.share_refused
     columns = (*ACTIONS, OPEN)
+
+    def written(outlook: Outlook) -> str:
+        return known_line(outlook, forecast.policy.digest)[:MAX_EXAMPLE]
+
     return {
         "policy": forecast.policy.digest,
         "mode": forecast.policy.mode,
@@ -236,9 +256,9 @@ def as_dict(forecast: Forecast, most: int, notes: Sequence[str]) -> dict[str, An
         "share_refused": None if share is None else round(share, 6),
         "matrix": {was: {would: forecast.matrix[was, would] for would in columns} for was in OUTCOMES},
         "rules": [{"rule": rule, "action": action, "count": n} for (rule, action), n in forecast.rules.most_common()],
-        "open": [{"actions": list(actions), "count": n} for actions, n in forecast.doubts.most_common()],
-        "without_helo": forecast.ungreeted,
-        TEMPERROR: forecast.troubled,
-        "newly_refused": forecast.refused.as_dict(most),
+        "open": [{"actions": list(actions), "count": n} for actions, n in forecast.open.most_common()],
+        "without_helo": forecast.without_helo,
+        TEMPERROR: forecast.with_temperror,
+        "newly_refused": forecast.refused.as_dict(most, written),
         "warnings": list(notes),
     }

@@ -1,6 +1,6 @@
-"""A progress bar for those who wait at a terminal; nothing at all for all others.
+"""Show a progress bar while a log is read or judged, if standard error is a terminal.
 
-On standard error, so that what is printed can go elsewhere; gone when the work is done.
+Must never write to standard output, which may go to a file. The bar disappears at the end.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ..logs.files import Logs
 
 _EVERY = 4096  # lines
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
 
 def reading(logs: Logs, console: Console) -> Iterator[str]:
-    """The lines of the logs; meanwhile, on a terminal, how far it has come."""
+    """Yield the lines of the logs, and show how many have been read."""
     if not console.is_terminal:
         yield from logs
         return
@@ -32,14 +32,14 @@ def reading(logs: Logs, console: Console) -> Iterator[str]:
             yield line
 
 
-def counting(things: Iterable[Thing], total: int, what: str, console: Console) -> Iterator[Thing]:
-    """The things one by one; meanwhile, on a terminal, how many of them are done, and what is done to them."""
+def counting(items: Iterable[Item], total: int, what: str, console: Console) -> Iterator[Item]:
+    """Yield the items, and show how many of `total` are done. `what`: the text before the bar."""
     if not console.is_terminal:
-        yield from things
+        yield from items
         return
     columns = (TextColumn("[dim]{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(what, total=total)
-        for thing in things:
+        for item in items:
             progress.advance(task)
-            yield thing
+            yield item

@@ -1,6 +1,8 @@
-"""How a replay looks to a reader, and as CSV.
+"""Show a replay on a terminal, and write it as CSV.
 
-Judges and counts nothing. What comes from the log is escaped: for the terminal, and so that no spreadsheet takes it for a formula.
+Judges and counts nothing. All text from the log is escaped: for the terminal, and so that no spreadsheet takes it for a formula.
+
+RFC 4180 (CSV).
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -18,7 +20,7 @@ from ..policy.rules import ACTIONS
 from ..text.escape import escaped
 from ..text.numbers import number, percent
 from ..text.terminal import heading, table, word
-from .replay import Movement, Replay, warnings
+from .replay import Example, Movement, Replay, warnings
 
 _EXAMPLE_KEYS = ("rule", "helo_name", "mailfrom", "rcpt", "iprev", "ptr", "helo", "spf_helo", "spf_mailfrom")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -26,7 +28,7 @@ CSV_HEAD = ("direction", "what", "name", "verdicts", "example")
 
 
 def show(replay: Replay, title: str, most: int, troubles: Sequence[str], console: Console) -> None:
-    """The replay for a reader. `title`: by which policy; `most`: how many clients and senders."""
+    """Print the replay. `title`: names the policy; `most`: how many clients and senders; `troubles`: of the files."""
     console.print(Text(title, style="bold"), soft_wrap=True)
     lines, decisions, verdicts = map(number, (replay.lines, replay.decisions, replay.verdicts))
     console.print(f"  {lines} lines, {decisions} decisions, {verdicts} verdicts", soft_wrap=True)
@@ -36,7 +38,7 @@ def show(replay: Replay, title: str, most: int, troubles: Sequence[str], console
     show_rules(replay.rules, replay.verdicts, console)
     _show_shadows(replay, console)
     for name, movement in (("refused or deferred", replay.refused), ("let in", replay.admitted)):
-        show_movement(f"Newly {name}", movement, most, console)
+        show_movement(f"Newly {name}", movement, most, _fields, console)
     show_warnings((*warnings(replay), *troubles), console)
 
 
@@ -53,7 +55,7 @@ def _show_summary(replay: Replay, console: Console) -> None:
 
 
 def show_loss(which: str, refused: int, of: int, console: Console) -> None:
-    """What it would cost: how much of the mail that `which` says would not come in."""
+    """Print how much of the mail that `which` names would be kept out."""
     console.print(
         f"  Of the mail that {which}, {percent(refused, of)} would be refused or deferred"
         f" ({number(refused)} of {number(of)}).",
@@ -65,12 +67,13 @@ def show_loss(which: str, refused: int, of: int, console: Console) -> None:
 def show_matrix(
     matrix: Mapping[tuple[str, str], int], words: tuple[Sequence[str], Sequence[str]], console: Console
 ) -> None:
-    """What was, by line, and what would be, by column; `words`: those of both, of which only what occurs is shown."""
+    """Print the number of verdicts by what was done (rows) and by what the policy would do (columns). `words`: all words of both;
+    those that do not occur are left out."""
     was = [each for each in words[0] if any(matrix.get((each, other)) for other in words[1])]
     would = [each for each in words[1] if any(matrix.get((other, each)) for other in words[0])]
     if not was:
         return
-    heading(console, "Verdicts", "as they were, by line; as they would be, by column")
+    heading(console, "Verdicts", "rows: what was done; columns: what this policy would do")
     rows = [[word(row), *(_count(matrix, row, column) for column in would)] for row in was]
     table(console, rows, heads=("", *would))
 
@@ -95,9 +98,9 @@ def _show_changes(replay: Replay, most: int, console: Console) -> None:
 
 
 def show_rules(rules: Counter[tuple[str, str]], total: int, console: Console) -> None:
-    """Rules and their actions, as they would be."""
+    """Print the number of verdicts by rule and action of the policy."""
     if rules:
-        heading(console, "By rule", "as it would be")
+        heading(console, "By rule", "of this policy")
         rows = [
             (escaped(rule) or "(several)", word(action), number(count), percent(count, total))
             for (rule, action), count in rules.most_common()
@@ -107,47 +110,57 @@ def show_rules(rules: Counter[tuple[str, str]], total: int, console: Console) ->
 
 def _show_shadows(replay: Replay, console: Console) -> None:
     if replay.shadows:
-        heading(console, "Shadow rules", "what they would do if they were none")
+        heading(console, "Shadow rules", "what they would do without shadow = true")
         shadows = replay.shadows.most_common()
         table(console, [(escaped(rule), word(would), number(count)) for (rule, would), count in shadows], left=2)
 
 
-def show_movement(title: str, movement: Movement, most: int, console: Console) -> None:
-    """The clients and sender domains that change sides most often, with a line for example."""
+def show_movement(
+    title: str,
+    movement: Movement[Example],
+    most: int,
+    fields: Callable[[Example], Mapping[str, str]],
+    console: Console,
+) -> None:
+    """Print the most frequent clients and sender domains, each with an example, of which `fields` returns the keys and values."""
     for name, entries in (("clients", movement.clients.top(most)), ("sender domains", movement.senders.top(most))):
         if not entries:
             continue
-        heading(
-            console, f"{title}: {name}", f"{number(len(entries))} most frequent, of {number(movement.count)} verdicts"
-        )
+        note = f"the {number(len(entries))} most frequent, of {number(movement.count)} verdicts"
+        heading(console, f"{title}: {name}", note)
         for entry in entries:
             text = Text(f"  {number(entry.count):>8}  {escaped(entry.name) or '(none)'}")
-            console.print(text.append(f"  {_example(entry.example)}", style="dim"), soft_wrap=True)
+            if entry.example is not None:
+                text.append(f"  {_excerpt(fields(entry.example))}", style="dim")
+            console.print(text, soft_wrap=True)
 
 
 def show_warnings(notes: Sequence[str], console: Console) -> None:
-    """What one should know, under a heading of its own."""
+    """Print the warnings."""
     if notes:
         heading(console, "Warnings")
         for note in notes:
             console.print(Text(f"  - {escaped(note)}", style="yellow"), soft_wrap=True)
 
 
-def _example(line: str) -> str:
-    """What of a line tells most, short enough to be read."""
-    fields = parse(line) or {}
+def _fields(line: str) -> Mapping[str, str]:
+    return parse(line) or {}
+
+
+def _excerpt(fields: Mapping[str, str]) -> str:
+    """Return the most telling values of a decision."""
     return escaped(" ".join(f"{key}={fields[key] or '-'}" for key in _EXAMPLE_KEYS if key in fields), 300)
 
 
 def as_csv(replay: Replay, most: int) -> str:
-    """Clients and sender domains that change sides, a row each, under CSV_HEAD."""
+    """Return the clients and sender domains whose mail would newly be kept out or let in, a row each, under CSV_HEAD."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(CSV_HEAD)
     for direction, movement in (("refused", replay.refused), ("let-in", replay.admitted)):
         for what, top in (("client", movement.clients), ("sender", movement.senders)):
             for entry in top.top(most):
-                writer.writerow((direction, what, _cell(entry.name), entry.count, _cell(entry.example)))
+                writer.writerow((direction, what, _cell(entry.name), entry.count, _cell(entry.example or "")))
     return file.getvalue()
 
 

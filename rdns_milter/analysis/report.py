@@ -14,7 +14,7 @@ from operator import itemgetter
 
 from ..checks.evidence import FACTS, LOOKED_UP, TEMPERROR, UNKNOWN
 from ..logs.decision import EXEMPT, parse
-from ..logs.line_prefix import Beginnings
+from ..logs.line_prefix import PrefixForms
 from ..monitoring.top_k import TopList
 from ..policy.rules import ACTIONS, KEPT_OUT, OBSERVE
 from .replay import MAX_EXAMPLE, repeated, sender_domain
@@ -22,7 +22,7 @@ from .replay import MAX_EXAMPLE, repeated, sender_domain
 MAX_BARS = 60  # of the timeline
 _HOURS = (1, 2, 3, 6, 12, 24, 48, 168, 336, 672, 2016, 8736)  # possible lengths of a bar
 _GAP = timedelta(days=30)
-_STRAYS = 19  # at least so many decisions remain on the timeline for each one that is left out
+_STRAYS = 19  # decisions that must remain on the timeline for each one that is left out
 _MAX_HOURS = 100_000  # hours with mail in them: eleven years
 _MAX_NUMBER = 600_000  # a larger count or time in a line is taken as this
 _MAX_COMBINATIONS = 20_000
@@ -47,21 +47,21 @@ class Report:
 
     def __init__(self, date_of: Clock, since: datetime | None = None, rules: Collection[str] = ()) -> None:
         self.since = since
-        self.lines = self.decisions = self.recipients = self.earlier = self.undated = 0
+        self.lines = self.decisions = self.recipients = self.undated = 0
         self.actions: Counter[str] = Counter()
         self.exempt: Counter[str] = Counter()
         self.modes: Counter[str] = Counter()
         self.observed: Counter[str] = Counter()
-        self.rules: TopList[tuple[str, str]] = TopList()
-        self.shadows: TopList[tuple[str, str]] = TopList()
-        self.policies: TopList[str] = TopList()
-        self.clients: TopList[str] = TopList()
-        self.senders: TopList[str] = TopList()
+        self.rules: TopList[tuple[str, str], None] = TopList()
+        self.shadows: TopList[tuple[str, str], None] = TopList()
+        self.policies: TopList[str, None] = TopList()
+        self.clients: TopList[str, str] = TopList()
+        self.senders: TopList[str, str] = TopList()
         self.waited_ms: Counter[int] = Counter()
         self.dns_ms: Counter[int] = Counter()
         self.queries = self.cached = self.with_temperror = 0
         self.unmatched = dict.fromkeys(rules)
-        self.beginnings = Beginnings()
+        self.prefixes = PrefixForms()
         self._date_of = date_of
         self._hours: Counter[tuple[datetime, str]] = Counter()
         self._spans: dict[datetime, tuple[datetime, datetime]] = {}  # of each hour: its first and last decision
@@ -73,20 +73,17 @@ class Report:
         self.lines += 1
         fields = parse(line)
         if fields is not None:
-            self.beginnings.last = line
+            self.prefixes.last = line
             self._add(line, fields)
             return
-        line, fields, times = repeated(line, self.beginnings)
+        line, fields, times = repeated(line, self.prefixes)
         for _ in range(times):
             self._add(line, fields)
 
     def _add(self, line: str, fields: dict[str, str]) -> None:
         moment = self._date_of(line)
         if self.since is not None and (moment is None or moment < self.since):
-            if moment is None:
-                self.undated += 1
-            else:
-                self.earlier += 1
+            self.undated += moment is None
             return
         self.decisions += 1
         self._count(fields)

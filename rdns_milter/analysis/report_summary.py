@@ -19,7 +19,7 @@ from ..monitoring.top_k import Entry
 from ..policy.rules import ACTIONS, KEPT_OUT, OBSERVE
 from ..responses.advice import advice
 from ..text.numbers import minute
-from .replay import unread
+from .replay import MANY_CLIENTS_WARNING, unread
 from .report import Bar, Report
 
 PERCENTILES = (50, 90, 95, 99)
@@ -172,8 +172,9 @@ def summarize(report: Report, most: int, digest: str = "", troubles: Sequence[st
     )
 
 
-def _refused(top: Sequence[Entry[str]]) -> tuple[Refused, ...]:
-    return tuple(Refused(entry.name, entry.count, faults(entry.example), entry.example) for entry in top)
+def _refused(top: Sequence[Entry[str, str]]) -> tuple[Refused, ...]:
+    examples = ((entry, entry.example or "") for entry in top)
+    return tuple(Refused(entry.name, entry.count, faults(example), example) for entry, example in examples)
 
 
 def percentiles(counts: Counter[int]) -> dict[str, int]:
@@ -189,7 +190,7 @@ def percentiles(counts: Counter[int]) -> dict[str, int]:
 
 
 def faults(example: str) -> str:
-    """Return what is wrong with the client of a log line, in the words of the advice; "" if the line does not tell."""
+    """Return what is wrong with the client of a log line, in the words of the advice; "" if the line has no fault or is cut."""
     decision = parse(example)
     found = advice(evidence_of(decision)) if decision else ()
     return "; ".join(finding.fault for finding in found[:_MAX_FAULTS])
@@ -198,17 +199,17 @@ def faults(example: str) -> str:
 def warnings(report: Report, digest: str = "") -> Iterator[str]:
     """Yield the limits of the numbers, a sentence each. `digest`: see summarize."""
     if not report.decisions:
-        yield unread(report.beginnings, "there is no decision to report on")
+        yield unread(report.prefixes, "the log contains no decision")
         return
     if report.undated:
-        left = ", and so are left out" if report.since is not None else ", and are not on the timeline"
-        yield f"{report.undated:,} decisions have no date{left}"
+        left = "they are left out" if report.since is not None else "they are not on the timeline"
+        yield f"{report.undated:,} decisions have no date: {left}"
     if stray := report.stray:
-        yield f"{stray:,} decisions have a date far from all others', and are not on the timeline: some clock was wrong"
+        yield f"{stray:,} decisions have a date far from all others, probably of a wrong clock: they are not on the timeline"
     if digest and digest not in {entry.name for entry in report.policies.top()}:
-        yield f"no decision is by the policy that was asked for, {digest}"
+        yield f"no decision was made by the policy of the given config file, {digest}"
     if report.clients.missed:
-        yield "there are so many clients that the counts of single ones may be a little too low"
+        yield MANY_CLIENTS_WARNING
 
 
 def as_dict(summary: Summary) -> dict[str, Any]:

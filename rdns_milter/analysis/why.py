@@ -1,5 +1,5 @@
-"""Explain decisions of a log: which rule, where it stands, what each fact means, what to tell the sender, and which lines of
-config would let such mail in.
+"""Explain decisions of a log: the rule and its place, the meaning of each fact, a text for the sender, and the lines of config that
+would let such mail in.
 
 A stream: keeps the newest matches only. Prints nothing, opens nothing, judges nothing. A rule that lets mail in never rests on the
 client's own word (an unconfirmed name or the greeting).
@@ -43,14 +43,13 @@ _NO_RULE: Mapping[str, str] = {
     "exempt:not-ip": "the client has no IP address (a local program) and is not judged",
     "exempt:relay": "the client is one of our own relays, and the message names no client behind it",
     "limit:forged-results": "the message brought more header fields with forged results than are removed",
-    "limit:recipients": "the message had more recipients that the rules tell apart than one message may have",
+    "limit:recipients": "the rules distinguish more groups of recipients of this message than one message may have",
 }
-_DOMAIN_FACTS = ("spf_helo", "spf_mailfrom")
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One decision that was looked for. `moment`: its minute, None if the line has no date; `line`: as it stands in the log."""
+    """One decision that was found. `moment`: its minute, None if the line has no date; `line`: the line of the log."""
 
     moment: datetime | None
     fields: Mapping[str, str]
@@ -94,9 +93,9 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What there is to say of one decision. `rule`: the rule's place, None if it stands in no file; `rule_note`: a sentence where
-    there is no rule to show, or where the rules have changed since; `facts`: fact, value and sentence; `let_in`: lines of config,
-    () where none is needed or none can be given."""
+    """The explanation of one decision. `rule`: the rule's place, None if it is in no file; `rule_note`: a sentence if there is no
+    rule to show, or if the rules have changed since; `facts`: fact, value and sentence; `let_in`: lines of config, () if none is
+    needed or possible."""
 
     match: Match
     outcome: str
@@ -110,7 +109,7 @@ class Explanation:
 
 
 def explain(match: Match, config: Config, sources: Mapping[str, RuleSource], today: date) -> Explanation:
-    """Return the explanation of one decision by the rules of today's configuration; `sources`: where they stand."""
+    """Return the explanation of one decision by the rules of today's configuration; `sources`: their places in the config file."""
     fields = match.fields
     name, would = fields["rule"], fields.get("would", "") if fields.get("would") != "none" else ""
     evidence = evidence_of(fields)

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ..logs.decision import NULL_PATH
+from ..logs.decision import NULL_PATH, reply_of
 from ..text.escape import escaped
 from ..text.terminal import heading, word
 from .why import OUTCOMES, Explanation, Match, queue_id, recipients
@@ -42,7 +42,7 @@ def _as_dict(each: Explanation, path: str) -> dict[str, Any]:
         },
         "decision": dict(fields),
         "facts": [{"fact": fact, "value": value, "sentence": sentence} for fact, value, sentence in each.facts],
-        "reply": fields.get("reply") or None,
+        "reply": reply_of(fields) or None,
         "advice": [str(advice) for advice in each.advice],
         "let_in": list(each.let_in),
     }
@@ -90,9 +90,9 @@ def _show_one(number: int, total: int, each: Explanation, path: str, console: Co
         _head(console, "What was found")
         for fact, value, sentence in each.facts:
             _print(console, Text(f"    {escaped(sentence, 600)} ").append(f"{fact}={escaped(value)}", style="dim"))
-    if fields.get("reply"):
+    if reply := reply_of(fields):
         _head(console, "What the sender's server was told")
-        _line(console, f"    {escaped(fields['reply'], 600)}")
+        _line(console, f"    {escaped(reply, 600)}")
     _show_advice(each, console)
     _show_let_in(each, path, console)
 

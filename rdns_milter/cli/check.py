@@ -1,7 +1,7 @@
-"""`rdns-milter check`: one client through the milter's own session, without an MTA.
+"""`rdns-milter check`: judge one client with the milter's own session, without an MTA.
 
-Shows what a postmaster whose mail was refused can be sent: facts, the DNS trail with times, verdict, reply, headers, and what
-to publish. Judges nothing itself. What DNS or the command line said is escaped before it reaches a terminal.
+Shows facts, DNS answers with their times, verdict, reply, header fields and advice; the output can be sent to a postmaster whose
+mail was refused. Judges nothing itself. Text from DNS and the command line is escaped before it reaches a terminal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..config.load import Config
-from ..logs.decision import Decision, line
+from ..logs.decision import NONE, Decision, not_enforced, values
+from ..logs.escapes import as_unicode
 from ..net.endpoints import Endpoint
 from ..net.names import Address
 from ..policy.rules import REFUSALS, TEMPFAIL, Verdict
@@ -31,7 +32,7 @@ from ..text.escape import escaped
 from ..text.exit_status import EX_OK, EX_REFUSED, EX_TEMPFAIL
 from ..text.terminal import heading, word
 
-# The facts in the order in which they are shown: title, keys of the log line.
+# The order of the facts: title, keys of the log line.
 _FACTS = (
     ("reverse name", ("iprev", "iprev_reason", "ptr", "ptrs", "generic")),
     ("greeting", ("helo_name", "helo_kind", "helo", "helo_match", "helo_own")),
@@ -42,7 +43,7 @@ _FACTS = (
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who is to be checked, as he would say it to the MTA."""
+    """The client to judge, with its commands to the MTA."""
 
     address: Address
     helo: str = ""
@@ -52,7 +53,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All that came of it."""
+    """The result of a check. `trail`: the DNS answers in the order of their questions."""
 
     decision: Decision
     trail: tuple[Answer, ...]
@@ -72,7 +73,7 @@ class Outcome:
 
 
 def examine(client: Client, config: Config, servers: tuple[Endpoint, ...]) -> Outcome:
-    """Let the client connect, greet and send a message to one recipient."""
+    """Run a session in which the client sends a message to one recipient. Makes DNS queries."""
     decisions: list[Decision] = []
     bugs: list[BaseException] = []
     with Engine(config, servers, lambda where, error: bugs.append(error)) as engine:
@@ -92,10 +93,10 @@ def examine(client: Client, config: Config, servers: tuple[Endpoint, ...]) -> Ou
 
 
 def as_json(outcome: Outcome) -> str:
-    """The outcome for programs (--json)."""
+    """Return the outcome for `--json`."""
     verdict, decision = outcome.verdict, outcome.decision
     document: dict[str, Any] = {
-        "evidence": json.loads(line(decision, "json")),
+        "evidence": {key: as_unicode(value) for key, value in values(decision).items()},
         "queries": [
             {
                 "name": answer.question.name,
@@ -122,14 +123,14 @@ def as_json(outcome: Outcome) -> str:
 
 
 def show(outcome: Outcome, console: Console) -> None:
-    """The outcome for a reader, coloured if the console is a terminal."""
+    """Print the outcome, coloured if the console is a terminal."""
     _show_facts(outcome, console)
     _show_trail(outcome.trail, console)
     _show_verdict(outcome, console)
 
 
 def _show_facts(outcome: Outcome, console: Console) -> None:
-    facts = json.loads(line(outcome.decision, "json"))
+    facts = values(outcome.decision)
     evidence = outcome.decision.evidence
     console.print(Text(f"Client {evidence.client}", style="bold"))
     notes = {
@@ -141,7 +142,7 @@ def _show_facts(outcome: Outcome, console: Console) -> None:
     for title, keys in _FACTS:
         heading(console, title)
         for key in keys:
-            text = Text(f"  {key:<15} ").append(word(facts[key]))
+            text = Text(f"  {key:<15} ").append(word(NONE if facts[key] is None else facts[key]))
             if notes.get(key):
                 text.append(f"  ({escaped(notes[key])})", style="dim")
             console.print(text, soft_wrap=True)
@@ -150,7 +151,7 @@ def _show_facts(outcome: Outcome, console: Console) -> None:
 def _show_trail(trail: tuple[Answer, ...], console: Console) -> None:
     heading(console, "DNS")
     if not trail:
-        console.print("  nothing was asked")
+        console.print("  no queries")
         return
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for _ in range(4):
@@ -172,12 +173,15 @@ def _show_trail(trail: tuple[Answer, ...], console: Console) -> None:
 def _show_verdict(outcome: Outcome, console: Console) -> None:
     verdict, decision = outcome.verdict, outcome.decision
     heading(console, "verdict")
-    text = Text("  ").append(word(verdict.action)).append(f" by rule {verdict.rule}")
-    if verdict.would:
-        by = f" (shadow rule {','.join(verdict.shadow_rules)})" if verdict.shadow_rules else " (enforcement)"
-        text.append(f"; would {','.join(verdict.would)}{by}")
+    text = Text("  ").append(word(verdict.action))
+    if action := not_enforced(decision):
+        text.append(f" in observe mode, although rule {verdict.rule} would ").append(word(action))
+    else:
+        text.append(f" by rule {verdict.rule}")
+        for rule, would in zip(verdict.shadow_rules, verdict.would, strict=True):
+            text.append(f"; shadow rule {rule} would ").append(word(would))
     if verdict.softened:
-        text.append("; DNS trouble is never answered for good")
+        text.append("; not a permanent refusal, because of a temporary DNS error")
     console.print(text, soft_wrap=True)
     if decision.reply:
         console.print(Text(f"  reply: {decision.reply}"), soft_wrap=True)
@@ -193,7 +197,7 @@ def _show_verdict(outcome: Outcome, console: Console) -> None:
 
 
 def _value(value: object) -> str:
-    """A value of an answer as text."""
+    """Return a value of a DNS answer as text."""
     if isinstance(value, bytes):
         return value.decode("ascii", "backslashreplace")
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,4 +1,4 @@
-"""What the commands share: how they fail, and the options that several of them have."""
+"""Shared by the commands: their errors, and the options that several of them have."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 class Failure(Exception):
-    """The command cannot go on. The text says why; `status`: the exit status."""
+    """The command cannot continue. The text gives the reason; `status`: the exit status."""
 
     def __init__(self, text: str, status: int = EX_USAGE) -> None:
         super().__init__(text)
@@ -24,25 +24,25 @@ class Failure(Exception):
 
 
 def say(text: str) -> None:
-    """A line to standard error."""
-    with contextlib.suppress(OSError):  # nobody is left who could be told
+    """Print a line to standard error."""
+    with contextlib.suppress(OSError):  # standard error is closed
         print(f"rdns-milter: {text}", file=sys.stderr)
 
 
 def add_config_option(command: argparse.ArgumentParser) -> None:
-    """-c FILE."""
+    """Add -c FILE."""
     command.add_argument(
-        "-c", "--config", metavar="FILE", help=f"the config file (default: {DEFAULT_PATH}, if it is there)"
+        "-c", "--config", metavar="FILE", help=f"the config file (default: {DEFAULT_PATH}, if it exists)"
     )
 
 
 def add_dns_option(command: argparse.ArgumentParser) -> None:
-    """--dns HOST:PORT."""
-    command.add_argument("--dns", metavar="HOST:PORT", help="the name server to ask, instead of the config's")
+    """Add --dns HOST:PORT."""
+    command.add_argument("--dns", metavar="HOST:PORT", help="ask this name server instead of the configured ones")
 
 
 def asked_nameservers(options: argparse.Namespace, config: Config) -> tuple[Endpoint, ...]:
-    """Those of --dns, else the config's, else the system's. Raises Failure."""
+    """Return the name servers of --dns, else of the config, else of the system. Raises Failure."""
     from ..resolver.nameservers import NoNameservers, nameservers
 
     try:

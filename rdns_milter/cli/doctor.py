@@ -29,7 +29,7 @@ def add_command(commands: Commands) -> None:
         "doctor", help="look at the whole set-up: what is wrong, and what mends it; changes nothing"
     )
     add_config_option(doctor)
-    doctor.add_argument("--json", action="store_true", help="for programs")
+    doctor.add_argument("--json", action="store_true", help="write JSON")
     doctor.set_defaults(command=_doctor)
 
 

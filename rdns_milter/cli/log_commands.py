@@ -1,6 +1,6 @@
-"""The commands that read logs: rdns-milter replay, forecast, report.
+"""The commands that judge and sum up logs: rdns-milter replay, forecast, report.
 
-Reads arguments and hands on; counts and judges nothing.
+Reads arguments and calls analysis/; counts and judges nothing.
 
 packaging/doc/tuning.md.
 """
@@ -27,20 +27,22 @@ DEFAULT_LIMIT = 10_000
 
 
 def add_commands(commands: Commands) -> None:
-    """Add them to the command line."""
+    """Add the commands to the command line."""
     _add_replay(commands)
     _add_forecast(commands)
     _add_report(commands)
 
 
 def _add_replay(commands: Commands) -> None:
-    replay = commands.add_parser("replay", help="judge the decisions in a log by another policy: what would change")
+    replay = commands.add_parser(
+        "replay", help="judge the decisions in a log by another policy, and show what would change"
+    )
     add_config_option(replay)
     _add_enforce_option(replay)
     form = replay.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="for programs")
+    form.add_argument("--json", action="store_true", help="write JSON")
     form.add_argument(
-        "--csv", action="store_true", help="for a spreadsheet: clients and sender domains that change sides"
+        "--csv", action="store_true", help="write CSV: the clients and sender domains newly refused or let in"
     )
     _add_logs(replay, "LOG")
     replay.set_defaults(command=_replay)
@@ -48,7 +50,7 @@ def _add_replay(commands: Commands) -> None:
 
 def _add_forecast(commands: Commands) -> None:
     forecast = commands.add_parser(
-        "forecast", help="judge past mail by the MTA's own log, before the milter is attached; asks DNS"
+        "forecast", help="judge past mail from the MTA's own log, before the milter is attached; makes DNS queries"
     )
     add_config_option(forecast)
     _add_enforce_option(forecast)
@@ -57,23 +59,25 @@ def _add_forecast(commands: Commands) -> None:
         metavar="N",
         type=_count,
         default=DEFAULT_LIMIT,
-        help=f"look at the last N deliveries (default: {DEFAULT_LIMIT}; 0: at all)",
+        help=f"judge the last N deliveries (default: {DEFAULT_LIMIT}; 0: all)",
     )
     add_dns_option(forecast)
-    forecast.add_argument("--json", action="store_true", help="for programs")
+    forecast.add_argument("--json", action="store_true", help="write JSON")
     _add_logs(forecast, "MAILLOG")
     forecast.set_defaults(command=_forecast)
 
 
 def _add_report(commands: Commands) -> None:
-    report = commands.add_parser("report", help="what the milter did: verdicts, rules, facts, DNS, who was refused")
-    report.add_argument("-c", "--config", metavar="FILE", help="a config file: which of its rules matched nothing?")
+    report = commands.add_parser(
+        "report", help="sum up what the milter did: verdicts, rules, facts, DNS, who was refused"
+    )
+    report.add_argument("-c", "--config", metavar="FILE", help="show which rules of this config file matched nothing")
     report.add_argument(
-        "--since", metavar="WHEN", help='count from then on: "2026-11-01", "2026-11-01T12:30", "36h", "7d"'
+        "--since", metavar="WHEN", help='leave out earlier lines: "2026-11-01", "2026-11-01T12:30", "36h", "7d"'
     )
     form = report.add_mutually_exclusive_group()
-    form.add_argument("--html", metavar="FILE", help="write a page with charts, all in one file")
-    form.add_argument("--json", action="store_true", help="for programs")
+    form.add_argument("--html", metavar="FILE", help="write a page with charts, in one file")
+    form.add_argument("--json", action="store_true", help="write JSON")
     _add_logs(report, "LOG")
     report.set_defaults(command=_report)
 
@@ -84,19 +88,23 @@ def _add_enforce_option(command: argparse.ArgumentParser) -> None:
 
 def _add_logs(command: argparse.ArgumentParser, name: str) -> None:
     command.add_argument(
-        "--top", metavar="N", type=_count, default=20, help="how many clients and senders are shown (default: 20)"
+        "--top",
+        metavar="N",
+        type=_count,
+        default=20,
+        help="show the N most frequent clients and sender domains (default: 20)",
     )
     command.add_argument(
         "logs",
         metavar=name,
         nargs="+",
-        help='plain, gzip, bzip2, xz, or what "journalctl -o export" writes; "-": standard input',
+        help='a log file: plain, gzip, bzip2, xz, or the output of "journalctl -o export"; "-": standard input',
     )
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or not text.isascii() or len(text) > 9:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     return int(text)
 
 
@@ -107,13 +115,13 @@ def _title(config: Config, policy: Policy) -> str:
 def _replay(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from ..analysis.evaluator import Judge
+    from ..analysis.evaluator import Evaluator
     from ..analysis.progress import reading
     from ..analysis.replay import Replay, as_dict
     from ..analysis.replay_text import as_csv, show
 
     config, logs = load(options.config), Logs(options.logs)
-    replay = Replay(Judge(config, date.today(), options.enforce))
+    replay = Replay(Evaluator(config, date.today(), options.enforce))
     for line in reading(logs, Console(stderr=True)):
         replay.add(line)
     if options.json:
@@ -121,7 +129,7 @@ def _replay(options: argparse.Namespace) -> int:
     elif options.csv:
         print(as_csv(replay, options.top), end="")
     else:
-        title = _title(config, replay.judge.policy)
+        title = _title(config, replay.evaluator.policy)
         show(replay, title, options.top, logs.troubles, Console(highlight=False))
     return EX_OK
 
@@ -143,7 +151,7 @@ def _forecast(options: argparse.Namespace) -> int:
         judged = counting(forecaster.judge_all(found), len(found), "asking DNS", progress)
         for outlooks, count in zip(judged, found.values(), strict=True):
             forecast.add(outlooks, count)
-    notes = (*warnings(forecast, config, options.limit, mail_log.beginnings), *logs.troubles)
+    notes = (*warnings(forecast, config, options.limit, mail_log.prefixes), *logs.troubles)
     if options.json:
         print(json.dumps(as_dict(forecast, options.top, notes), indent=2))
     else:

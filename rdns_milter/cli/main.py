@@ -1,6 +1,6 @@
-"""The command: rdns-milter run, check, config; the commands that read logs are in cli/log_commands.py.
+"""The command line: rdns-milter run, check, config; the other commands are in modules of their own.
 
-Reads arguments and hands on; knows no DNS, no rule and no SMTP. libmilter is imported for `run` alone.
+Reads arguments and calls others; knows no DNS, no rule and no SMTP. Must import libmilter for `run` only.
 
 README.md (Commands); sysexits(3) for the exit status.
 """
@@ -38,7 +38,7 @@ Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status. What cannot be read or written is said in a sentence."""
+    """Run the command and return its exit status. An input or output error is reported in one sentence."""
     prepare()
     try:
         return _guarded(arguments)
@@ -84,7 +84,7 @@ def _command(arguments: Sequence[str] | None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line. The manual page is made from it."""
+    """Return the parser of the command line; the manual page is made from it."""
     top = argparse.ArgumentParser(prog="rdns-milter", description=_DESCRIPTION)
     top.add_argument("--version", action="version", version=f"rdns-milter {__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -103,21 +103,21 @@ _DESCRIPTION = "A milter for Postfix and Sendmail that judges SMTP clients by re
 def _add_run(commands: Commands) -> None:
     run = commands.add_parser("run", help="serve the MTA, in the foreground")
     add_config_option(run)
-    run.add_argument(
-        "-n", "--dry-run", action="store_true", help="check the config, bind the socket, report, and leave"
-    )
+    run.add_argument("-n", "--dry-run", action="store_true", help="check the config, bind the socket, report, and exit")
     run.set_defaults(command=_run)
 
 
 def _add_check(commands: Commands) -> None:
     check = commands.add_parser("check", help="judge one client as the milter would, and show why")
     check.add_argument("address", metavar="IP", help="the client's address")
-    check.add_argument("--helo", metavar="NAME", default="", help="what it says in HELO or EHLO")
-    check.add_argument("--from", metavar="ADDR", dest="mailfrom", default="", help="MAIL FROM; none: the null sender")
-    check.add_argument("--rcpt", metavar="ADDR", default="", help="RCPT TO")
+    check.add_argument("--helo", metavar="NAME", default="", help="the name in HELO or EHLO")
+    check.add_argument(
+        "--from", metavar="ADDR", dest="mailfrom", default="", help="the sender (default: the null sender)"
+    )
+    check.add_argument("--rcpt", metavar="ADDR", default="", help="the recipient")
     add_config_option(check)
     add_dns_option(check)
-    check.add_argument("--json", action="store_true", help="for programs")
+    check.add_argument("--json", action="store_true", help="write JSON")
     check.set_defaults(command=_check)
 
 
@@ -126,14 +126,20 @@ def _add_config(commands: Commands) -> None:
     add_config_option(config)
     what = config.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "--check", dest="command", action="store_const", const=_config_check, help="valid or not, and why"
-    )
-    what.add_argument("--show", dest="command", action="store_const", const=_config_show, help="the values in force")
-    what.add_argument(
-        "--sample", dest="command", action="store_const", const=_config_sample, help="the annotated default"
+        "--check", dest="command", action="store_const", const=_config_check, help="check whether it is valid"
     )
     what.add_argument(
-        "--lint", dest="command", action="store_const", const=_config_lint, help="what is valid, but against an RFC"
+        "--show", dest="command", action="store_const", const=_config_show, help="print the values in force"
+    )
+    what.add_argument(
+        "--sample", dest="command", action="store_const", const=_config_sample, help="print the commented default file"
+    )
+    what.add_argument(
+        "--lint",
+        dest="command",
+        action="store_const",
+        const=_config_lint,
+        help="warn of rules against an RFC",
     )
 
 
@@ -159,7 +165,7 @@ def _check(options: argparse.Namespace) -> int:
 
     address = parse_address(options.address)
     if address is None:
-        raise Failure(f"{options.address!r} is no IP address")
+        raise Failure(f"{options.address!r} is not an IP address")
     config = load(options.config)
     asked = asked_nameservers(options, config)
     outcome = examine(Client(address, options.helo, options.mailfrom, options.rcpt), config, asked)
@@ -179,14 +185,14 @@ def _config_check(options: argparse.Namespace) -> int:
 
 
 def _out_of_reach(config: Config) -> Iterator[str]:
-    """What root can read, and the service could not."""
+    """Yield a sentence for each file that root can read and the service cannot."""
     if os.geteuid() != 0 or not config.path:
         return
     try:
         user = service_account(config.milter.user)
         if user is not None:
             for found in unreadable((config.path, *(item.path for item in config.lists)), user):
-                yield f"the user {user.pw_name}, as whom the service reads it, cannot read {found}"
+                yield f"the service runs as the user {user.pw_name}, which cannot read {found}"
     except (NotPossible, OSError) as error:
         yield str(error)
 

@@ -50,14 +50,14 @@ def add_command(commands: Commands) -> None:
         "--last", metavar="N", type=_count, default=LAST, help=f"explain the newest N decisions (default: {LAST})"
     )
     why.add_argument("--since", metavar="WHEN", help='only later ones: "2026-11-01", "2026-11-01T12:30", "36h", "7d"')
-    why.add_argument("--json", action="store_true", help="for programs")
+    why.add_argument("--json", action="store_true", help="write JSON")
     add_config_option(why)
     why.set_defaults(command=_why)
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or not text.isascii() or len(text) > 6 or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return int(text)
 
 

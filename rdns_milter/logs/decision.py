@@ -1,10 +1,10 @@
-"""One line a decision, and how to read it back: the line holds every fact that the verdict rests on, so that an old log can
-be judged by a new policy.
+"""Write a decision as one log line, and read the line back. It holds every fact that the verdict depends on, so that an old log
+can be judged by a new policy.
 
-Pure text: opens no file, no socket, knows no clock. Must never let anything from the network end a line or pass for a key:
-a line is printable ASCII, whatever the client sent, and only a line that begins as ours do is read as one. Must never raise.
+Pure: no files, no sockets, no clock. Must never raise, nor let text from the network end a line or pass for a key: a line is
+printable ASCII whatever the client sent, and only a line that begins like the milter's own is read as one.
 
-packaging/doc/log.md; RFC 8259 8.1 and RFC 7493 2.1 (what text in JSON may hold).
+packaging/doc/log.md; RFC 8259 section 8.1 and RFC 7493 section 2.1 (text in JSON).
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from ..checks.evidence import FACTS, UNKNOWN, Cost, Evidence, Generic, Helo, Iprev, Spf
-from ..net.mailboxes import parse_mailbox
 from ..net.names import parse_address
-from ..policy.rules import ACTIONS, Verdict
-from ..text.escape import ELLIPSIS
+from ..policy.rules import ACTIONS, LET_IN, OBSERVE, Verdict
 from .escapes import BARE_CHARACTER, as_unicode, from_unicode, quoted, unquoted
-from .line_prefix import before
+from .line_prefix import prefix_pattern
+from .truncation import MAX_ADDRESS, cut, cut_address, joined
 
 KEYS = (
     "action", "rule", "qid", "client", "helo_name", "mailfrom", "rcpt", "nrcpt",
@@ -31,16 +30,14 @@ KEYS = (
     "spf_helo", "spf_mailfrom", "mailfrom_match", "forged", "score", "mode", "would", "shadow_rule",
     "queries", "cached", "dns_ms", "waited_ms", "policy", "reply",
 )  # fmt: skip
-LATER = frozenset(("forged",))  # keys that lines of older versions lack
+LATER = frozenset(("forged",))  # keys that lines of older versions do not have
 
-NONE = "none"  # what stands for an absent fact; a value that happens to read so is quoted
+NONE = "none"  # an absent value; a text that reads "none" is quoted
 NO_QUEUE = "NOQUEUE"
 NULL_PATH = "<>"
 EXEMPT = "exempt:"
 
-# With its newline a line is what a pipe takes in one piece (PIPE_BUF).
-MAX_LINE = 4095
-MAX_ADDRESS = 320  # characters of an address (RFC 5321 4.5.3.1: 64 and 255 octets, and the "@")
+MAX_LINE = 4095  # bytes; a line with its newline is written to a pipe in one piece (PIPE_BUF)
 # Characters of each text, before escaping.
 LIMITS: Mapping[str, int] = MappingProxyType(
     {
@@ -56,20 +53,21 @@ LIMITS: Mapping[str, int] = MappingProxyType(
         "reply": 512,
     }
 )
-# Where the line gets too long (nothing but escapes, say), all texts are cut to these parts of their limits in turn. Even
-# with 24 octets for each character the last one fits.
+# If a line is too long, for example because of escapes, the limits of all texts are divided by these numbers in turn. With the
+# last one every line fits, even at 24 bytes for a character.
 _SHARES = (1, 2, 4, 8, 16, 32)
 
 _ACTIONS = frozenset(ACTIONS)
-# The keys whose value may be absent; read back they are "" then.
+# Keys whose absent value is read back as "".
 _TEXTS = ("client", "helo_name", "mailfrom", "rcpt", "ptr")
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided of one group of recipients: all those of a message with the same verdict. `evidence` is that of the
-    first of them; `qid`: the queue id, "" without one; `policy`: the digest of the rules; `reply`: what the client was told,
-    "" if nothing; `count`: how many recipients there are, 0 if all of them are named."""
+    """The verdict on those recipients of a message for whom it is the same.
+
+    `evidence`: that of the first recipient; `qid`: the queue id, "" without one; `policy`: the digest of the rules; `reply`: the
+    reply to the client, "" if it was not refused or deferred; `count`: the number of recipients, 0 if `rcpts` has all of them."""
 
     verdict: Verdict
     evidence: Evidence
@@ -85,28 +83,36 @@ class Decision:
 Value = str | int | float | None
 
 
-def line(decision: Decision, format: str = "logfmt") -> str:  # noqa: A002 (the name that the configuration has for it)
-    """The decision in one line without its newline, at most MAX_LINE octets of printable ASCII; format "logfmt" or "json"."""
+def line(
+    decision: Decision,
+    format: str = "logfmt",  # noqa: A002 (the name of the option)
+    without: Set[str] = frozenset(),
+) -> str:
+    """Return the line without its newline: at most MAX_LINE bytes of printable ASCII. `format`: "logfmt" or "json"; `without`: keys
+    to leave out."""
     text = ""
     for share in _SHARES:
-        text = _FORMATS[format](_values(decision, share))
+        found = values(decision, share)
+        for key in without:
+            del found[key]
+        text = _FORMATS[format](found)
         if len(text) <= MAX_LINE:
             break
     return text
 
 
-def _values(decision: Decision, share: int) -> dict[str, Value]:
-    """The value of each key, in the order of KEYS, texts bounded by their part of LIMITS; None for an absent one."""
+def values(decision: Decision, share: int = 1) -> dict[str, Value]:
+    """Return the value of each key in the order of KEYS, None for an absent one. `share`: texts are cut to their part of LIMITS."""
     evidence, verdict, cost = decision.evidence, decision.verdict, decision.cost
     each = MAX_ADDRESS // share
-    values: dict[str, Value] = {
+    found: dict[str, Value] = {
         "action": verdict.action,
         "rule": verdict.rule,
         "qid": decision.qid or NO_QUEUE,
         "client": None if evidence.client is None else str(evidence.client),
         "helo_name": evidence.helo_name or None,
-        "mailfrom": _cut_address(evidence.mailfrom, each) or NULL_PATH,
-        "rcpt": _joined(decision.rcpts, LIMITS["rcpt"] // share, each),
+        "mailfrom": cut_address(evidence.mailfrom, each) or NULL_PATH,
+        "rcpt": joined(decision.rcpts, LIMITS["rcpt"] // share, each),
         "nrcpt": decision.count or len(decision.rcpts),
         "ptr": evidence.iprev.ptr or None,
         "ptrs": evidence.iprev.count,
@@ -120,54 +126,35 @@ def _values(decision: Decision, share: int) -> dict[str, Value]:
         "dns_ms": _number(cost.dns_ms),
         "waited_ms": _number(cost.waited_ms),
         "policy": decision.policy,
-        "reply": decision.reply,
+        "reply": decision.reply or _note(decision),
     }
     for key, limit in LIMITS.items():
-        value = values[key]
+        value = found[key]
         if key not in ("mailfrom", "rcpt") and isinstance(value, str):
-            values[key] = _cut(value, limit // share)
+            found[key] = cut(value, limit // share)
     for name, fact in FACTS.items():
         word = fact.get(evidence)
-        values[name] = NONE if word == UNKNOWN else word
-    return {key: values[key] for key in KEYS}
+        found[name] = NONE if word == UNKNOWN else word
+    return {key: found[key] for key in KEYS}
+
+
+def not_enforced(decision: Decision) -> str:
+    """Return the action that observe mode did not carry out, "" if there is none."""
+    rule = decision.verdict.because
+    if decision.mode != OBSERVE or rule is None or rule.action in LET_IN:
+        return ""
+    return ",".join(decision.verdict.would)
+
+
+def _note(decision: Decision) -> str:
+    """Return the text in place of a reply. In observe mode it says that the rule is not why the message was accepted."""
+    action = not_enforced(decision)
+    return f"(observe mode: accepted although rule {decision.verdict.rule} would {action})" if action else ""
 
 
 def _number(value: float, digits: int = 0) -> int | float:
     rounded = round(float(value), digits)
     return int(rounded) if rounded.is_integer() else rounded
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - len(ELLIPSIS)] + ELLIPSIS
-
-
-def _cut_address(path: str, limit: int) -> str:
-    """The address, cut within its local part: rules ask about domains more than about anything else."""
-    if len(path) <= limit:
-        return path
-    domain = parse_mailbox(path).domain
-    room = limit - len(ELLIPSIS) - 1 - len(domain)
-    if not domain or room < 1:
-        return _cut(path, limit)
-    return _DIVIDING.sub("?", path[:room]) + ELLIPSIS + "@" + domain
-
-
-# What would let the rest of an address be taken apart elsewhere, once its local part has been cut.
-_DIVIDING = re.compile(r'["\\@<\s]')
-
-
-def _joined(rcpts: tuple[str, ...], limit: int, each: int) -> str | None:
-    """As many addresses as there is room for, commas between them; those of an address itself, and its
-    backslashes, stand behind a backslash."""
-    taken: list[str] = []
-    left = limit
-    for rcpt in rcpts:
-        text = _cut_address(rcpt, each).replace("\\", "\\\\").replace(",", "\\,")
-        left -= len(text) + 1
-        if left < 0:
-            break
-        taken.append(text)
-    return ",".join(taken) or None
 
 
 def _logfmt(values: Mapping[str, Value]) -> str:
@@ -182,31 +169,30 @@ def _token(key: str, value: Value) -> str:
 
 
 def _json(values: Mapping[str, Value]) -> str:
-    """Absent values are null, numbers are numbers, and all text is valid Unicode."""
+    """Return a JSON object with null for absent values, and text that is valid Unicode."""
     return json.dumps({key: as_unicode(value) for key, value in values.items()}, separators=(",", ":"))
 
 
 _FORMATS: Mapping[str, Callable[[Mapping[str, Value]], str]] = MappingProxyType({"logfmt": _logfmt, "json": _json})
 
 
-# Reading back. Another program's name before the line means: not ours. journalctl's with-unit has the unit's name instead.
-_PREFIX = before(r"rdns-milter(?:\.service)?")
-# Possessive: a hostile line costs no more than its length.
+# Reading back. The program's name before the line must be the milter's; journalctl's with-unit writes the unit's name instead.
+_PREFIX = prefix_pattern(r"rdns-milter(?:\.service)?")
+# Possessive quantifiers: the time is linear in the length of a hostile line.
 _VALUE = rf'"[ !#-\[\]-~]*+(?:\\[ -~][ !#-\[\]-~]*+)*+"|{BARE_CHARACTER}*+'
 _PAIRS = (f"(?: {key}=({_VALUE}))?" if key in LATER else f" {key}=({_VALUE})" for key in KEYS)
 _WHOLE = re.compile(_PREFIX + "".join(_PAIRS).removeprefix(" "))
 _START = re.compile(_PREFIX + r'(?=action=|(\{"action":))')
 _PAIR = re.compile(rf"([a-z][a-z0-9_]*+)=({_VALUE})( |\Z)")
-# What is left of a pair where a log daemon has cut the line.
+# The rest of a pair where a log daemon has cut the line.
 _STUMP = re.compile(r'(?:[a-z][a-z0-9_]*+(?:="[ !#-\[\]-~]*+(?:\\[ -~][ !#-\[\]-~]*+)*+\\?)?)?\Z')
 
 
 def parse(text: str) -> dict[str, str] | None:
-    """The keys and values of one line of a log, with or without what a log daemon puts before it; None if it is no decision.
+    """Return the keys and values of one line of a log, with or without a log daemon's prefix; None if it is no decision.
 
-    Values are as they were before escaping; absent texts (`client`, `helo_name`, `rcpt`, `ptr`) are "", absent facts "none".
-    Of a line that somebody has cut the keys that came through whole; keys that are not ours (newer ones) as they are. For
-    `rcpt` see rcpts_of."""
+    Values are unescaped; absent texts (`client`, `helo_name`, `rcpt`, `ptr`) are "", absent facts "none". Of a line that was cut,
+    the keys that are complete; unknown keys, of newer versions, are kept. The parts of `rcpt`: see rcpts_of."""
     if "action" not in text:
         return None
     text = text.rstrip("\r\n")
@@ -218,19 +204,19 @@ def parse(text: str) -> dict[str, str] | None:
         fields = _from_json(text[start.end() :]) if start[1] else _piecemeal(text, start.end())
     else:
         return None
-    # However it was read: who reads on may rely on these two.
+    # Callers rely on these two keys.
     return fields if fields and fields.get("action") in _ACTIONS and "rule" in fields else None
 
 
 def _plain(fields: dict[str, str], text: str) -> dict[str, str]:
-    """The fields without quotes, escapes, and `none` for what is absent."""
+    """Replace quotes, escapes and `none` for an absent text."""
     for key in _TEXTS:
         if fields.get(key) == NONE:
             fields[key] = ""
     quotes = text.count('"')
     if not quotes:
         return fields
-    # Most often the reply alone stands in quotes.
+    # In most lines only the reply is quoted.
     alone = quotes == 2 and fields.get("reply", "")[:1] == '"'
     for key in ("reply",) if alone else tuple(fields):
         value = fields[key]
@@ -240,7 +226,7 @@ def _plain(fields: dict[str, str], text: str) -> dict[str, str]:
 
 
 def _piecemeal(text: str, at: int) -> dict[str, str] | None:
-    """The pairs of a line that has not just our keys in our order; None if it is not made of pairs, or has a key twice."""
+    """Read a line with other keys or another order than KEYS; None if it does not consist of pairs, or has a key twice."""
     fields: dict[str, str] = {}
     key, value, ended = "", "", " "
     while (pair := _PAIR.match(text, at)) is not None:
@@ -252,7 +238,7 @@ def _piecemeal(text: str, at: int) -> dict[str, str] | None:
     if not _STUMP.match(text, at):
         return None
     if not ended and "reply" not in fields and value[:1] != '"':
-        del fields[key]  # the last one may have been longer
+        del fields[key]  # the last value may be cut
     return _plain(fields, text)
 
 
@@ -271,10 +257,10 @@ def _from_json(text: str) -> dict[str, str] | None:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object that has each key once. Raises ValueError."""
+    """Return an object that has each key once. Raises ValueError."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key is repeated")
     return found
 
 
@@ -283,17 +269,23 @@ _RCPT_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 def rcpts_of(fields: Mapping[str, str]) -> tuple[str, ...]:
-    """The recipients that the line names; `nrcpt` says how many there were."""
+    """Return the recipients that the line names; `nrcpt` is the number of all."""
     text = fields.get("rcpt", "")
     if "\\" not in text:
         return tuple(text.split(",")) if text else ()
     return tuple(_RCPT_ESCAPE.sub(r"\1", rcpt) for rcpt in _RCPT.findall(text))
 
 
+def reply_of(fields: Mapping[str, str]) -> str:
+    """Return the reply to the client; "" if it was not refused or deferred (in observe mode `reply` is a note)."""
+    return "" if fields.get("action") in LET_IN else fields.get("reply", "")
+
+
 def evidence_of(fields: Mapping[str, str], recipient: str | None = None) -> Evidence:
-    """The evidence that a parsed line holds: all that rules can ask about but `authenticated` and `tls`, which no line tells.
-    `recipient`: whose evidence it is; None: that of the first one whom the line names.
-    A fact that the line lacks is `unknown` (evidence.missing_facts names them), and so matches nothing."""
+    """Return the evidence in a parsed line: all that rules can test except `authenticated` and `tls`, which are not logged.
+
+    `recipient`: None for the first one in the line. A fact that is not in the line is `unknown` and matches nothing; see
+    evidence.missing_facts."""
     get = fields.get
     rule, mailfrom, rcpt = get("rule", ""), get("mailfrom", ""), get("rcpt", "")
     if recipient is not None:
@@ -319,7 +311,7 @@ def evidence_of(fields: Mapping[str, str], recipient: str | None = None) -> Evid
     )
 
 
-# Millions of lines share a few thousand of these; they are frozen, so they may be shared.
+# Frozen records, shared between lines: millions of lines have a few thousand different ones.
 _address = functools.lru_cache(maxsize=16384)(parse_address)
 _generic = functools.lru_cache(maxsize=64)(Generic)
 _helo = functools.lru_cache(maxsize=1024)(Helo)

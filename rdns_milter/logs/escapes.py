@@ -1,17 +1,16 @@
-"""How text of any origin is written into a log line, and read back as it was.
+"""Escape text of any origin for a log line, and read it back unchanged.
 
-Pure. Must never let through a control character, a quote that ends a value, or a character outside ASCII; what was written comes
-back the same, octets that are no UTF-8 (PEP 383: U+DC80 to U+DCFF) included.
+Pure. Must never let through a control character, a quote that ends a value, or a character outside ASCII. Bytes that are not UTF-8
+(PEP 383: U+DC80 to U+DCFF) survive too.
 
-RFC 8259 8.2 and RFC 7493 2.1: text in JSON must not hold lone surrogates.
+RFC 8259 section 8.2 and RFC 7493 section 2.1: text in JSON must not contain lone surrogates.
 """
 
 from __future__ import annotations
 
 import re
 
-# In logfmt every character has one spelling, and every spelling one character: octets that are no UTF-8 are \x80 to \xff, Unicode
-# is \u and \U.
+# In logfmt each character has exactly one escape: \x80 to \xff are bytes that are not UTF-8; \u and \U are Unicode.
 BARE_CHARACTER = r"[!#-<>-\[\]-~]"
 _BARE = re.compile(BARE_CHARACTER + "+")
 _UNFIT = re.compile(r"[^ !#-\[\]-~]")
@@ -19,8 +18,8 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 _LONG = {escape[1]: letter for letter, escape in _SHORT.items()}
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))")
 
-# In JSON a lone surrogate is written as a character for private use, U+10F800 and up: an octet 0xff that is no UTF-8 is U+10FCFF,
-# in the line "\udbff\udcff". Such a character itself stands behind another one, which is there for this alone.
+# In JSON a lone surrogate is written as a private-use character from U+10F800 on: a byte 0xff that is not UTF-8 is U+10FCFF, in the
+# line "\udbff\udcff". A text that has such a private-use character itself gets _MARK in front of it.
 _TO_PRIVATE = 0x10F800 - 0xD800
 _MARK = "\U0010f7ff"
 _SURROGATE_OR_PRIVATE = re.compile("[\ud800-\udfff\U0010f7ff-\U0010ffff]")
@@ -28,24 +27,24 @@ _MARKED_OR_PRIVATE = re.compile("\U0010f7ff(.)|[\U0010f800-\U0010ffff]", re.DOTA
 
 
 def quoted(text: str, reserved: str) -> str:
-    """The text as a value of logfmt: bare where that can be, and where it is not the reserved word."""
+    """Return the text as a logfmt value, in quotes if it needs them or equals the reserved word."""
     if not text or (_BARE.fullmatch(text) and text != reserved):
         return text
     return f'"{_UNFIT.sub(_escaped, text)}"'
 
 
 def unquoted(value: str) -> str:
-    """The text of a value that stands in quotes."""
+    """Return the text of a value in quotes."""
     return _ESCAPE.sub(_unescaped, value[1:-1])
 
 
 def as_unicode(value: str | int | float | None) -> str | int | float | None:
-    """A value for JSON, text of it without lone surrogates."""
+    """Return a value for JSON: text without lone surrogates, anything else as it is."""
     return _SURROGATE_OR_PRIVATE.sub(_private, value) if isinstance(value, str) and not value.isascii() else value
 
 
 def from_unicode(text: str) -> str:
-    """The text that `as_unicode` had. Lone surrogates, which older versions wrote, stay."""
+    """Reverse `as_unicode`. Lone surrogates, which older versions wrote, are kept."""
     return text if text.isascii() else _MARKED_OR_PRIVATE.sub(_surrogate, text)
 
 

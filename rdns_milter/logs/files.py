@@ -1,7 +1,7 @@
-"""Log files as lines of text: plain, gzip, bzip2, xz, journald's export format, and standard input.
+"""Read log files as lines of text: plain, gzip, bzip2, xz, journald's export format, docker's json-file, and standard input.
 
-A stream: never holds more than one line, nor more than MAX_LINE octets of it. Knows nothing of what the lines say. Octets that
-are no UTF-8 survive (PEP 383). What is damaged within a file ends that file, and is told afterwards; it raises nothing.
+A stream: holds one line, of which at most MAX_INPUT_LINE bytes. Knows nothing of the contents. Bytes that are not UTF-8 survive
+(PEP 383). Must never raise on damaged data: it ends the file, and is reported in `troubles`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing import BinaryIO, cast
 
 from . import journald
 
-MAX_LINE = 65_536  # octets; rsyslog's own limit is 8 KiB
+MAX_INPUT_LINE = 65_536  # bytes; rsyslog's own limit is 8 KiB
 STDIN = "-"
 
 _DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
-# By the octets with which a file begins.
+# By the first bytes of a file.
 _COMPRESSED: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = MappingProxyType(
     {
         b"\x1f\x8b": lambda file: cast(BinaryIO, gzip.GzipFile(fileobj=file)),
@@ -39,14 +39,14 @@ _DOCKER = b'{"log":"'
 
 
 class UnreadableLogError(Exception):
-    """A log file cannot be read; the text names it and says why."""
+    """A log file cannot be read. The text names the file and the reason."""
 
 
 class Logs:
-    """Log files, read one after the other. `size`: octets of all of them, 0 if that is not known; `troubles`: a sentence for each
-    file that could not be read to its end; `cut`: how many lines were longer than MAX_LINE.
+    """Log files, read one after the other.
 
-    Raises UnreadableLogError at once if one of the files cannot be opened."""
+    `size`: bytes of all files, 0 if not known; `troubles`: a sentence for each file that could not be read to its end. Raises
+    UnreadableLogError at once if one of the files cannot be opened."""
 
     def __init__(self, paths: Sequence[str], stdin: BinaryIO | None = None) -> None:
         self._paths = tuple(paths)
@@ -56,20 +56,19 @@ class Logs:
         self.troubles: list[str] = []
         if STDIN in self._paths and stdin is None and sys.stdin is None:
             raise UnreadableLogError(f"{STDIN}: standard input is closed")
-        self.cut = 0
         sizes = [_size(path) for path in self._paths]
         self.size = sum(sizes) if all(sizes) else 0
 
     @property
     def position(self) -> int:
-        """Octets read so far, of `size`."""
+        """The bytes read so far, of `size`."""
         if self._raw is not None and not self._raw.closed:
             with suppress(OSError, ValueError):
                 return self._read + self._raw.tell()
         return self._read
 
     def __iter__(self) -> Iterator[str]:
-        """The lines without their ends."""
+        """Yield the lines without their line ends."""
         for path in self._paths:
             try:
                 with self._open(path) as file:
@@ -83,29 +82,28 @@ class Logs:
         if path != STDIN:
             return open(path, "rb")
         stream = self._stdin if self._stdin is not None else sys.stdin.buffer
-        # Whoever gave it to us may want it back.
+        # Closing the copy leaves the caller's stream open.
         return stream if isinstance(stream, io.BytesIO) else open(os.dup(stream.fileno()), "rb")
 
     def _lines(self, file: BinaryIO) -> Iterator[str]:
-        if _begins(file, journald.BEGINNING):
+        if _begins(file, journald.MAGIC):
             yield from journald.lines(file)
             return
         if _begins(file, _DOCKER):
             yield from _docker_lines(file)
             return
         readline = file.readline
-        while line := readline(MAX_LINE):
-            if len(line) == MAX_LINE and line[-1] != 10:
-                self.cut += 1
-                while (rest := readline(MAX_LINE)) and rest[-1] != 10:
+        while line := readline(MAX_INPUT_LINE):
+            if len(line) == MAX_INPUT_LINE and line[-1] != 10:
+                while (rest := readline(MAX_INPUT_LINE)) and rest[-1] != 10:
                     pass
             yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
 
 
 def _docker_lines(file: BinaryIO) -> Iterator[str]:
-    """The lines of docker's own files (driver json-file), each behind its date as in `docker logs -t`; others as they are."""
-    while octets := file.readline(MAX_LINE):
-        line = octets.decode("utf-8", "surrogateescape").rstrip("\r\n")
+    """Yield the lines of docker's json-file driver, each with its date in front as in `docker logs -t`; other lines as they are."""
+    while data := file.readline(MAX_INPUT_LINE):
+        line = data.decode("utf-8", "surrogateescape").rstrip("\r\n")
         try:
             entry = json.loads(line)
             yield f"{entry['time']} {entry['log']}".rstrip("\r\n")
@@ -114,7 +112,7 @@ def _docker_lines(file: BinaryIO) -> Iterator[str]:
 
 
 def _size(path: str) -> int:
-    """Octets of a file, 0 for what is none. Raises UnreadableLogError."""
+    """Return the size of a file in bytes, 0 for a pipe or a device. Raises UnreadableLogError."""
     if path == STDIN:
         return 0
     try:

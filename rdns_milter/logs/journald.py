@@ -1,10 +1,10 @@
-"""journald's export format (`journalctl -o export`), read as the lines that a syslog file would hold.
+"""Read journald's export format (`journalctl -o export`) as the lines of a syslog file.
 
-A stream: holds one entry, and of a field no more than MAX_FIELD octets. Must never raise on what is in it: a journal that is cut
-ends with its last whole entry.
+A stream: holds one entry, and at most MAX_FIELD bytes of a field. Must never raise on its contents: a truncated journal ends with
+its last complete entry.
 
-systemd's JOURNAL_EXPORT_FORMATS: fields are KEY=VALUE, or KEY, eight octets of length and that many octets; entries end with
-an empty line.
+systemd's JOURNAL_EXPORT_FORMATS: fields are KEY=VALUE, or KEY, a length of eight bytes and that many bytes; an empty line ends an
+entry.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 MAX_FIELD = 65_536
-BEGINNING = b"__CURSOR="
+MAGIC = b"__CURSOR="
 _LONGEST_KEY = 256
 _CHUNK = 1 << 20
 _WANTED = frozenset((b"MESSAGE", b"__REALTIME_TIMESTAMP", b"_HOSTNAME", b"SYSLOG_IDENTIFIER", b"SYSLOG_PID", b"_PID"))
@@ -23,7 +23,7 @@ Entry = dict[bytes, bytes]
 
 
 def lines(stream: BinaryIO) -> Iterator[str]:
-    """The messages, each with date, host and program before it as rsyslog writes them; entries without a message are left out."""
+    """Yield the messages with date, host and program in front as rsyslog writes them; entries without a message are skipped."""
     entry: Entry = {}
     while line := stream.readline(MAX_FIELD):
         if line == b"\n":
@@ -76,7 +76,7 @@ def _line(entry: Entry) -> Iterator[str]:
 
 
 def _date(microseconds: str) -> str:
-    """RFC 3339, as rsyslog writes it; "" for what is no time."""
+    """Return the time by RFC 3339 as rsyslog writes it; "" if it is not valid."""
     try:
         return datetime.fromtimestamp(int(microseconds) / 1e6, UTC).isoformat(timespec="microseconds")
     except (ValueError, OverflowError, OSError):

@@ -1,10 +1,12 @@
-"""What log daemons and log viewers put before a line: date, host, program. One reader for our lines and the MTA's.
+"""Recognize the prefix that log daemons and log viewers write before a line: date, host, program. One reader for the milter's lines
+and the MTA's.
 
-Pure text. Must never take another program's words for the beginning of a line: the program's name stands right behind the date
-and the host, or the line is not its own. Every pattern takes time linear in the line, whatever a client has put into it.
+Pure. Must never take a part of another program's message for a prefix: the program's name follows directly after date and host.
+Every pattern takes time linear in the length of the line, whatever a client has put into it.
 
-RFC 3164 4.1 and RFC 5424 6; rsyslog's file formats, syslogd -v, Solaris' message id; journalctl's short, short-precise, short-iso,
-short-full, short-unix, short-monotonic and with-unit; the timestamps and names that docker, docker compose and kubectl add.
+RFC 3164 section 4.1 and RFC 5424 section 6; rsyslog's file formats, syslogd -v, Solaris' message id; journalctl's short,
+short-precise, short-iso, short-full, short-unix, short-monotonic and with-unit; the timestamps and names of docker, docker compose
+and kubectl.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-MAX_REPEATS = 100_000  # times that one line is counted at most, whatever it says
-MAX_SEEN = 4096  # characters of a line in which its beginning is looked for
+MAX_REPEATS = 100_000  # the largest number of repetitions that is counted for one line
+MAX_PREFIX = 4096  # characters of a line in which a prefix is looked for
 
-# Dates. The groups are what logs/timestamps.py reads: year, month, day, year, hour, minute; date, time, offset; seconds of the
+# Dates. The groups are for logs/timestamps.py: year, month, day, year, hour, minute; date, time, offset, zone; seconds since the
 # epoch.
 _TRADITIONAL = r"(?:(\d{4}) )?([A-Z][a-z]{2}) (\d\d| ?\d)(?: (\d{4}))? (\d\d):(\d\d):\d\d(?:[.,]\d{1,9})?"
 _ISO = (
@@ -37,7 +39,7 @@ def _without_groups(pattern: str) -> str:
 
 
 _STAMP = _without_groups(STAMP)
-# docker logs --timestamps, kubectl logs --timestamps; the files of Kubernetes' nodes ("stderr F"); svlogd.
+# docker logs --timestamps, kubectl logs --timestamps; log files on Kubernetes nodes ("stderr F"); svlogd.
 _OUTER = r"\d{4}-\d\d-\d\d[T_]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)? (?:std(?:out|err) [FP] )?"
 _LEVEL = r"(?:<[a-z0-9]{1,16}\.[a-z0-9]{1,16}> )?"  # syslogd -v
 _BARE_LEVEL = r"(?:[a-z]{2,8}[0-7]?\.[a-z]{3,7} )?"  # BusyBox
@@ -45,23 +47,23 @@ _HOST = r"(?:(?:\[[0-9A-Fa-f:.]{2,45}\]|[^\s\[\]]{0,254}[^\s\[\]:]) )"
 _DATED = rf"{_STAMP} {_LEVEL}{_HOST}{_BARE_LEVEL}"
 _HOSTLESS = rf"{_STAMP} {_LEVEL}{_HOST}?{_BARE_LEVEL}"  # journalctl --no-hostname
 _MESSAGE_ID = r"(?:\[ID \d{1,9} [a-z0-9.]{1,32}\] )?"  # Solaris
-_VERSION_1 = rf"1 (?:{_STAMP}|-) \S{{1,255}}"  # RFC 5424: what stands before APP-NAME
+_VERSION_1 = rf"1 (?:{_STAMP}|-) \S{{1,255}}"  # RFC 5424: the fields before APP-NAME
 _DATA = r'(?:-|(?:\[(?:[^\]"]++|"(?:[^"\\]++|\\.)*+")*+\])+)'
 
 
-def before(tag: str) -> str:
-    """A pattern, without groups, for all that may stand before the text of a line of the program with that tag (itself a pattern):
-    from nothing at all to a container's name and date before a daemon's."""
+def prefix_pattern(tag: str) -> str:
+    """Return a pattern without groups for every prefix of a line of one program: from none to a container's name and date before
+    a log daemon's. `tag`: a pattern for the program's name."""
     main = (
         rf"(?:<\d{{1,3}}>)?+(?:(?:{_DATED})?+{tag}(?:\[\d{{1,10}}\])?: {_MESSAGE_ID}"
         rf"|{_VERSION_1} {tag} \S{{1,128}} \S{{1,32}} {_DATA} {{1,2}}\ufeff?)"
     )
-    # A daemon's beginning first: that is what most lines have.
+    # A log daemon's prefix first, because most lines have one.
     return rf"(?:{main}|{CONTAINER}(?:{main}|{_OUTER}(?:{main})?)?)"
 
 
 _TAG = r"([^\s:\[\]]{1,128})"
-_BEGINNING = re.compile(
+_PREFIX = re.compile(
     rf"({CONTAINER}(?:{_OUTER})??){PRIORITY}"
     rf"(?:({_HOSTLESS})?{_TAG}(?:\[([^\]\s]{{0,64}})\])?:(?: {_MESSAGE_ID}|\Z)"
     rf"|{_VERSION_1} ([^\s\[\]]{{1,128}}) (\S{{1,128}}) \S{{1,32}} {_DATA}(?: {{1,2}}\ufeff?|\Z))"
@@ -70,7 +72,7 @@ _REPEATED = re.compile(r"message repeated (\d{1,9}) times?: \[ ?(.*)\]\s*\Z", re
 _LAST_REPEATED = re.compile(
     rf"{CONTAINER}(?:{_OUTER})??{PRIORITY}{_HOSTLESS}(?:--- )?last message repeated (\d{{1,9}}) times?(?: ---)?\s*\Z"
 )
-# For those who have to be told.
+# For error messages.
 KNOWN_FORMS = (
     "syslog's and rsyslog's (Nov 20 03:53:19 mx postfix/smtpd[1]: ..., 2026-11-20T03:53:19.123456+01:00 mx ...,"
     " RFC 5424), journalctl's (short, short-iso, short-full, short-unix, with-unit, export), docker's and"
@@ -78,19 +80,21 @@ KNOWN_FORMS = (
 )
 
 
-class Beginning(NamedTuple):
-    """What stands before a line's text: the program's tag, its process id ("" if it is not told), where the text begins, and
-    whether a daemon's date or a container's name stands there too: "word: text" alone begins many a line."""
+class Prefix(NamedTuple):
+    """The prefix of a line.
+
+    `tag`: the program's name; `pid`: its process id, "" if there is none; `end`: the index of the text; `is_certain`: there is a
+    date or a container's name too ("word: " alone can be the start of any text)."""
 
     tag: str
     pid: str
     end: int
-    sure: bool
+    is_certain: bool
 
 
-def beginning(line: str) -> Beginning | None:
-    """The beginning of a line, whichever program's it is; None if it is none that is known."""
-    match = _BEGINNING.match(line, 0, MAX_SEEN)
+def find_prefix(line: str) -> Prefix | None:
+    """Return the prefix of a line of any program; None if it has no known form."""
+    match = _PREFIX.match(line, 0, MAX_PREFIX)
     if match is None:
         return None
     outer, dated, tag, pid, name, process = match.groups()
@@ -98,33 +102,35 @@ def beginning(line: str) -> Beginning | None:
         tag, pid = name, process
     if not pid or not (pid.isascii() and pid.isdecimal()):
         pid = ""
-    return Beginning(tag, pid, match.end(), bool(dated or outer or name))
+    return Prefix(tag, pid, match.end(), bool(dated or outer or name))
 
 
 @dataclass(slots=True)
-class Beginnings:
-    """How the lines of a log begin. `known`: at least one in a way that is known; `unknown`: the first one that does not."""
+class PrefixForms:
+    """The forms of prefixes in a log. `known`: at least one line has a known form; `unknown`: the first line that has none; `last`:
+    the latest line."""
 
     known: bool = False
     unknown: str = ""
     last: str = ""
 
-    def saw(self, line: str, is_known: bool = False) -> None:
-        """One more line. `is_known`: somebody has understood it."""
+    def note(self, line: str, is_known: bool = False) -> None:
+        """Note one more line. `is_known`: its form is known already."""
         self.last = line
         if self.known or not line.strip():
             return
-        found = None if is_known else beginning(line)
-        self.known = is_known or (found is not None and found.sure) or _LAST_REPEATED.match(line) is not None
+        found = None if is_known else find_prefix(line)
+        self.known = is_known or (found is not None and found.is_certain) or _LAST_REPEATED.match(line) is not None
         if not self.known and not self.unknown:
-            self.unknown = line.strip()[:MAX_SEEN]
+            self.unknown = line.strip()[:MAX_PREFIX]
 
     def repeated(self, line: str) -> tuple[str, int]:
-        """The line that was written again, where this one says so, and how many times, at most MAX_REPEATS; else ("", 0). `last`
-        is the line before it: some daemons refer to that."""
+        """Return the repeated line and the number of repetitions, at most MAX_REPEATS, if the line reports one; else ("", 0).
+
+        Some log daemons repeat the line in the report, others refer to the line before, which is `last`."""
         if "message repeated " not in line:
             return "", 0
-        found = beginning(line)
+        found = find_prefix(line)
         if found is not None and (inner := _REPEATED.match(line, found.end)):
             return line[: found.end] + inner[2], min(int(inner[1]), MAX_REPEATS)
         again = _LAST_REPEATED.match(line)

@@ -1,10 +1,10 @@
-"""The MTA's own log of past mail: who sent what to whom, as far as Postfix or Sendmail say.
+"""Read past mail from the MTA's own log: client, HELO name, sender, recipients and outcome, as far as Postfix or Sendmail log them.
 
-A stream of lines, with bounded memory of the messages that are still open. Pure: looks nothing up, judges nothing. What the log
-does not tell is None, and never guessed. Must never raise, whatever is in a line.
+A stream of lines, with bounded memory for the messages whose end has not been seen. Pure: looks nothing up, judges nothing. Must
+never raise, nor guess: a value that is not in the log is None.
 
-A content filter makes two messages of one in Postfix's log; here it is one, the client's. Mail from loopback is this host's own, or
-comes back from such a filter, and is no mail from outside. logs/mta_log_lines.py reads the single lines.
+With a content filter Postfix logs a message twice; it counts once, with its original client. Mail from loopback is this host's own
+or comes back from a content filter; it does not count. logs/mta_log_lines.py reads the single lines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from ..net.names import parse_address
-from .line_prefix import Beginnings, beginning
+from .line_prefix import PrefixForms, find_prefix
 from .mta_log_lines import (
     QUEUED,
     Arrival,
@@ -34,16 +34,18 @@ from .mta_log_lines import (
 )
 
 MAX_OPEN = 50_000  # messages whose end has not been seen
-MAX_WAITING = 1_000  # messages that have passed a filter, and whose smtpd has not said so yet
-MAX_RCPTS = 100  # that are kept of one message
-MAX_LINE = 4096  # characters that are looked at
+MAX_WAITING = 1_000  # messages that have passed a filter and of which smtpd has not logged so yet
+MAX_RCPTS = 100  # recipients that are kept of one message
+MAX_PARSED = 4096  # characters of a line that are read
 ACCEPTED, DEFERRED, REFUSED = OUTCOMES = ("accepted", "deferred", "refused")
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message to one recipient or more, or an attempt at it. `client`: an address; `helo`: "" if the client gave none, None if
-    the log does not tell; `sender`: "" for the null sender; `outcome`: what the MTA did then, one of OUTCOMES."""
+    """One message, or an attempt to send one.
+
+    `client`: an address; `helo`: "" if the client sent none, None if it is not in the log; `sender`: "" for the null sender;
+    `outcome`: what the MTA did, one of OUTCOMES."""
 
     client: str
     helo: str | None
@@ -55,16 +57,18 @@ class Delivery:
 
 @dataclass(slots=True)
 class _Open:
-    """What is known so far of a message. `is_own`: it comes from loopback, and nobody has said for whom; `is_passed_on`: a content
-    filter took it before it was queued, and the server before the filter will tell the greeting; `named`: a recipient that is
-    told, but perhaps not as RCPT had it."""
+    """A message whose end has not been seen.
+
+    `refused`: recipients with their outcome; `is_own`: it comes from loopback, and no original client is logged; `is_passed_on`: it
+    came through a filter before the queue, and the smtpd in front of the filter will log the HELO name; `named`: a recipient
+    from a log line that may differ from that of RCPT."""
 
     client: str = ""
     helo: str | None = None
     sender: str | None = None
     authenticated: bool = False
     rcpts: dict[str, None] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)  # recipients, and what became of them
+    refused: dict[str, str] = field(default_factory=dict)
     is_own: bool = False
     is_passed_on: bool = False
     named: str | None = None
@@ -80,43 +84,39 @@ _Process = tuple[str, str]  # of smtpd: instance and process id
 
 
 class MailLog:
-    """Give it the lines, one by one; `add` returns the deliveries that are complete with it, `rest` those left at the end.
-    `postfix`, `sendmail`: how many lines were theirs; `beginnings`: how lines begin."""
+    """The state of reading a log line by line. `prefixes`: the forms of the lines' prefixes."""
 
     def __init__(self) -> None:
-        self.postfix = self.sendmail = 0
-        self.beginnings = Beginnings()
+        self.prefixes = PrefixForms()
         self._open: dict[str, _Open] = {}  # by queue id
-        self._waiting: dict[str, _Open] = {}  # those that have left the queue
-        self._sessions: dict[_Process, _Open] = {}  # what has no queue id yet
-        self._refused_behind: dict[tuple[str, str], None] = {}  # by a server behind a filter: client and sender
+        self._waiting: dict[str, _Open] = {}  # messages that have left the queue
+        self._sessions: dict[_Process, _Open] = {}  # messages without a queue id
+        self._refused_behind: dict[tuple[str, str], None] = {}  # by the smtpd behind a filter: client and sender
         self._logged_in: dict[str, None] = {}  # process ids of Sendmail
 
     def add(self, line: str) -> list[Delivery]:
-        """One more line, whatever it is."""
+        """Read one line, whatever it is; return the deliveries that it completes."""
         if "message repeated " in line:
-            again, times = self.beginnings.repeated(line)
+            again, times = self.prefixes.repeated(line)
             if times:
                 return [delivery for _ in range(times) for delivery in self._add(again)]
         return self._add(line)
 
     def _add(self, line: str) -> list[Delivery]:
-        self.beginnings.last = line
-        line = line[:MAX_LINE]
-        begin = beginning(line)
-        whose = None if begin is None else program(begin.tag)
-        if begin is None or whose is None:
-            self.beginnings.saw(line)
+        self.prefixes.last = line
+        line = line[:MAX_PARSED]
+        prefix = find_prefix(line)
+        whose = None if prefix is None else program(prefix.tag)
+        if prefix is None or whose is None:
+            self.prefixes.note(line)
             return []
-        self.beginnings.known = True
+        self.prefixes.known = True
         if not whose.instance:
-            self.sendmail += 1
-            return list(self._sendmail(begin.pid, line[begin.end :]))
-        self.postfix += 1
-        return list(self._postfix(whose, begin.pid, line[begin.end :]))
+            return list(self._sendmail(prefix.pid, line[prefix.end :]))
+        return list(self._postfix(whose, prefix.pid, line[prefix.end :]))
 
     def rest(self) -> list[Delivery]:
-        """The deliveries whose end the log does not show."""
+        """Return the deliveries whose end is not in the log."""
         left = (*self._waiting.values(), *self._open.values())
         found = [delivery for message in left for delivery in _deliveries(message)]
         self._waiting.clear()
@@ -124,7 +124,7 @@ class MailLog:
         return found
 
     def _postfix(self, whose: Program, pid: str, text: str) -> Iterator[Delivery]:
-        # Without a process id nobody can tell one session from another.
+        # Without a process id sessions cannot be distinguished.
         process = (whose.instance, pid) if pid and whose.name in ("smtpd", "") else None
         if process is not None and text.startswith(("connect from ", "disconnect from ")):
             self._sessions.pop(process, None)
@@ -152,16 +152,16 @@ class MailLog:
             if process is not None:
                 self._session(process, found.client, None).authenticated = found.authenticated
             return
-        yield from self._close(queue_id)  # short queue ids come again
+        yield from self._close(queue_id)  # short queue ids are used again
         message = self._message(queue_id)
         message.client = found.client if found.original is None else found.original
         message.authenticated = found.authenticated
-        # After the queue it was counted when it came first.
+        # A message that comes back from a filter after the queue has been counted already.
         message.is_own = found.again or (found.original is None and is_loopback(found.client))
         message.is_passed_on = found.original is not None and not found.again
         session = None if process is None else self._sessions.get(process)
         if session is not None and session.client == message.client:
-            # The first recipient comes before there is a queue id.
+            # RCPT of the first recipient is logged before there is a queue id.
             message.helo, message.sender, message.rcpts = session.helo, session.sender, session.rcpts
             session.sender, session.rcpts = None, {}
         yield from self._make_room()
@@ -173,15 +173,17 @@ class MailLog:
             self._open[queue_id].sender = sender
 
     def _stage(self, process: _Process | None, queue_id: str, said: str) -> Iterator[Delivery]:
-        """What smtpd, cleanup, postscreen or a filter says of a recipient: here stands the HELO name."""
+        """Read what smtpd, cleanup, postscreen or a filter logs of a recipient, with the HELO name."""
         message = self._open.get(queue_id)
         found = stage(said)
         if found is not None:
-            yield from self._proxied(process, found) if not found.client else self._told(process, queue_id, found)
+            yield from (
+                self._proxied(process, found) if not found.client else self._session_stage(process, queue_id, found)
+            )
         elif message is not None and (checked := content(said, message.client)) is not None:
             yield from self._checked(queue_id, message, checked)
 
-    def _told(self, process: _Process | None, queue_id: str, found: Stage) -> Iterator[Delivery]:
+    def _session_stage(self, process: _Process | None, queue_id: str, found: Stage) -> Iterator[Delivery]:
         if found.verb.startswith("proxy-"):
             if process is not None:
                 self._session(process, found.client, found.sender)
@@ -213,7 +215,7 @@ class MailLog:
         yield Delivery(found.client, found.helo, found.sender, rcpts, login, _outcome(found))
 
     def _proxied(self, process: _Process | None, found: Stage) -> Iterator[Delivery]:
-        """What a filter before the queue has done to a message: its own log, or ours behind it, may know more of that."""
+        """Read what a filter before the queue did with a message. Its own log, or that of the smtpd behind it, may say more."""
         session = None if process is None else self._sessions.get(process)
         client = found.client or (session.client if session is not None else "")
         login = session is not None and session.authenticated
@@ -237,7 +239,7 @@ class MailLog:
             yield from _deliveries(message)
 
     def _passed_on_for(self, client: str, sender: str) -> str:
-        """The queue id of the newest message that a filter has passed on for that client, or ""."""
+        """Return the queue id of the newest message of that client that came through a filter, or ""."""
         for messages in (self._open, self._waiting):
             for queue_id, message in islice(reversed(messages.items()), MAX_WAITING):
                 if message.is_passed_on and message.client == client and message.sender in (None, sender):
@@ -245,7 +247,7 @@ class MailLog:
         return ""
 
     def _checked(self, queue_id: str, message: _Open, found: Stage) -> Iterator[Delivery]:
-        """What header_checks or body_checks have done to a message."""
+        """Read what header_checks or body_checks did with a message."""
         message.helo, message.sender = found.helo, found.sender
         if found.rcpt is not None:
             message.named = found.rcpt
@@ -253,7 +255,7 @@ class MailLog:
             del self._open[queue_id]
             rcpts = tuple(message.rcpts) or (() if found.rcpt is None else (found.rcpt,))
             outcome = _outcome(found) if found.refuses else ACCEPTED
-            if message.is_passed_on and found.refuses:  # the server before the filter will say so again
+            if message.is_passed_on and found.refuses:  # the smtpd in front of the filter logs it again
                 if len(self._refused_behind) >= MAX_WAITING:
                     self._refused_behind.clear()
                 self._refused_behind[message.client, found.sender] = None
@@ -319,7 +321,7 @@ def _outcome(found: Stage) -> str:
 
 
 def _deliveries(message: _Open) -> Iterator[Delivery]:
-    """What is known of a message, if that is enough: who, from whom, to whom."""
+    """Yield the deliveries of a message whose client, sender and recipients are known."""
     if message.is_own or parse_address(message.client) is None or message.sender is None:
         return
     named = message.rcpts or ({} if message.named is None else {message.named: None})
@@ -331,7 +333,7 @@ def _deliveries(message: _Open) -> Iterator[Delivery]:
 
 
 def deliveries(lines: Iterable[str], log: MailLog | None = None) -> Iterator[Delivery]:
-    """All that the lines of a log tell of. `log`: what is to read them, for those who want to know more of it afterwards."""
+    """Yield the deliveries in a log. `log`: the state to use, for callers that need its counts afterwards."""
     log = MailLog() if log is None else log
     for line in lines:
         yield from log.add(line)

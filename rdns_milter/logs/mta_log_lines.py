@@ -1,10 +1,10 @@
-"""What single lines of Postfix's and Sendmail's logs say.
+"""Parse single lines of Postfix's and Sendmail's logs.
 
-Pure text; knows no line but the one it is given. Must never raise, and never take a client's words (an envelope, a greeting, a
-Subject) for the MTA's own: what a client may write stands last, or is held against what else is known of the message.
+Pure. Must never raise, nor take text from a client (envelope, HELO name, Subject) for text of the MTA: what a client can write
+comes last in a line, or is compared with what else is known of the message.
 
-Postfix: smtpd, cleanup (also header_checks(5) and body_checks), postscreen, qmgr and the delivery agents. Sendmail: from=, to=,
-ruleset=, Milter: and "User unknown". RFC 3848 (the words behind proto=).
+Postfix: smtpd, cleanup (with header_checks(5) and body_checks), postscreen, qmgr and the delivery agents. Sendmail: from=, to=,
+ruleset=, Milter: and "User unknown". RFC 3848 (values of proto=).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PROGRAMS = frozenset(
      "retry", "relay", "pickup", "bounce", "anvil", "master", "trivial-rewrite", "scache", "tlsproxy", "verify")
 )  # fmt: skip
 _SENDMAIL = re.compile(r"sendmail(?:[-_.@][\w.@-]*)?|sm-[\w.@-]+")
-# Some name Postfix, but not its program: journalctl's with-unit has the unit there, rsyslog in RFC 5424 what stands before a slash.
+# Postfix without its program: journalctl's with-unit writes the unit, rsyslog by RFC 5424 only the part before the slash.
 _INSTANCE = re.compile(r"[\w.-]*postfix[\w@.\\-]*")
 
 QUEUED = re.compile(r"([0-9A-Za-z]{5,30}|NOQUEUE): ")
@@ -39,7 +39,7 @@ _CONTENT_END = re.compile(
     re.DOTALL,
 )
 _CONTENT_FROM = re.compile(r" from [^\[\]\s]*\[[0-9A-Fa-f:.]+\](?::\d+)?; from=<")
-_MAX_CANDIDATES = 20  # of the end of such a line that are tried
+_MAX_CANDIDATES = 20  # places in a line that are tried as the start of _CONTENT_END
 _FROM = re.compile(r"from=<(.*?)>, size=")
 _TO = re.compile(r"to=<(.*?)>,(?: orig_to=<(.*?)>,)? relay=")
 _NO_MAIL = frozenset(("VRFY", "ETRN", "EXPN", "CONNECT", "HELO", "EHLO"))
@@ -50,7 +50,7 @@ _SENDMAIL_FROM = re.compile(
 _LOGGED_IN = re.compile(r"\bproto=(?:ESMTP|LMTP)S?A\b")  # RFC 3848
 _SENDMAIL_TO = re.compile(r"to=(.*?), (?:ctladdr=|delay=|xdelay=|mailer=)")
 _SENDMAIL_REJECT = re.compile(r"(?:Milter: to=|ruleset=check_rcpt, arg1=)(<.*?>|[^,]*), .*?\breject=([45])")
-# "<nobody@rcpt.example>... User unknown": what Sendmail itself has against a recipient.
+# "<nobody@rcpt.example>... User unknown": refused by Sendmail itself.
 _SENDMAIL_UNKNOWN = re.compile(
     r"(<[^\s>]+>)\.\.\. (?!aliased|forward|Sent|sent|Deferred|Connecting|Recipient ok|queued|deliverable)(?:(4)\d\d[ -])?\S"
 )
@@ -58,7 +58,8 @@ _SENDMAIL_UNKNOWN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Whose line it is. `instance`: of Postfix, "" for Sendmail; `name`: of Postfix's program, "" if the log does not tell."""
+    """The program that logged a line. `instance`: that of Postfix, "" for Sendmail; `name`: Postfix's program, "" if it is not
+    logged."""
 
     instance: str
     name: str
@@ -66,8 +67,10 @@ class Program:
 
 @functools.lru_cache(maxsize=1024)
 def program(tag: str) -> Program | None:
-    """The program of that tag; None if it is neither Postfix's nor Sendmail's. `postfix-out/smtpd`, `postfix/submission/smtpd`:
-    instances of Postfix; `sm-mta`, `sm-acceptingconnections`: Sendmail's own titles."""
+    """Return the program with that tag; None if it is neither Postfix's nor Sendmail's.
+
+    Tags of Postfix are for example `postfix-out/smtpd` and `postfix/submission/smtpd`; those of Sendmail `sm-mta` and
+    `sm-acceptingconnections`."""
     if _SENDMAIL.fullmatch(tag):
         return Program("", "")
     if _INSTANCE.fullmatch(tag):
@@ -80,8 +83,8 @@ def program(tag: str) -> Program | None:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """`client=`: a message begins. `original`: the client that a content filter names (XFORWARD), None if it names none;
-    `again`: the message has been queued before, and comes back from the filter."""
+    """The start of a message (`client=`). `original`: the client that a content filter passes on (XFORWARD), None without one;
+    `again`: the message was queued before and comes back from the filter."""
 
     client: str
     authenticated: bool
@@ -90,7 +93,7 @@ class Arrival:
 
 
 def arrival(said: str) -> Arrival | None:
-    """What a `client=` line says."""
+    """Parse a `client=` line; None if it is none."""
     client = _CLIENT.match(said)
     if client is None:
         return None
@@ -105,8 +108,10 @@ def arrival(said: str) -> Arrival | None:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What smtpd, postscreen, cleanup or a content filter has done to one recipient or to a message. `client`: "" if the line does
-    not tell; `rcpt`: None if it does not; `is_deferral`: refused for now; `passed_on`: the queue id that the filter told."""
+    """What smtpd, postscreen, cleanup or a content filter did with a recipient or a message.
+
+    `client`: "" if it is not in the line; `rcpt`: None if it is not; `is_deferral`: it was refused temporarily; `passed_on`: the
+    queue id that the filter reported."""
 
     verb: str
     name: str
@@ -119,11 +124,12 @@ class Stage:
 
     @property
     def refuses(self) -> bool:
+        """Whether the recipient or the message was refused, temporarily or permanently."""
         return self.verb in ("reject", "milter-reject", "proxy-reject")
 
 
 def stage(said: str) -> Stage | None:
-    """What such a line says; None for others, and for those that are about no mail."""
+    """Parse a line of smtpd, postscreen, cleanup or a filter; None for others, and for commands that carry no mail."""
     match = _STAGE.match(said)
     if match is None or match[2] in _NO_MAIL:
         return None
@@ -143,8 +149,10 @@ def stage(said: str) -> Stage | None:
 
 
 def content(said: str, client: str) -> Stage | None:
-    """What header_checks or body_checks have done to a message of that client: here, too, stands the HELO name. The end of the
-    line is the cleanup server's; whatever stands before it, a Subject that looks like such an end included, is the sender's."""
+    """Parse a line of header_checks or body_checks about a message of that client; None for others.
+
+    The end of the line is written by cleanup. What is before it comes from the sender, and can be a Subject that looks like such an
+    end."""
     match = _CONTENT.match(said)
     if match is None:
         return None
@@ -162,37 +170,37 @@ def content(said: str, client: str) -> Stage | None:
 
 
 def queued_sender(said: str) -> str | None:
-    """The sender, as Postfix's queue manager has it."""
+    """Return the sender in a line of Postfix's queue manager."""
     match = _FROM.match(said)
     return None if match is None else match[1]
 
 
 def delivered_to(said: str) -> str | None:
-    """The recipient, as RCPT had it, of a delivery agent of Postfix."""
+    """Return the recipient in a line of Postfix's delivery agents, as it was in RCPT."""
     match = _TO.match(said)
     return None if match is None else match[2] or match[1]
 
 
 def sendmail_sender(said: str) -> Arrival | None:
-    """The client of Sendmail's `from=` line; for the sender see sendmail_path."""
+    """Return the client in Sendmail's `from=` line; for the sender see sendmail_path."""
     match = _SENDMAIL_FROM.match(said)
     return None if match is None else Arrival(match[2], _LOGGED_IN.search(said) is not None, None, False)
 
 
 def sendmail_path(said: str) -> str:
-    """The sender of Sendmail's `from=` line."""
+    """Return the sender in Sendmail's `from=` line."""
     match = _SENDMAIL_FROM.match(said)
     return "" if match is None else _bare(match[1])
 
 
 def sendmail_recipients(said: str) -> tuple[str, ...]:
-    """The recipients of Sendmail's `to=` line."""
+    """Return the recipients in Sendmail's `to=` line."""
     match = _SENDMAIL_TO.match(said)
     return () if match is None else tuple(_bare(rcpt) for rcpt in match[1].split(","))
 
 
 def sendmail_refusal(said: str) -> tuple[str, bool] | None:
-    """A recipient that Sendmail or its milter has refused, and whether only for now."""
+    """Return a recipient that Sendmail or one of its milters refused, and whether temporarily."""
     match = _SENDMAIL_REJECT.match(said)
     if match is not None:
         return _bare(match[1]), match[2] == "4"
@@ -201,12 +209,12 @@ def sendmail_refusal(said: str) -> tuple[str, bool] | None:
 
 
 def is_loopback(client: str) -> bool:
-    """Whether the address is one of this host's own loopback."""
+    """Return whether the address is a loopback address."""
     address = parse_address(client)
     return address is not None and address.is_loopback
 
 
 def _bare(path: str) -> str:
-    """An address as Sendmail logs it, without its brackets; a backslash is logged as two."""
+    """Return an address as Sendmail logs it, without brackets. Sendmail logs a backslash as two."""
     path = path.strip().replace("\\\\", "\\")
     return path[1:-1] if path.startswith("<") and path.endswith(">") else path

@@ -1,9 +1,9 @@
-"""Where lines go: the system's log, or standard error.
+"""Write log lines to the local syslog daemon or to standard error.
 
-Never blocks the thread that judges a client, never raises, never loses count: what cannot be written at once waits in a
-bounded backlog, and what finds no room there is counted as dropped. Writes lines, does not make them.
+Must never block the caller, raise, or lose a line without counting it: a line that cannot be written at once waits in a bounded
+backlog, and is counted as dropped if that is full. Formats nothing.
 
-RFC 3164 4.1 (priority and tag of a message for the local syslog daemon).
+RFC 3164 section 4.1 (priority and tag of a message for the local syslog daemon).
 """
 
 from __future__ import annotations
@@ -20,30 +20,31 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from .decision import MAX_LINE
+
 SYSLOG_PATH = "/dev/log"
-MAX_LINE = 4095  # octets; with its newline a line is what a pipe takes in one piece (PIPE_BUF)
 MAX_BACKLOG = 10_000  # lines
-RETRY = 1.0  # seconds until a log that is away is tried again
-_SLICE = 100  # lines of the backlog that are written before others get at it
-_MOMENT = 0.0005  # seconds that they get
-_PAUSE = 0.02  # seconds at most until a log that is full is tried again
+RETRY = 1.0  # seconds until an unreachable log is tried again
+_SLICE = 100  # lines of the backlog that are written before other threads get the lock
+_YIELD = 0.0005  # seconds that they have to take it
+_PAUSE = 0.02  # seconds at most until a full log is tried again
 _UNFIT = re.compile(r"[^ -~]")
 _MAIL = 2 << 3
 LEVELS = {"err": 3, "warning": 4, "notice": 5, "info": 6}
 
 
-class Away(OSError):
-    """There is nobody who takes lines: no socket, or nothing behind it."""
+class LogUnreachableError(OSError):
+    """The log cannot be reached: there is no socket, or no daemon reads from it."""
 
 
 class Outlet(Protocol):
-    """One place for lines."""
+    """A destination for log lines."""
 
     def send(self, text: str, level: str) -> bool:
-        """True: written; False: full just now. Raises Away."""
+        """Write a line; return False if the log is full now. Raises LogUnreachableError."""
 
     def wait(self, seconds: float) -> None:
-        """Wait until there may be room again, at most so long."""
+        """Wait until there may be room again, at most that long."""
 
 
 class Syslog:
@@ -55,7 +56,7 @@ class Syslog:
         self._socket: socket.socket | None = None
 
     def send(self, text: str, level: str) -> bool:
-        """See Outlet. A daemon that was restarted has a new socket: that is looked for at once."""
+        """See Outlet. After a restart the daemon has a new socket: it is connected at once."""
         datagram = f"<{_MAIL | LEVELS[level]}>{self._tag}[{os.getpid()}]: {text}".encode("utf-8", "replace")
         is_new = self._socket is None
         try:
@@ -69,7 +70,7 @@ class Syslog:
                 self._socket.close()
                 self._socket = None
             if is_new:
-                raise Away(str(error)) from error
+                raise LogUnreachableError(str(error)) from error
             return self.send(text, level)
         return True
 
@@ -80,42 +81,44 @@ class Syslog:
 
 
 class Stderr:
-    """Standard error, or another file descriptor: decisions as they are, other lines behind the program's name."""
+    """Standard error, or another file descriptor: decisions as they are, other lines with the program's name in front."""
 
     def __init__(self, tag: str, fd: int = 2) -> None:
         self._tag = tag
-        self._fd = _opened_anew(fd)
+        self._fd = _reopened(fd)
         self._is_file = _is_file(self._fd)
-        self._left = b""  # of a line of which a part is written: the disk was full
-        self._size = 0  # of the file then
-        self._was_away = False
+        self._left = b""  # the rest of a line of which a part was written before the disk was full
+        self._size = 0  # of the file after that part
+        self._has_failed = False  # the last write, or a part of it
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLOUT)
 
     def send(self, text: str, level: str) -> bool:
-        """See Outlet. A pipe that polls as writable takes PIPE_BUF octets at once, unless another process is quicker. Of a file on
-        a full disk a part of the line may be there: then it is not written, but the next call, for the same line, goes on."""
+        """See Outlet.
+
+        A pipe that is writable takes PIPE_BUF bytes at once, unless another process writes first. A file on a full disk may take a
+        part of the line: then the result is False, and the next call with the same line writes the rest."""
         if not self._poll.poll(0):
             return False
-        octets = self._next(text if level == "info" else f"{self._tag}: {text}")
-        is_rest = octets is self._left
+        data = self._next(text if level == "info" else f"{self._tag}: {text}")
+        is_rest = data is self._left
         try:
-            count = os.write(self._fd, octets)
+            count = os.write(self._fd, data)
         except BlockingIOError:
             return False
         except OSError as error:
-            self._was_away = True
-            raise Away(str(error)) from error
-        self._left, self._was_away = octets[count:], count < len(octets)
-        if is_rest and self._is_file and not self._stands(octets[:count]):
-            self._left, self._was_away = b"", True
+            self._has_failed = True
+            raise LogUnreachableError(str(error)) from error
+        self._left, self._has_failed = data[count:], count < len(data)
+        if is_rest and self._is_file and not self._is_after_first_part(data[:count]):
+            self._left, self._has_failed = b"", True
             return False
         if self._left:
             self._size = os.fstat(self._fd).st_size
         return not self._left
 
-    def _stands(self, rest: bytes) -> bool:
-        """Whether the rest of a line follows the part written before: another process may have been quicker to write."""
+    def _is_after_first_part(self, rest: bytes) -> bool:
+        """Return whether the rest of a line follows its first part: another process may have written in between."""
         try:
             with open(f"/proc/self/fd/{self._fd}", "rb", buffering=0) as file:
                 return os.pread(file.fileno(), len(rest), self._size) == rest
@@ -123,14 +126,14 @@ class Stderr:
             return True
 
     def _next(self, line: str) -> bytes:
-        """The octets that are due: the rest of what was begun; or the line, on a line of its own."""
+        """Return the bytes to write: the rest of a line, or else the line, after a newline if the file does not end with one."""
         if self._left and (not self._is_file or os.fstat(self._fd).st_size == self._size):
             return self._left
-        begin = b"\n" if self._is_file and self._was_away and self._ends_within_a_line() else b""
+        begin = b"\n" if self._is_file and self._has_failed and self._ends_within_a_line() else b""
         return begin + line.encode("utf-8", "replace")[:MAX_LINE] + b"\n"
 
     def _ends_within_a_line(self) -> bool:
-        """Whether another process could not write its line to the end either. What cannot be read might end so."""
+        """Return whether the file ends with an incomplete line of another process; True if it cannot be read."""
         try:
             with open(f"/proc/self/fd/{self._fd}", "rb", buffering=0) as file:
                 return file.seek(0, os.SEEK_END) > 0 and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n"
@@ -143,7 +146,7 @@ class Stderr:
 
 
 class Sink:
-    """Takes lines from any thread. `dropped`: how many have been lost since the start; `line_dropped` is called for each."""
+    """Writes lines from any thread. `dropped`: the number of lines lost since the start; `line_dropped`: called for each."""
 
     def __init__(
         self,
@@ -158,18 +161,18 @@ class Sink:
         self._lock = threading.Lock()
         self._backlog: deque[tuple[str, str]] = deque()
         self._drainer: threading.Thread | None = None
-        self._away_until = 0.0
+        self._unreachable_until = 0.0
 
     def write(self, text: str, level: str = "info") -> None:
-        """Write a line, now or as soon as there is room; "info" for decisions, else one of LEVELS. What could break the
-        line is escaped, what is too long for one is cut."""
+        """Write a line, now or when there is room. `level`: "info" for decisions, else one of LEVELS. Characters that could break
+        the line are escaped; a line that is too long is cut."""
         text = _one_line(text)
         with self._lock:
             if self._backlog or not self._try(text, level):
                 self._keep(text, level)
 
     def flush(self, seconds: float) -> None:
-        """Wait until the backlog is written, at most so long; what is left of it then is lost."""
+        """Wait until the backlog is written, at most that long; drop what is left then."""
         until = self._clock() + seconds
         while self._backlog and self._clock() < until:
             time.sleep(0.01)
@@ -179,14 +182,14 @@ class Sink:
                 self._drop()
 
     def _try(self, text: str, level: str) -> bool:
-        """Whether the line is written. A log that is away is left alone for a while."""
+        """Write the line unless the log was unreachable a moment ago; return whether it is written."""
         now = self._clock()
-        if now < self._away_until:
+        if now < self._unreachable_until:
             return False
         try:
             return self._outlet.send(text, level)
-        except Away:
-            self._away_until = now + RETRY
+        except LogUnreachableError:
+            self._unreachable_until = now + RETRY
             return False
 
     def _keep(self, text: str, level: str) -> None:
@@ -203,7 +206,7 @@ class Sink:
         self._line_dropped()
 
     def _drain(self) -> None:
-        """Write the backlog, as fast as it is taken, and without keeping those waiting who have more to write."""
+        """Write the backlog as fast as the log takes it. Releases the lock often, so that `write` does not wait."""
         while True:
             with self._lock:
                 left = _SLICE
@@ -213,15 +216,15 @@ class Sink:
                 if not self._backlog:
                     self._drainer = None
                     return
-            time.sleep(_MOMENT)
-            if left and self._clock() < self._away_until:
+            time.sleep(_YIELD)
+            if left and self._clock() < self._unreachable_until:
                 time.sleep(_PAUSE)
             elif left:
                 self._outlet.wait(_PAUSE)
 
 
 def choose(target: str, tag: str) -> Outlet:
-    """The outlet of a log target: "syslog", "stderr", or "auto": syslog if it is there and nobody watches at a terminal."""
+    """Return the outlet for a log target: "syslog", "stderr", or "auto": stderr if it is a terminal or there is no syslog."""
     if target == "auto":
         target = "stderr" if sys.stderr.isatty() or not os.path.exists(SYSLOG_PATH) else "syslog"
     return Syslog(tag) if target == "syslog" else Stderr(tag)
@@ -245,9 +248,10 @@ def _is_file(fd: int) -> bool:
         return False
 
 
-def _opened_anew(fd: int) -> int:
-    """The same pipe, in a way that never waits: what is set for a descriptor itself holds for all processes that share it.
-    The descriptor itself where that cannot be had, and for what is no pipe."""
+def _reopened(fd: int) -> int:
+    """Return a new non-blocking descriptor for a pipe; the descriptor itself if that fails or it is no pipe.
+
+    A new one, because O_NONBLOCK applies to all processes that share the open file."""
     try:
         if stat.S_ISFIFO(os.fstat(fd).st_mode):
             return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -1,9 +1,9 @@
-"""When a line of a log was written: the dates that stand before it, in all forms that logs/line_prefix.py knows.
+"""Read the dates of log lines, in all forms that logs/line_prefix.py knows, to the minute.
 
-Pure but for the time zone of this host, which is what dates without one are in. To the minute: nobody asks for more. A date that
-cannot be right, of a clock that was wrong, is none.
+Pure except for the time zone of this host, which applies to dates without one. Must never return a date that cannot be right, for
+example of a wrong clock.
 
-RFC 3164 4.1.2 (no year, no zone), RFC 5424 6.2.3 and RFC 3339, journalctl's short forms.
+RFC 3164 section 4.1.2 (no year, no zone), RFC 5424 section 6.2.3 and RFC 3339; journalctl's short forms.
 """
 
 from __future__ import annotations
@@ -19,33 +19,36 @@ _DATE = re.compile(rf"{CONTAINER}{PRIORITY}{VERSION}{STAMP}(?= |\Z)")
 _DAY = re.compile(r"(?:(\d{4}) )?([A-Z][a-z]{2}) {1,2}(\d{1,2})(?: (\d{4}))?")
 _AGO = re.compile(r"(\d{1,5})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-# A log may be a little ahead of us: another host's, another time zone's.
+# The log of another host or time zone may be a little ahead.
 _AHEAD = timedelta(days=2)
-# Older than any log of ours can be: what a clock says that nobody has set.
+# A clock that was never set gives an earlier date.
 _EARLIEST = datetime(2001, 1, 1, tzinfo=UTC)
-_LEAP_YEARS = 9  # 29 February: so many years at most lie between two (1896 and 1904)
+_LEAP_YEARS = 9  # years to search for a 29 February: there are at most 8 from one to the next (1896 to 1904)
 
 
 class Dates:
-    """Reads them. `now`: aware; a date without a year is the last such day up to then; `zone`: of dates that name none, and of
-    all that is returned; None: this host's."""
+    """A reader of dates.
+
+    `now`: an aware datetime; a date without a year is the latest such day up to it; `zone`: that of dates without one, and of all
+    results; None: that of this host."""
 
     def __init__(self, now: datetime, zone: tzinfo | None = None) -> None:
         self._now = now.astimezone(zone)
         self._zone = zone
-        # Thousands of lines share a minute.
+        # Cached, because thousands of lines have the same minute.
         self._traditional = functools.lru_cache(maxsize=4096)(self._read_traditional)
         self._full = functools.lru_cache(maxsize=4096)(self._read_full)
         self._epoch = functools.lru_cache(maxsize=4096)(self._read_epoch)
 
     def of(self, text: str) -> datetime | None:
-        """The minute in which the line was written; None if it does not begin with a date, or with one that cannot be right."""
+        """Return the minute in which a line was written; None without a date, or with one that cannot be right."""
         match = _DATE.match(text)
         return None if match is None else self._moment(match)
 
     def since(self, text: str) -> datetime:
-        """The moment that somebody means with "2026-11-01", "2026-11-01 12:30", "90m", "36h", "7d", "2w", or a date as it stands
-        before the lines of a log. Raises ValueError."""
+        """Return the time given as "2026-11-01", "2026-11-01 12:30", "90m", "36h", "7d", "2w", or in a form of a log's dates.
+
+        Raises ValueError."""
         try:
             if ago := _AGO.fullmatch(text):
                 return self._now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
@@ -58,7 +61,7 @@ class Dates:
             return self._local(datetime.fromisoformat(text))
         except (ValueError, OverflowError):
             raise ValueError(
-                f"{text!r} is no date such as 2026-11-01, 2026-11-01T12:30 or Nov 1 12:30:00, and no span such as 7d"
+                f"{text!r} is not a date such as 2026-11-01, 2026-11-01T12:30 or Nov 1 12:30:00, nor a period such as 7d"
             ) from None
 
     def _moment(self, match: re.Match[str]) -> datetime | None:

@@ -37,8 +37,8 @@ class Window:
         self.since = now
         self.quiet_until = quiet_until
         self.count = 0
-        self.clients: TopList[str] = TopList(NAMES)
-        self.senders: TopList[str] = TopList(NAMES)
+        self.clients: TopList[str, None] = TopList(NAMES)
+        self.senders: TopList[str, None] = TopList(NAMES)
 
     def add(self, client: str, sender: str) -> None:
         """Count an event of this client and this sender domain; either may be ""."""

@@ -13,20 +13,21 @@ from operator import itemgetter
 from typing import Generic, TypeVar
 
 Name = TypeVar("Name", bound=Hashable)
+Example = TypeVar("Example")
 
 CAPACITY = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Generic[Name]):
-    """A name, its count, and the example that was given when it was first added."""
+class Entry(Generic[Name, Example]):
+    """A name, its count, and the example that was given when it was first added, or None."""
 
     name: Name
     count: int
-    example: str = ""
+    example: Example | None = None
 
 
-class TopList(Generic[Name]):
+class TopList(Generic[Name, Example]):
     """Counts by name. `capacity`: the number of names that are kept when the list is full, which is at twice as many. `missed`:
     the amount by which a count may be too low; 0 as long as no name was dropped."""
 
@@ -36,12 +37,12 @@ class TopList(Generic[Name]):
         self.capacity = capacity
         self.missed = 0
         self._counts: dict[Name, int] = {}
-        self._examples: dict[Name, str] = {}
+        self._examples: dict[Name, Example] = {}
 
     def __len__(self) -> int:
         return len(self._counts)
 
-    def add(self, name: Name, count: int = 1, example: str = "") -> None:
+    def add(self, name: Name, count: int = 1, example: Example | None = None) -> None:
         """Add `count` to the name's count."""
         before = self._counts.get(name)
         if before is not None:
@@ -50,16 +51,16 @@ class TopList(Generic[Name]):
         if len(self._counts) >= 2 * self.capacity:
             self._drop_rarest()
         self._counts[name] = count
-        if example:
+        if example is not None:
             self._examples[name] = example
 
-    def top(self, limit: int | None = None) -> list[Entry[Name]]:
+    def top(self, limit: int | None = None) -> list[Entry[Name, Example]]:
         """Return the most frequent names in descending order, at most `limit` of them; the older first where counts are equal."""
         ranked = nlargest(len(self._counts) if limit is None else limit, self._counts.items(), key=itemgetter(1))
-        return [Entry(name, count, self._examples.get(name, "")) for name, count in ranked]
+        return [Entry(name, count, self._examples.get(name)) for name, count in ranked]
 
     def _drop_rarest(self) -> None:
         ranked = nlargest(self.capacity + 1, self._counts.items(), key=itemgetter(1))
         self.missed += ranked.pop()[1]
         self._counts = dict(ranked)
-        self._examples = {name: text for name, text in self._examples.items() if name in self._counts}
+        self._examples = {name: each for name, each in self._examples.items() if name in self._counts}

@@ -16,15 +16,16 @@ Kind = tuple[str, Client, str | None, str | bytes, str, str]
 
 
 def check_observed(running: Attached | AttachedSendmail, kinds: Sequence[Kind]) -> None:
-    """Check that in observe mode messages that a rule would refuse are accepted, and that the log names the rule."""
+    """Check that each of these, which a rule would refuse, is accepted in observe mode, and that the log names the rule."""
     for kind in kinds:
         dialogue = running.send(kind[1], kind[2], kind[3])
         assert dialogue.accepted
         (decision,) = running.new_decisions()
         rule = re.search(r"rule=\S+", kind[5])
         assert rule
-        expected = f"action=accept {rule[0]} qid={dialogue.queue_id} mode=observe would=reject shadow_rule= reply="
+        expected = f"action=accept {rule[0]} qid={dialogue.queue_id} mode=observe would=reject shadow_rule="
         assert facts(decision, expected) == expected
+        assert decision["reply"] == f"(observe mode: accepted although rule {decision['rule']} would reject)"
 
 
 def check_burst(running: Attached | AttachedSendmail) -> None:

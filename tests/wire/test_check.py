@@ -221,6 +221,23 @@ def test_document(capsys: pytest.CaptureFixture[str], config: str) -> None:
     assert asked["mx.liar.example", "TXT"] == ("nodata", [])
 
 
+def test_in_observe_mode_the_rule_is_not_why_mail_is_accepted(tmp_path: Path, server: NameServer) -> None:
+    path = tmp_path / "observe.toml"
+    path.write_text(
+        f'[milter]\nmode = "observe"\n[dns]\nnameservers = ["{server.hostport}"]\n'
+        '[[rule]]\nname = "everybody"\naction = "reject"\n'
+    )
+    done = command("check", "-c", str(path), "192.0.2.7")
+    assert done.returncode == 0
+    assert b"\nverdict\n  accept in observe mode, although rule everybody would reject\n" in done.stdout
+    document = json.loads(command("check", "-c", str(path), "192.0.2.7", "--json").stdout)
+    assert (document["verdict"]["action"], document["verdict"]["would"], document["reply"]) == (
+        "accept",
+        "reject",
+        None,
+    )
+
+
 def test_document_of_an_accepted_client(capsys: pytest.CaptureFixture[str], config: str) -> None:
     _, document = as_json(capsys, "-c", config, "192.0.2.9", "--helo", "h.example", "--from", "a@x.example")
     assert document["reply"] is None

@@ -137,7 +137,8 @@ def test_in_observe_mode_it_is_only_logged(server: NameServer) -> None:
     assert outcome.accepted
     assert [change.kind for change in outcome.changes if change.kind == "change"] == []
     facts = [decision[key] for key in ("action", "rule", "would", "forged", "reply")]
-    assert facts == ["accept", "limit:forged-results", "reject", "101", ""]
+    note = "(observe mode: accepted although rule limit:forged-results would reject)"
+    assert facts == ["accept", "limit:forged-results", "reject", "101", note]
 
 
 def test_forged_results_are_kept_if_so_configured(server: NameServer) -> None:
@@ -214,6 +215,8 @@ def test_observe_mode(observer: Daemon, rcpt: str, action: str, would: str) -> N
     assert len(outcome.header("X-Rdns-Milter")) == (action == "tag")
     assert len(outcome.header(RESULTS)) == 1
     assert (decision["action"], decision["would"], decision["mode"]) == (action, would, "observe")
+    note = f"(observe mode: accepted although rule {decision['rule']} would {would})"
+    assert decision["reply"] == (note if would else "")
 
 
 def test_shadow_rule_in_observe_mode(observer: Daemon) -> None:

@@ -261,6 +261,6 @@ def test_check_says_what_the_service_cannot_read(tmp_path: Path, what: str) -> N
     hidden = config if what == "config" else listed
     hidden.chmod(0o600)
     done = command("config", "--check", "-c", str(config))
-    why = f"warning: the user nobody, as whom the service reads it, cannot read {hidden}: Permission denied\n"
+    why = f"warning: the service runs as the user nobody, which cannot read {hidden}: Permission denied\n"
     assert done.stderr.decode().endswith(why)
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""An example of a decision and its line, with changes."""
+"""The example of the documentation: a decision, its line, and variants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from rdns_milter.logs.decision import Decision, parse
 from rdns_milter.net.names import parse_address
 from rdns_milter.policy.rules import Verdict
 
-# The example of the documentation in one line.
 EXAMPLE = (
     "action=reject rule=no-rdns-no-spf qid=NOQUEUE client=192.0.2.7 helo_name=mx.example.com mailfrom=a@example.com "
     "rcpt=b@example.net nrcpt=1 "
@@ -43,18 +42,18 @@ FORMATS = ("logfmt", "json")
 
 
 def read(text: str) -> dict[str, str]:
-    """What parse makes of a line that is a decision."""
+    """Parse a line that must be a decision."""
     fields = parse(text)
     assert fields is not None
     return fields
 
 
 def said(helo_name: str = "mx.example.com", mailfrom: str = "a@example.com", ptr: str = "mx.example.com") -> Decision:
-    """DECISION of a client that says this."""
+    """Return DECISION for a client with these names."""
     iprev = Iprev("fail", "not-confirmed", (), (ptr,) if ptr else (), 1)
     return replace(DECISION, evidence=replace(EVIDENCE, helo_name=helo_name, mailfrom=mailfrom, iprev=iprev))
 
 
 def to(*rcpts: str) -> Decision:
-    """DECISION on these recipients."""
+    """Return DECISION for these recipients."""
     return replace(DECISION, rcpts=rcpts, evidence=replace(EVIDENCE, rcpt=rcpts[0] if rcpts else ""))

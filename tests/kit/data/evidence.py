@@ -1,4 +1,4 @@
-"""Evidence for tests: of a host in good order, with changes; and of one that tries every trick."""
+"""Evidence for tests: that of a well configured host, with changes, and that of a hostile one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FORWARD_SERVFAIL = Iprev("temperror", "servfail", (), ("host.example.com",), 1)
 
 
 def evidence(**changes: Any) -> Evidence:
-    """GOOD with changes."""
+    """Return GOOD with changes."""
     return replace(GOOD, **changes)
 
 
@@ -73,12 +73,12 @@ def _word(fact: str) -> st.SearchStrategy[str]:
 
 
 def spfs() -> st.SearchStrategy[Spf]:
-    """SPF results with anything in their texts."""
+    """Return SPF results with any texts."""
     return st.builds(Spf, st.sampled_from((*SPF_RESULTS, "unknown")), TEXTS, TEXTS, TEXTS, TEXTS)
 
 
 def hostile() -> st.SearchStrategy[Evidence]:
-    """Any facts, with anything in what the client or its DNS chose."""
+    """Return evidence with any facts and any text in what the client or its DNS chooses."""
     return st.builds(
         Evidence,
         client=st.sampled_from((V4, V6, None)),

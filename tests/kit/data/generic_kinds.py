@@ -1,6 +1,6 @@
 """Templates of made-up reverse names: of address pools, and of hosts that send mail. Deterministic.
 
-`{a}` to `{d}` are the octets of the client's address, `{A}` to `{D}` the same with three digits, `{xa}` to `{xd}` in
+`{a}` to `{d}` are the bytes of the client's address, `{A}` to `{D}` the same with three digits, `{xa}` to `{xd}` in
 hexadecimal, `{x}` and `{dec}` the whole address. `{n3}` is a number of three digits, `{N3}` one padded to three, `{h8}` eight
 hexadecimal digits. `{cc}` is three letters of a city. `{isp}`, `{firm}`, `{bulk}` and `{hst}` are domains of syllables.
 

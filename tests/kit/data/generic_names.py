@@ -1,6 +1,6 @@
 """Made-up reverse names with their addresses: of address pools, and of hosts that send mail. Deterministic.
 
-Each kind is a way in which networks or mail systems name their hosts; names of one kind differ in address and numbers.
+A kind is a way in which networks or mail systems name their hosts; names of one kind differ in address and numbers.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ class Case:
 
     @property
     def o(self) -> tuple[int, ...]:
-        """The four octets."""
+        """The four bytes of the address."""
         return tuple(self.address.packed)
 
     @property
     def isp(self) -> str:
-        """A provider's domain."""
+        """A domain of an access provider."""
         return self.n.choice(_ISPS)
 
     @property
     def firm(self) -> str:
-        """The domain of somebody with a mail server."""
+        """A domain of an organization with a mail server."""
         return self.n.choice(_FIRMS)
 
     @property
@@ -244,7 +244,7 @@ MAIL: tuple[Kind, ...] = (
 
 
 def names(kinds: tuple[Kind, ...], each: int, seed: int = 1) -> Iterator[tuple[int, str, IPv4Address]]:
-    """So many names of each kind: the kind's number, the name, and its address."""
+    """Yield `each` names of every kind: the kind's number, the name, and its address."""
     n = random.Random(seed)
     for number, kind in enumerate(kinds):
         for _ in range(each):

@@ -1,4 +1,4 @@
-"""A page of HTML as a browser without styles would read it: tags, texts, and numbers with where they come from."""
+"""Parse a page of HTML into tags, texts, and numbers with their places in the JSON output."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Page(HTMLParser):
-    """`tags`: with their attributes; `open`: those that were not closed; `numbers`: by their `data-n`; `texts`."""
+    """A parsed page. `tags`: with their attributes; `open`: tags that were not closed; `numbers`: by their `data-n`."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -39,14 +39,14 @@ class Page(HTMLParser):
 
 
 def at(found: Any, key: str) -> Any:
-    """The value at a place of the document."""
+    """Return the value at a place in the document."""
     for part in key.split("."):
         found = found[int(part)] if isinstance(found, list) else found[part]
     return found
 
 
 def check_numbers(html: str, found: dict[str, Any]) -> int:
-    """Every number in the page is that of the document; how many there are."""
+    """Check every number of the page against the document; return how many there are."""
     numbers = Page(html).numbers
     for key, text in numbers:
         assert int(text.replace(",", "")) == at(found, key), key

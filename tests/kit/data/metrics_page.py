@@ -1,4 +1,4 @@
-"""What a Prometheus server would make of our text: read by prometheus-client's own parser, and asked by name and labels.
+"""Read metrics as a Prometheus server does, with prometheus-client's parser, and look them up by name and labels.
 
 page = scraped(fetch(port, "/metrics").text)
 assert page.value("messages_total") == 3
@@ -39,23 +39,23 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All samples, and for each family its kind and its help."""
+    """All samples, and the kind and help text of each family."""
 
     samples: tuple[Sample, ...]
     kinds: Mapping[str, str]
     helps: Mapping[str, str]
 
     def value(self, name: str, **labels: str) -> float:
-        """The sum of the samples of that name that have these labels; 0 without any."""
+        """Return the sum of the samples with that name and these labels; 0 if there is none."""
         return sum(s.value for s in self.samples if s.name == name and labels.items() <= s.labels.items())
 
     def named(self, name: str, **labels: str) -> list[Sample]:
-        """These samples themselves."""
+        """Return the samples with that name and these labels."""
         return [s for s in self.samples if s.name == name and labels.items() <= s.labels.items()]
 
 
 def scraped(text: str) -> Page:
-    """The page of such a text. Raises ValueError for what is no Prometheus text, and AssertionError for a name of another's."""
+    """Parse a page. Raises ValueError for text that is not Prometheus' format, AssertionError for a name without PREFIX."""
     families = list(text_string_to_metric_families(text))
     samples = []
     for family in families:
@@ -71,7 +71,7 @@ def scraped(text: str) -> Page:
 
 
 def fetch(port: int, path: str = "/metrics", method: str = "GET") -> Fetched:
-    """One request to a server on 127.0.0.1. Raises OSError."""
+    """Send one request to a server on 127.0.0.1 and return its answer. Raises OSError."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
     try:
         connection.request(method, path)
@@ -82,12 +82,12 @@ def fetch(port: int, path: str = "/metrics", method: str = "GET") -> Fetched:
 
 
 def page(port: int) -> Page:
-    """What is at /metrics there."""
+    """Return the page at /metrics."""
     return scraped(fetch(port).text)
 
 
 def healthy(port: int) -> bool:
-    """Whether /healthz there says so; False while nobody listens."""
+    """Return whether /healthz answers 200; False if nothing listens."""
     try:
         return fetch(port, "/healthz").status == 200
     except OSError:
@@ -95,12 +95,12 @@ def healthy(port: int) -> bool:
 
 
 def exporter(daemon: Daemon) -> int:
-    """The process that serves the metrics: the one child with a single thread."""
+    """Return the process id of the exporter: the only child with a single thread."""
     return until(lambda: next((pid for pid in children(daemon.pid) if _threads(pid) == 1), None))
 
 
 def workers(daemon: Daemon) -> list[int]:
-    """All children but that one."""
+    """Return the process ids of all children but the exporter."""
     return [pid for pid in children(daemon.pid) if _threads(pid) > 1]
 
 

@@ -1,4 +1,4 @@
-"""Conditions and rules in few words, and a client to judge by them."""
+"""Short ways to write conditions and rules, and a client to judge by them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONFIRMED = replace(CLIENT, iprev=Iprev("pass", "confirmed", ("mx.example.com",)
 
 
 def asks(**conditions: Any) -> tuple[Condition, ...]:
-    """Conditions by name; the words of a fact as text with blanks between them."""
+    """Return conditions by name. The words of a fact are a text with blanks between them."""
     return tuple(
         Condition(name, Words(frozenset(values.split())) if name in FACTS else values)
         for name, values in conditions.items()
@@ -34,20 +34,20 @@ def asks(**conditions: Any) -> tuple[Condition, ...]:
 
 
 def client(*texts: str) -> Networks:
-    """Networks, as `client` is compared with."""
+    """Return networks for the condition `client`."""
     return Networks(map(parse_network, texts))
 
 
 def exact(*names: str) -> Names:
-    """Host names as they stand."""
+    """Return exact host names."""
     return Names(exact=frozenset(names))
 
 
 def below(*suffixes: str) -> Names:
-    """Host names below these suffixes."""
+    """Return suffixes of host names."""
     return Names(suffixes=frozenset(suffixes))
 
 
 def boxes(*addresses: str, local: str = "", domains: Names | None = None, null: bool = False) -> Mailboxes:
-    """Mailboxes, as `mailfrom` and `rcpt` are compared with."""
+    """Return mailboxes for the conditions `mailfrom` and `rcpt`."""
     return Mailboxes(frozenset(addresses), frozenset((local,) if local else ()), domains or Names(), null)

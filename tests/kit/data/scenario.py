@@ -1,6 +1,6 @@
-"""The clients that the wire tests know, one of each kind, the zone that makes them what they are, and rules for them.
+"""The clients of the wire tests, one of each kind, with their zone and the rules that judge them. Data only.
 
-`GOOD` has all in order; each of the others has one thing wrong, or one thing special. Data only.
+Everything is in order for `GOOD`; each of the others has one fault or one peculiarity.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ good.example          TXT  v=spf1 ip4:192.0.2.1 ip6:2001:db8::25 -all
 2001:db8::25          PTR  mail6.good.example
 mail6.good.example    AAAA 2001:db8::25
 mail6.good.example    TXT  v=spf1 a -all
-; a reverse name that leads elsewhere, and a sender that does not quite know
+; a reverse name that resolves to another address, and a sender domain with ~all
 192.0.2.7             PTR  mx.liar.example
 mx.liar.example       A    192.0.2.99
 liar.example          TXT  v=spf1 ~all
-; a line of a pool
+; an address of a pool
 192.0.2.9             PTR  192-0-2-9.dyn.isp.example
 192-0-2-9.dyn.isp.example A 192.0.2.9
-; senders: none may send, broken, explained
+; sender domains: no host may send, broken record, with explanation
 nobody.example        TXT  v=spf1 -all
 broken.example        TXT  v=spf1 nonsense
 strict.example        TXT  v=spf1 exp=why.strict.example -all
 why.strict.example    TXT  %{i} may not send for us
-; DNS in trouble: at once, or by silence
+; DNS errors: at once, or no answer
 192.0.2.66            SERVFAIL
 trouble.example       SERVFAIL
 mail.trouble.example  SERVFAIL
@@ -59,9 +59,9 @@ LATE = Client("192.0.2.55", name="mail.late.example")
 
 GOOD_HELO = "mail.good.example"
 GOOD_FROM = "a@good.example"
-OWN_NAME = "mx.test.example"  # what the kit's MTA calls itself ({j})
+OWN_NAME = "mx.test.example"  # the name of the kit's MTA ({j})
 
-# One rule a recipient, so that a test chooses what befalls it.
+# One rule for each recipient, so that a test chooses the verdict.
 RULES: list[dict[str, Any]] = [
     {"name": "postmaster", "when": {"rcpt": "postmaster@"}, "action": "accept"},
     {"name": "refuse", "when": {"rcpt": "reject@"}, "action": "reject"},
@@ -93,10 +93,10 @@ DEFER_ALL: list[dict[str, Any]] = [{"name": "all", "action": "tempfail"}]
 
 
 def code(daemon: Daemon) -> int:
-    """What a message of a good client is answered; 0: it is accepted."""
+    """Send a message of a good client; return the code of the reply, 0 if it was accepted."""
     return deliver(daemon.spec, client=GOOD, helo=GOOD_HELO, mailfrom=GOOD_FROM).verdict.code
 
 
 def part(decision: dict[str, str], *keys: str) -> dict[str, str]:
-    """These keys of a decision."""
+    """Return these keys of a decision."""
     return {key: decision[key] for key in keys}

@@ -1,4 +1,4 @@
-"""What `rdns-milter replay` prints: for a reader, as CSV, as JSON; nothing that a terminal or a spreadsheet would obey."""
+"""The output of `rdns-milter replay`, as text, CSV and JSON, with nothing that a terminal or a spreadsheet would execute."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from rdns_milter.analysis.evaluator import Judge
+from rdns_milter.analysis.evaluator import Evaluator
 from rdns_milter.analysis.replay import Replay
 from rdns_milter.analysis.replay_text import CSV_HEAD, as_csv, show
 from rdns_milter.cli.main import main
@@ -45,7 +45,7 @@ shadow = true
 
 
 def replayed(lines: Sequence[str], rules: str = STRICT) -> Replay:
-    replay = Replay(Judge(parse(rules, "new.toml"), date(2026, 11, 21)))
+    replay = Replay(Evaluator(parse(rules, "new.toml"), date(2026, 11, 21)))
     for each in lines:
         replay.add(each)
     return replay
@@ -60,7 +60,7 @@ def shown(replay: Replay, most: int = 5, troubles: Sequence[str] = (), width: in
 LINES = list(random_log.lines(load().policy, 3000))
 
 
-def test_for_a_reader() -> None:
+def test_text() -> None:
     replay = replayed(LINES)
     text = shown(replay, troubles=["old.gz: cannot be read to its end"])
     for title in ("Judged by new.toml", "Verdicts", "What changes", "By rule", "Shadow rules", "Warnings"):
@@ -83,12 +83,12 @@ def test_nothing_would_change() -> None:
 
 
 def test_no_decision_at_all() -> None:
-    assert "there is no decision in the log" in shown(replayed(["hello"]))
+    assert "the log contains no decision" in shown(replayed(["hello"]))
 
 
 @settings(max_examples=30)
 @given(st.lists(decisions(hostile_text()), max_size=5), st.sampled_from((40, 100, 300)))
-def test_hostile_names_do_nothing_to_the_terminal(found: list[Decision], width: int) -> None:
+def test_hostile_names_are_escaped_for_the_terminal(found: list[Decision], width: int) -> None:
     text = shown(
         replayed([line(decision) for decision in found], '[[rule]]\nname = "all"\naction = "reject"\n'), width=width
     )
@@ -123,7 +123,7 @@ def log(tmp_path: Path) -> str:
     return str(tmp_path / "mail.log")
 
 
-def test_command_for_programs(log: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_with_json_and_csv(log: str, capsys: pytest.CaptureFixture[str]) -> None:
     strict = log.replace("mail.log", "strict.toml")
     assert main(["replay", "-c", strict, "--json", "--top", "2", log, f"{log}.gz"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -134,7 +134,7 @@ def test_command_for_programs(log: str, capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out.startswith(",".join(CSV_HEAD))
 
 
-def test_command_for_readers(log: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_with_text(log: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", "-c", log.replace("mail.log", "strict.toml"), log]) == 0
     text = capsys.readouterr().out
     assert "strict.toml: policy " in text

@@ -1,4 +1,4 @@
-"""The report counts what is in the log: compared with counting by hand; on the terminal, as a page, for programs."""
+"""The report's numbers are those counted by hand, on the terminal, on the page and in JSON."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_observe_mode() -> None:
     assert found.kept_out == 0
     assert found.modes == {"observe": 2000}
     enforced = summarize(reported(random_log.lines(POLICY, 2000)), 5).actions
-    # A shadow rule beside a would-be refusal leaves one word for both: then it cannot be told whose it is.
+    # With one shadow rule the single action in `would` may be that of the shadow rule or of enforcement.
     assert 0 < found.observed["reject"] <= enforced["reject"]
     for shown in (text_of(found), page_of(found)):
         assert "enforcement would have done" in shown
@@ -144,16 +144,16 @@ def test_since() -> None:
     report = reported(
         [*LINES, "rdns-milter[1]: " + LINES[0][LINES[0].index("action=") :]], datetime(2026, 11, 20, 0, 30, tzinfo=UTC)
     )
-    assert (report.decisions, report.earlier, report.undated) == (4000 - 1800, 1800, 1)
+    assert (report.decisions, report.undated) == (4000 - 1800, 1)
     found = as_dict(summarize(report, 5))
     assert found["first"] == "2026-11-20T00:30+00:00"
-    assert found["warnings"] == ["1 decisions have no date, and so are left out"]
+    assert found["warnings"] == ["1 decisions have no date: they are left out"]
 
 
 def test_lines_without_a_date_count_but_are_on_no_timeline() -> None:
     found = summarize(reported(each[each.index("action=") :] for each in LINES[:100]), 5)
     assert (found.decisions, found.first, found.timeline.bars) == (100, None, ())
-    assert found.warnings == ("100 decisions have no date, and are not on the timeline",)
+    assert found.warnings == ("100 decisions have no date: they are not on the timeline",)
     assert "undated" in text_of(found)
     assert "undated" in page_of(found)
 
@@ -217,8 +217,8 @@ def test_on_the_terminal() -> None:
 
 def test_nothing_to_report() -> None:
     found = summarize(reported(["hello"]), 3)
-    assert "there is no decision to report on" in text_of(found)
-    assert "there is no decision to report on" in page_of(found)
+    assert "the log contains no decision" in text_of(found)
+    assert "the log contains no decision" in page_of(found)
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,7 +229,9 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     assert found["never_matched"] == ["never"]
     assert len(found["refused"]["clients"]) == 2
-    assert found["warnings"] == [f"no decision is by the policy that was asked for, {load(str(config)).policy.digest}"]
+    assert found["warnings"] == [
+        f"no decision was made by the policy of the given config file, {load(str(config)).policy.digest}"
+    ]
     assert main(["report", str(log)]) == 0
     assert "By rule" in capsys.readouterr().out
     assert (
@@ -242,7 +244,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--since", "soon", "LOG"], "is no date such as"),
+        (["--since", "soon", "LOG"], "is not a date such as"),
         (["--html", "/no/such/place.html", "LOG"], "No such file"),
         (["/no/such.log"], "No such file"),
     ],

@@ -1,4 +1,4 @@
-"""The report as a page: its numbers are those for programs; hostile names are text and nothing else; nothing is loaded."""
+"""The report's page has the numbers of the JSON output, shows hostile names as text, and loads nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def page_of(summary: Summary) -> str:
     return page(summary, __version__, NOW)
 
 
-def test_numbers_of_the_page_are_those_for_programs() -> None:
+def test_numbers_of_the_page_are_those_of_the_json() -> None:
     summary = summarize(reported(LINES, rules=["never", "default"]), 10, "ffffff", ["x.gz: cannot be read to its end"])
     found, html = as_dict(summary), page_of(summary)
     assert check_numbers(html, found) > 100
@@ -53,7 +53,7 @@ def test_numbers_of_the_page_are_those_for_programs() -> None:
     for entry in (*found["refused"]["clients"], *found["refused"]["senders"]):
         assert entry["name"] in texts
     assert "x.gz: cannot be read to its end" in texts
-    assert "no decision is by the policy that was asked for, ffffff" in texts
+    assert "no decision was made by the policy of the given config file, ffffff" in texts
     assert "never" in texts
 
 
@@ -94,7 +94,7 @@ EVIL = [
 ]
 
 
-def test_hostile_names_are_text_and_nothing_else() -> None:
+def test_hostile_names_are_text() -> None:
     (decision,) = random_log.decisions(Policy(), 1)
     lines = []
     for evil in EVIL:

@@ -1,4 +1,4 @@
-"""The JSON of a report is a promise to programs: keys, their order and their form stay as they are."""
+"""Programs rely on the JSON of a report: its keys, their order and their form do not change."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def test_the_json_is_the_same_byte_for_byte() -> None:
     for line in LINES:
         report.add(line)
     written = json.dumps(as_dict(summarize(report, 20, "ccef47")), indent=2) + "\n"
-    # The words of the advice are not part of the promise.
+    # The wording of the advice may change.
     assert written == (DATA / "report.json").read_text("ascii").replace("FAULT", faults(LINES[0]))

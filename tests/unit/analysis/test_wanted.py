@@ -1,4 +1,4 @@
-"""What WHAT of `rdns-milter why` is taken for, and which decisions it finds; the quick test on lines never loses one."""
+"""The forms of WHAT in `rdns-milter why`, and the decisions that they find; the quick test of lines never loses one."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from rdns_milter.config.load import Config, parse
 from rdns_milter.config.rule_source import rule_sources
 from rdns_milter.logs.decision import Decision, line
 from rdns_milter.policy.decide import decide
+from rdns_milter.policy.rules import Rule
 from tests.kit.data.decisions import DECISION, EVIDENCE, read
 from tests.kit.data.strategies import decisions, hostile_text
 
@@ -117,10 +118,12 @@ def test_mail_that_was_accepted_needs_no_rule_and_no_advice() -> None:
 
 
 def test_observe_mode_says_what_would_have_been() -> None:
-    observed = replace(
-        DECISION, mode="observe", reply="", verdict=replace(DECISION.verdict, action="accept", would=("reject",))
-    )
-    assert "In enforce mode it would have been refused." in printed(explained(observed))
+    verdict = replace(DECISION.verdict, action="accept", would=("reject",), because=Rule("r", action="reject"))
+    observed = replace(DECISION, mode="observe", reply="", verdict=verdict)
+    assert 'reply="(observe mode: accepted' in line(observed)
+    text = printed(explained(observed))
+    assert "In enforce mode it would have been refused." in text
+    assert "What the sender's server was told" not in text
 
 
 def test_a_rule_that_is_gone_and_rules_that_have_changed_are_said() -> None:

@@ -1,5 +1,5 @@
-"""The log line as it is written (packaging/doc/log.md): every key in its order, nothing foreign in it that could pass for more
-than a value, and all of it back when it is read."""
+"""Writing a log line: every key in its order, no value that could pass for more than a value, and the same values when it is read
+back."""
 
 from __future__ import annotations
 
@@ -12,16 +12,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rdns_milter.checks.evidence import FACTS, Cost, Evidence, Spf, exempted
-from rdns_milter.logs.decision import KEYS, LIMITS, MAX_LINE, Decision, evidence_of, line, parse, rcpts_of
+from rdns_milter.logs.decision import (
+    KEYS,
+    LIMITS,
+    MAX_LINE,
+    Decision,
+    evidence_of,
+    line,
+    not_enforced,
+    parse,
+    rcpts_of,
+    reply_of,
+)
 from rdns_milter.net.mailboxes import parse_mailbox
 from rdns_milter.net.names import parse_address
 from rdns_milter.policy.decide import decide
-from rdns_milter.policy.rules import Policy, Verdict
+from rdns_milter.policy.rules import Policy, Rule, Verdict
 from tests.kit.data.decisions import DECISION, EVIDENCE, EXAMPLE, FORMATS, read, said, to
 from tests.kit.data.strategies import FORGERIES, decisions, evidences, hostile_text, policies
 
 
-def test_the_example_of_the_design() -> None:
+def test_the_example_of_the_documentation() -> None:
     assert line(DECISION) == EXAMPLE
 
 
@@ -38,7 +49,20 @@ def test_json_has_numbers_and_null() -> None:
     assert (loaded["iprev"], loaded["spf_helo"], loaded["would"]) == ("fail", "none", "")
 
 
-# A decision, and a piece of its line.
+# A refusal that DNS trouble softens, in observe mode.
+OBSERVED = replace(
+    DECISION,
+    mode="observe",
+    reply="",
+    verdict=Verdict(
+        "accept",
+        "nothing-confirmed",
+        would=("tempfail",),
+        because=Rule("nothing-confirmed", action="reject"),
+        softened=True,
+    ),
+)
+# A decision, and a part of its line.
 PIECES: list[tuple[Decision, str]] = [
     (said(helo_name=""), " helo_name=none "),
     (said(helo_name="none"), ' helo_name="none" '),
@@ -76,6 +100,11 @@ PIECES: list[tuple[Decision, str]] = [
         " would=reject,tag shadow_rule=a,b ",
     ),
     (replace(DECISION, mode="observe"), " mode=observe would= "),
+    (
+        OBSERVED,
+        " mode=observe would=tempfail shadow_rule= queries=7 cached=2 dns_ms=41 waited_ms=12 policy=3f9a1c"
+        ' reply="(observe mode: accepted although rule nothing-confirmed would tempfail)"',
+    ),
     (replace(DECISION, reply=""), " policy=3f9a1c reply="),
     (replace(DECISION, cost=Cost(0, 0, 0, 0.4, 1e9)), " queries=0 cached=0 dns_ms=0 waited_ms=1000000000 "),
 ]
@@ -90,7 +119,7 @@ def test_how_a_value_is_written(decision: Decision, piece: str) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("text", [*FORGERIES, " ".join(FORGERIES)[:250], EXAMPLE[:250]])
-def test_what_a_client_says_comes_back_and_forges_nothing(text: str, form: str) -> None:
+def test_text_from_a_client_is_read_back_and_forges_nothing(text: str, form: str) -> None:
     decision = replace(
         said(text, text, text),
         rcpts=(text, "c@example.net", text),
@@ -109,11 +138,11 @@ def test_what_a_client_says_comes_back_and_forges_nothing(text: str, form: str) 
 @pytest.mark.parametrize(
     ("rcpts", "named"), [((), ()), (("a",), ("a",)), (("a,b", ",", "\\", "\\,"), ("a,b", ",", "\\", "\\,"))]
 )
-def test_recipients_come_apart_again(rcpts: tuple[str, ...], named: tuple[str, ...]) -> None:
+def test_recipients_are_separated_again(rcpts: tuple[str, ...], named: tuple[str, ...]) -> None:
     assert rcpts_of(read(line(to(*rcpts)))) == named
 
 
-def test_many_recipients_are_named_whole_as_long_as_there_is_room() -> None:
+def test_as_many_recipients_as_fit_are_named_in_full() -> None:
     rcpts = tuple(f"recipient-{number}@example.net" for number in range(500))
     fields = read(line(to(*rcpts)))
     named = rcpts_of(fields)
@@ -133,7 +162,7 @@ def test_many_recipients_are_named_whole_as_long_as_there_is_room() -> None:
         (replace(DECISION, verdict=Verdict("accept", "r" * 3000)), "rule", 128),
     ],
 )
-def test_long_values_are_cut_and_say_so(decision: Decision, key: str, length: int) -> None:
+def test_long_values_are_cut_with_an_ellipsis(decision: Decision, key: str, length: int) -> None:
     value = read(line(decision))[key]
     assert len(value) == length
     assert "..." in value
@@ -165,7 +194,7 @@ TOLERANT = settings(max_examples=200, deadline=None, suppress_health_check=[Heal
 
 @given(decisions(hostile_text()), st.sampled_from(FORMATS))
 @TOLERANT
-def test_any_decision_comes_back(decision: Decision, form: str) -> None:
+def test_any_decision_is_read_back(decision: Decision, form: str) -> None:
     written = line(decision, form)
     assert re.fullmatch(r"[ -~]+", written)
     fields = read(written)
@@ -187,7 +216,7 @@ def test_any_decision_comes_back(decision: Decision, form: str) -> None:
     assert named == decision.rcpts or (decision.rcpts == ("",) and named == ())
 
 
-# Neither is in the line.
+# Not logged.
 REPLAYABLE = policies(but=frozenset(("authenticated", "tls")))
 
 
@@ -203,3 +232,31 @@ def test_a_logged_decision_is_judged_like_the_client(evidence: Evidence, old: Po
     logged = evidence_of(read(line(decision, form)))
     assert decide(logged, old) == decision.verdict
     assert decide(logged, new) == decide(evidence, new)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_note_of_observe_mode_is_no_reply(form: str) -> None:
+    assert not_enforced(OBSERVED) == "tempfail"
+    assert reply_of(read(line(OBSERVED, form))) == ""
+    assert reply_of(read(line(DECISION, form))) == DECISION.reply
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        replace(OBSERVED, mode="enforce"),
+        replace(OBSERVED, verdict=Verdict("tag", "t", because=Rule("t", action="tag"))),
+        replace(
+            OBSERVED,
+            verdict=Verdict("accept", "a", would=("reject",), shadow_rules=("s",), because=Rule("a", action="accept")),
+        ),
+        replace(OBSERVED, verdict=Verdict("accept", would=("reject",), shadow_rules=("s",))),
+    ],
+)
+def test_where_the_rule_decided_there_is_no_note(decision: Decision) -> None:
+    assert line(decision).endswith(" reply=")
+
+
+def test_lines_without_the_note_are_read_as_before() -> None:
+    old = line(OBSERVED)[: line(OBSERVED).index("reply=")] + "reply="
+    assert {**read(line(OBSERVED)), "reply": ""} == read(old)

@@ -1,4 +1,4 @@
-"""No line stops a reader of logs, however it was changed: replay, report and forecast read on. And JSON is valid Unicode."""
+"""No line stops replay, report or forecast, however it was changed; and JSON lines are valid Unicode."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from rdns_milter.analysis import report_text
-from rdns_milter.analysis.evaluator import Judge
+from rdns_milter.analysis.evaluator import Evaluator
 from rdns_milter.analysis.forecast import grouped
 from rdns_milter.analysis.replay import Replay
 from rdns_milter.analysis.replay import as_dict as replay_as_dict
@@ -56,8 +56,8 @@ VALUES = (
 
 
 def read_by_all(lines: list[str]) -> None:
-    """Through everything that reads logs, to the last page."""
-    replay, report = Replay(Judge(load(), date(2026, 11, 21))), Report(Dates(NOW, UTC).of, None, ["x"])
+    """Give the lines to all readers of logs, and let them print everything."""
+    replay, report = Replay(Evaluator(load(), date(2026, 11, 21))), Report(Dates(NOW, UTC).of, None, ["x"])
     for each in lines:
         replay.add(each)
         report.add(each)
@@ -122,8 +122,8 @@ def test_any_text(texts: list[str]) -> None:
 @pytest.mark.parametrize(
     "action", ["refuse", "", "none", '"reject"x', "REJECT", "accept,reject", '"rej ect"', "0", "tag2"]
 )
-def test_an_action_that_is_none(action: str) -> None:
-    """Whichever way the line is read."""
+def test_an_unknown_action(action: str) -> None:
+    """By the fast pattern, pair by pair, and as JSON."""
     whole = EXAMPLE.replace("action=reject", f"action={action}")
     cut = whole[: whole.index(" policy=")]
     pretty = json.dumps({**json.loads(line(DECISION, "json")), "action": action.strip('"')})
@@ -133,7 +133,7 @@ def test_an_action_that_is_none(action: str) -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_an_action_in_quotes_is_one(action: str) -> None:
+def test_a_quoted_action(action: str) -> None:
     for quoted in (action, f'"{action}"'):
         assert read(EXAMPLE.replace("action=reject", f"action={quoted}"))["action"] == action
 
@@ -158,7 +158,7 @@ def test_json_is_valid_unicode_and_comes_back(helo_name: str, local: str) -> Non
     assert text.isascii()
     assert len(text) <= MAX_LINE
     for value in json.loads(text).values():
-        str(value).encode("utf-8")  # a lone surrogate cannot be
+        str(value).encode("utf-8")  # raises for a lone surrogate
     assert parse(text) == parse(line(decision))
 
 
@@ -166,7 +166,7 @@ def test_json_is_valid_unicode_and_comes_back(helo_name: str, local: str) -> Non
     "name",
     ["caf\udcff", OCTETS[:60], OCTETS[60:120], "\U0010fcff", "\U0010f7ff\udcff", "\U0010f7ff" * 3, "\ud800x\udfff"],
 )
-def test_replay_has_the_octets_back(name: str) -> None:
+def test_replay_restores_the_bytes(name: str) -> None:
     evidence = replace(EVIDENCE, helo_name=name, mailfrom=f"{name}@example.com", rcpt=f"{name},x@example.net")
     decision = replace(DECISION, evidence=evidence, rcpts=(evidence.rcpt,))
     fields = read(line(decision, "json"))

@@ -1,4 +1,4 @@
-"""The log line as it is read: behind what a log daemon puts before it, cut, by another version, forged (packaging/doc/log.md)."""
+"""Reading a log line: with a log daemon's prefix, cut, of another version, forged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BEFORE = [
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("before", BEFORE)
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_what_a_log_daemon_puts_before_a_line_is_left_out(before: str, end: str, form: str) -> None:
+def test_the_prefix_of_a_log_daemon_is_skipped(before: str, end: str, form: str) -> None:
     assert parse(before + line(DECISION, form) + end) == parse(EXAMPLE)
 
 
@@ -81,14 +81,14 @@ def test_other_lines_are_no_decisions(text: str) -> None:
 
 
 @pytest.mark.parametrize("before", ["", "Nov 21 01:02:03 mail rdns-milter[123]: "])
-def test_of_a_line_that_was_cut_the_whole_values_come_through(before: str) -> None:
+def test_of_a_cut_line_the_complete_values_are_read(before: str) -> None:
     text = line(replace(said("a b", '"x y\\"z"@example.com', "c\\d"), rcpts=("e f",)))
     whole = read(text)
     starts = [f" {text}".index(f" {key}=") for key in KEYS] + [len(text) + 1]
     for end in range(len(text)):
         if text[:end].endswith(" reply="):
-            continue  # just like a whole line of a client that was told nothing
-        # A value is known to be whole by the blank behind it, or by its closing quote.
+            continue  # the same as a whole line with an empty reply
+        # A value is complete if a blank or its closing quote follows.
         through = [
             key
             for key, following in zip(KEYS, starts[1:], strict=True)
@@ -97,7 +97,7 @@ def test_of_a_line_that_was_cut_the_whole_values_come_through(before: str) -> No
         assert parse(before + text[:end]) == ({key: whole[key] for key in through} if "rule" in through else None)
 
 
-def test_what_a_cut_line_lacks_is_unknown() -> None:
+def test_facts_after_the_cut_are_unknown() -> None:
     fields = read(EXAMPLE[: EXAMPLE.index(" spf_mailfrom")])
     assert missing_facts(evidence_of(fields)) == {"spf_helo", "spf_mailfrom", "mailfrom_match"}
     assert missing_facts(evidence_of({"action": "reject"})) == FACTS.keys()
@@ -118,13 +118,13 @@ def test_values_of_later_versions_in_json_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize("ptrs", ["", "x", "-1", "1.5", "\u0661", "9" * 40])
-def test_a_count_that_is_none_is_nought(ptrs: str) -> None:
+def test_an_invalid_count_is_zero(ptrs: str) -> None:
     count = evidence_of({"ptrs": ptrs}).iprev.count
     assert count == 0
 
 
 @pytest.mark.parametrize("client", ["", "none", "192.0.2.256", "x" * 100])
-def test_an_address_that_is_none_is_absent(client: str) -> None:
+def test_an_invalid_address_is_absent(client: str) -> None:
     assert evidence_of({"client": client}).client is None
 
 

@@ -1,4 +1,4 @@
-"""Log files as lines: every form in which a log is kept, and what is damaged or hostile."""
+"""Reading log files: every form of file, damaged ones and hostile ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdns_milter.logs.files import MAX_LINE, Logs, UnreadableLogError
+from rdns_milter.logs.files import MAX_INPUT_LINE, Logs, UnreadableLogError
 
 CONTENT = b"first line\r\nd\xc3\xa9j\xc3\xa0 \xff\xfe vu\n\nlast, without an end"
 LINES = ["first line", "déjà \udcff\udcfe vu", "", "last, without an end"]
@@ -24,16 +24,16 @@ PACKERS: list[Callable[[bytes], bytes]] = [bytes, gzip.compress, bz2.compress, l
 
 
 @pytest.mark.parametrize("pack", PACKERS)
-def test_every_packing(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+def test_every_compression(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(pack(CONTENT))
     logs = Logs([str(tmp_path / "log")])
     assert list(logs) == LINES
-    assert (logs.troubles, logs.cut) == ([], 0)
+    assert logs.troubles == []
     assert logs.position == logs.size == len(pack(CONTENT))
     assert list(Logs(["-"], io.BytesIO(pack(CONTENT)))) == LINES
 
 
-def test_several_files_in_their_order_and_how_far_it_is(tmp_path: Path) -> None:
+def test_several_files_in_their_order_with_the_position(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"{number}").write_text(f"a{number}\n" * 1000)
     logs = Logs([str(tmp_path / f"{number}") for number in (2, 0, 1)])
@@ -80,15 +80,14 @@ def test_a_damaged_file_gives_what_can_be_read_and_the_next_is_read_too(
 
 def test_long_lines_are_cut_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(
-        b"before\n" + b"x" * 3_000_000 + b"\n" + b"y" * (MAX_LINE - 1) + b"\nafter\n" + b"z" * MAX_LINE
+        b"before\n" + b"x" * 3_000_000 + b"\n" + b"y" * (MAX_INPUT_LINE - 1) + b"\nafter\n" + b"z" * MAX_INPUT_LINE
     )
     logs = Logs([str(tmp_path / "log")])
     lines = list(logs)
-    assert lines == ["before", "x" * MAX_LINE, "y" * (MAX_LINE - 1), "after", "z" * MAX_LINE]
-    assert logs.cut == 2
+    assert lines == ["before", "x" * MAX_INPUT_LINE, "y" * (MAX_INPUT_LINE - 1), "after", "z" * MAX_INPUT_LINE]
 
 
-def test_what_cannot_be_opened_is_said_at_once(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(UnreadableLogError, match="no-such-file: No such file"):
         Logs([str(tmp_path / "no-such-file")])
     with pytest.raises(UnreadableLogError, match="is a directory"):
@@ -97,7 +96,7 @@ def test_what_cannot_be_opened_is_said_at_once(tmp_path: Path) -> None:
         Logs(["a\0b"])
 
 
-def test_a_file_that_vanishes_is_a_trouble(tmp_path: Path) -> None:
+def test_a_file_that_disappears_is_reported(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("line\n")
     logs = Logs([str(tmp_path / "log")])
     (tmp_path / "log").unlink()
@@ -118,7 +117,7 @@ def test_dockers_files(pack: Callable[[bytes], bytes]) -> None:
 
 
 def field(key: bytes, value: bytes) -> bytes:
-    """A field of the export format: as text where it can be, else with its length."""
+    """Return a field of the export format: as text if possible, else with its length."""
     if b"\n" in value or any(octet < 32 and octet != 9 for octet in value):
         return key + b"\n" + len(value).to_bytes(8, "little") + value + b"\n"
     return key + b"=" + value + b"\n"
@@ -160,14 +159,14 @@ def test_journald_export(pack: Callable[[bytes], bytes], tmp_path: Path) -> None
     ]
 
 
-def test_journald_export_that_is_cut_or_lies() -> None:
+def test_journald_export_that_is_cut_or_has_wrong_lengths() -> None:
     whole = entry(b"whole")
     cut = b"__CURSOR=x\nMESSAGE\n" + (1 << 62).to_bytes(8, "little") + b"never that long"
     assert next(iter(Logs(["-"], io.BytesIO(whole + cut)))) == STAMP + "whole"
     long = entry(b"x" * 200_000) + entry(b"y\n" * 100_000) + whole
     lengths = [len(line) for line in Logs(["-"], io.BytesIO(long))]
     assert len(lengths) == 3
-    assert max(lengths) <= MAX_LINE + 200
+    assert max(lengths) <= MAX_INPUT_LINE + 200
     assert lengths[2] == len(STAMP + "whole")
 
 
@@ -179,7 +178,7 @@ def test_never_raises_whatever_is_in_a_file(content: bytes, head: bytes) -> None
 
 
 @given(st.lists(st.binary(max_size=40).filter(lambda line: b"\n" not in line and not line.endswith(b"\r"))))
-def test_octets_survive(lines: list[bytes]) -> None:
+def test_bytes_survive(lines: list[bytes]) -> None:
     content = b"".join(line + b"\n" for line in lines)
     if content.startswith((b"BZh", b"\x1f\x8b", b"\xfd7zXZ", b"__CURSOR=")):
         return  # another format

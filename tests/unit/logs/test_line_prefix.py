@@ -1,4 +1,4 @@
-"""What stands before a line: every form is read by replay, by report with its date, and by forecast; nothing else is."""
+"""Prefixes of lines: every form is read by replay, by report with its date, and by forecast; no other text is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdns_milter.analysis.evaluator import Judge
+from rdns_milter.analysis.evaluator import Evaluator
 from rdns_milter.analysis.forecast import Forecast, warnings
 from rdns_milter.analysis.replay import Replay
 from rdns_milter.analysis.replay import warnings as replay_warnings
@@ -17,7 +17,7 @@ from rdns_milter.analysis.report import Report
 from rdns_milter.analysis.report_summary import warnings as report_warnings
 from rdns_milter.config.load import load
 from rdns_milter.logs.decision import parse
-from rdns_milter.logs.line_prefix import MAX_REPEATS, Beginnings, beginning
+from rdns_milter.logs.line_prefix import MAX_REPEATS, PrefixForms, find_prefix
 from rdns_milter.logs.mta_log import MailLog, deliveries
 from rdns_milter.logs.timestamps import Dates
 from rdns_milter.policy.rules import Policy
@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DATES = Dates(NOW, UTC)
 WRITTEN = datetime(2026, 11, 20, 3, 53, tzinfo=UTC)
 
-# Each with {} where a program and its process id stand. The date is that of WRITTEN.
+# Each with {} for the program and its process id. The date is WRITTEN.
 DATED = {
     "RFC 3164": "Nov 20 03:53:19 mx {}: ",
     "RFC 3164, one digit": "Nov 20 03:53:19 192.0.2.25 {}: ",
@@ -92,21 +92,21 @@ def clients(lines: Sequence[str]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_our_line_behind_every_form(name: str) -> None:
+def test_the_milters_line_with_every_prefix(name: str) -> None:
     for tag in ("rdns-milter", "rdns-milter.service"):
         assert parse(FORMS[name].format(tag) + EXAMPLE) == parse(EXAMPLE)
     assert parse(FORMS[name].format("other-milter") + EXAMPLE) is None
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_the_mtas_lines_behind_every_form(name: str) -> None:
+def test_the_mtas_lines_with_every_prefix(name: str) -> None:
     for instance in ("postfix", "postfix-out", "postfix/submission", "mx2-postfix", "mail-in"):
         assert clients([FORMS[name].format(f"{instance}/{program}") + text for program, text in MTA]) == CLIENTS
     assert clients([FORMS[name].format(f"dovecot/{program}-x") + text for program, text in MTA]) == []
 
 
 def test_units_instead_of_programs() -> None:
-    """journalctl -o with-unit; rsyslog in RFC 5424."""
+    """journalctl -o with-unit, and rsyslog by RFC 5424, write these."""
     for instance in ("postfix", "postfix-out"):
         assert clients([f"<22>1 2026-11-20T03:53:19Z mx {instance} 7 - -  {text}" for _, text in MTA]) == CLIENTS
     for unit in ("postfix@-.service", "postfix.service", "postfix@postfix-out.service"):
@@ -138,11 +138,11 @@ def test_dates_of_every_form(name: str) -> None:
     for since, counted in ((WRITTEN, 1), (WRITTEN + timedelta(minutes=1), 0)):
         report = Report(DATES.of, since)
         report.add(line)
-        assert (report.decisions, report.earlier, report.undated) == (counted, 1 - counted, 0)
+        assert (report.decisions, report.undated) == (counted, 0)
 
 
 @pytest.mark.parametrize("name", DATED)
-def test_since_understands_what_stands_before_lines(name: str) -> None:
+def test_since_takes_the_dates_of_prefixes(name: str) -> None:
     stamp = DATED[name][: DATED[name].index("03:53:19") if "03:53:19" in DATED[name] else 0]
     if stamp and not stamp.startswith(("<", "[", "m")):
         assert DATES.since(f"{stamp}03:53:19") == WRITTEN
@@ -154,7 +154,7 @@ def test_since_understands_days() -> None:
     assert DATES.since("2026-11-20T03:53:19Z") == WRITTEN
     assert DATES.since(f"{WRITTEN.timestamp():.6f}") == WRITTEN
     for wrong in ("Nov 31", "Foo 20", "20 Nov", "Nov"):
-        with pytest.raises(ValueError, match="is no date such as"):
+        with pytest.raises(ValueError, match="is not a date such as"):
             DATES.since(wrong)
 
 
@@ -210,7 +210,7 @@ REPEATED = [
 @pytest.mark.parametrize(("form", "times"), REPEATED)
 def test_repeated_lines_count(form: str, times: int) -> None:
     ours = form.format("rdns-milter", EXAMPLE)
-    replay = Replay(Judge(load(), date(2026, 11, 20)))
+    replay = Replay(Evaluator(load(), date(2026, 11, 20)))
     replay.add(ours)
     assert (replay.lines, replay.decisions) == (1, times)
     assert reported(ours).decisions == times
@@ -228,7 +228,7 @@ def test_last_message_repeated() -> None:
 
 
 def test_repetitions_are_bounded() -> None:
-    line, times = Beginnings().repeated("Nov 20 03:53:19 mx rdns-milter[1]: message repeated 999999999 times: [ x]")
+    line, times = PrefixForms().repeated("Nov 20 03:53:19 mx rdns-milter[1]: message repeated 999999999 times: [ x]")
     assert (line, times) == ("Nov 20 03:53:19 mx rdns-milter[1]: x", MAX_REPEATS)
 
 
@@ -240,21 +240,21 @@ def test_repetitions_are_bounded() -> None:
         f"message repeated 3 times: [ {EXAMPLE}]",
     ],
 )
-def test_no_repetition_of_ours(line: str) -> None:
+def test_text_that_is_no_repetition(line: str) -> None:
     assert reported(line).decisions == 0
 
 
-def test_lines_that_do_not_begin_like_any_are_shown() -> None:
+def test_a_line_without_a_known_prefix_is_shown() -> None:
     strange = "20/Nov/2026 03:53:19 |mx| \x1b[1mpostfix\x1b[0m smtpd NOQUEUE " + "x" * 5000
     log = MailLog()
     assert list(deliveries(["", "  ", strange, "another"], log)) == []
-    (warning,) = warnings(Forecast(Policy()), load(), 0, log.beginnings)
+    (warning,) = warnings(Forecast(Policy()), load(), 0, log.prefixes)
     assert "20/Nov/2026 03:53:19 |mx| \\x1b[1mpostfix" in warning
     assert warning.isprintable()
-    assert "there is no mail in the log" not in warning
+    assert "contains no mail" not in warning
     assert "journalctl" in warning
     assert len(warning) < 800
-    replay = Replay(Judge(load(), date(2026, 11, 20)))
+    replay = Replay(Evaluator(load(), date(2026, 11, 20)))
     replay.add(strange)
     assert any("20/Nov/2026" in text for text in replay_warnings(replay))
     assert any("20/Nov/2026" in text for text in report_warnings(reported(strange)))
@@ -264,8 +264,8 @@ def test_lines_were_read_but_there_is_no_mail() -> None:
     for line in ("Nov 20 03:53:19 mx cron[1]: x", "Nov 20 03:53:19 mx postfix/smtpd[1]: connect from x[192.0.2.1]"):
         log = MailLog()
         assert list(deliveries(["what is this", line], log)) == []
-        (warning,) = warnings(Forecast(Policy()), load(), 0, log.beginnings)
-        assert "there is no mail in the log" in warning
+        (warning,) = warnings(Forecast(Policy()), load(), 0, log.prefixes)
+        assert "contains no mail" in warning
 
 
 @pytest.mark.parametrize(
@@ -277,23 +277,23 @@ def test_lines_were_read_but_there_is_no_mail() -> None:
         "03:53:19 mx postfix/smtpd[1]: x",
     ],
 )
-def test_forms_that_nobody_writes(line: str) -> None:
-    assert beginning(line) is None
+def test_prefixes_that_no_daemon_writes(line: str) -> None:
+    assert find_prefix(line) is None
 
 
-def test_a_long_hostile_beginning_takes_no_time() -> None:
+def test_a_long_hostile_prefix_takes_linear_time() -> None:
     for piece in ("a", "[", "<", "Nov ", "1 - ", "[a ", '"[', ": ", " | ", "\\", "message repeated 2 times: [ "):
         for head in ("", "Nov 20 03:53:19 ", "<22>1 - a b 1 1 [", "[pod/", "Nov 20 03:53:19 mx rdns-milter[1]: "):
             line = head + piece * 100_000
-            beginning(line)
+            find_prefix(line)
             parse(line + "action=")
-            Beginnings().repeated(line)
+            PrefixForms().repeated(line)
 
 
 @given(hostile_text(200) | st.text(max_size=200), st.sampled_from(sorted(FORMS)))
 def test_never_raises(text: str, name: str) -> None:
     for line in (text, FORMS[name].format(text), FORMS[name].format("rdns-milter") + text):
-        found = beginning(line)
+        found = find_prefix(line)
         assert found is None or 0 < found.end <= len(line)
         DATES.of(line)
         parse(line)

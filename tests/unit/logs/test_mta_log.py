@@ -1,4 +1,4 @@
-"""The MTA's own log as deliveries: Postfix's and Sendmail's lines, whatever stands before them and hostile clients say."""
+"""Deliveries in the log of Postfix or Sendmail, with every prefix and with text of hostile clients."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_an_ordinary_delivery() -> None:
     assert found(*PLAIN) == [GOOD]
     log = MailLog()
     assert [log.add(HEAD + line) for line in PLAIN] == [[]] * 6 + [[GOOD]]
-    assert (log.rest(), log.postfix, log.sendmail) == ([], 7, 0)
+    assert log.rest() == []
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_an_ordinary_delivery() -> None:
         "Nov 21 03:53:19 mx mx2-postfix/",
     ],
 )
-def test_whatever_a_log_daemon_puts_before_it(head: str) -> None:
+def test_with_the_prefix_of_a_log_daemon(head: str) -> None:
     assert found(*PLAIN, head=head) == [GOOD]
 
 
@@ -116,7 +116,7 @@ def test_refusals(text: str, outcome: str) -> None:
     assert found(refusal(text)) == [expected]
 
 
-def test_no_helo_is_known_to_be_none() -> None:
+def test_an_absent_helo_is_known_to_be_absent() -> None:
     (delivery,) = found(refusal("reject 554 5.7.1 no", helo=""))
     assert delivery.helo == ""
 
@@ -151,7 +151,7 @@ def test_the_greeting_of_accepted_mail_where_a_rule_logs_it() -> None:
     assert taken.rcpts == ("first@rcpt.example", "second@rcpt.example")
 
 
-def test_what_was_said_in_another_session_or_transaction_does_not_count() -> None:
+def test_another_session_or_transaction_does_not_count() -> None:
     other = found(hold("a@rcpt.example"), "smtpd[1]: disconnect from x[192.0.2.10]", *PLAIN[1:6])
     assert other == [GOOD]
     another_process = found(hold("a@rcpt.example").replace("smtpd[1]", "smtpd[7]"), *PLAIN[1:6])
@@ -180,7 +180,7 @@ def test_refused_at_the_end_of_the_message() -> None:
     assert deferred.outcome == DEFERRED
 
 
-def test_queue_ids_come_again() -> None:
+def test_queue_ids_are_used_again() -> None:
     again = [line.replace("192.0.2.10", "192.0.2.11").replace("anna@", "bob@") for line in PLAIN]
     first, second = found(*PLAIN[:6], *again)
     assert (first, second.client, second.sender) == (GOOD, "192.0.2.11", "bob@good.example")
@@ -256,7 +256,7 @@ def test_sendmail_login() -> None:
 
 
 @given(st.lists(hostile_text(200) | st.text(max_size=200), max_size=6))
-def test_never_raises_and_claims_nothing_that_is_no_address(texts: list[str]) -> None:
+def test_never_raises_and_every_client_is_an_address(texts: list[str]) -> None:
     heads = (
         "smtpd[1]: NOQUEUE: reject: RCPT from x[192.0.2.1]: 550 ",
         "smtpd[1]: A1B2C3: client=",
@@ -270,7 +270,7 @@ def test_never_raises_and_claims_nothing_that_is_no_address(texts: list[str]) ->
 
 @given(hostile_text(100), hostile_text(100))
 def test_hostile_envelopes(sender: str, helo: str) -> None:
-    """A client can spoil the reading of its own line; it cannot become another client, or make two of one."""
+    """A client can make its own line unreadable; it cannot appear as another client, or as two."""
     line = (
         f"smtpd[1]: NOQUEUE: reject: RCPT from unknown[198.51.100.20]: 550 5.7.1 no; from=<{sender}> to=<u@rcpt.example>"
         f" proto=ESMTP helo=<{helo}>"

@@ -1,4 +1,5 @@
-"""Postfix's log behind content filters and header_checks, and what is no mail: names made up, forms as Postfix 3.7 writes them."""
+"""Postfix's log with content filters and header_checks, and lines that are about no mail. The lines are as Postfix 3.7 writes them,
+with made-up names."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ ENVELOPE = "from=<anna@good.example> to=<user@rcpt.example> proto=ESMTP helo=<mx
 
 
 def message(queue_id: str, client: str, agent: str = "lmtp", pid: int = 1, removed: bool = True) -> tuple[str, ...]:
-    """A message to two recipients."""
+    """Return the lines of a message to two recipients."""
     to = "relay=127.0.0.1[127.0.0.1]:10024, delay=0.1, delays=0.1/0/0/0, dsn=2.0.0, status=sent (250 2.0.0 Ok)"
     lines = (
         f"smtpd[{pid}]: {queue_id}: client={client}",
@@ -61,7 +62,7 @@ def test_before_the_queue_it_is_the_clients(orig: str, queue_id: str, late: bool
     first, accept = proxied(queue_id)
     lines = message("B1B2C3D4E5", f"localhost[127.0.0.1]{orig}")
     accept = accept.format("B1B2C3D4E5")
-    # The queue manager may be quicker than smtpd.
+    # The queue manager may log before smtpd.
     assert found(first, *((*lines, accept) if late else (*lines[:2], accept, *lines[2:]))) == [GREETED]
 
 
@@ -74,7 +75,7 @@ def test_before_the_queue_where_the_filter_keeps_the_queue_id_to_itself() -> Non
 
 
 def test_before_the_queue_without_the_server_before_it() -> None:
-    """Its log may be another host's."""
+    """Its log may be on another host."""
     assert found(*message("B1B2C3D4E5", f"filter.example[192.0.2.30], orig_client={FROM_OUTSIDE}")) == [GOOD]
     assert found(*message("B1B2C3D4E5", "localhost[127.0.0.1], orig_client=unknown[unknown]")) == []
 
@@ -91,7 +92,7 @@ def test_refused_by_the_filter(reply: str, outcome: str) -> None:
     (delivery,) = found(reject.replace("MESSAGE:", f"MESSAGE from {FROM_OUTSIDE}:"))
     assert (delivery.client, delivery.outcome) == ("203.0.113.7", outcome)
     assert found(reject) == [], "nobody says whose it was"
-    # The server behind the filter has said so as well.
+    # The smtpd behind the filter logs it as well.
     code = reply[4:]
     behind = f"cleanup[2]: B1B2C3D4E5: reject: header Subject: x from {FROM_OUTSIDE}; {ENVELOPE}: {code}"
     client = f"smtpd[8]: B1B2C3D4E5: client=localhost[127.0.0.1], orig_client={FROM_OUTSIDE}"
@@ -134,7 +135,7 @@ def test_loopback_is_not_outside() -> None:
 
 
 @pytest.mark.parametrize("stage", ["VRFY", "ETRN"])
-def test_no_mail(stage: str) -> None:
+def test_commands_that_carry_no_mail(stage: str) -> None:
     assert (
         found(
             f"smtpd[1]: NOQUEUE: reject: {stage} from {FROM_OUTSIDE}: 450 4.1.2 no; from=<> to=<u@rcpt.example> proto=SMTP helo=<x>"
@@ -158,7 +159,7 @@ ACTIONS = ("warning", "hold", "redirect", "filter", "prepend", "replace", "info"
     ["header Subject: offer", "body offer", "mime-header Content-Type: x/y", "header X: a; b <c@d.example> [e]"],
 )
 @pytest.mark.parametrize("text", ["", ": see <https://rcpt.example/>", ": 5.7.1 x"])
-def test_checks_of_the_content_tell_the_greeting(where: str, text: str) -> None:
+def test_content_checks_log_the_helo_name(where: str, text: str) -> None:
     for action in ACTIONS:
         lines = message("A1B2C3D4E5", FROM_OUTSIDE)
         check = f"cleanup[2]: A1B2C3D4E5: {action}: {where} from {FROM_OUTSIDE}; {ENVELOPE}{text}"
@@ -174,7 +175,7 @@ def test_checks_of_the_content_tell_the_greeting(where: str, text: str) -> None:
         ("discard", "gone", ACCEPTED),
     ],
 )
-def test_what_they_do_to_a_message(action: str, text: str, outcome: str) -> None:
+def test_outcomes_of_content_checks(action: str, text: str, outcome: str) -> None:
     check = f"cleanup[2]: A1B2C3D4E5: {action}: body x from {FROM_OUTSIDE}; {ENVELOPE}{f': {text}' if text else ''}"
     (delivery,) = found(message("A1B2C3D4E5", FROM_OUTSIDE)[0], check)
     assert delivery == Delivery(

@@ -1,4 +1,4 @@
-"""The sink: never blocks, never raises, keeps the order, and counts what is lost. Real sockets: tests/wire/test_log_failures.py."""
+"""The sink never blocks or raises, keeps the order of lines, and counts lost ones. Sockets: tests/wire/test_log_failures.py."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from rdns_milter.logs.output import MAX_BACKLOG, RETRY, Away, Sink
+from rdns_milter.logs.output import MAX_BACKLOG, RETRY, LogUnreachableError, Sink
 
 PATIENCE = 20.0
 
 
 @dataclass
 class Place:
-    """An outlet as a test wants it: `room`: how many lines it takes before it is full; `away`: nobody is there."""
+    """An outlet under the control of a test. `room`: the number of lines until it is full; `away`: it is unreachable."""
 
     room: int = 1_000_000
     away: bool = False
@@ -26,7 +26,7 @@ class Place:
         """See Outlet."""
         self.tries += 1
         if self.away:
-            raise Away("nobody")
+            raise LogUnreachableError("nobody")
         if not self.room:
             return False
         self.room -= 1
@@ -48,7 +48,7 @@ def write(sink: Sink, lines: list[str]) -> None:
 
 
 def drained(sink: Sink) -> None:
-    """Wait until nothing is left to be written."""
+    """Wait until the backlog is empty."""
     sink.flush(PATIENCE)
 
 
@@ -66,7 +66,7 @@ def test_what_finds_no_room_waits_in_order() -> None:
     write(sink, numbers(0, 500))
     assert place.lines == numbers(0, 10)
     place.room = 1_000_000
-    write(sink, numbers(500, 600))  # behind those that wait
+    write(sink, numbers(500, 600))  # after those in the backlog
     drained(sink)
     assert place.lines == numbers(0, 600)
     assert sink.dropped == 0
@@ -74,7 +74,7 @@ def test_what_finds_no_room_waits_in_order() -> None:
 
 @pytest.mark.parametrize("place", [Place(room=0), Place(away=True)], ids=["full", "away"])
 def test_twenty_thousand_lines_to_nobody(place: Place) -> None:
-    """As many wait as there is room for; the newer ones are lost, and counted."""
+    """The backlog holds as many as it may; later ones are lost and counted."""
     lost: list[int] = []
     sink = Sink(place, line_dropped=lambda: lost.append(1))
     began = time.monotonic()
@@ -88,7 +88,7 @@ def test_twenty_thousand_lines_to_nobody(place: Place) -> None:
 
 
 def test_away_for_a_while() -> None:
-    """Whoever restarts the log daemon loses nothing, and is not pestered meanwhile."""
+    """A restart of the log daemon loses no line, and the daemon is not tried too often meanwhile."""
     place = Place()
     sink = Sink(place)
     write(sink, numbers(0, 10))
@@ -114,7 +114,7 @@ def test_away_with_a_backlog() -> None:
 
 
 def test_many_writers() -> None:
-    """Each one's lines stay in order, however they mix, and none is lost or doubled."""
+    """The lines of each thread stay in order, and none is lost or doubled."""
     place = Place(room=50)
     sink = Sink(place)
 
@@ -137,7 +137,7 @@ def test_many_writers() -> None:
 
 
 def test_a_long_backlog_keeps_no_writer_waiting() -> None:
-    """While it is drained, whoever writes waits for a few lines at most."""
+    """While it is written, other threads wait for a few lines at most."""
 
     class Slow(Place):
         def send(self, text: str, level: str) -> bool:

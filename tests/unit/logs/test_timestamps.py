@@ -1,4 +1,4 @@
-"""Dates before the lines of a log: every form that log daemons have for them."""
+"""Dates of log lines, in every form that log daemons write."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_since() -> None:
     assert DATES.since("2026-07-01") == datetime(2026, 7, 1, tzinfo=BERLIN)
     assert DATES.since("2026-07-01T12:30Z") == datetime(2026, 7, 1, 12, 30, tzinfo=UTC)
     for wrong in ("", "yesterday", "7", "7y", "2026-13-01", "-7d", "99999999w"):
-        with pytest.raises(ValueError, match="is no date such as"):
+        with pytest.raises(ValueError, match="is not a date such as"):
             DATES.since(wrong)
 
 

@@ -11,7 +11,7 @@ from rdns_milter.monitoring.top_k import Entry, TopList
 
 
 def test_exact_while_all_fit() -> None:
-    names: TopList[str] = TopList(3)
+    names: TopList[str, str] = TopList(3)
     for name in "abacab":
         names.add(name, example=f"first {name}")
     names.add("d", 10)
@@ -22,14 +22,14 @@ def test_exact_while_all_fit() -> None:
 
 
 def test_equal_counts_keep_their_order() -> None:
-    names: TopList[str] = TopList()
+    names: TopList[str, str] = TopList()
     for name in ("z", "a", "m"):
         names.add(name)
     assert [entry.name for entry in names.top()] == ["z", "a", "m"]
 
 
 def test_memory_is_bounded_and_the_frequent_survive() -> None:
-    names: TopList[int] = TopList(50)
+    names: TopList[int, str] = TopList(50)
     for number in range(20_000):
         names.add(number, example=str(number))
         names.add(-(number % 5) - 1)
@@ -42,7 +42,7 @@ def test_memory_is_bounded_and_the_frequent_survive() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 3))), st.integers(1, 4))
 def test_a_count_is_too_low_by_what_was_missed_at_most(stream: list[tuple[int, int]], capacity: int) -> None:
-    names: TopList[int] = TopList(capacity)
+    names: TopList[int, str] = TopList(capacity)
     truth: Counter[int] = Counter()
     for name, count in stream:
         names.add(name, count)

@@ -91,6 +91,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "journald",
         "files",
         "line_prefix",
+        "truncation",
         "decision",
         "mta_log_lines",
         "mta_log",

@@ -1,6 +1,6 @@
-"""The RFC 7208 test suite: where it is, and its cases. It is not ours to distribute: it comes out of pyspf's sdist.
+"""Find the RFC 7208 test suite, and read its cases. It is not part of this repository: it is taken from pyspf's sdist.
 
-Looked for in this order: the directory or file that $RDNS_MILTER_SPF_SUITE names; the cache; the package index, by pip, once.
+Places, in this order: the directory or file in $RDNS_MILTER_SPF_SUITE; the cache; the package index, with pip, once.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class SuiteCase:
-    """One test. `allowed`: the results that pass, the preferred one first. `explanation`: what exp= must give; "" for none
-    (the suite's DEFAULT); None where the suite does not say. `zonedata`: for Zone.from_suite; one object per scenario."""
+    """One test. `allowed`: the results that pass, the preferred one first; `explanation`: the expected explanation, "" for none
+    (the suite's DEFAULT), None if the suite does not say; `zonedata`: for Zone.from_suite, one object for each scenario."""
 
     scenario: str
     name: str
@@ -45,7 +45,7 @@ class SuiteCase:
 
 
 def suite_file() -> Path:
-    """The suite's YAML file, fetched if need be. Raises OSError or subprocess.SubprocessError if it cannot be had."""
+    """Return the path of the suite's YAML file; fetch it if necessary. Raises OSError or subprocess.SubprocessError."""
     given = os.environ.get(VARIABLE)
     if given:
         path = Path(given)
@@ -57,7 +57,7 @@ def suite_file() -> Path:
 
 
 def _cache() -> Path:
-    """A directory that we may write to: in the home directory, else in the temporary one."""
+    """Return a writable directory: in the home directory, else in the temporary one."""
     for base in (os.environ.get("XDG_CACHE_HOME"), os.path.expanduser("~/.cache"), tempfile.gettempdir()):
         if base:
             path = Path(base) / "rdns-milter-tests"
@@ -71,7 +71,7 @@ def _cache() -> Path:
 
 
 def _fetch(target: Path) -> None:
-    """pip takes the sdist, and only its suite is kept. Written beside and renamed, since tests may run in parallel."""
+    """Fetch the sdist with pip and keep its suite only. The file is renamed into place, because tests may run in parallel."""
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         _download(Path(scratch))
         with tarfile.open(Path(scratch) / ARCHIVE) as archive:
@@ -84,7 +84,7 @@ def _fetch(target: Path) -> None:
 
 
 def _download(directory: Path) -> None:
-    """pip looks at the sdist's metadata, for which it needs setuptools: this environment's, else one that it builds itself."""
+    """Download the sdist. For its metadata pip needs setuptools: that of this environment, else one in a build environment."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--no-binary", ":all:", "--dest", str(directory), SDIST]
     quick = subprocess.run([*command, "--no-build-isolation"], capture_output=True, timeout=_SECONDS, check=False)
@@ -95,7 +95,7 @@ def _download(directory: Path) -> None:
 
 
 def cases(path: Path | None = None) -> Iterator[SuiteCase]:
-    """All cases, in the order of the file."""
+    """Yield all cases in the order of the file."""
     with open(path or suite_file(), "rb") as file:
         for scenario in yaml.safe_load_all(file):
             for name, test in scenario["tests"].items():

@@ -1,8 +1,8 @@
-"""The `zonedata` of the SPF test suites (rfc7208-tests.yml and its like) as entries of a zone.
+"""Convert the `zonedata` of SPF test suites (rfc7208-tests.yml and others) to entries of a zone.
 
-Their rules: each name has a list of one-entry mappings {TYPE: value}. SPF values stand for TXT too, unless the name
-has TXT of its own; `TXT: NONE` is no record, but stops that copy. A bare TIMEOUT: types without records before it time
-out. `{TYPE: TIMEOUT}`: that type does. `{RCODE: n}`: the name answers so. Names are taken octet by octet, unescaped.
+Each name has a list of mappings {TYPE: value} with one entry. SPF values count as TXT too, unless the name has TXT of its own;
+`TXT: NONE` is no record, but prevents that copy. A bare TIMEOUT: types without records before it time out. `{TYPE: TIMEOUT}`: that
+type times out. `{RCODE: n}`: the name has that rcode. Names are taken byte by byte, unescaped.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NONE = ("NONE", ["NONE"])
 
 
 def read_suite(zonedata: Mapping[str, Iterable[Item]], timeout: Timeout = "servfail") -> Iterator[Entry]:
-    """The entries of one scenario's zonedata; `timeout` is what TIMEOUT is on the wire."""
+    """Yield the entries of a scenario. `timeout`: what TIMEOUT is on the wire."""
     for owner, items in zonedata.items():
         name = plain_name(owner)
         pairs = list(_pairs(items))
@@ -63,7 +63,7 @@ def _pairs(items: Iterable[Item]) -> Iterator[tuple[str, Value]]:
 
 
 def plain_name(text: str) -> Name:
-    """The name whose labels are what stands between the dots; empty labels do not count."""
+    """Return the name whose labels are the texts between the dots; empty labels are left out."""
     return dns.name.Name([*(label.encode("utf-8") for label in text.split(".") if label), b""])
 
 
