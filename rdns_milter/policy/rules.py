@@ -122,8 +122,8 @@ FORGED_RESULTS = Rule(
     action=REJECT,
     code=550,
     enhanced="5.7.0",
-    text=f"The message has more than {MAX_FORGED} header fields with results in the name of the receiving system"
-    " (Authentication-Results, Received-SPF); remove them",
+    text=f"The message has more than {MAX_FORGED} header fields (Authentication-Results, Received-SPF) that claim to be written"
+    " by the receiving system; remove them",
 )
 
 # Defers a recipient if the message already has the maximum number of recipient groups (RFC 5321 4.5.3.1.10).
@@ -132,7 +132,7 @@ TOO_MANY_RECIPIENTS = Rule(
     action=TEMPFAIL,
     code=452,
     enhanced="4.5.3",
-    text="Too many recipients that local policy tells apart; send to the others in another message",
+    text="Too many recipients with different local policies; send to the remaining recipients in another message",
 )
 
 

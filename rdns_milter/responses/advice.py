@@ -1,9 +1,9 @@
-"""What the sender's postmaster can do: which record is missing or wrong, and the record to publish, literally.
+"""Advice for the sender's postmaster: which record is missing or wrong, and the exact record to publish.
 
-Pure: one table from facts to sentences. Judges nothing, names no rule, gives no URL. What comes from the network is bounded
-and in printable ASCII before it stands in a sentence.
+Pure: a table from facts to sentences. Makes no decision, names no rule and gives no URL. Text from the network is shortened and
+made printable ASCII before it is inserted in a sentence.
 
-RFC 8601 3 and RFC 1912 2.1 (reverse names), RFC 5321 4.1.1.1 (HELO), RFC 7208 10.1 (what a domain's owner should publish).
+RFC 8601 3 and RFC 1912 2.1 (reverse names), RFC 5321 4.1.1.1 (HELO), RFC 7208 10.1 (what a domain owner should publish).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from ..net.names import MAX_NAME, Address, canonical, is_domain, is_hostname, is
 from ..resolver.lookup import forward_type
 from ..text.escape import clipped, filled, printable
 
-MAX_SENTENCE = 700  # characters; two names of full length and an ip6.arpa name fit in
-MAX_TERM = MAX_NAME + 100  # characters of anything that stands in one
-MAX_FOREIGN = 100  # characters of a text of the sender's own making
+MAX_SENTENCE = 700  # characters; enough for two names of maximum length and an ip6.arpa name
+MAX_TERM = MAX_NAME + 100  # characters of a value inserted in a sentence
+MAX_FOREIGN = 100  # characters of a text that the sender chose
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`fault`: what is missing or wrong; `remedy`: what to do about it. `str()` gives the sentence."""
+    """One piece of advice. `fault`: what is missing or wrong; `remedy`: how to correct it. `str()` returns the whole sentence."""
 
     fault: str
     remedy: str
@@ -35,8 +35,11 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """Holds where the fact `fact` is one of `words`, its reason one of `reasons` (if any are named), and the term `needs` is
-    not empty. Of each `group` the first row that holds speaks. `quiet`: no fault by any RFC; said only to one who asked."""
+    """One row of the table.
+
+    It applies if `fact` has one of `words`, iprev_reason is one of `reasons` (if given) and the value `needs` is not empty. The
+    first row of each `group` that applies is used. `quiet`: violates no RFC; used only if the caller asks for this fact.
+    """
 
     group: str
     fact: str
@@ -48,26 +51,26 @@ class _Row:
     quiet: bool = False
 
 
-_PTR = "ask whoever runs the network of {client} to publish {reverse}. PTR {host}."
-_PUBLISH = "publish {ptr}. {type} {client}, or have whoever runs the network of {client} correct {reverse}. PTR {host}."
+_PTR = "ask the network operator of {client} to publish {reverse}. PTR {host}."
+_PUBLISH = f"publish {{ptr}}. {{type}} {{client}}, or {_PTR}"
 _OURS = "nothing is wrong on the sender's side"
 
 
 def _spf_rows(fact: str, serious: bool) -> tuple[_Row, ...]:
-    """The rows of one identity: those that get mail refused, or the others."""
+    """Return the rows for one identity. `serious`: the results that are usually refused, or else the others."""
     if serious:
         return (
             _Row(
                 fact, fact, ("fail",),
                 "the SPF record of {domain} does not authorize {client}{term}",
-                'if that host may send mail of {domain}, add {ip} (or an include: of its operator) to the record: {domain}. TXT'
-                ' "v=spf1 {ip} ..."; otherwise send by a host that the record names',
+                'if this host may send mail for {domain}, add {ip} (or an include: of its operator) to the record: {domain}. TXT'
+                ' "v=spf1 {ip} ..."; otherwise send through a host that the record lists',
                 needs="domain",
             ),
             _Row(
                 fact, fact, ("permerror",),
                 "the SPF record of {domain} cannot be evaluated{problem}",
-                "mend the TXT record of {domain}. that begins with v=spf1, or what it includes",
+                "correct the TXT record of {domain}. that begins with v=spf1, or a record that it includes",
                 needs="domain",
             ),
         )  # fmt: skip
@@ -75,13 +78,13 @@ def _spf_rows(fact: str, serious: bool) -> tuple[_Row, ...]:
         _Row(
             fact, fact, ("softfail",),
             "the SPF record of {domain} says softfail for {client}{term}",
-            'if that host sends mail of {domain}, add {ip} to the record: {domain}. TXT "v=spf1 {ip} ..."',
+            'if this host may send mail for {domain}, add {ip} to the record: {domain}. TXT "v=spf1 {ip} ..."',
             needs="domain",
         ),
         _Row(
             fact, fact, ("neutral",),
-            "the SPF record of {domain} says nothing for or against {client}{term}",
-            'if that host sends mail of {domain}, add {ip} to the record: {domain}. TXT "v=spf1 {ip} ..."',
+            "the SPF record of {domain} makes no statement about {client}{term}",
+            'if this host may send mail for {domain}, add {ip} to the record: {domain}. TXT "v=spf1 {ip} ..."',
             needs="domain", quiet=fact == "spf_helo",
         ),
     )  # fmt: skip
@@ -91,7 +94,7 @@ def _spf_none(fact: str, needs: str, quiet: bool) -> _Row:
     return _Row(
         fact, fact, ("none",),
         "{domain} has no SPF record",
-        'publish {domain}. TXT "v=spf1 {ip} -all", with every other host that sends its mail named there too',
+        'publish {domain}. TXT "v=spf1 {ip} -all", and list in it every other host that sends mail for the domain',
         needs=needs, quiet=quiet,
     )  # fmt: skip
 
@@ -100,17 +103,17 @@ def _spf_trouble(fact: str) -> _Row:
     return _Row(
         fact, fact, ("temperror",),
         "the SPF record of {domain} could not be looked up{problem}",
-        "nothing need be wrong; if it lasts, see that the name servers of {domain} and of what its record includes answer",
+        "this can be temporary; if it persists, check that the name servers of {domain} and of the domains in its record answer",
         needs="domain",
     )  # fmt: skip
 
 
-# The most important first.
+# In order of importance.
 _ROWS: tuple[_Row, ...] = (
     _Row("helo", "helo_own", ("yes",), "HELO name {helo} is the receiving server's own", "{greet}"),
     _Row(
         "iprev", "iprev", ("fail", "permerror"),
-        "the PTR record of {client} holds no name that is valid in the public DNS", _PTR, reasons=("bad-name",),
+        "the PTR record of {client} contains no name that is valid in the public DNS", _PTR, reasons=("bad-name",),
     ),
     _Row("iprev", "iprev", ("permerror",), "no reverse name (PTR record)", _PTR),
     _Row(
@@ -125,8 +128,8 @@ _ROWS: tuple[_Row, ...] = (
     ),
     _Row("iprev", "iprev", ("fail",), "no reverse name of {client} resolves back to it", _PTR),
     *_spf_rows("spf_mailfrom", serious=True),
-    _Row("helo", "helo_kind", ("missing",), "no HELO or EHLO was given", "{greet}"),
-    _Row("helo", "helo_kind", ("invalid",), "HELO name {helo} is no valid host name", "{greet}"),
+    _Row("helo", "helo_kind", ("missing",), "the client sent no HELO or EHLO", "{greet}"),
+    _Row("helo", "helo_kind", ("invalid",), "HELO name {helo} is not a valid host name", "{greet}"),
     _Row("helo", "helo_kind", ("unqualified",), "HELO name {helo} is not fully qualified", "{greet}"),
     _Row("helo", "helo_kind", ("address",), "HELO name {helo} is an address without brackets", "{greet}"),
     _Row(
@@ -139,12 +142,12 @@ _ROWS: tuple[_Row, ...] = (
         "HELO name {helo} has no A or AAAA record",
         "publish {helo_domain}. {type} {client}, or {greet}", needs="helo_domain",
     ),
-    _Row("helo", "helo", ("fail", "permerror"), "HELO {helo} is not the address of {client}", "{greet}", needs="literal"),
+    _Row("helo", "helo", ("fail", "permerror"), "HELO {helo} is not the client address {client}", "{greet}", needs="literal"),
     _Row("helo", "helo", ("fail", "permerror"), "HELO name {helo} does not resolve to {client}", "{greet}"),
     _Row(
         "generic", "generic", ("yes",),
-        "reverse name {ptr} of {client} looks like one of a pool of addresses",
-        "ask whoever runs the network of {client} for a name of your own: {reverse}. PTR {host}., with {host}. {type} {client};"
+        "reverse name {ptr} of {client} looks like a generic name of an address pool",
+        "ask the network operator of {client} for a reverse name of your own: {reverse}. PTR {host}., with {host}. {type} {client};"
         " or send through the provider's mail server",
         needs="ptr",
     ),
@@ -152,7 +155,7 @@ _ROWS: tuple[_Row, ...] = (
     _spf_none("spf_mailfrom", needs="sender_domain", quiet=False),
     _Row(
         "spf_mailfrom", "spf_mailfrom", ("none",),
-        "the sender's address has no domain that DNS could hold",
+        "the sender's address has no valid domain",
         "send with an address whose domain has an MX or A record", needs="badly_sent",
     ),
     *_spf_rows("spf_helo", serious=True),
@@ -163,19 +166,19 @@ _ROWS: tuple[_Row, ...] = (
     ),
     _Row(
         "iprev", "iprev", ("temperror",), "the reverse name of {client} could not be looked up ({why})",
-        "mend the DNSSEC signatures of {asked}", reasons=("bogus",),
+        "correct the DNSSEC signatures of {asked}", reasons=("bogus",),
     ),
     _Row(
         "iprev", "iprev", ("temperror",), "the reverse name of {client} could not be looked up ({why})",
-        "nothing need be wrong; if it lasts, see that the name servers of {asked} answer",
+        "this can be temporary; if it persists, check that the name servers of {asked} answer",
     ),
     _spf_trouble("spf_mailfrom"),
     _Row(
         "helo", "helo", ("temperror",), "HELO name {helo} could not be looked up ({helo_why})",
-        "nothing need be wrong; if it lasts, see that the name servers of {helo} answer",
+        "this can be temporary; if it persists, check that the name servers of {helo} answer",
     ),
     _spf_trouble("spf_helo"),
-    # From here on nothing is wrong: words for a rule that asks for more than the RFCs do.
+    # The remaining rows describe no fault: they are for rules that require more than the RFCs do.
     _spf_none("spf_mailfrom", needs="domain", quiet=True),
     _spf_none("spf_helo", needs="domain", quiet=True),
     _Row("helo", "helo_kind", ("literal",), "HELO is an address literal, {helo}", "{greet}", quiet=True),
@@ -183,11 +186,11 @@ _ROWS: tuple[_Row, ...] = (
         "helo", "helo_match", ("aligned", "different"), "HELO name {helo} is not the reverse name {ptr} of {client}", "{greet}",
         needs="ptr", quiet=True,
     ),
-    _Row("helo", "helo_match", ("none",), "{client} has no confirmed reverse name beside HELO name {helo}", _PTR, quiet=True),
+    _Row("helo", "helo_match", ("none",), "{client} has no confirmed reverse name to match HELO name {helo}", _PTR, quiet=True),
     _Row(
         "mailfrom_match", "mailfrom_match", ("aligned", "different"),
-        "reverse name {ptr} of {client} is not of the sender's domain {sender_domain}",
-        "send by a host of {sender_domain}", needs="sender_domain", quiet=True,
+        "reverse name {ptr} of {client} is not in the sender's domain {sender_domain}",
+        "send through a host in {sender_domain}", needs="sender_domain", quiet=True,
     ),
 )  # fmt: skip
 
@@ -224,10 +227,10 @@ def advice(evidence: Evidence, facts: Collection[str] | None = None) -> tuple[Ad
 
 
 def _terms(evidence: Evidence, client: Address, fact: str) -> dict[str, str]:
-    """What the sentences of a fact are filled with."""
+    """Return the values for the placeholders in the sentences about a fact."""
     record = f"{forward_type(client)} {client}"
-    host = _good_name(evidence)
-    greeting = host if host != canonical(evidence.helo_name) else ""
+    host = _recommended_name(evidence)
+    helo_name = host if host != canonical(evidence.helo_name) else ""
     terms = {
         "client": str(client),
         "reverse": reverse_name(client),
@@ -236,9 +239,9 @@ def _terms(evidence: Evidence, client: Address, fact: str) -> dict[str, str]:
         "host": host or "<host name>",
         "ptr": evidence.iprev.ptr if is_hostname(evidence.iprev.ptr) else "",
         "helo": printable(evidence.helo_name, MAX_FOREIGN) or "(none)",
-        "helo_domain": _greeted_name(evidence),
+        "helo_domain": _usable_helo_name(evidence),
         "literal": evidence.helo_name if evidence.helo.kind == "literal" else "",
-        "greet": f"set the HELO name to {greeting or f'a name of the host that has the record {record}'}",
+        "greet": f"set the HELO name to {helo_name or f'a name of this host that has the record {record}'}",
         "sender_domain": evidence.sender.domain,
         "badly_sent": evidence.mailfrom if not evidence.sender.domain else "",
         "why": _WHY.get(evidence.iprev.reason, "DNS error"),
@@ -263,16 +266,16 @@ def _spf_terms(evidence: Evidence, fact: str) -> dict[str, str]:
     }
 
 
-def _greeted_name(evidence: Evidence) -> str:
-    """The HELO name, if it is one under which a host could be known in the public DNS."""
+def _usable_helo_name(evidence: Evidence) -> str:
+    """Return the HELO name if it can be the name of a host in the public DNS, else ""."""
     name = canonical(evidence.helo_name)
     return name if evidence.helo.kind == "fqdn" and is_domain(name) and not is_special_use(name) else ""
 
 
-def _good_name(evidence: Evidence) -> str:
-    """The name that the client's reverse name and greeting should be: the confirmed one, else the one it greets with; "" if
-    neither is good for it."""
+def _recommended_name(evidence: Evidence) -> str:
+    """Return the name to recommend as reverse name and HELO name: the confirmed name, else the HELO name; "" if neither is
+    suitable."""
     if evidence.iprev.names and evidence.generic.result != "yes":
         return evidence.iprev.names[0]
-    name = _greeted_name(evidence) if evidence.helo.own == "no" else ""
+    name = _usable_helo_name(evidence) if evidence.helo.own == "no" else ""
     return name if name != evidence.iprev.ptr else ""

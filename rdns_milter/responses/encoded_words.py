@@ -1,9 +1,10 @@
-"""Encoded words (RFC 2047) as lenient readers decode them: anywhere, whatever is wrong with them.
+"""Decode encoded words (RFC 2047) as leniently as any reader does: in any position and with errors.
 
-Pure. Never raises, and costs time in proportion to the length of the text. Charsets come from a fixed table: looked up by name,
-each unknown one would stay in Python's cache of codecs for good.
+Pure. Never raises, and takes time linear in the length of the text. Charsets are taken from a fixed table, because Python caches
+the name of each unknown codec forever.
 
-RFC 2047 2 and 4 (syntax and encodings), 5 (where no encoded word may stand), 6.2 (white space between two); RFC 2231 5 (language).
+RFC 2047 2 and 4 (syntax and encodings), 5 (where encoded words are not allowed), 6.2 (white space between them); RFC 2231 5
+(language).
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ import binascii
 import re
 from encodings.aliases import aliases
 
-MAX_ROUNDS = 3  # how often what was decoded is decoded again
+MAX_ROUNDS = 3  # how often a text is decoded; decoded text can contain encoded words again
 _MAX_CHARSET = 60  # characters
 
 _HEAD = re.compile(rf"=\?([^?\s]{{0,{_MAX_CHARSET}}})\?([BbQq])\?")
-_ENDS = ("?=", re.compile(r"\?=(?![0-9A-Fa-f]{2})"))  # the first one; the first that is no "?" before an octet in hex
-# Between two words in base64 that were cut anywhere.
+_ENDS = ("?=", re.compile(r"\?=(?![0-9A-Fa-f]{2})"))  # the first "?="; the first one not followed by two hex digits
+# Between two base64 words that were not split at a group of four characters.
 _SEAM = re.compile(rf"={{0,2}}\?=\s*=\?[^?\s]{{0,{_MAX_CHARSET}}}\?[Bb]\?")
 _BLANKS = re.compile(r"\s*")
-# Of which decoding is no matter of characters, or takes more than linear time, or runs what it reads.
+# Codecs that do not decode characters, or take more than linear time.
 _NO_CHARSETS = frozenset(
     ("base64_codec", "bz2_codec", "hex_codec", "idna", "mbcs", "oem", "punycode", "quopri_codec", "raw_unicode_escape", "rot_13",
      "undefined", "unicode_escape", "uu_codec", "zlib_codec")
@@ -35,7 +36,7 @@ _CHARSETS = {
 
 
 def decodings(text: str) -> tuple[str, ...]:
-    """What readers make of a text with encoded words: each reading that differs from the text, decoded words decoded again."""
+    """Return the different readings of a text with encoded words, without the text itself; decoded text is decoded again."""
     found: dict[str, None] = {}
     for end, reading in ((_ENDS[0], text), (_ENDS[1], text), (_ENDS[0], _SEAM.sub("", text))):
         for _ in range(MAX_ROUNDS):
@@ -50,8 +51,8 @@ def decodings(text: str) -> tuple[str, ...]:
 
 
 def _decoded(text: str, end: str | re.Pattern[str]) -> str:
-    """The text with its encoded words decoded; blanks between two of them are dropped, and bytes of two that follow upon each
-    other in one charset are decoded together."""
+    """Return the text with its encoded words decoded. White space between two words is dropped; bytes of adjacent words in one
+    charset are decoded together."""
     parts: list[str] = []
     octets, codec, at = b"", "", 0
     while match := _HEAD.search(text, at):
@@ -83,7 +84,7 @@ def _is_blank(text: str) -> bool:
 
 
 def _charset(name: str) -> str:
-    """The codec of a charset's name, without its language; UTF-8 for one that is unknown, or empty."""
+    """Return the codec for a charset, ignoring its language; UTF-8 for an unknown or empty one."""
     return _CHARSETS.get(name.partition("*")[0].lower().replace("-", "_").replace(" ", "_"), "utf_8")
 
 
@@ -91,7 +92,7 @@ def _octets(encoding: str, encoded: str) -> bytes:
     raw = encoded.encode("utf-8", "replace")
     if encoding in "Qq":
         return binascii.a2b_qp(raw, header=True)
-    for tried in (raw + b"==", raw[: len(raw) // 4 * 4]):  # readers do not insist on the padding
+    for tried in (raw + b"==", raw[: len(raw) // 4 * 4]):  # readers accept missing padding
         try:
             return binascii.a2b_base64(tried)
         except ValueError:

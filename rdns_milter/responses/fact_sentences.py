@@ -1,7 +1,7 @@
-"""Say in a sentence what each fact of a decision means, for readers without the table of facts.
+"""Explain each fact of a decision in a sentence, for readers who do not know the table of facts.
 
-Pure: one table from facts and values to sentences. Judges nothing and gives no advice (advice.py does). Text from the network is
-bounded and printable before it stands in a sentence.
+Pure: a table from facts and values to sentences. Makes no decision and gives no advice (advice.py does). Text from the network is
+shortened and made printable before it is inserted in a sentence.
 
 RFC 8601 section 2.7.3 (iprev), RFC 5321 section 4.1.1.1 (HELO), RFC 7208 section 2.6 (SPF).
 """
@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from ..text.escape import filled, printable
 
-MAX_TERM = 255  # characters of any text of the sender's in a sentence
+MAX_TERM = 255  # characters of a value inserted in a sentence
 
 _REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -21,14 +21,14 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         "no-ptr": "{client} has no reverse name (PTR record)",
         "not-confirmed": "{client} has the reverse name {ptr}, but that name resolves to other addresses",
         "no-forward": "{client} has the reverse name {ptr}, but that name has no address record",
-        "bad-name": "the PTR record of {client} holds no valid host name",
+        "bad-name": "the PTR record of {client} contains no valid host name",
         "timeout": "the reverse name of {client} is not known: the name servers did not answer in time",
         "deadline": "the reverse name of {client} is not known: the name servers did not answer before the deadline",
         "servfail": "the reverse name of {client} is not known: the name servers answered SERVFAIL",
-        "refused": "the reverse name of {client} is not known: the name servers refused the question",
+        "refused": "the reverse name of {client} is not known: the name servers refused the query",
         "bogus": "the reverse name of {client} is not known: its DNSSEC signatures are wrong",
-        "resolver-down": "the reverse name of {client} is not known: our own resolver was down",
-        "error": "the reverse name of {client} is not known: the DNS question ended with an error",
+        "resolver-down": "the reverse name of {client} is not known: the local resolver was down",
+        "error": "the reverse name of {client} is not known: the DNS query failed",
         "exempt": "the reverse name was not looked up, because this client is not judged",
     }
 )
@@ -36,8 +36,8 @@ _SPF: Mapping[str, str] = MappingProxyType(
     {
         "pass": "{domain} allows {client} to send its mail (SPF)",
         "fail": "{domain} does not allow {client} to send its mail (SPF)",
-        "softfail": "{domain} probably does not allow {client} to send its mail, but does not say so firmly (SPF ~all)",
-        "neutral": "{domain} says neither yes nor no to {client} as a sender of its mail (SPF ?all)",
+        "softfail": "{domain} probably does not allow {client} to send its mail (SPF ~all)",
+        "neutral": "{domain} neither allows nor forbids {client} to send its mail (SPF ?all)",
         "none": "{domain} publishes no SPF record",
         "temperror": "the SPF record of {domain} could not be looked up",
         "permerror": "the SPF record of {domain} has an error and cannot be used",
@@ -46,9 +46,9 @@ _SPF: Mapping[str, str] = MappingProxyType(
 _SENTENCES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "generic": {
-            "yes": "the reverse name {ptr} looks like one of a pool of addresses (dial-up, broadband)",
-            "no": "the reverse name {ptr} does not look like one of a pool of addresses",
-            "none": "there is no reverse name that could look like one of a pool of addresses",
+            "yes": "the reverse name {ptr} looks like a generic name of an address pool (dial-up, broadband)",
+            "no": "the reverse name {ptr} does not look like a generic name of an address pool",
+            "none": "there is no reverse name that could be generic",
         },
         "helo_kind": {
             "fqdn": "the client greeted with the full host name {helo}",
@@ -60,7 +60,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "helo": {
             "pass": "the greeting resolves to the client's address",
-            "fail": "the greeting resolves to other addresses than the client's",
+            "fail": "the greeting resolves only to addresses other than the client's",
             "permerror": "the greeting has no address record",
             "temperror": "the greeting could not be looked up",
             "none": "the greeting was not looked up",
@@ -72,8 +72,8 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "none": "there is no confirmed reverse name to compare the greeting with",
         },
         "helo_own": {
-            "yes": "the client greeted with a name or an address of our own",
-            "no": "the greeting is not a name of our own",
+            "yes": "the client greeted with one of our own names or addresses",
+            "no": "the greeting is not one of our own names or addresses",
         },
         "spf_helo": _SPF,
         "spf_mailfrom": _SPF,
@@ -88,11 +88,12 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 
 def fact_sentence(fact: str, value: str, terms: Mapping[str, str]) -> str:
-    """Return the sentence for a fact with that value, with its full stop; "" for a value that no table has. A name keeps its
-    spelling where it begins the sentence.
+    """Return the sentence for a fact with that value, with a full stop; "" for an unknown fact or value. A name at the start of
+    the sentence keeps its spelling.
 
-    `terms`: "client", "ptr", "helo", and "domain" (the identity that SPF was asked for), any text. For `iprev` the value is that
-    of `iprev_reason`."""
+    `terms`: "client", "ptr", "helo" and "domain" (the one that SPF was checked for), any text. For `iprev` the value is that of
+    `iprev_reason`.
+    """
     table = _REASONS if fact == "iprev" else _SENTENCES.get(fact, {})
     sentence = table.get(value, "")
     if not sentence:

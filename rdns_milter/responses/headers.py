@@ -1,8 +1,8 @@
-"""What the message is told: the values of Authentication-Results, Received-SPF and the tag field.
+"""Compose the values of the header fields that are added to a message: Authentication-Results, Received-SPF and the tag field.
 
-Pure. What comes from the network stands in a field only if it is a valid name or address, or quoted, or in a comment that
-cannot be taken for a result; always bounded, in printable ASCII, with no line break but our own folds. A local part never
-stands in Authentication-Results: it was not authenticated (RFC 8601 2.3). Field names are the caller's.
+Pure. Text from the network is only written as a valid name or address, quoted, or in a comment that cannot be mistaken for a
+result; it is shortened, in printable ASCII, and contains no line break except folding. A local part is never written to
+Authentication-Results, because it was not authenticated (RFC 8601 2.3). The caller adds the field names.
 
 RFC 8601 2.2, 2.7.2, 2.7.3 (Authentication-Results), RFC 7208 9.1 and 9.2 (Received-SPF), RFC 5322 2.2.3 (folding).
 """
@@ -22,44 +22,45 @@ AUTHENTICATION_RESULTS = "Authentication-Results"
 RECEIVED_SPF = "Received-SPF"
 
 MAX_COMMENT = 100
-MAX_FIELD_NAME = 25  # what is reckoned with, where the name is the admin's; a longer one makes the first line longer
+MAX_FIELD_NAME = 25  # assumed length of the tag field's name for folding; a longer one only makes the first line longer
 MAX_VALUE = 320  # a mailbox: 64 + 1 + 255 (RFC 5321 4.5.3.1)
 NOT_CHECKED = (UNKNOWN, "none")
-# Surrogates stand for octets that are no UTF-8: no character.
+# Without surrogates, which represent bytes that are not UTF-8 and not characters.
 _BEYOND_ASCII = re.compile(r"[\\\u0080-\ud7ff\ue000-\U0010ffff]")
-# What Received-SPF's comment says of domain and client.
-NO_DOMAIN = "no domain that could be asked"
+NO_DOMAIN = "no domain that can be checked"
+# The comment of Received-SPF, by result.
 _SENTENCES: Mapping[str, str] = MappingProxyType(
     {
         "pass": "{domain} authorizes {client}",
         "fail": "{domain} does not authorize {client}",
         "softfail": "{domain} does not seem to authorize {client}",
-        "neutral": "{domain} says nothing of {client}",
+        "neutral": "{domain} makes no statement about {client}",
         "none": "{domain} has no SPF record",
-        "temperror": "DNS trouble with the record of {domain}",
+        "temperror": "temporary DNS error for the record of {domain}",
         "permerror": "the record of {domain} cannot be evaluated",
     }
 )
 
 
 def authentication_results(authserv_id: str, evidence: Evidence) -> str:
-    """The value of Authentication-Results (RFC 8601 2.2): one resinfo a line for iprev, SPF of HELO, SPF of MAIL FROM.
+    """Return the value of Authentication-Results (RFC 8601 2.2): a resinfo line each for iprev, SPF of HELO and SPF of MAIL FROM.
 
-    What was not checked is not mentioned, and without any result the value ends in `none`. For the null sender the identity
-    of MAIL FROM is postmaster@HELO (RFC 7208 2.4), so `smtp.mailfrom` is the HELO domain. A domain that is no host name is
-    quoted, without what could be taken for a result; where there is none that could be written a comment says so."""
+    Checks that were not made are left out; without any result the value is `none`. For the null sender the identity of MAIL FROM
+    is postmaster@HELO (RFC 7208 2.4), so `smtp.mailfrom` is the HELO domain. A domain that is not a host name is quoted, without
+    characters that could make it look like a result; if there is no domain that can be written, a comment says so.
+    """
     head = value(authserv_id or "localhost", MAX_NAME)
     spf_helo = _spf(evidence.spf_helo, evidence, "helo")
     spf_mailfrom = _spf(evidence.spf_mailfrom, evidence, "mailfrom")
     resinfos = [info for info in (_iprev(evidence), spf_helo, spf_mailfrom) if info]
     if not resinfos:
         return f"{head}; none"
-    # 2: the tab, and the semicolon that may follow
+    # 2: the tab before, and the semicolon that can follow.
     return f";{FOLD}".join((head, *(folded(info, 2) for info in resinfos)))
 
 
 def received_spf(evidence: Evidence, receiver: str) -> str:
-    """The value of Received-SPF (RFC 7208 9.1) for MAIL FROM, or for HELO where MAIL FROM has no result; "" without either."""
+    """Return the value of Received-SPF (RFC 7208 9.1) for MAIL FROM, or for HELO if MAIL FROM has no result; "" if neither has."""
     spf, identity = evidence.spf_mailfrom, "mailfrom"
     if spf.result == UNKNOWN:
         spf, identity = evidence.spf_helo, "helo"
@@ -85,7 +86,7 @@ def received_spf(evidence: Evidence, receiver: str) -> str:
 
 
 def tag(verdict: Verdict, evidence: Evidence) -> str:
-    """The value of the field that the action `tag` adds: `tag`, the rule, and the facts, each `key=word`, for filters."""
+    """Return the value of the field that the action `tag` adds: `tag`, the rule and the facts as `key=word`, for mail filters."""
     facts = (
         ("rule", verdict.rule),
         ("iprev", evidence.iprev.result),
@@ -110,7 +111,7 @@ def _iprev(evidence: Evidence) -> list[str]:
 
 
 def _spf(spf: Spf, evidence: Evidence, identity: str) -> list[str]:
-    """The resinfo of an identity, "helo" or "mailfrom"."""
+    """Return the resinfo for an identity, "helo" or "mailfrom"; empty if there is none."""
     null = identity == "mailfrom" and evidence.sender.is_null
     pvalue = _spf_identity(spf, evidence, identity)
     if evidence.exempt or spf.result == UNKNOWN or (identity == "helo" and not pvalue):
@@ -124,7 +125,7 @@ def _spf(spf: Spf, evidence: Evidence, identity: str) -> list[str]:
 
 
 def _spf_identity(spf: Spf, evidence: Evidence, identity: str) -> str:
-    """The domain of an identity as a pvalue; "" if there is none that could be written."""
+    """Return the domain of an identity as a pvalue; "" if there is none that can be written."""
     if domain := _spf_domain(spf, evidence, identity):
         return value(domain, MAX_NAME)
     sender = evidence.sender
@@ -133,13 +134,13 @@ def _spf_identity(spf: Spf, evidence: Evidence, identity: str) -> str:
 
 
 def _helo(evidence: Evidence) -> str:
-    """The greeting, a name outside ASCII in A-labels."""
-    greeting = evidence.helo_name
-    return greeting if greeting.isascii() else canonical(greeting) or greeting
+    """Return the HELO name, as A-labels if it is not ASCII."""
+    name = evidence.helo_name
+    return name if name.isascii() else canonical(name) or name
 
 
 def _envelope_from(evidence: Evidence) -> str:
-    """The sender in ASCII: the domain in A-labels, a local part outside ASCII in the form of RFC 6533 3."""
+    """Return the sender in ASCII: the domain as A-labels, and a non-ASCII local part as in RFC 6533 3."""
     path = evidence.mailfrom or "<>"
     if path.isascii():
         return path
@@ -153,8 +154,9 @@ def _comments(words: str, limit: int) -> tuple[str, ...]:
 
 
 def _spf_domain(spf: Spf, evidence: Evidence, identity: str) -> str:
-    """The domain of an identity: the one that was asked, else the envelope's; "" if it is no host name."""
+    """Return the domain of an identity: the one that was checked, else that of the sender or HELO name; "" if it is not a host
+    name."""
     sender = evidence.sender
-    of_envelope = sender.domain if identity == "mailfrom" and not sender.is_null else canonical(evidence.helo_name)
-    domain = canonical(spf.domain) or of_envelope
+    given = sender.domain if identity == "mailfrom" and not sender.is_null else canonical(evidence.helo_name)
+    domain = canonical(spf.domain) or given
     return domain if is_hostname(domain) else ""

@@ -1,8 +1,8 @@
-"""Header fields that a message brings and that claim to be ours: which of them to remove.
+"""Find the header fields of an incoming message that falsely claim to be written by this host, so that they can be removed.
 
-Pure. Keeps numbers, never a field. The work for one message is bounded: the characters of a field and of all fields that are looked
-at, and the number of removals, because each costs the MTA more than the one before it (Postfix's cleanup ends with a panic at
-10,500). A field beyond a bound counts as forged: nobody could trust it.
+Pure. Stores the positions of fields, not their text. The work for one message is limited: characters examined per field and per
+message, and the number of removals, because each costs the MTA more than the one before (Postfix's cleanup ends with a panic after
+10,500). A field that exceeds a limit counts as forged.
 
 RFC 8601 5 (Authentication-Results that claim our authserv-id), RFC 7208 9.1 (Received-SPF).
 """
@@ -17,25 +17,28 @@ from ..policy.rules import MAX_FORGED
 from .forged_results import claims, is_unsupported, views, without_comments
 from .headers import AUTHENTICATION_RESULTS, RECEIVED_SPF
 
-MAX_HEAD = 1024  # characters of an Authentication-Results field in which its authserv-id must end
+MAX_HEAD = 1024  # characters of an Authentication-Results field within which its authserv-id must end
 MAX_FIELD = 4096  # characters of a Received-SPF field
-MAX_CHARACTERS = 65_536  # characters of all fields of a message that are looked at
+MAX_CHARACTERS = 65_536  # characters examined in all fields of a message
 
 _NOT_A_WORD = r"(?![A-Za-z0-9._-])"
-# An authserv-id that every reader reads alike: nothing decoded, quoted or left out before the semicolon.
+# An unambiguous authserv-id: before the semicolon is nothing that a reader could decode, unquote or skip.
 _PLAIN_HEAD = re.compile(r"[A-Za-z0-9._ \t\r\n-]*;")
 _BLANKS_AND_QUOTES = re.compile(r'[\s"\\]+')
 
 
 @functools.lru_cache(maxsize=8)
 def watched(tag: str) -> frozenset[str]:
-    """The lower-case names of the fields that may claim to be ours. `tag`: the name of the tag field, or ""."""
+    """Return the lower-case names of the fields to examine. `tag`: the name of the tag field, or ""."""
     return frozenset(name.lower() for name in (AUTHENTICATION_RESULTS, RECEIVED_SPF, tag) if name)
 
 
 class IncomingFields:
-    """The watched fields of one message, added in their order. `forged`: how many of them claim to be ours; the count ends at
-    MAX_FORGED + 1, where the message is to be refused. `ours`: every name under which we write results."""
+    """The watched fields of one message, added in order.
+
+    `ours`: all authserv-ids of this host; `forged`: the number of forged fields. Counting stops at MAX_FORGED + 1, because then the
+    message is refused.
+    """
 
     __slots__ = ("_characters", "_counts", "_found", "_ours", "_tag", "forged")
 
@@ -48,7 +51,7 @@ class IncomingFields:
         self._found: list[tuple[str, int]] = []
 
     def add(self, name: str, value: str) -> None:
-        """Take note of one field. `name`: in any case; one that is not watched is ignored."""
+        """Examine one field. `name`: in any case; a field that is not watched is ignored."""
         if self.forged > MAX_FORGED or name.lower() not in watched(self._tag):
             return
         canonical = next(n for n in (AUTHENTICATION_RESULTS, RECEIVED_SPF, self._tag) if n.lower() == name.lower())
@@ -58,8 +61,10 @@ class IncomingFields:
             self._found.append((canonical, number))
 
     def removals(self) -> tuple[tuple[str, int], ...]:
-        """Name and number (from 1) of each field to remove: the last one first, because Postfix renumbers after each removal and
-        Sendmail does not. None if they are too many."""
+        """Return name and number (from 1) of each field to remove, or () if there are too many.
+
+        The last field is first, because Postfix renumbers the fields after each removal and Sendmail does not.
+        """
         return () if self.forged > MAX_FORGED else tuple(reversed(self._found))
 
     def _is_forged(self, name: str, value: str) -> bool:
@@ -80,8 +85,8 @@ class IncomingFields:
 
 
 def names_receiver(value: str, receiver: str) -> bool:
-    """Whether some reading of a Received-SPF value finds `receiver` as the host that wrote it: in the key `receiver`, or in
-    front of the first colon of a comment (RFC 7208 9.1). Case, quotes, blanks and look-alike characters do not matter."""
+    """Return whether a reader could take `receiver` for the host that wrote a Received-SPF value: as the key `receiver`, or before
+    the first colon of a comment (RFC 7208 9.1). Case, quotes, blanks and look-alike characters are ignored."""
     if not receiver:
         return False
     ours = re.escape(receiver.lower().strip("."))

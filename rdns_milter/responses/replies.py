@@ -1,10 +1,10 @@
-"""What the client is told: the SMTP reply that a verdict gives.
+"""Compose the SMTP reply for a verdict.
 
-Pure. Says what happened and what the sender's postmaster can do; never a rule's name or its inner workings, unless the
-admin's own text does. What comes from the network reaches the reply bounded and in printable ASCII, and cannot end the line.
-DNS trouble is never answered for good.
+Pure. States the reason and what the sender's postmaster can do. Never mentions a rule or how it works, unless the administrator's
+own text does. Text from the network is shortened and made printable ASCII, and cannot end the line. A temporary DNS error is never
+answered with a permanent reply code.
 
-RFC 5321 4.2 and 4.5.3.1.5 (replies), RFC 3463 (enhanced codes), RFC 7372 3 and 4 (which code), RFC 7208 8.4 to 8.7.
+RFC 5321 4.2 and 4.5.3.1.5 (replies), RFC 3463 (enhanced status codes), RFC 7372 3 and 4 (which code), RFC 7208 8.4 to 8.7.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from ..policy.rules import ENHANCED_CODE, REJECT, TEMPFAIL, Rule, Verdict
 from ..text.escape import clipped, filled, printable
 from .advice import Advice, advice
 
-MAX_LINE = 512  # octets of a reply line, code and CRLF included (RFC 5321 4.5.3.1.5)
-MAX_VALUE = 253  # characters of what stands for a placeholder; a name of full length fits
+MAX_LINE = 512  # bytes of a reply line, including code and CRLF (RFC 5321 4.5.3.1.5)
+MAX_VALUE = 253  # characters of the value of a placeholder; enough for a name of maximum length
 MAX_ADVICE = 380
 MAX_FAULT = 160
 MAX_EXPLANATION = 120
 
-# What a rule's `text` may hold.
+# Placeholders that a rule's `text` can contain.
 PLACEHOLDERS = ("client", "helo", "mailfrom", "ptr", "rule", "reason", "advice")
 
 _NO_ADVICE = Advice(
-    "local policy of the receiving server", "if it is wrong, write to the postmaster of the receiving domain"
+    "local policy of the receiving server", "if this is a mistake, write to the postmaster of the receiving domain"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply of one line. `code`: 4yz or 5yz; `enhanced`: its RFC 3463 code, of the same class; `text`: printable ASCII."""
+    """A reply of one line. `code`: 4yz or 5yz; `enhanced`: an RFC 3463 code of the same class; `text`: printable ASCII."""
 
     code: int
     enhanced: str
@@ -44,10 +44,10 @@ class Reply:
         return f"{self.code} {self.enhanced} {self.text}"
 
 
-# The class of the reply, and its code where the rule names none, by what is done to the recipient.
+# The default reply code of an action. The rule's own code must be of the same class.
 _CODES: Mapping[str, int] = MappingProxyType({REJECT: 550, TEMPFAIL: 451})
 
-# Which detail of X.7 a fact calls for when it has failed. HELO has none of its own: 1, "delivery not authorized".
+# The detail of the enhanced code X.7.DETAIL for a fact that has failed. HELO has no code of its own: 1, "delivery not authorized".
 _REVERSE, _SPF_FAIL, _SPF_ERROR, _SEVERAL, _OTHER = 25, 23, 24, 26, 1
 _DETAILS: Mapping[tuple[str, str], int] = MappingProxyType(
     {
@@ -71,8 +71,8 @@ _DETAILS: Mapping[tuple[str, str], int] = MappingProxyType(
         ("helo_kind", "missing"): _OTHER,
     }
 )
-# The code of trouble, by the looked-up facts in trouble: RFC 7372 has one for SPF (in place of 4.4.3, RFC 7208 8.6) and one
-# for reverse names. For HELO, or for several at once, it is the directory that failed: RFC 3463's X.4.3.
+# The enhanced code for a temporary DNS error, by the facts that it affects. RFC 7372 defines one for SPF (instead of 4.4.3, RFC
+# 7208 8.6) and one for reverse names. For HELO, or for several facts, it is X.4.3, "directory server failure" (RFC 3463).
 _TROUBLE: Mapping[frozenset[str], str] = MappingProxyType(
     {
         frozenset(("iprev",)): "4.7.25",
@@ -85,9 +85,11 @@ _ANY_TROUBLE = "4.4.3"
 
 
 def compose(verdict: Verdict, evidence: Evidence) -> Reply | None:
-    """The reply to RCPT that a verdict gives; None where the recipient is taken (accept, tag, quarantine). The rule's own
-    code, enhanced code and text win where they are of the verdict's class; a refusal softened to `tempfail` has none of
-    them, for they speak of a refusal."""
+    """Return the reply to RCPT for a verdict; None if the recipient is accepted (accept, tag, quarantine).
+
+    The rule's code, enhanced code and text replace the defaults if they are of the class of the verdict. They are not used for a
+    refusal softened to `tempfail`, because they are meant for a refusal.
+    """
     code = _CODES.get(verdict.action)
     if code is None:
         return None
@@ -109,8 +111,11 @@ def compose(verdict: Verdict, evidence: Evidence) -> Reply | None:
 
 
 def _trouble(verdict: Verdict, evidence: Evidence) -> frozenset[str]:
-    """The lookups in trouble because of which a recipient is deferred: those behind the facts that the rule tests, or all,
-    where the refusal was softened for the sake of another rule that could have spared it."""
+    """Return the looked-up facts whose temporary DNS error is the reason for a `tempfail`.
+
+    These are the facts that the rule tests; or all facts with an error, if the refusal was softened because another rule could
+    have accepted the message.
+    """
     if verdict.action != TEMPFAIL:
         return frozenset()
     trouble = facts_in_trouble(evidence)
@@ -120,8 +125,11 @@ def _trouble(verdict: Verdict, evidence: Evidence) -> frozenset[str]:
 
 
 def _detail(rule: Rule | None, evidence: Evidence) -> int:
-    """The last part of the code, by the facts that the rule tests. Only those count that have failed: X.7.26 is for mail
-    that failed more than one check (RFC 7372 3.4, 4), and a softfail is no failure (X.7.23 is for "fail" alone, 3.2)."""
+    """Return the last part of the enhanced code, from the facts that the rule tests and that have failed.
+
+    X.7.26 is for mail that failed more than one check (RFC 7372 3.4, 4). A softfail is not a failure (X.7.23 is for "fail" only,
+    3.2).
+    """
     if rule is None:
         return _OTHER
     keys = {(fact, FACTS[fact].get(evidence)) for fact in rule.facts()}
@@ -129,16 +137,15 @@ def _detail(rule: Rule | None, evidence: Evidence) -> int:
     if not details:
         return _REVERSE if any(condition.name == "ptr" for condition in rule.when) else _OTHER
     if len(details) > 1:
-        details.discard(
-            _OTHER
-        )  # a greeting is no authentication: beside a check that RFC 7372 has a code for it does not count
+        # HELO is not an authentication method: it does not count if a check with a code in RFC 7372 has failed too.
+        details.discard(_OTHER)
     return details.pop() if len(details) == 1 else _SEVERAL
 
 
 def _trouble_text(evidence: Evidence, trouble: frozenset[str]) -> str:
     found = advice(evidence, trouble)
     what = f": {found[0].fault}; {found[0].remedy}" if found else ""
-    return f"Temporary DNS trouble, please try again later{what}"
+    return f"Temporary DNS error, please try again later{what}"
 
 
 def _default_text(verdict: Verdict, evidence: Evidence, tested: frozenset[str]) -> str:
@@ -155,23 +162,23 @@ def _faults(found: tuple[Advice, ...]) -> str:
 
 
 def _advice(rule: Rule | None, evidence: Evidence, tested: frozenset[str]) -> tuple[Advice, ...]:
-    """What is wrong with the facts that the rule tests; a rule that tests the score alone rests on all of them. Not empty."""
+    """Return the advice on the facts that the rule tests, never empty. If the rule tests only the score, it is on all facts."""
     scored = rule is not None and not tested and any(condition.name == "min_score" for condition in rule.when)
     return advice(evidence, None if scored else tested) or (_NO_ADVICE,)
 
 
 def _explained(evidence: Evidence, tested: frozenset[str]) -> str:
-    """What the domain's owner says of a fail, marked as such (RFC 7208 6.2, 8.4): the words are not ours."""
+    """Return the domain owner's explanation of a fail, attributed to the domain (RFC 7208 6.2, 8.4)."""
     by_fact: dict[str, Spf] = {"spf_mailfrom": evidence.spf_mailfrom, "spf_helo": evidence.spf_helo}
     for fact, spf in by_fact.items():
         if fact in tested and spf.result == "fail" and spf.explanation and spf.domain:
             words = printable(spf.explanation, MAX_EXPLANATION).replace('"', "'")
-            return f'; in the words of the owner of {printable(spf.domain, MAX_VALUE)}: "{words}"'
+            return f'; the domain {printable(spf.domain, MAX_VALUE)} explains: "{words}"'
     return ""
 
 
 def _values(rule: Rule, evidence: Evidence, tested: frozenset[str]) -> dict[str, str]:
-    """What stands for PLACEHOLDERS in a rule's text."""
+    """Return the values of PLACEHOLDERS for a rule's text."""
     found = _advice(rule, evidence, tested)
     values = {
         "client": str(evidence.client or "unknown"),

@@ -216,7 +216,7 @@ def test_replies_of_other_rules(server: NameServer) -> None:
         assert (reverse.code, reverse.enhanced) == (550, "5.7.25")
         trouble = running.send(Client("198.51.100.80"), "mail.unlucky.example", "c@unlucky.example").rcpts[0]
         assert (trouble.code, trouble.enhanced) == (451, "4.7.25")
-        assert "Temporary DNS trouble, please try again later" in trouble.text
+        assert "Temporary DNS error, please try again later" in trouble.text
         logged = "action=tempfail rule=dns-trouble qid=NOQUEUE iprev=temperror"
         assert facts(running.new_decisions(3)[2], logged) == logged
 

@@ -167,7 +167,7 @@ def test_replies_of_other_rules(names: NameServer) -> None:
         assert without_recipient(running.send(BAD, BAD_HELO, BAD_FROM)).startswith("550 5.7.25 Client host")
         trouble = without_recipient(running.send(Client("198.51.100.80"), "mail.unlucky.example", "c@unlucky.example"))
         assert trouble.startswith("451 4.7.25 ")
-        assert "Temporary DNS trouble, please try again later" in trouble
+        assert "Temporary DNS error, please try again later" in trouble
         logged = "action=tempfail rule=dns-trouble iprev=temperror"
         assert facts(running.new_decisions(3)[2], logged) == logged
 

@@ -107,7 +107,7 @@ def test_refused(daemon: Daemon, rcpt: str, code: int, enhanced: str, action: st
 def test_refused_by_the_senders_spf(daemon: Daemon) -> None:
     outcome, (decision,) = daemon.judge(client=GOOD, mailfrom="a@strict.example", rcpts=["judged@rcpt.example"])
     assert (outcome.verdict.code, outcome.verdict.enhanced) == (550, "5.7.23")
-    assert '; in the words of the owner of strict.example: "192.0.2.1 may not send for us"' in outcome.verdict.text
+    assert '; the domain strict.example explains: "192.0.2.1 may not send for us"' in outcome.verdict.text
     assert part(decision, "rule", "spf_mailfrom") == {"rule": "spf", "spf_mailfrom": "fail"}
 
 

@@ -42,7 +42,7 @@ FIRST: list[tuple[str, Evidence, tuple[str, ...]]] = [
     (
         "no PTR, IPv6",
         evidence(client=V6, iprev=NO_PTR),
-        (f"{V6_REVERSE} PTR mx.example.com.", "network of 2001:db8::7"),
+        (f"{V6_REVERSE} PTR mx.example.com.", "network operator of 2001:db8::7"),
     ),
     (
         "no PTR, no good HELO name",
@@ -74,7 +74,7 @@ FIRST: list[tuple[str, Evidence, tuple[str, ...]]] = [
     (
         "timeout at PTR",
         evidence(iprev=PTR_TIMEOUT),
-        ("no answer in time", "nothing need be wrong", "7.2.0.192.in-addr.arpa"),
+        ("no answer in time", "this can be temporary", "7.2.0.192.in-addr.arpa"),
     ),
     ("servfail at A", evidence(iprev=FORWARD_SERVFAIL), ("SERVFAIL", "name servers of host.example.com answer")),
     ("bogus", evidence(iprev=Iprev("temperror", "bogus", (), ("h.example",), 1)), ("DNSSEC signatures of h.example",)),
@@ -91,14 +91,14 @@ FIRST: list[tuple[str, Evidence, tuple[str, ...]]] = [
     (
         "SPF permerror",
         evidence(spf_mailfrom=spf("permerror", problem="two records")),
-        ("(two records)", "mend the TXT record"),
+        ("(two records)", "correct the TXT record"),
     ),
     (
         "SPF temperror",
         evidence(spf_mailfrom=spf("temperror")),
-        ("example.com could not be looked up", "nothing need be wrong"),
+        ("example.com could not be looked up", "this can be temporary"),
     ),
-    ("no sender domain", evidence(mailfrom="root", spf_mailfrom=Spf("none")), ("no domain that DNS could hold",)),
+    ("no sender domain", evidence(mailfrom="root", spf_mailfrom=Spf("none")), ("no valid domain",)),
     (
         "HELO SPF fail",
         evidence(spf_helo=spf("fail", "mx.example.com")),
@@ -117,7 +117,7 @@ FIRST: list[tuple[str, Evidence, tuple[str, ...]]] = [
     (
         "HELO invalid",
         evidence(helo_name="a b", helo=Helo("invalid", "no", "none", "none")),
-        ("a b is no valid host name",),
+        ("a b is not a valid host name",),
     ),
     (
         "HELO address",
@@ -138,7 +138,7 @@ FIRST: list[tuple[str, Evidence, tuple[str, ...]]] = [
     (
         "wrong literal",
         evidence(helo_name="[192.0.2.8]", helo=Helo("literal", "no", "fail", "none")),
-        ("HELO [192.0.2.8] is not the address of 192.0.2.7",),
+        ("HELO [192.0.2.8] is not the client address 192.0.2.7",),
     ),
     (
         "HELO temperror",
@@ -150,7 +150,7 @@ FIRST: list[tuple[str, Evidence, tuple[str, ...]]] = [
         evidence(iprev=POOL, generic=Generic("yes", "dyn")),
         (
             "7-2-0-192.dyn.isp.example of 192.0.2.7 looks like",
-            "a name of your own: 7.2.0.192.in-addr.arpa. PTR mx.example.com.",
+            "a reverse name of your own: 7.2.0.192.in-addr.arpa. PTR mx.example.com.",
         ),
     ),
     (
@@ -219,7 +219,7 @@ def test_null_sender_is_not_told_the_same_twice() -> None:
         ({"helo"}, "HELO name mx.example.com does not resolve"),
         ({"spf_mailfrom"}, "the SPF record of example.com says softfail"),
         ({"spf_helo"}, "mx.example.com has no SPF record"),
-        ({"helo_match"}, "192.0.2.7 has no confirmed reverse name beside HELO name mx.example.com"),
+        ({"helo_match"}, "192.0.2.7 has no confirmed reverse name to match HELO name mx.example.com"),
     ],
 )
 def test_facts_choose(facts: set[str], start: str) -> None:

@@ -120,12 +120,12 @@ AUTHENTICATION_RESULTS: list[tuple[str, Evidence, list[str]]] = [
             (f"a@{'b' * 64}.example", f'smtp.mailfrom="{"b" * 64}.example"'),
             ("a@-b+c.example", 'smtp.mailfrom="-b+c.example"'),
             ("a@localhost", "smtp.mailfrom=localhost"),
-            ("a@b;spf=pass(x.example", "(no domain that could be asked)"),
-            ('a@b" smtp.mailfrom=c.example', "(no domain that could be asked)"),
-            ("root", "(no domain that could be asked)"),
-            ("a@b.example..", "(no domain that could be asked)"),
-            ("a@\u2488com", "(no domain that could be asked)"),
-            (f"a@{'b.' * 200}example", "(no domain that could be asked)"),
+            ("a@b;spf=pass(x.example", "(no domain that can be checked)"),
+            ('a@b" smtp.mailfrom=c.example', "(no domain that can be checked)"),
+            ("root", "(no domain that can be checked)"),
+            ("a@b.example..", "(no domain that can be checked)"),
+            ("a@\u2488com", "(no domain that can be checked)"),
+            (f"a@{'b.' * 200}example", "(no domain that can be checked)"),
         )
     ),
     *(
@@ -151,7 +151,7 @@ AUTHENTICATION_RESULTS: list[tuple[str, Evidence, list[str]]] = [
     (
         "null sender without a greeting",
         evidence(mailfrom="", helo_name="", spf_mailfrom=Spf("none"), spf_helo=Spf("none")),
-        ["spf=none (null sender, no domain that could be asked)"],
+        ["spf=none (null sender, no domain that can be checked)"],
     ),
 ]
 
@@ -367,7 +367,7 @@ RECEIVED: list[tuple[str, Evidence, str, str, dict[str, str]]] = [
         "no domain",
         evidence(mailfrom="root", spf_mailfrom=Spf("none")),
         "none",
-        "mx.test: no domain that could be asked",
+        "mx.test: no domain that can be checked",
         {"envelope-from": "root"},
     ),
 ]

@@ -44,7 +44,7 @@ CODES: list[tuple[str, Evidence, Rule, str, str]] = [
     ("not confirmed", evidence(iprev=NOT_CONFIRMED), rule(iprev="fail permerror"), "550 5.7.25", "A 192.0.2.7"),
     ("its reason", evidence(iprev=NOT_CONFIRMED), rule(iprev_reason="not-confirmed"), "550 5.7.25", "A 192.0.2.7"),
     ("by unless", evidence(iprev=NO_PTR), rule(unless=words(iprev="pass")), "550 5.7.25", "no reverse name"),
-    ("generic", evidence(generic=Generic("yes")), rule(generic="yes"), "550 5.7.25", "pool of addresses"),
+    ("generic", evidence(generic=Generic("yes")), rule(generic="yes"), "550 5.7.25", "address pool"),
     ("ptr", evidence(), PTR_RULE, "550 5.7.25", "local policy"),
     (
         "SPF fail",
@@ -123,7 +123,7 @@ CODES: list[tuple[str, Evidence, Rule, str, str]] = [
         "451 4.7.25",
         "no answer in time",
     ),
-    ("softened", evidence(iprev=PTR_TIMEOUT), rule(unless=words(iprev="pass")), "451 4.7.25", "Temporary DNS trouble"),
+    ("softened", evidence(iprev=PTR_TIMEOUT), rule(unless=words(iprev="pass")), "451 4.7.25", "Temporary DNS error"),
     (
         "softened, by a fact made of iprev",
         evidence(iprev=PTR_TIMEOUT, generic=Generic("none")),
@@ -150,7 +150,7 @@ CODES: list[tuple[str, Evidence, Rule, str, str]] = [
         evidence(iprev=PTR_TIMEOUT, spf_mailfrom=spf("temperror")),
         rule(unless=words(iprev="pass", spf_mailfrom="pass")),
         "451 4.4.3",
-        "Temporary DNS trouble, please try again later: the reverse name",
+        "Temporary DNS error, please try again later: the reverse name",
     ),
 ]
 
@@ -168,7 +168,7 @@ def test_softened_for_the_sake_of_another_rule() -> None:
     """The rule that refuses tests the sender's SPF, which is sure; the one before it could have spared the client."""
     client = evidence(iprev=PTR_TIMEOUT, spf_mailfrom=spf("fail"))
     reply = say(client, rule("accept", iprev="pass"), replace(rule(spf_mailfrom="fail"), code=554, enhanced="5.7.23"))
-    assert str(reply).startswith("451 4.7.25 Temporary DNS trouble")
+    assert str(reply).startswith("451 4.7.25 Temporary DNS error")
 
 
 @pytest.mark.parametrize("action", ["accept", "tag", "quarantine"])
@@ -217,7 +217,7 @@ def test_softened_has_nothing_of_the_rule() -> None:
         ("{rule}: {reason}", "the-rule-s-name: no reverse name (PTR record)"),
         (
             "{advice}",
-            "no reverse name (PTR record); ask whoever runs the network of 192.0.2.7 to publish "
+            "no reverse name (PTR record); ask the network operator of 192.0.2.7 to publish "
             "7.2.0.192.in-addr.arpa. PTR mx.example.com.",
         ),
         (
@@ -257,7 +257,7 @@ def test_a_rule_on_the_sender_says_nothing_of_other_faults() -> None:
 
 def test_the_owner_s_words_are_marked_as_such() -> None:
     reply = say(evidence(spf_mailfrom=spf("fail", 'ask "us"\r\n250 2.0.0 ok')), rule(spf_mailfrom="fail"))
-    assert reply.text.endswith("""; in the words of the owner of example.com: "ask 'us'??250 2.0.0 ok\"""")
+    assert reply.text.endswith("""; the domain example.com explains: "ask 'us'??250 2.0.0 ok\"""")
 
 
 @pytest.mark.parametrize("by", [rule(iprev="permerror"), rule("tempfail", spf_mailfrom="fail")])
