@@ -1,7 +1,7 @@
-"""The short hash by which the log names the rules in force.
+"""Compute the digest by which a log line identifies the rules in force.
 
-Pure. The same for rules that judge alike: spelling, comments, the order of keys and values, and where lists were read from
-do not count; the rules' order, their names and what was in the lists do.
+Pure. Equal for rules with equal effect: notation, comments, the order of keys and values, and the file from which a list was read
+make no difference. The order and names of the rules and the contents of lists do.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _DIGITS = 6
 
 
 def digest(rules: Iterable[Rule]) -> str:
-    """Six hexadecimal digits of SHA-256."""
-    plain = json.dumps([_rule(rule) for rule in rules], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(plain.encode()).hexdigest()[:_DIGITS]
+    """Return six hexadecimal digits of a SHA-256 of the rules."""
+    document = json.dumps([_rule(rule) for rule in rules], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(document.encode()).hexdigest()[:_DIGITS]
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -58,5 +58,5 @@ def _texts(texts: Set[str]) -> list[str] | str:
 
 
 def _sum(texts: Iterable[str]) -> str:
-    """A number for a set of texts that are too many for one document: the same in whatever order they come."""
+    """Return a hash of a set of texts that is too large to sort, independent of their order."""
     return f"{sum(int.from_bytes(hashlib.sha256(text.encode()).digest()) for text in texts):x}"

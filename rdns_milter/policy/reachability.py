@@ -1,7 +1,6 @@
-"""Rules that can never match, and why: conditions that exclude one another, and rules that no message ever comes to or that
-an earlier one leaves nothing over for.
+"""Find rules that can never match: contradictory conditions, and rules for which earlier rules leave no message.
 
-Pure. Says so only where it is certain; a rule that merely matches seldom is nobody's business here.
+Pure. Reports only what is certain, never a rule that merely matches seldom.
 
 packaging/doc/rules.md (Facts: which facts occur together).
 """
@@ -18,13 +17,13 @@ from ..resolver.lookup import TEMPORARY
 from ..text.toml import quoted
 from .rules import Condition, Mailboxes, Names, Rule, Words
 
-Domains = dict[str, frozenset[str]]  # what each fact can still be
+PossibleValues = dict[str, frozenset[str]]  # by fact
 
 
 def _table(
     first: str, second: str, restricted: Mapping[str, Sequence[str]]
 ) -> tuple[str, str, Mapping[str, frozenset[str]]]:
-    """Which words of the second fact occur with each of the first: all where nothing is said."""
+    """Return two facts and, for each value of the first, the values of the second that occur with it; by default all."""
     every = FACTS[second].words
     return first, second, {word: frozenset(restricted.get(word, every)) for word in FACTS[first].words}
 
@@ -32,7 +31,7 @@ def _table(
 _UNCONFIRMED = {word: ("none",) for word in FACTS["iprev"].words if word != "pass"}
 _NO_SPF = ("none", "temperror")
 
-# Pairs of facts that are not independent. They form no circle, so that comparing pairs finds every contradiction.
+# Pairs of dependent facts. As a graph they contain no cycle, so that comparing pairs finds every contradiction.
 _TOGETHER = (
     _table(
         "iprev",
@@ -51,44 +50,45 @@ _TOGETHER = (
     _table("helo_kind", "helo", {"missing": ("none",), "invalid": ("none", "temperror")}),
     _table("helo_kind", "helo_match", {"missing": ("none",)}),
     _table("helo_kind", "helo_own", {"missing": ("no",)}),
-    # RFC 7208 2.3: only a name of two labels or more can have a record.
+    # RFC 7208 2.3: only a fully qualified name is checked.
     _table("helo_kind", "spf_helo", {word: _NO_SPF for word in FACTS["helo_kind"].words if word != "fqdn"}),
 )
 
 
 def contradiction(rule: Rule) -> str:
-    """Why the conditions of the rule cannot all hold; "" if they can."""
+    """Return why the conditions of the rule cannot all hold; "" if they can."""
     for wanted in rule.when:
         for excluded in rule.unless:
             if wanted.name == excluded.name and _covers(excluded.values, wanted.values):
-                return f"unless excludes all that when asks of {wanted.name}"
-    domains = _domains(rule)
-    if all(domains.values()):
+                return f"unless excludes every value of {wanted.name} that when allows"
+    if all(_possible_values(rule).values()):
         return ""
     asked = [condition.name for condition in rule.when + rule.unless if condition.name in {*FACTS, "ptr", "helo_name"}]
-    return f"no client meets all of its conditions on {', '.join(dict.fromkeys(asked))}"
+    return f"no client can meet all of its conditions on {', '.join(dict.fromkeys(asked))}"
 
 
 def unreachable(rule: Rule, earlier: Sequence[Rule]) -> str:
-    """Why no message comes to the rule behind the earlier ones, or none with the score that it asks for; "" if one may."""
+    """Return why no message reaches the rule after the earlier ones, or none with the required score; "" if one can."""
     for other in earlier:
         if _decides_all(other):
             return f"rule {quoted(other.name)} before it decides every message"
     scores = [other.score for other in earlier if not other.action]
-    most, least = sum(score for score in scores if score > 0), sum(score for score in scores if score < 0)
+    highest, lowest = sum(score for score in scores if score > 0), sum(score for score in scores if score < 0)
     for condition in rule.when:
-        if condition.name == "min_score" and _number(condition) > most:
-            return f"the scores of the rules before it add up to {most:g} at most"
+        if condition.name == "min_score" and _number(condition) > highest:
+            return f"the scores of the rules before it add up to {highest:g} at most"
     for condition in rule.unless:
-        if condition.name == "min_score" and _number(condition) <= least:
-            return f"every message has a score of {least:g} at least"
+        if condition.name == "min_score" and _number(condition) <= lowest:
+            return f"every message has a score of at least {lowest:g}"
     return ""
 
 
 def covering_rule(rule: Rule, earlier: Sequence[Rule]) -> Rule | None:
-    """The earlier rule that decides all messages which the rule could match; None if none is certain to. A rule that ends one
-    day (`until`) is none, and neither is one that asks for a score which may have grown since."""
-    possible = _domains(rule)
+    """Return an earlier rule that certainly decides every message that the rule could match; None if there is none.
+
+    A rule that expires (`until`) does not count, nor one that tests the score if later rules can change it.
+    """
+    possible = _possible_values(rule)
     for place, other in enumerate(earlier):
         scored = any(not between.action for between in earlier[place + 1 :])
         if other.action and not other.shadow and other.until is None and _includes(other, rule, possible, scored):
@@ -96,8 +96,9 @@ def covering_rule(rule: Rule, earlier: Sequence[Rule]) -> Rule | None:
     return None
 
 
-def _includes(outer: Rule, inner: Rule, possible: Domains, scored: bool) -> bool:
-    """Whether the outer rule matches wherever the inner one does. `possible`: what the facts can be there."""
+def _includes(outer: Rule, inner: Rule, possible: PossibleValues, scored: bool) -> bool:
+    """Return whether the outer rule matches whenever the inner one does. `possible`: the possible values of the facts in that case;
+    `scored`: whether a rule between the two changes the score."""
     asked = {condition.name: condition.values for condition in inner.when}
     excluded = {condition.name: condition.values for condition in inner.unless}
 
@@ -130,31 +131,31 @@ def _decides_all(rule: Rule) -> bool:
     )
 
 
-def _domains(rule: Rule) -> Domains:
-    """What the facts can be where the rule matches; an empty set where there is nothing left."""
-    domains: Domains = {name: frozenset(fact.words) for name, fact in FACTS.items()}
+def _possible_values(rule: Rule) -> PossibleValues:
+    """Return the possible values of each fact if the rule matches; an empty set if it cannot."""
+    possible: PossibleValues = {name: frozenset(fact.words) for name, fact in FACTS.items()}
     for condition in rule.when:
         if condition.name in FACTS:
-            domains[condition.name] &= _words(condition)
-        elif condition.name == "ptr":  # only a confirmed name counts
-            domains["iprev"] &= {"pass"}
+            possible[condition.name] &= _words(condition)
+        elif condition.name == "ptr":  # matches a confirmed name only
+            possible["iprev"] &= {"pass"}
         elif condition.name == "helo_name":
-            domains["helo_kind"] -= {"missing"}
+            possible["helo_kind"] -= {"missing"}
     for condition in rule.unless:
         if condition.name in FACTS:
-            domains[condition.name] -= _words(condition)
-    while _narrow(domains):
+            possible[condition.name] -= _words(condition)
+    while _narrow(possible):
         pass
-    return domains
+    return possible
 
 
-def _narrow(domains: Domains) -> bool:
-    """Drop the words that nothing else goes with; whether there were any."""
-    before = dict(domains)
+def _narrow(possible: PossibleValues) -> bool:
+    """Remove the values that no possible value of another fact occurs with. Return whether any were removed."""
+    before = dict(possible)
     for first, second, table in _TOGETHER:
-        domains[first] = frozenset(word for word in domains[first] if table[word] & domains[second])
-        domains[second] &= frozenset().union(*(table[word] for word in domains[first]))
-    return domains != before
+        possible[first] = frozenset(word for word in possible[first] if table[word] & possible[second])
+        possible[second] &= frozenset().union(*(table[word] for word in possible[first]))
+    return possible != before
 
 
 def _words(condition: Condition) -> frozenset[str]:
@@ -168,7 +169,8 @@ def _number(condition: Condition) -> float:
 
 
 def _covers(outer: Any, inner: Any) -> bool:
-    """Whether all that the inner values match, the outer ones match too. Values out of an empty list match nothing yet: no."""
+    """Return whether the outer values match everything that the inner ones match. False for an empty inner list: it can be filled
+    later."""
     return _COVERS[type(inner)](outer, inner)
 
 
@@ -201,7 +203,7 @@ def _cover_mailboxes(outer: Mailboxes, inner: Mailboxes) -> bool:
 
 
 def _matches(outer: Mailboxes, address: str) -> bool:
-    local, _, domain = address.rpartition("@")  # as values.read_mailbox made it, not as a client writes it
+    local, _, domain = address.rpartition("@")  # in the form of the configuration reader, not of a client
     return local in outer.locals or outer.domains.match(domain)
 
 

@@ -1,9 +1,9 @@
-"""What a policy does to a client with one blemish, and would not do without it: so one can tell what a rule really rests on.
+"""Find the rules that refuse a client because of a single fault, by evaluating the policy with and without that fault.
 
-Pure. Asks the policy itself, so that scores, exceptions and the order of the rules count. The clients here bear no name and no
-address that could be on a list: what an admin aims at somebody by name is his own choice.
+Pure. Evaluates the policy itself, so that scores, exceptions and the order of the rules are taken into account. The simulated
+clients have no name and no address that a list could contain: rules against particular clients are the administrator's choice.
 
-RFC 5321 4.1.4, RFC 7208 8.5, RFC 2505 2.6.1 (what one must not be refused for).
+RFC 5321 4.1.4, RFC 7208 8.5, RFC 2505 2.6.1 (faults that must not be the only reason for a refusal).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from .rules import ENFORCE, KEPT_OUT, REJECT, TEMPFAIL, Policy, Rule
 REFUSED = frozenset((TEMPFAIL, REJECT))
 REJECTED = frozenset((REJECT,))
 
-_NOBODY = "\0@\0"
+_NO_MAILBOX = "\0@\0"  # matches no list
 _GOOD = Evidence(
-    mailfrom=_NOBODY,
-    rcpt=_NOBODY,
+    mailfrom=_NO_MAILBOX,
+    rcpt=_NO_MAILBOX,
     iprev=Iprev("pass", "confirmed", ("",), ("",), 1),
     generic=Generic("no"),
     helo=Helo("fqdn", "no", "pass", "same"),
@@ -36,7 +36,7 @@ Fault = Callable[[Evidence], Iterator[Evidence]]
 
 
 def mismatch(good: Evidence) -> Iterator[Evidence]:
-    """The HELO name does not match the address, or not the reverse name."""
+    """Yield the evidence if the HELO name matches the client's address or reverse name only partly or not at all."""
     for kind, result, match in (
         ("fqdn", "fail", "different"),
         ("fqdn", "fail", "aligned"),
@@ -48,35 +48,35 @@ def mismatch(good: Evidence) -> Iterator[Evidence]:
 
 
 def softfail(good: Evidence) -> Iterator[Evidence]:
-    """SPF says softfail of one of the identities."""
+    """Yield the evidence if SPF gives softfail for one identity."""
     yield replace(good, spf_mailfrom=Spf("softfail"))
     yield replace(good, spf_helo=Spf("softfail"))
 
 
 def null_sender(good: Evidence) -> Iterator[Evidence]:
-    """It sends a bounce."""
+    """Yield the evidence if the message is a bounce."""
     yield replace(good, mailfrom="")
 
 
 def rules_triggered_by(policy: Policy, today: date, fault: Fault, actions: frozenset[str]) -> frozenset[str]:
-    """The names of the rules by which a client with the blemish would be treated so, but not without it. A shadow rule counts as
-    if it alone were none."""
+    """Return the names of the rules that take one of these actions on a client with the fault, but not on one without it. A shadow
+    rule counts as if it alone were enforced."""
     names = set()
-    for judging, lit in _enforced(policy, today, actions):
+    for variant, enforced in _variants(policy, today, actions):
         for good in _good_clients():
-            if decide(good, judging).action in actions:
+            if decide(good, variant).action in actions:
                 continue
             for faulty in fault(good):
-                verdict = decide(faulty, judging)
-                if verdict.action in actions and verdict.because and (lit is None or verdict.because is lit):
+                verdict = decide(faulty, variant)
+                if verdict.action in actions and verdict.because and (enforced is None or verdict.because is enforced):
                     names.add(verdict.because.name)
     return frozenset(names)
 
 
 def first_refusing(policy: Policy, today: date, recipient: str) -> Rule | None:
-    """The first rule that may keep mail to the recipient out, whatever is found out about its sender; None if none may."""
+    """Return the first rule that can refuse or defer mail to the recipient, for some values of the facts; None if none can."""
     rules = policy.in_force(today).rules
-    evidence = Evidence(mailfrom=_NOBODY, rcpt=recipient, helo=Helo(UNKNOWN, UNKNOWN))
+    evidence = Evidence(mailfrom=_NO_MAILBOX, rcpt=recipient, helo=Helo(UNKNOWN, UNKNOWN))
     for count, rule in enumerate(rules, 1):
         if possible_actions(evidence, Policy(rules[:count])) & KEPT_OUT:
             return rule
@@ -84,17 +84,18 @@ def first_refusing(policy: Policy, today: date, recipient: str) -> Rule | None:
 
 
 def _good_clients() -> Iterator[Evidence]:
-    """Clients that nothing speaks against."""
+    """Yield the evidence of clients without a fault."""
     unsuspicious, matches = ("pass", "none", "neutral"), ("same", "aligned", "different")
     for helo, mailfrom, match, tls in itertools.product(unsuspicious, unsuspicious, matches, (False, True)):
         yield replace(_GOOD, spf_helo=Spf(helo), spf_mailfrom=Spf(mailfrom), mailfrom_match=match, tls=tls)
 
 
-def _enforced(policy: Policy, today: date, actions: frozenset[str]) -> Iterator[tuple[Policy, Rule | None]]:
-    """The policy without observe mode, and once more for each shadow rule with such an action, lit."""
+def _variants(policy: Policy, today: date, actions: frozenset[str]) -> Iterator[tuple[Policy, Rule | None]]:
+    """Yield the policy in enforce mode, and for each shadow rule with such an action the policy with that rule enforced, and the
+    rule."""
     policy = replace(policy.in_force(today), mode=ENFORCE)
     yield policy, None
     for index, rule in enumerate(policy.rules):
         if rule.shadow and rule.action in actions:
-            lit = replace(rule, shadow=False)
-            yield replace(policy, rules=(*policy.rules[:index], lit, *policy.rules[index + 1 :])), lit
+            enforced = replace(rule, shadow=False)
+            yield replace(policy, rules=(*policy.rules[:index], enforced, *policy.rules[index + 1 :])), enforced

@@ -178,7 +178,7 @@ RULES: list[tuple[str, Expected]] = [
 ]  # fmt: skip
 
 NEVER_MATCHING: list[tuple[str, Expected]] = [
-    (rule("when.iprev = 'pass'", "unless.iprev = ['pass', 'fail']", "score = 1"), (1, "rule[r]", "unless excludes all")),
+    (rule("when.iprev = 'pass'", "unless.iprev = ['pass', 'fail']", "score = 1"), (1, "rule[r]", "unless excludes every value")),
     (rule("when.iprev = 'pass'", "when.iprev_reason = 'no-ptr'", "score = 1"), (1, "rule[r]", "iprev, iprev_reason")),
     (rule("when.helo_kind = 'missing'", "when.helo = 'pass'", "score = 1"), (1, "rule[r]", "helo_kind, helo")),
     (rule("when.iprev = 'fail'", "when.ptr = 'a.example'", "score = 1"), (1, "rule[r]", "iprev, ptr")),
@@ -187,23 +187,23 @@ NEVER_MATCHING: list[tuple[str, Expected]] = [
     (rule("when.iprev_reason = 'no-ptr'", "when.generic = 'yes'", "score = 1"), (1, "rule[r]", "iprev_reason, generic")),
     (
         rule("when.helo_match = 'same'", "unless = { iprev = 'pass' }", "score = 1"),
-        (1, "rule[r]", "no client meets all of its conditions on helo_match, iprev"),
+        (1, "rule[r]", "no client can meet all of its conditions on helo_match, iprev"),
     ),
     (rule("unless.helo_own = ['yes', 'no']", "score = 1"), (1, "rule[r]", "conditions on helo_own")),
-    (rule("when.tls = true", "unless.tls = true", "score = 1"), (1, "rule[r]", "all that when asks of tls")),
+    (rule("when.tls = true", "unless.tls = true", "score = 1"), (1, "rule[r]", "every value of tls that when allows")),
     (
         rule("when.client = ['192.0.2.0/25', '192.0.2.200']", "unless.client = '192.0.2.0/24'", "score = 1"),
-        (1, "rule[r]", "all that when asks of client"),
+        (1, "rule[r]", "every value of client that when allows"),
     ),
     (
         rule("when.ptr = ['a.b.example', '.b.example']", "unless.ptr = ['.example']", "score = 1"),
-        (1, "rule[r]", "all that when asks of ptr"),
+        (1, "rule[r]", "every value of ptr that when allows"),
     ),
     (
         rule("when.mailfrom = ['a@b.example', '<>']", "unless.mailfrom = ['b.example', '<>']", "score = 1"),
-        (1, "rule[r]", "all that when asks of mailfrom"),
+        (1, "rule[r]", "every value of mailfrom that when allows"),
     ),
-    (rule("when.rcpt = 'a@b.example'", "unless.rcpt = 'A@'", "score = 1"), (1, "rule[r]", "asks of rcpt")),
+    (rule("when.rcpt = 'a@b.example'", "unless.rcpt = 'A@'", "score = 1"), (1, "rule[r]", "every value of rcpt that when allows")),
     (
         rule("action = 'accept'", name="all") + rule("when.iprev = 'fail'", "action = 'tag'"),
         (4, "rule[r]", 'rule "all" before it decides every message'),
@@ -218,9 +218,9 @@ NEVER_MATCHING: list[tuple[str, Expected]] = [
     ),
     (
         rule("score = 2", name="a") + rule("unless.min_score = 0", "action = 'tag'"),
-        (4, "rule[r]", "a score of 0 at least"),
+        (4, "rule[r]", "a score of at least 0"),
     ),
-    (rule("when.min_score = 2", "unless.min_score = 1", "score = 1"), (1, "rule[r]", "all that when asks of min_score")),
+    (rule("when.min_score = 2", "unless.min_score = 1", "score = 1"), (1, "rule[r]", "every value of min_score that when allows")),
 ]  # fmt: skip
 
 
