@@ -141,7 +141,8 @@ class SpfAnswers:
             return False
 
     async def fetch_briefly(self, lookup: Lookup) -> None:
-        """Ask for the missing answers and wait only briefly: the wait ends as soon as the record, which is known, is answered."""
+        """Ask for the missing answers and wait only for the short time that `Lookup.ask` grants after an answer that is enough: the
+        record, which is known, is that answer."""
         record = Question(self.domain, "TXT")
         questions = (record, *self.missing)
         self._store(self.missing, await lookup.ask(questions, enough=lambda answer: answer.question == record))

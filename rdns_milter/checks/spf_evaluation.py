@@ -31,7 +31,7 @@ MAX_TEXT = 512  # bytes of an explanation; a longer one is ignored (RFC 7208 6.2
 PERMERROR, FAIL, NONE = "permerror", "fail", "none"
 _WITH_DOMAIN = frozenset(("a", "mx", "ptr", "exists", "include"))
 _QUALIFIERS: Mapping[str, str] = MappingProxyType({"+": "pass", "-": FAIL, "~": "softfail", "?": "neutral"})
-# The result that pyspf gets from the mechanism that stands for `redirect=`. Never returned by this module.
+# The result that pyspf gets from the mechanism that represents `redirect=`. Never returned by this module.
 _REDIRECT = "redirect"
 
 

@@ -202,7 +202,7 @@ def _client(evidence: Evidence, values: Any, score: ScoreRange) -> bool:
 def _ptr(evidence: Evidence, values: Any, score: ScoreRange) -> bool | None:
     if evidence.iprev.result == UNKNOWN:
         return None
-    # Only a confirmed name matches: anybody can publish a PTR record that names somebody else's host.
+    # Only a confirmed name matches: a PTR record can claim any name.
     return evidence.iprev.result == "pass" and values.match(evidence.iprev.ptr)
 
 

@@ -54,21 +54,21 @@ def _decoded(text: str, end: str | re.Pattern[str]) -> str:
     """Return the text with its encoded words decoded. White space between two words is dropped; bytes of adjacent words in one
     charset are decoded together."""
     parts: list[str] = []
-    octets, codec, at = b"", "", 0
+    data, codec, at = b"", "", 0
     while match := _HEAD.search(text, at):
         ends = _find(text, end, match.end())
         if ends < 0:
             break
         between = text[at : match.start()]
         charset = _charset(match[1])
-        if octets and (charset != codec or not _is_blank(between)):
-            parts.append(_characters(octets, codec))
-            octets = b""
-        if not (parts or octets) or not _is_blank(between):
+        if data and (charset != codec or not _is_blank(between)):
+            parts.append(_characters(data, codec))
+            data = b""
+        if not (parts or data) or not _is_blank(between):
             parts.append(between)
-        octets, codec, at = octets + _octets(match[2], text[match.end() : ends]), charset, ends + 2
-    if octets:
-        parts.append(_characters(octets, codec))
+        data, codec, at = data + _encoded_bytes(match[2], text[match.end() : ends]), charset, ends + 2
+    if data:
+        parts.append(_characters(data, codec))
     return "".join(parts) + text[at:]
 
 
@@ -88,7 +88,7 @@ def _charset(name: str) -> str:
     return _CHARSETS.get(name.partition("*")[0].lower().replace("-", "_").replace(" ", "_"), "utf_8")
 
 
-def _octets(encoding: str, encoded: str) -> bytes:
+def _encoded_bytes(encoding: str, encoded: str) -> bytes:
     raw = encoded.encode("utf-8", "replace")
     if encoding in "Qq":
         return binascii.a2b_qp(raw, header=True)
@@ -100,8 +100,8 @@ def _octets(encoding: str, encoded: str) -> bytes:
     return b""
 
 
-def _characters(octets: bytes, codec: str) -> str:
+def _characters(data: bytes, codec: str) -> str:
     try:
-        return octets.decode(codec, "replace")
+        return data.decode(codec, "replace")
     except (UnicodeError, ValueError, LookupError):
-        return octets.decode("utf-8", "replace")
+        return data.decode("utf-8", "replace")
