@@ -13,7 +13,7 @@ import pytest
 
 from rdns_milter.daemon.lost_connections import _LOOKS, LostConnections
 from rdns_milter.daemon.pool_waker import PoolWaker
-from rdns_milter.net.endpoints import Listener
+from rdns_milter.net.endpoints import SocketAddress
 
 COUNT = 3
 
@@ -33,7 +33,7 @@ class Waker:
 class Connections:
     """COUNT connections to a socket of this process, with one unread byte each."""
 
-    place: Listener
+    place: SocketAddress
     clients: list[socket.socket]
     accepted: list[socket.socket]
 
@@ -60,7 +60,7 @@ def connections(tmp_path: Path) -> Iterator[Connections]:
             client.connect(path)
             accepted.append(stack.enter_context(listener.accept()[0]))
             client.sendall(b"O")
-        yield Connections(Listener("unix", path=path), clients, accepted)
+        yield Connections(SocketAddress("unix", path=path), clients, accepted)
 
 
 def lost(connections: Connections, waker: Waker) -> LostConnections:
