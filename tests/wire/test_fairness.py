@@ -1,6 +1,9 @@
-"""One client, or one sender's dead zone, costs others nothing: floods of questions that DNS does not answer, through the running
-milter with its default rules, while other clients send. Those that must be refused are refused each time, proper ones are judged
-by their facts, and neither waits much longer than in a quiet hour.
+"""Floods of questions that DNS does not answer, through the running milter with its default rules, while other clients send.
+
+One client, or one sender's silent zone, must not delay or change the judgement of others: bad clients are refused each time, good
+ones are judged by their facts, and the 95th percentile of their waits beside the flood is at most half a second above that of a
+quiet phase of the same run. A busy machine may delay single messages, so up to three pairs of phases are measured and one must
+hold; without fairness good clients wait for the whole deadline in each.
 """
 
 from __future__ import annotations
@@ -18,12 +21,12 @@ from tests.kit.milter.daemon import Daemon, until
 from tests.kit.milter.endpoint import free_port
 from tests.kit.smtp import floods, other_clients
 from tests.kit.smtp.floods import Flood, Run
-from tests.kit.smtp.other_clients import DEFAULT_RULES, NOT_EXEMPT, send
+from tests.kit.smtp.other_clients import DEFAULT_RULES, NOT_EXEMPT, Outcomes, send
 
 SENDER = "fan.example"
-MORE = (
-    2.0  # seconds; without fairness others waited for the whole deadline. The benchmark holds the bar of half a second
-)
+MORE = 0.5  # seconds
+PAIRS = 3
+COUNT = 40  # messages of each kind in a phase
 
 
 @pytest.fixture(scope="module")
@@ -58,19 +61,28 @@ def daemon(server: NameServerProcess) -> Iterator[Daemon]:
     ],
 )
 def test_a_flood(daemon: Daemon, run: Run, rate: float, rounds: int) -> None:
-    quiet = send(daemon.spec, 0)
-    with Flood(run, daemon.spec, rate) as flood:
-        flood.wait(rounds)
-        beside = send(daemon.spec, 40)
-        flood.wait(1)
-    print(f"p95 {quiet.p95:.3f} s quiet, {beside.p95:.3f} s beside {flood.rounds} rounds")
-    for others in (quiet, beside):
-        assert {outcome.verdict.code for outcome in others.bad} == {550}
-        assert all(outcome.accepted for outcome in others.good)
-    decisions = [line for line in daemon.wait_for_decisions(160) if line["client"].startswith("198.51.")]
+    for pair in range(PAIRS):
+        first = 2 * COUNT * pair
+        quiet = send(daemon.spec, first, COUNT)
+        with Flood(run, daemon.spec, rate) as flood:
+            flood.wait(rounds)
+            beside = send(daemon.spec, first + COUNT, COUNT)
+            flood.wait(1)
+        print(f"p95 {quiet.p95:.3f} s quiet, {beside.p95:.3f} s beside {flood.rounds} rounds")
+        check_judged(daemon, quiet, beside, 4 * COUNT * (pair + 1))
+        if beside.p95 < quiet.p95 + MORE:
+            return
+    pytest.fail(f"good messages wait {beside.p95 - quiet.p95:.3f} s longer beside the flood")
+
+
+def check_judged(daemon: Daemon, quiet: Outcomes, beside: Outcomes, total: int) -> None:
+    """Check that bad messages were refused and good ones accepted with all their facts; `total`: decisions so far on both."""
+    for outcomes in (quiet, beside):
+        assert outcomes.refused == len(outcomes.bad)
+        assert outcomes.accepted == len(outcomes.good)
+    decisions = [line for line in daemon.wait_for_decisions(total) if line["client"].startswith("198.51.")]
     facts = {(line["iprev"], line["helo"], line["spf_helo"], line["spf_mailfrom"]) for line in decisions}
     assert facts == {("pass", "pass", "pass", "pass")}
-    assert beside.p95 < quiet.p95 + MORE
     assert [line for line in daemon.notices() if "internal error" in line] == []
 
 
@@ -84,7 +96,7 @@ def test_a_flood(daemon: Daemon, run: Run, rate: float, rounds: int) -> None:
     ids=["greetings", "mail", "ordinary"],
 )
 def test_the_log_says_whose_flood_it_is(server: NameServerProcess, run: Run, name: str, whose: str) -> None:
-    """Once for some minutes, and so do the metrics, without the names; the milter is healthy all the while."""
+    """One alarm in some minutes, and a count in the metrics, without names; the milter is healthy all the while."""
     port = free_port()
     config = NOT_EXEMPT | {"metrics": {"listen": f"127.0.0.1:{port}"}}
     with Daemon(config, DEFAULT_RULES, server.hostport) as daemon:
@@ -98,11 +110,11 @@ def test_the_log_says_whose_flood_it_is(server: NameServerProcess, run: Run, nam
             flood.wait(60)
         assert f"; most often of {whose}" in alarm
         assert f"of the sender's domain {SENDER} (" in alarm
-        told = page(port)
+        metrics = page(port)
         assert alarms() == [alarm]
-        assert told.value("alarms_total", alarm=name) == 1
+        assert metrics.value("alarms_total", alarm=name) == 1
         if name == CROWDED_OUT:
-            assert told.value("dns_crowded_out_total") >= MIN_QUESTIONS
+            assert metrics.value("dns_crowded_out_total") >= MIN_QUESTIONS
         else:
-            assert told.value("late_facts_total", fact="spf_mailfrom") >= MIN_MESSAGES
+            assert metrics.value("late_facts_total", fact="spf_mailfrom") >= MIN_MESSAGES
         assert SENDER not in fetch(port, "/metrics").text
