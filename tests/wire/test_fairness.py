@@ -2,8 +2,8 @@
 
 One client, or one sender's silent zone, must not delay or change the judgement of others: bad clients are refused each time, good
 ones are judged by their facts, and the 95th percentile of their waits beside the flood is at most half a second above that of a
-quiet phase of the same run. A busy machine may delay single messages, so up to three pairs of phases are measured and one must
-hold; without fairness good clients wait for the whole deadline in each.
+quiet phase of the same run. A busy machine may delay single messages: if the first phase beside a flood fails, the two that follow
+must hold. Without fairness good clients wait for up to the whole deadline.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.kit.smtp.other_clients import DEFAULT_RULES, NOT_EXEMPT, Outcomes, se
 
 SENDER = "fan.example"
 MORE = 0.5  # seconds
-PAIRS = 3
+PHASES = 3
 COUNT = 40  # messages of each kind in a phase
 
 
@@ -61,25 +61,26 @@ def daemon(server: NameServerProcess) -> Iterator[Daemon]:
     ],
 )
 def test_a_flood(daemon: Daemon, run: Run, rate: float, rounds: int) -> None:
-    for pair in range(PAIRS):
-        first = 2 * COUNT * pair
-        quiet = send(daemon.spec, first, COUNT)
+    quiet = send(daemon.spec, 0, COUNT)
+    check_judged(daemon, quiet, 2 * COUNT)
+    longer: list[float] = []
+    for phase in range(1, PHASES + 1):
         with Flood(run, daemon.spec, rate) as flood:
             flood.wait(rounds)
-            beside = send(daemon.spec, first + COUNT, COUNT)
+            beside = send(daemon.spec, phase * COUNT, COUNT)
             flood.wait(1)
         print(f"p95 {quiet.p95:.3f} s quiet, {beside.p95:.3f} s beside {flood.rounds} rounds")
-        check_judged(daemon, quiet, beside, 4 * COUNT * (pair + 1))
-        if beside.p95 < quiet.p95 + MORE:
+        check_judged(daemon, beside, 2 * COUNT * (phase + 1))
+        longer.append(beside.p95 - quiet.p95)
+        if longer[0] < MORE:
             return
-    pytest.fail(f"good messages wait {beside.p95 - quiet.p95:.3f} s longer beside the flood")
+    assert max(longer[1:]) < MORE, longer
 
 
-def check_judged(daemon: Daemon, quiet: Outcomes, beside: Outcomes, total: int) -> None:
-    """Check that bad messages were refused and good ones accepted with all their facts; `total`: decisions so far on both."""
-    for outcomes in (quiet, beside):
-        assert outcomes.refused == len(outcomes.bad)
-        assert outcomes.accepted == len(outcomes.good)
+def check_judged(daemon: Daemon, outcomes: Outcomes, total: int) -> None:
+    """Check that bad messages were refused and good ones accepted with all their facts; `total`: all decisions so far on both."""
+    assert outcomes.refused == len(outcomes.bad)
+    assert outcomes.accepted == len(outcomes.good)
     decisions = [line for line in daemon.wait_for_decisions(total) if line["client"].startswith("198.51.")]
     facts = {(line["iprev"], line["helo"], line["spf_helo"], line["spf_mailfrom"]) for line in decisions}
     assert facts == {("pass", "pass", "pass", "pass")}
