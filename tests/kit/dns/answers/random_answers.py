@@ -58,8 +58,8 @@ class Case:
 class Writer:
     """A response that is written from its beginning to its end. `odds`: the probability that a field goes wrong."""
 
-    def __init__(self, dice: Random, query: Query, odds: float) -> None:
-        self.dice = dice
+    def __init__(self, rng: Random, query: Query, odds: float) -> None:
+        self.rng = rng
         self.query = query
         self.odds = odds
         self.wire = bytearray(12)
@@ -67,13 +67,13 @@ class Writer:
 
     def odd(self) -> bool:
         """Return whether this field is to go wrong."""
-        return self.odds > 0 and self.dice.random() < self.odds
+        return self.odds > 0 and self.rng.random() < self.odds
 
     def number(self, right: int, bits: int = 16) -> int:
         """Return the number, or one that is wrong."""
         if not self.odd():
             return right
-        return (right + self.dice.choice((-1, 1, 2, 255, self.dice.randrange(1 << bits)))) % (1 << bits)
+        return (right + self.rng.choice((-1, 1, 2, 255, self.rng.randrange(1 << bits)))) % (1 << bits)
 
     def pointer(self, to: int) -> bytes:
         """Return a compression pointer."""
@@ -81,20 +81,20 @@ class Writer:
 
     def name(self) -> None:
         """Write a name of any form."""
-        dice = self.dice
+        rng = self.rng
         start = len(self.wire)
-        for _ in range(dice.choice((0, 1, 1, 2, 2, 3)) if not self.odd() else dice.randrange(9)):
-            label = dice.choice(LABELS[:9]) if not self.odd() else dice.choice(LABELS)
+        for _ in range(rng.choice((0, 1, 1, 2, 2, 3)) if not self.odd() else rng.randrange(9)):
+            label = rng.choice(LABELS[:9]) if not self.odd() else rng.choice(LABELS)
             self.wire.append(len(label))
             self.wire += label
-        if dice.random() < 0.6:
-            self.wire += self.pointer(dice.choice(self.names))
+        if rng.random() < 0.6:
+            self.wire += self.pointer(rng.choice(self.names))
         elif self.odd():
             self.wire += self.pointer(
-                dice.choice((start, len(self.wire), len(self.wire) + 2, 0, 11, dice.randrange(1 << 14)))
+                rng.choice((start, len(self.wire), len(self.wire) + 2, 0, 11, rng.randrange(1 << 14)))
             )
         elif self.odd():
-            self.wire += bytes((dice.choice((0x40, 0x80, 0xBF, 64, 63)),))
+            self.wire += bytes((rng.choice((0x40, 0x80, 0xBF, 64, 63)),))
         else:
             self.wire.append(0)
         if start < 0x4000:
@@ -108,16 +108,16 @@ class Writer:
             self.name()
         else:
             question = self.query.question[:-4]
-            self.wire += self.dice.choice(
-                (question, question.swapcase(), self.pointer(self.dice.choice(self.names)), b"\0")
+            self.wire += self.rng.choice(
+                (question, question.swapcase(), self.pointer(self.rng.choice(self.names)), b"\0")
             )
 
     def record(self, owner: int | None, kind: int, data: Callable[[], object]) -> int:
         """Write a record; return where its data begin. `owner`: where its name is; None: it has been written."""
         if owner is not None:
             self.owner(owner)
-        kind = kind if not self.odd() else self.dice.choice(OTHER_TYPES)
-        life = self.dice.choice(LIVES[:6]) if not self.odd() else self.dice.choice(LIVES)
+        kind = kind if not self.odd() else self.rng.choice(OTHER_TYPES)
+        life = self.rng.choice(LIVES[:6]) if not self.odd() else self.rng.choice(LIVES)
         self.wire += struct.pack("!HHI", kind, self.number(1), life)
         at = len(self.wire)
         self.wire += b"\0\0"
@@ -127,53 +127,53 @@ class Writer:
 
     def value(self, kind: int) -> None:
         """Write the data of a record that was asked for."""
-        dice, start = self.dice, len(self.wire)
+        rng, start = self.rng, len(self.wire)
         match kind:
             case 1:
-                self.wire += dice.randbytes(4) if dice.random() < 0.7 else bytes((192, 0, 2, dice.randrange(3)))
+                self.wire += rng.randbytes(4) if rng.random() < 0.7 else bytes((192, 0, 2, rng.randrange(3)))
             case 28:
                 self.wire += self._address6()
             case 12:
                 self.name()
             case 15:
-                self.wire += dice.choice((0, 10, 65535)).to_bytes(2, "big")
+                self.wire += rng.choice((0, 10, 65535)).to_bytes(2, "big")
                 self.name()
             case _:
-                for _ in range(dice.choice((1, 1, 1, 2, 3)) if not self.odd() else dice.randrange(4)):
-                    text = dice.choice(TEXTS)
+                for _ in range(rng.choice((1, 1, 1, 2, 3)) if not self.odd() else rng.randrange(4)):
+                    text = rng.choice(TEXTS)
                     self.wire += bytes((self.number(len(text), 8),)) + text
         if self.odd():
-            self.wire += dice.randbytes(dice.randrange(1, 5))
+            self.wire += rng.randbytes(rng.randrange(1, 5))
         elif self.odd():
-            del self.wire[max(start, len(self.wire) - dice.randrange(1, 5)) :]
+            del self.wire[max(start, len(self.wire) - rng.randrange(1, 5)) :]
 
     def _address6(self) -> bytes:
-        dice = self.dice
-        if dice.random() < 0.2:
-            return dice.choice(ADDRESSES6)
-        return b"".join(b"\0\0" if dice.random() < 0.5 else dice.choice((b"\0\1", dice.randbytes(2))) for _ in range(8))
+        rng = self.rng
+        if rng.random() < 0.2:
+            return rng.choice(ADDRESSES6)
+        return b"".join(b"\0\0" if rng.random() < 0.5 else rng.choice((b"\0\1", rng.randbytes(2))) for _ in range(8))
 
     def soa(self) -> None:
         """Write the data of a SOA record."""
         self.name()
         self.name()
-        self.wire += struct.pack("!5I", *(self.dice.choice(LIVES[:6] if not self.odd() else LIVES) for _ in range(5)))
+        self.wire += struct.pack("!5I", *(self.rng.choice(LIVES[:6] if not self.odd() else LIVES) for _ in range(5)))
 
     def denial(self, name: int) -> int:
         """Write an authority section that denies; return how many records it has."""
-        if self.dice.random() < 0.7:
+        if self.rng.random() < 0.7:
             self.wire += self.zone_above(name)
             self.record(None, SOA, self.soa)
         else:
-            self.record(self.dice.choice(self.names), SOA, self.soa)
+            self.record(self.rng.choice(self.names), SOA, self.soa)
         if not self.odd():
             return 1
-        self.record(self.dice.choice(self.names), self.dice.choice((NS, SOA)), self.name)
+        self.record(self.rng.choice(self.names), self.rng.choice((NS, SOA)), self.name)
         return 2
 
     def zone_above(self, at: int) -> bytes:
         """Return a pointer to a part of the name there that need not be a zone; the root, at times."""
-        for _ in range(self.dice.randrange(4)):
+        for _ in range(self.rng.randrange(4)):
             size = self.wire[at] if at < len(self.wire) else 0
             if size == 0:
                 return b"\0"
@@ -183,57 +183,57 @@ class Writer:
         return self.pointer(at)
 
 
-def response(dice: Random, query: Query) -> bytes:
+def response(rng: Random, query: Query) -> bytes:
     """Return one for this query."""
-    writer = Writer(dice, query, dice.choice((0, 0, 0, 0.02, 0.06, 0.2)))
+    writer = Writer(rng, query, rng.choice((0, 0, 0, 0.02, 0.06, 0.2)))
     question = query.question if not writer.odd() else query.question.swapcase()
     writer.wire += question
     kind = int.from_bytes(question[-4:-2], "big")
     name, answers = 12, 0
-    for _ in range(dice.choice((0, 0, 0, 1, 1, 2, 3, 10)) if dice.random() < 0.4 else 0):
+    for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3, 10)) if rng.random() < 0.4 else 0):
         name = writer.record(name, CNAME, writer.name)
         answers += 1
     authorities = 0
     nxdomain = writer.odd()
-    if dice.random() < 0.6:
-        for _ in range(dice.choice((1, 1, 1, 2, 3, 5, 40))):
+    if rng.random() < 0.6:
+        for _ in range(rng.choice((1, 1, 1, 2, 3, 5, 40))):
             writer.record(name, kind, lambda: writer.value(kind))
             answers += 1
     else:
         authorities = 0 if writer.odd() else writer.denial(name)
-        nxdomain = dice.random() < 0.5
+        nxdomain = rng.random() < 0.5
     additional = 0
-    if dice.random() < 0.7:
-        writer.wire += OPTS[0] if not writer.odd() else dice.choice(OPTS)
+    if rng.random() < 0.7:
+        writer.wire += OPTS[0] if not writer.odd() else rng.choice(OPTS)
         additional += 1
     if writer.odd():
-        writer.record(dice.choice(writer.names), 1, lambda: writer.value(1))
+        writer.record(rng.choice(writer.names), 1, lambda: writer.value(1))
         additional += 1
-    flags = 0x8180 | 3 * nxdomain | 0x0400 * (dice.random() < 0.2)
-    flags = flags if not writer.odd() else flags ^ 1 << dice.randrange(16)
+    flags = 0x8180 | 3 * nxdomain | 0x0400 * (rng.random() < 0.2)
+    flags = flags if not writer.odd() else flags ^ 1 << rng.randrange(16)
     counts = [writer.number(count) for count in (1, answers, authorities, additional)]
     writer.wire[:12] = struct.pack("!6H", writer.number(query.ident), flags, *counts)
     if writer.odd():
-        writer.wire += bytes(dice.randrange(1, 12))
+        writer.wire += bytes(rng.randrange(1, 12))
     return bytes(writer.wire)
 
 
-def changed(wire: bytes, dice: Random) -> bytes:
+def changed(wire: bytes, rng: Random) -> bytes:
     """Return it with some bytes changed, gone, added or repeated."""
     octets = bytearray(wire)
-    for _ in range(dice.choice((1, 1, 1, 2, 4))):
-        at = dice.randrange(2, len(octets)) if len(octets) > 2 else 0
-        match dice.randrange(8):
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        at = rng.randrange(2, len(octets)) if len(octets) > 2 else 0
+        match rng.randrange(8):
             case 0 | 1 | 2:
-                octets[at : at + 1] = bytes((octets[at] ^ 1 << dice.randrange(8),)) if at else b""
+                octets[at : at + 1] = bytes((octets[at] ^ 1 << rng.randrange(8),)) if at else b""
             case 3 | 4:
-                octets[at : at + 1] = bytes((dice.choice(CHANGED),))
+                octets[at : at + 1] = bytes((rng.choice(CHANGED),))
             case 5:
                 del octets[at:]
             case 6:
-                octets[at:at] = dice.randbytes(dice.randrange(1, 9))
+                octets[at:at] = rng.randbytes(rng.randrange(1, 9))
             case _:
-                octets[at:at] = octets[at : at + dice.randrange(1, 30)]
+                octets[at:at] = octets[at : at + rng.randrange(1, 30)]
     return bytes(octets)
 
 
@@ -260,11 +260,11 @@ def _query(name: str, kind: Type) -> Query:
 
 def case(number: int) -> Case:
     """Return the case of that number, always the same."""
-    dice = Random(number)
-    if dice.random() < 0.1:
-        found = dice.choice(_recorded())
+    rng = Random(number)
+    if rng.random() < 0.1:
+        found = rng.choice(_recorded())
         query, wire = found.query, found.wire
     else:
-        query = _query(dice.choice(NAMES), dice.choice(tuple(TYPES)))
-        wire = response(dice, query)
-    return Case(query, changed(wire, dice) if dice.random() < 0.5 else wire)
+        query = _query(rng.choice(NAMES), rng.choice(tuple(TYPES)))
+        wire = response(rng, query)
+    return Case(query, changed(wire, rng) if rng.random() < 0.5 else wire)

@@ -98,14 +98,14 @@ def recorded() -> tuple[Recorded, ...]:
 
 def record(name: str, host: str, port: int) -> Iterator[str]:
     """Ask a resolver all questions. Raises OSError."""
-    dice = SystemRandom()
+    rng = SystemRandom()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(SECONDS)
         sock.connect((host, port))
         for _ in range(2):
             for kind, names in QUESTIONS.items():
                 for each in names:
-                    query = encode(Question(each, kind), True, dice.randrange(1 << 16)).wire
+                    query = encode(Question(each, kind), True, rng.randrange(1 << 16)).wire
                     sock.send(query)
                     yield f"{name} {query.hex()} {sock.recv(4096).hex()}"
 
