@@ -1,4 +1,4 @@
-"""Where tests lie: tests/unit mirrors the packages, and no folder and no file of tests/kit and tests/bench grows too large.
+"""Where tests lie: tests/unit mirrors the packages, and no folder and no file of tests/kit grows too large.
 
 A test of the module rdns_milter/logs/decision.py is tests/unit/logs/test_decision.py, or test_decision_ASPECT.py for one aspect.
 tests/wire holds the tests of the running milter over its sockets, tests/mta those with a real Postfix or Sendmail.
@@ -45,9 +45,8 @@ def test_exceptions_exist() -> None:
     assert EXCEPTIONS.keys() <= {str(path) for path in UNIT}
 
 
-@pytest.mark.parametrize("room", ["kit", "bench"])
-def test_no_folder_and_no_file_is_too_large(room: str) -> None:
-    files = list((TESTS / room).rglob("*.py"))
+def test_no_folder_and_no_file_of_the_kit_is_too_large() -> None:
+    files = list((TESTS / "kit").rglob("*.py"))
     folders = Counter(path.parent for path in files if path.name != "__init__.py")
     assert {path: count for path, count in folders.items() if count > MAX_MODULES} == {}
     lines = {path: len(path.read_text("utf-8").splitlines()) for path in files}
