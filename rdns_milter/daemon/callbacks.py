@@ -30,13 +30,13 @@ BACKLOG = 511  # connections that the kernel queues until a worker accepts them
 _MAX_FIELD = 65_000  # bytes of a header field that are examined; a packet of the protocol has no more
 # The macros that the MTA is asked for at each stage. libmilter keeps a macro until its stage is over.
 _MACROS = (
-    (milter.M_CONNECT, "j {if_addr} {daemon_addr} {client_addr} p"),
+    (milter.M_CONNECT, "j {if_addr} {daemon_addr} {client_addr} v"),
     (milter.M_HELO, "{tls_version}"),
     (milter.M_ENVFROM, "i {auth_authen} {tls_version} {mail_addr}"),
     (milter.M_ENVRCPT, "{rcpt_addr}"),
     (milter.M_EOM, "i"),
 )
-_OF_SENDMAIL = "p"  # the number of its process; Postfix does not know this macro
+_VERSION = "v"  # of the MTA; Postfix names itself in it, Sendmail sends the number alone
 _ACTIONS = milter.ADDHDRS | milter.CHGHDRS | milter.QUARANTINE | milter.SETSYMLIST
 _NEVER_WANTED = milter.P_NOBODY | milter.P_NOUNKNOWN
 # Header fields and the end of the header belong together: for a message without fields libmilter gets from DATA to the end of the
@@ -139,7 +139,7 @@ class Callbacks:
     @_guarded
     def connect(self, context: Any, hostname: str, family: int, peer: Any) -> int:
         """CONNECT: a client has connected to the MTA. `peer`: (address, port, ...), a path, or None."""
-        if _macro(context, _OF_SENDMAIL):
+        if (version := _macro(context, _VERSION)) and "Postfix" not in version:
             self._quick_acks.want()
         address = parse_address(peer[0]) if isinstance(peer, tuple) else None
         self._connect(context, self._connection(context), address)

@@ -109,8 +109,8 @@ def test_the_log_says_whose_flood_it_is(server: NameServerProcess, run: Run, nam
             (alarm,) = until(alarms, 60)
             assert healthy(port)
             flood.wait(60)
-        assert f"; most often of {whose}" in alarm
-        assert f"of the sender's domain {SENDER} (" in alarm
+        assert f"most often for {whose}" in alarm
+        assert f"for sender domain {SENDER} (" in alarm
         metrics = page(port)
         assert alarms() == [alarm]
         assert metrics.value("alarms_total", alarm=name) == 1
