@@ -71,14 +71,14 @@ def answer(question: Query, kind: Type, alias: bool = False) -> bytes:
 
 
 def check_reading(reading: Reading | None, kind: Type) -> None:
-    """Check that it is bounded, in order, and of the question's type, and that names have no raw bytes."""
+    """Check that it is bounded, in order, and of the question's type, and that names of answers have no raw bytes."""
     if reading is None:
         return
     assert reading.status in STATUSES
     assert bool(reading.values) == (reading.status == "ok")
     assert len(reading.values) <= MAX_VALUES
     assert 0 <= reading.ttl < 2**32
-    assert re.fullmatch("[ -~]*", reading.chase)
+    assert re.fullmatch(r"[\x00-\xff]{0,254}", reading.chase)  # a question: each character is one byte
     for value in reading.values:
         match kind, value:
             case "TXT", bytes():
