@@ -53,5 +53,5 @@ fi
 "$venv/bin/python" -m pytest -q -n 3 --dist loadfile tests/mta tests/wire tests/unit
 echo "once more with Debian's versions of the dependencies:"
 "$PYTHON" -m pytest -q -n 3 --dist loadfile tests/unit/checks/test_spf.py tests/unit/config/test_load.py tests/unit/responses/test_headers.py \
-    tests/unit/policy/test_rules.py tests/wire/test_spf_suite.py tests/wire/test_session.py \
+    tests/unit/policy/test_rules.py tests/unit/resolver/test_wire.py tests/unit/resolver/test_plain_answer.py tests/wire/test_spf_suite.py tests/wire/test_session.py \
     tests/wire/test_headers_and_log_lines.py tests/wire/test_hostile_dns.py tests/wire/test_hostile_smtp.py tests/wire/test_check.py

@@ -5,7 +5,8 @@ the first is acknowledged, nothing answers macros, and the kernel delays the ACK
 TCP_QUICKACK, lasts only until the next reply is sent, and libmilter sends that after the callback has returned, or without one: so
 a thread sets it a moment later, and a few times more. It sleeps until an MTA is found to write in this way. Postfix does not.
 
-Must never keep a connection open or close it: the descriptors are libmilter's, and are only looked at.
+Must never keep a connection open or close it: the descriptors are libmilter's, and are only looked at. Its work does not grow with
+the number of connections: beyond MAX_CONNECTIONS nothing is done, and a message waits for delayed ACKs, which stops no mail.
 
 RFC 896, RFC 1122 4.2.3.2, tcp(7); packaging/doc/platform.md 2.3.
 """
@@ -16,6 +17,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from ..net.accepted_connections import descriptors
@@ -24,16 +26,22 @@ from ..net.endpoints import SocketAddress
 _FIRST = 0.001  # seconds after a callback has returned: its reply has been sent by then, mostly
 _NEXT = 0.005  # seconds from one time to the next, for later replies and for DATA, which has no callback
 _TIMES = 10
+MAX_CONNECTIONS = (
+    64  # of one process; for more of them the system calls would cost other clients more than the ACKs save
+)
+_RESCAN = 0.1  # seconds at least between two searches for new connections
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 
 class QuickAcks:
     """The connections of one process. `place`: where its MTAs connect."""
 
-    def __init__(self, place: SocketAddress) -> None:
+    def __init__(self, place: SocketAddress, clock: Callable[[], float] = time.monotonic) -> None:
         self._place = place
+        self._clock = clock
         self._wanted = False
         self._looked = False
+        self._next_scan = float("-inf")
         self._replied = threading.Event()
         self._known: dict[int, int] = {}
 
@@ -42,7 +50,10 @@ class QuickAcks:
         if self._wanted or self._place.path or _QUICKACK is None:
             return
         self._wanted = True
-        threading.Thread(target=self._watch, name="quick-acks", daemon=True).start()
+        try:
+            threading.Thread(target=self._watch, name="quick-acks", daemon=True).start()
+        except RuntimeError:  # no more threads: the next connection tries again
+            self._wanted = False
 
     def connected(self) -> None:
         """Take note that there is a new connection."""
@@ -61,12 +72,15 @@ class QuickAcks:
                 left = _TIMES
                 time.sleep(_FIRST)
             left -= 1
-            self._acknowledge()
+            self.acknowledge()
 
-    def _acknowledge(self) -> None:
-        if not self._looked:
-            self._looked = True
-            self._known = descriptors(self._place)
+    def acknowledge(self) -> None:
+        """Acknowledge what has come in on the connections, if they are few."""
+        now = self._clock()
+        if not self._looked and now >= self._next_scan:
+            self._looked, self._next_scan = True, now + _RESCAN
+            found = descriptors(self._place, MAX_CONNECTIONS + 1)
+            self._known = found if len(found) <= MAX_CONNECTIONS else {}
         for fd, inode in tuple(self._known.items()):
             if not _acknowledge(fd, inode):
                 del self._known[fd]

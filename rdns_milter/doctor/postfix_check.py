@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 
 from ..net.endpoints import SocketAddress
 from .finding import Finding, bad, ok, warn
@@ -139,8 +140,13 @@ def _set(settings: PostfixSettings, service: Service, value: str) -> tuple[str, 
     """The commands that set smtpd_milters where the service reads it."""
     if "smtpd_milters" in service.overrides:
         together = re.sub(r"\s+", "", value)  # master.cf divides its arguments at blanks
-        return (f"postconf -P '{service}/smtpd_milters={together}'", _RELOAD)
-    return (f"postconf -e 'smtpd_milters = {value}'", _RELOAD)
+        return (f"postconf -P {quote(f'{service}/smtpd_milters={together}')}", _RELOAD)
+    return _main("smtpd_milters", value)
+
+
+def _main(name: str, value: str) -> tuple[str, ...]:
+    """The commands that set a parameter in main.cf."""
+    return (f"postconf -e {quote(f'{name} = {value}')}", _RELOAD)
 
 
 def _before_us(
@@ -205,17 +211,19 @@ def _setting(
         milters = parse_milters(settings.of(service, "smtpd_milters"))
         return _set(settings, service, ", ".join(_written(changed if each == entry else each) for each in milters))
     if name in service.overrides:
-        return (f"postconf -P '{service}/{name}={value}'", _RELOAD)
-    return (f"postconf -e '{name} = {value}'", _RELOAD)
+        return (f"postconf -P {quote(f'{service}/{name}={value}')}", _RELOAD)
+    return _main(name, value)
 
 
 def _double_work(settings: PostfixSettings) -> Iterator[Finding]:
     for name in _RESTRICTIONS:
         value = settings.main.get(name, "")
         for pattern, what in _DOUBLE:
-            if match := pattern.search(value):
+            match = pattern.search(value)
+            # Behind warn_if_reject it refuses nothing, and without it warn_if_reject would hold for what comes next.
+            if match and not value[: match.start()].rstrip(" ,").endswith("warn_if_reject"):
                 left = re.sub(r"\s*,?\s*" + re.escape(match[0]) + r"(?:[^,]*\})?", "", value, count=1).strip(", ")
-                yield warn(SUBJECT, f"{name} has {match[0]}, which {what}", f"postconf -e '{name} = {left}'", _RELOAD)
+                yield warn(SUBJECT, f"{name} has {match[0]}, which {what}", *_main(name, left))
 
 
 def _other_lists(settings: PostfixSettings, socket: SocketAddress) -> Iterator[Finding]:
@@ -226,8 +234,7 @@ def _other_lists(settings: PostfixSettings, socket: SocketAddress) -> Iterator[F
         yield warn(
             SUBJECT,
             "non_smtpd_milters names the milter: mail from local programs has no client and is not judged",
-            f"postconf -e 'non_smtpd_milters = {left}'",
-            _RELOAD,
+            *_main("non_smtpd_milters", left),
         )
     maps = settings.main.get("smtpd_milter_maps", "")
     if maps:

@@ -8,6 +8,7 @@ proc(5) (/proc/self/fd).
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import select
 import socket
@@ -25,10 +26,9 @@ def count_accepted(address: SocketAddress) -> int:
     return sum(1 for _ in _accepted(address))
 
 
-def descriptors(address: SocketAddress) -> dict[int, int]:
-    """Return the descriptors of the accepted connections with their inodes. libmilter may close them
-    at any time."""
-    return {fd: os.fstat(sock.fileno()).st_ino for fd, sock in _accepted(address)}
+def descriptors(address: SocketAddress, limit: int) -> dict[int, int]:
+    """Return the descriptors of at most so many accepted connections with their inodes. libmilter may close them at any time."""
+    return {fd: os.fstat(sock.fileno()).st_ino for fd, sock in itertools.islice(_accepted(address), limit)}
 
 
 def unread_bytes(address: SocketAddress) -> dict[int, int]:

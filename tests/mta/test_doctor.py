@@ -104,6 +104,7 @@ CASES = (
 )  # fmt: skip
 HEALTHY = (
     Case("plain", ""),
+    Case("only warns", "", {"smtpd_client_restrictions": "warn_if_reject reject_unknown_client_hostname, permit"}),
     Case("braces", "", {"smtpd_milters": "{ inet:localhost:8895, default_action=tempfail, command_timeout=15s }, inet:[::1]:8891"}),
     Case("postscreen", "", {}, POSTSCREEN),
     Case("reached by any address", "", listener=parse_socket_address("inet:8895@0.0.0.0")),
