@@ -10,6 +10,7 @@ Each flood runs in a process of its own, so that what a test measures of other c
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -70,15 +71,17 @@ def client(number: int) -> Client:
 
 def mail_and_reset(spec: str, begin: Begin) -> None:
     """One connection: MAIL with a record of ten mx of ten silent hosts, RSET, and again."""
-    number = 0
+    _mail_and_reset(spec, begin, 1, lambda number: f"a@f{number % SENDERS}.fan.example")
+
+
+def _mail_and_reset(spec: str, begin: Begin, attacker: int, sender: Callable[[int], str]) -> None:
     with Conversation(spec) as talk:
-        talk.connect("x", client(1).address)
+        talk.connect("x", client(attacker).address)
         talk.helo("client.fan.example")
-        while True:
+        for number in itertools.count():
             begin()
-            talk.mail(f"a@f{number % SENDERS}.fan.example")
+            talk.mail(sender(number))
             talk.abort()
-            number += 1
 
 
 def greetings(spec: str, begin: Begin) -> None:
@@ -96,15 +99,7 @@ def greetings(spec: str, begin: Begin) -> None:
 
 def unique_names(spec: str, begin: Begin) -> None:
     """MAIL and RSET, with ten names that are answered at once and that were never asked before."""
-    number = 0
-    with Conversation(spec) as talk:
-        talk.connect("x", client(3).address)
-        talk.helo("client.fan.example")
-        while True:
-            begin()
-            talk.mail(f"u{number}@s{number}.fast.example")
-            talk.abort()
-            number += 1
+    _mail_and_reset(spec, begin, 3, lambda number: f"u{number}@s{number}.fast.example")
 
 
 def ordinary(spec: str, begin: Begin) -> None:

@@ -128,3 +128,10 @@ def test_sections_of_the_platform_page_that_are_cited_exist() -> None:
     }
     assert len(cited) >= 8
     assert cited <= set(headings)
+
+
+def test_every_module_that_a_document_runs_is_there() -> None:
+    for page in documents.DOCUMENTS:
+        for module in re.findall(r"`python3? -m (tests[\w.]*)", page.read_text("utf-8")):
+            path = documents.ROOT / module.replace(".", "/")
+            assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"{page.name}: {module}"
