@@ -1,9 +1,10 @@
-"""Acknowledge at once what an MTA sends in two pieces over TCP, as Sendmail does.
+"""Switch off delayed ACKs on connections of Sendmail over TCP.
 
-Sendmail writes the macros of a stage and the command that they belong to one by one. Nagle's algorithm holds the second back until
-the first is acknowledged, nothing answers macros, and the kernel delays the ACK by 40 ms: five times for each message. The remedy,
-TCP_QUICKACK, lasts only until the next reply is sent, and libmilter sends that after the callback has returned, or without one: so
-a thread sets it a moment later, and a few times more. It sleeps until an MTA is found to write in this way. Postfix does not.
+Sendmail sends the macros of a stage and the command itself in two packets. Nagle's algorithm holds the second packet back until the
+first is acknowledged. The milter does not reply to macros, so the kernel sends that ACK only after 40 ms, five times for each
+message. TCP_QUICKACK switches the delay off, but only until the next reply, which libmilter sends after the callback has returned.
+Therefore a thread sets the option shortly after each callback, and several times more. The thread starts when an MTA other than
+Postfix connects: Postfix sends both in one packet.
 
 Must never keep a connection open or close it: the descriptors are libmilter's, and are only looked at. Its work does not grow with
 the number of connections: beyond MAX_CONNECTIONS nothing is done, and a message waits for delayed ACKs, which stops no mail.
@@ -46,7 +47,7 @@ class QuickAcks:
         self._known: dict[int, int] = {}
 
     def want(self) -> None:
-        """Begin: an MTA that writes in two pieces has connected. Over a unix socket nothing is delayed."""
+        """Start the thread, because an MTA that needs it has connected. A unix socket delays nothing."""
         if self._wanted or self._place.path or _QUICKACK is None:
             return
         self._wanted = True
@@ -87,8 +88,8 @@ class QuickAcks:
 
 
 def _acknowledge(fd: int, inode: int) -> bool:
-    """Send no delayed ACKs until the next reply. False if that connection is gone. Should its descriptor become another file's amid
-    this, nothing is done to that, for it is no TCP connection, or no harm."""
+    """Switch off delayed ACKs until the next reply. Return False if the connection is closed. If the descriptor is reused meanwhile,
+    setting the option fails or does no harm."""
     try:
         if os.fstat(fd).st_ino != inode:
             return False

@@ -1,10 +1,10 @@
-"""Which zones do not answer? Learned from the questions that timed out, so that further ones take no place and no time.
+"""Find zones that do not answer, from questions that timed out, so that further questions about them take no place and no time.
 
-Pure: sends nothing; the time is an argument. A zone is suspect once a name below it has had no answer. It is silent once several
-names in different branches right below it have had none either, all of them asked since then, while nothing below it was answered:
-questions that were under way together say nothing of a zone that answered others meanwhile. So the branch that is dead is found
-where it is: a dead subdomain does not make its parent look dead, and nobody can make a zone look dead that answers. A public suffix
-is never silent. One question at a time goes through, to see whether the zone is back; any answer from below it ends the silence.
+Pure: sends nothing; the time is an argument. A zone is suspect once a question about a name below it has timed out. It is silent
+once questions about BRANCHES different names directly below it, all asked after that, have timed out too. Any answer about a name
+below it ends the suspicion. Questions that were in progress together do not count, because the zone may have answered others
+meanwhile. A dead subdomain must never make its parent silent, and no client may make a zone silent that answers. A public suffix is
+never silent. One question in PROBE seconds is let through, to find out whether the zone answers again.
 
 RFC 2308 7.1 and RFC 9520 3.2 (failures are remembered, for a short time, and retries are bounded).
 """
@@ -26,7 +26,7 @@ _LABELS_IPV4, _LABELS_IPV6 = 3 + 2, 12 + 2  # of a reverse zone: of a /24, of a 
 
 
 def zone_of(name: str) -> str:
-    """The part of a name that is under one hand: its organizational domain, or the reverse zone of a /24 or a /48."""
+    """Return the zone that one operator runs: the organizational domain of a name, or the reverse zone of a /24 or a /48."""
     if name.endswith(_IPV4):
         return _last(name, _LABELS_IPV4)
     if name.endswith(_IPV6):
@@ -51,7 +51,7 @@ class _Zone:
 
 
 class Silence:
-    """What is known of zones that do not answer. Times are in seconds."""
+    """The zones that are suspect or silent. Times are in seconds."""
 
     __slots__ = ("_zones",)
 
@@ -59,11 +59,11 @@ class Silence:
         self._zones: OrderedDict[str, _Zone] = OrderedDict()
 
     def __bool__(self) -> bool:
-        """Whether anything is known: only then is there a use in asking."""
+        """Return whether any zone is suspect; if none is, `covers` need not be called."""
         return bool(self._zones)
 
     def unanswered(self, name: str, began: float, now: float) -> None:
-        """A question about a name, asked at `began`, has had no answer, though the name servers answered others meanwhile."""
+        """Take note that a question about a name, asked at `began`, timed out while the name servers answered others."""
         for zone, branch in _above(name):
             known = self._zones.get(zone)
             if known is None or known.until <= now:
@@ -76,12 +76,12 @@ class Silence:
             self._zones.popitem(last=False)
 
     def answered(self, name: str) -> None:
-        """A question about a name has had an answer."""
+        """Take note that a question about a name was answered."""
         for zone, _ in _above(name):
             self._zones.pop(zone, None)
 
     def covers(self, name: str, now: float) -> bool:
-        """Whether a name lies in a silent zone, and no question about it is to be asked now."""
+        """Return whether a name is in a silent zone, so that no question about it may be sent now."""
         silent = [known for zone, _ in _above(name) if (known := self._zones.get(zone)) and self._is_silent(known, now)]
         if not silent or any(now < known.probe for known in silent):
             return bool(silent)
@@ -90,7 +90,7 @@ class Silence:
         return False
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all zones."""
         self._zones.clear()
 
     def _is_silent(self, zone: _Zone, now: float) -> bool:
@@ -98,8 +98,8 @@ class Silence:
 
 
 def _above(name: str) -> Iterator[tuple[str, str]]:
-    """The zones that a name may lie in, the topmost first, and below each the label of the branch in which it lies, "" for the
-    zone's own name."""
+    """Yield the zones that a name may be in, the topmost first, each with the label directly below it, "" for the zone's own
+    name."""
     zone = zone_of(name)
     if name == zone:
         yield zone, ""
