@@ -88,8 +88,8 @@ class QuickAcks:
 
 
 def _acknowledge(fd: int, inode: int) -> bool:
-    """Switch off delayed ACKs until the next reply. Return False if the connection is closed. If the descriptor is reused meanwhile,
-    setting the option fails or does no harm."""
+    """Switch off delayed ACKs until the next reply. Return False if the connection is closed. If the descriptor is reused
+    meanwhile, setting the option fails or does no harm."""
     try:
         if os.fstat(fd).st_ino != inode:
             return False
