@@ -1,4 +1,4 @@
-"""The generic check against names of both kinds. Addresses are the documentation's (RFC 5737, RFC 3849) or the real ones."""
+"""The generic check on generic names and on names of mail servers. Addresses are for documentation (RFC 5737, 3849) or real."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rdns_milter.checks.evidence import Generic
 from rdns_milter.checks.generic import MAX_NAME, generic
 from tests.kit.data import generic_kinds, generic_names
 
-# pattern, then name and address
+# Pattern, then names with their address.
 POOLS = {
     "address:decimal": """
         dslb-203-000-113-077.pools.arcor-ip.net 203.0.113.77
@@ -296,7 +296,7 @@ def test_sender_is_known_by_labels() -> None:
 
 
 addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))
-# pieces of which names are made, put together without sense
+# Parts of names, combined at random.
 PIECES = (
     "1 12 255 256 0 00 a f ff 5b2c1a2b - . .. -- _ x ip mail mx dsl adsl pool com net de co uk ocn.ne.jp google.com"
 )
@@ -349,7 +349,7 @@ def test_no_word_looks_like_hexadecimal() -> None:
 
 
 def test_kinds_of_names() -> None:
-    """Of every kind of pool nearly all are found, of every kind of mail host none."""
+    """Of every kind of generic name nearly all are recognized, of every kind of mail server name none."""
     found = Counter(
         kind
         for kind, name, address in generic_names.names(generic_names.POOLS, 40)
@@ -417,5 +417,5 @@ def test_parts_of_an_ipv6_address(name: str) -> None:
 )
 def test_names_that_nobody_has_chosen(name: str, address: str) -> None:
     assert generic(name, ip_address(address)).result == "yes"
-    # A word of mail in front, and somebody has.
+    # With a word for mail in the first label it was chosen.
     assert generic(f"mail-{name}", ip_address("192.0.2.1")).result == "no" or "static" in name

@@ -1,4 +1,4 @@
-"""The greeting, a case a line: what kind it is, where it leads, whether it is one of ours (RFC 5321 4.1.1.1, 4.1.3)."""
+"""The HELO checks, one case for each line: kind, result and own names (RFC 5321 4.1.1.1, 4.1.3)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_kind(greeting: str, kind: str) -> None:
     assert helo.kind(greeting) == kind
 
 
-# greeting, client, what is published, result, the status behind it
+# HELO name, client, DNS records, result, status of the lookup.
 RESOLVED: list[tuple[str, str, dict[str, Entry], str, str]] = [
     ("a.test", V4, {"a.test A": [V4]}, "pass", "ok"),
     ("A.Test.", V4, {"a.test A": ["192.0.2.9", V4]}, "pass", "ok"),

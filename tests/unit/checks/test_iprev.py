@@ -1,4 +1,4 @@
-"""iprev, a case a line: what DNS holds, and what follows (RFC 8601 2.7.3 and 3)."""
+"""The iprev check, one case for each line: DNS records and the result (RFC 8601 2.7.3 and 3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.kit.dns.dict_answers import Answers, Entry, run
 V4, V6 = "192.0.2.1", "2001:db8::1"
 LONG = "a" * 63
 
-# what is published for the client, the result, the reason, the name shown
+# Client, DNS records, result, reason, name.
 CASES: dict[str, tuple[str, dict[str, Entry], str, str, str]] = {
     "confirmed": (V4, {f"{V4} PTR": ["a.test"], "a.test A": [V4]}, "pass", "confirmed", "a.test"),
     "one address of several": (

@@ -1,4 +1,4 @@
-"""Macros of SPF records (RFC 7208 7) and the names that come of them."""
+"""Macros of SPF records (RFC 7208 7), and the names that they expand to."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VALUES6 = macro_values(ip_address("2001:db8::cb01"), "strong-bad", "email.exampl
 
 
 def letter(name: str) -> str:
-    """What a letter stands for in the example of RFC 7208 7.4."""
+    """Return the value of a letter in the example of RFC 7208 7.4."""
     return VALUES[name]
 
 

@@ -1,4 +1,4 @@
-"""Asking ahead: the wait is the depth of the tree of records, not the number of its nodes; and what is not asked for it."""
+"""Prefetch: the waiting time depends on the depth of the tree of records, not its size; what is certainly unused is not asked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REVERSE = "1.2.0.192.in-addr.arpa"
 
 
 def walk(zone: str, client: str = CLIENT, ahead: bool = True, **options: Any) -> tuple[CheckHostResult, DictLookup]:
-    """What is found for a@v.example, and the lookup that was asked; without `ahead` nothing is asked ahead."""
+    """Return the result for a@v.example and the lookup. `ahead`: whether to prefetch."""
     lookup = DictLookup(Zone(zone), delay=TRIP, **options)
     check = check_host(lookup, ip_address(client), Mailbox("a", "v.example"), "mx.v.example", limits=Limits())
     if ahead:
@@ -113,13 +113,13 @@ def test_a_dead_zone_that_is_needed_costs_one_silence_not_one_each() -> None:
 @pytest.mark.parametrize(
     ("record", "ahead"),
     [
-        # What surely matches decides: nothing behind it is asked
+        # Nothing is asked after a certain match
         (f"ip4:{CLIENT} include:x.example", set()),
         ("ip4:192.0.0.0/8 a mx ptr", set()),
         ("-all include:x.example", set()),
         ("ip6:::/0 include:x.example", {("x.example", "TXT")}),
         ("ip4:10.0.0.1 include:x.example all a", {("x.example", "TXT")}),
-        # What will be needed
+        # Questions that will be needed
         ("a", {("v.example", "A")}),
         ("a:x.example/24//64", {("x.example", "A")}),
         ("mx", {("v.example", "MX")}),
@@ -135,12 +135,12 @@ def test_a_dead_zone_that_is_needed_costs_one_silence_not_one_each() -> None:
         ("a REDIRECT=x.example", {("v.example", "A"), ("x.example", "TXT")}),
         ("redirect=x.example a:y.example -all", {("y.example", "A")}),
         ("a rr=e rr=f op=x op=y", {("v.example", "A")}),
-        # Explanations: where it may be a fail
+        # Explanations, if the result can be fail
         ("a -all exp=e.example", {("v.example", "A"), ("e.example", "TXT")}),
         ("exp=e.example -a ~all", {("v.example", "A"), ("e.example", "TXT")}),
         ("a ~all exp=e.example", {("v.example", "A")}),
         (f"ip4:{CLIENT} -all exp=e.example", set()),
-        # A record that is an error ends there
+        # An invalid record ends the evaluation
         ("a moo", set()),
         ("a:%{x}.example", set()),
         ("a/33", set()),
@@ -153,11 +153,11 @@ def test_a_dead_zone_that_is_needed_costs_one_silence_not_one_each() -> None:
         ("a Redirect=", set()),
         ("a redirect=x.example Redirect=x.example", set()),
         ("a op=%", set()),
-        # Names that DNS cannot be asked, or is not
+        # Names that cannot be or are not looked up
         ("include:%{l} a", set()),
         ("exists:%{l9999999999}..%{d} a", {("v.example", "A")}),
         ("a:x..example include:y.example", {("y.example", "TXT")}),
-        # The limit of terms: what is beyond is an error, and not asked
+        # Terms beyond the limit are an error and not asked for
         (" ".join(f"a:x{n}.example" for n in range(20)), {(f"x{n}.example", "A") for n in range(10)}),
     ],
 )
@@ -168,7 +168,7 @@ def test_what_is_asked_ahead(record: str, ahead: set[tuple[str, str]]) -> None:
 
 
 def prefetch() -> Prefetch:
-    """The plan of a check of a@v.example."""
+    """Return the Prefetch of a check of a@v.example."""
     client = ip_address(CLIENT)
     letters = {"l": "a", "h": "mx.v.example", "i": CLIENT, "v": "in-addr", "s": "a@v.example", "o": "v.example"}
     return Prefetch(client, AddressMatcher(client), "v.example", letters, 10)
@@ -259,7 +259,7 @@ POINTERS = st.lists(
 def test_asking_ahead_never_changes_a_finding(
     owners: dict[str, tuple[tuple[str, ...], ...]], names: list[str], seed: int
 ) -> None:
-    """Whatever the records, and in whatever order the answers come; and it is never slower."""
+    """The result is the same for any records and any order of the answers, and never takes longer."""
     zone = "".join(f"{owner} {right}\n" for owner, parts in owners.items() for part in parts for right in part)
     zone += "".join(names)
 
@@ -269,7 +269,7 @@ def test_asking_ahead_never_changes_a_finding(
     ahead, fast = walk(zone, delays=delays)
     plain, slow = walk(zone, ahead=False, delays=delays)
     assert replace(ahead.spf, explanation="") == replace(plain.spf, explanation="")
-    if ahead.spf.result != "fail":  # whose explanation gets a moment only, and may then come or not
+    if ahead.spf.result != "fail":  # an explanation is waited for briefly only, and can be missing
         assert (ahead.ttl, ahead.message_specific) == (plain.ttl, plain.message_specific)
         assert len(fast.begun) - ahead.unused == len(slow.begun)
         assert fast.now <= slow.now + 1e-9

@@ -1,4 +1,4 @@
-"""Records that pyspf alone reads otherwise than RFC 7208 sections 4.6, 5, 6 and 12, and their neighbours."""
+"""Records that pyspf alone parses differently from RFC 7208 sections 4.6, 5, 6 and 12, and similar ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.kit.data.spf.case import CLIENT, CLIENT6, Case, check
 NINE = f"v.example A 192.0.2.9\nx.example A {CLIENT}\n"
 
 CASES = (
-    # Modifier names are case-insensitive (4.6.1, 12), and only known ones may stand once (6)
+    # Modifier names are case-insensitive (4.6.1, 12); known modifiers may appear only once (6)
     Case("redirect-upper", "v=spf1 REDIRECT=w.example", "w.example TXT v=spf1 -all", "fail", fact={"mechanism": "-all"}),
     Case("redirect-mixed", "v=spf1 ReDirect=w.example", "w.example TXT v=spf1 -all", "fail"),
     Case("redirect-twice-in-two-cases", "v=spf1 redirect=w.example Redirect=w.example", "w.example TXT v=spf1 -all", "permerror"),
@@ -29,7 +29,7 @@ CASES = (
     Case("unknown-with-tab", "v=spf1 rr=a\tb -all", "", "permerror"),
     Case("unknown-named-badly", "v=spf1 1rr=a -all", "", "permerror"),
     Case("modifier-with-qualifier", "v=spf1 ?redirect=w.example", "w.example TXT v=spf1 -all", "permerror"),
-    # `redirect` counts when it is followed (4.6.4, 6.1), and is ignored beside `all` (5.1)
+    # `redirect` counts if it is followed (4.6.4, 6.1), and is ignored in a record with `all` (5.1)
     Case("redirect-behind-ten", f"v=spf1 {'a ' * 9}a:x.example redirect=w.example", f"{NINE}w.example TXT v=spf1 -all", "pass"),
     Case("redirect-before-ten", f"v=spf1 redirect=w.example {'a ' * 9}a:x.example", f"{NINE}w.example TXT v=spf1 -all", "pass"),
     Case("redirect-as-tenth", f"v=spf1 {'a ' * 9}redirect=w.example", f"{NINE}w.example TXT v=spf1 -all", "fail"),
@@ -49,7 +49,7 @@ CASES = (
     Case("ip6-mapped-is-not-ip4", f"v=spf1 ip6:::ffff:{CLIENT} -all", "", "fail"),
     Case("all-with-prefix", "v=spf1 all/0", "", "permerror"),
     Case("error-behind-a-match", f"v=spf1 ip4:{CLIENT} exists", "", "permerror"),
-    # What is not come to is not evaluated
+    # Terms that are not reached are not evaluated
     Case("include-itself-behind-a-match", f"v=spf1 ip4:{CLIENT} include:v.example -all", "", "pass", asked=1),
     Case("p-behind-a-match", f"v=spf1 ip4:{CLIENT} a:%{{p}}.example -all", "", "pass", asked=1),
     Case("p-behind-a-lookup", "v=spf1 a:x.example ip4:192.0.2.0/24 exists:%{p}.example -all", f"x.example A {CLIENT}", "pass"),

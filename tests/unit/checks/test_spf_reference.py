@@ -1,6 +1,6 @@
-"""SPF compared with a second evaluator, written from the RFC's text: on the RFC 7208 suite and on ten thousand random records.
+"""Compare check_host() with a second evaluator, written from the RFC's text, on the RFC 7208 suite and ten thousand random records.
 
-A million: `python -m tests.kit.data.spf.comparison`.
+For a million records: `python -m tests.kit.data.spf.comparison`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from tests.kit.data.spf.suite_reference import of_mailfrom
 from tests.kit.dns.zone import Zone
 
 SUITE = tuple(suite.cases())
-# As in test_spf_suite: where the suite allows several results.
+# As in test_spf_suite: cases for which the suite allows several results.
 NOT_PREFERRED = {"multispf1": "fail", "ptr-limit": "pass"}
 CASES, CHUNK = 10_000, 1_000
 
 
 @functools.cache
 def zone(scenario: str) -> Zone:
-    """The zone of a scenario."""
+    """Return the zone of a scenario."""
     return next(Zone.from_suite(each.zonedata) for each in SUITE if each.scenario == scenario)
 
 
@@ -89,7 +89,7 @@ def test_the_comparison_sees_a_fault(name: str, replacement: object, monkeypatch
 
 
 def test_the_comparison_sees_a_query_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if macros were expanded before their term is reached."""
+    """Expand macros before their term is reached."""
 
     unpatched = Evaluation.check0
 

@@ -1,4 +1,4 @@
-"""The RFC 7208 suite through `check_host()`: every verdict, every explanation, and what asking ahead costs and saves."""
+"""Run the RFC 7208 suite through `check_host()`: results, explanations, and the cost and benefit of prefetching."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tests.kit.dns.zone import Zone
 from tests.kit.dns.zone_lookup import DictLookup, run
 
 CASES = tuple(suite.cases())
-# The order of an RRset is nobody's promise: names are sorted before the cut to ten, and the one that matches is among them.
+# The order of an RRset is not defined: the milter sorts names before it takes ten, and the one that matches is among them.
 NOT_PREFERRED = {"multispf1": "fail", "ptr-limit": "pass"}
 
 
 @functools.cache
 def zone(scenario: str) -> Zone:
-    """The zone of a scenario."""
+    """Return the zone of a scenario."""
     return next(Zone.from_suite(case.zonedata) for case in CASES if case.scenario == scenario)
 
 
 def find(case: SuiteCase) -> tuple[CheckHostResult, DictLookup]:
-    """What SPF says of a case, and the lookup that it asked."""
+    """Return the result for a case, and the lookup."""
     address = parse_address(case.client)
     assert address is not None
     mailbox = parse_mailbox(case.mailfrom)
@@ -58,7 +58,7 @@ def test_explanation(case: SuiteCase) -> None:
 
 @pytest.fixture
 def no_plan(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing is asked ahead."""
+    """Disable prefetching."""
     with monkeypatch.context() as patch:
         patch.setattr(Prefetch, "wanted", lambda self, known: [])
         yield
@@ -78,7 +78,7 @@ def test_asking_ahead_changes_nothing(case: SuiteCase, request: pytest.FixtureRe
 
 
 def asked_by_pyspf(case: SuiteCase, monkeypatch: pytest.MonkeyPatch) -> set[Question]:
-    """The questions that pyspf asks by itself."""
+    """pyspf alone, recording its questions."""
     lookup = DictLookup(zone(case.scenario), delay=0.0)
 
     def dns_lookup(name: str, kind: str, strict: bool, timeout: float) -> list[object]:

@@ -1,4 +1,4 @@
-"""What the sender's postmaster is told: each fault by its name, with the record to publish, and nothing when all is well."""
+"""Advice for the sender's postmaster: each fault, with the record to publish; nothing if there is no fault."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def test_any_evidence_gives_printable_bounded_sentences(client: Evidence, facts:
 
 
 def test_every_fault_of_a_fact_has_words() -> None:
-    """A rule may refuse by any of these: there must be something to say."""
+    """A rule can refuse because of any of these facts, so there must be advice for each."""
     for result in ("fail", "permerror", "temperror"):
         assert advice(evidence(iprev=replace(NO_PTR, result=result, reason="error")), {"iprev"})
         assert advice(evidence(helo=Helo("fqdn", "no", result, "none", "error")), {"helo"})

@@ -1,4 +1,4 @@
-"""Every value of every fact has a sentence, and nothing of the sender's gets out of it."""
+"""Every value of every fact has a sentence, and text from the network cannot break out of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the message is told. Authentication-Results is read back by another author's parser (authres)."""
+"""Header fields that are added to a message. Authentication-Results is also parsed with an independent parser (authres)."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def assert_fit(value: str, length: int) -> None:
 
 
 def meant(client: Evidence) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """The resinfos that an evidence calls for, told again from the docstring of authentication_results."""
+    """Return the expected resinfos for the evidence, written independently from the docstring of authentication_results."""
     if client.exempt:
         return
     if client.client and client.iprev.result not in ("unknown", "none"):
@@ -254,7 +254,7 @@ FIT = frozenset(string.ascii_letters + string.digits + ".:[]!#$%&'*+/^_`{|}~-")
 
 
 def written(domain: str, claimed: str) -> str:
-    """A domain, or what was claimed instead, as the field has it."""
+    """Return a domain, or the text given instead of one, as the field contains it."""
     name = canonical(domain) or canonical(claimed)
     if is_hostname(name):
         return name
@@ -269,7 +269,7 @@ def test_authres_reads_what_was_meant_whatever_the_client_says(client: Evidence)
     value = authentication_results("mx.test", client)
     assert_fit(value, 2500)
     assert results(value) == list(meant(client))
-    # Nor does one who searches instead of parsing find more.
+    # A reader that searches for results instead of parsing finds no more either.
     assert len(re.findall(r"(?<!policy\.)(?:spf|iprev|dkim|dmarc)\s*=", value)) == len(list(meant(client)))
 
 
@@ -284,7 +284,7 @@ PAIR = re.compile(r'([a-z-]+)=((?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)|"(?:[^"\\
 
 
 def pairs(value: str) -> tuple[str, str, dict[str, str]]:
-    """Result, comment and key=value pairs of a Received-SPF, read by the ABNF of RFC 7208 9.1; asserts that all is read."""
+    """Parse a Received-SPF value by the ABNF of RFC 7208 9.1 into result, comment and pairs; assert that nothing is left."""
     match = re.match(r"([a-z]+) \(([^()\\]*)\) ", unfolded(value))
     assert match
     rest = unfolded(value)[match.end() :]

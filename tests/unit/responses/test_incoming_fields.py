@@ -1,4 +1,4 @@
-"""Fields that claim to be ours are found by number, and no message makes that work grow beyond its bound."""
+"""Forged fields are found and numbered, and the work for one message is limited."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ RECEIVER_IS_NOT = [
 
 
 def fields(*added: tuple[str, str]) -> IncomingFields:
-    """A message that brings these."""
+    """Return the incoming fields of a message with these fields."""
     incoming = IncomingFields((OURS,), TAG)
     for name, value in added:
         incoming.add(name, value)

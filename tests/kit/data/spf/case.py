@@ -1,4 +1,4 @@
-"""One SPF check as a row of a table: a record, the zone around it, client, sender, greeting, and what must come of it."""
+"""One SPF check as a row of a table: record, zone, client, sender, HELO name, and the expected result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ CLIENT, CLIENT6 = "192.0.2.1", "2001:db8::1"
 
 @dataclass(frozen=True)
 class Case:
-    """One check: the record of v.example, the rest of the zone, the result, and what else must hold of the fact."""
+    """One check. `record`: of v.example; `zone`: the other records; `fact`: expected fields of the Spf fact; `asked`: the expected
+    number of questions."""
 
     name: str
     record: str
@@ -32,7 +33,7 @@ class Case:
 
 
 def check(case: Case, **options: Any) -> tuple[CheckHostResult, DictLookup]:
-    """What is found in a case, and the lookup that was asked."""
+    """Return the result for a case, and the lookup."""
     record = f"v.example TXT {case.record}\n" if case.record else ""
     lookup = DictLookup(Zone(record + case.zone), **options)
     mailbox = parse_mailbox(case.sender)
@@ -40,5 +41,5 @@ def check(case: Case, **options: Any) -> tuple[CheckHostResult, DictLookup]:
 
 
 def find(record: str, zone: str = "", **more: Any) -> CheckHostResult:
-    """What is found for a record."""
+    """Return the result for a record."""
     return check(Case("", record, zone, "", **more))[0]

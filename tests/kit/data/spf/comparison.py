@@ -1,9 +1,8 @@
 """Compare `rdns_milter.checks.spf` with the reference evaluator on random records.
 
-`python -m tests.kit.data.spf.comparison [--cases 1000000] [--first 0]` writes each case on which they disagree, and ends with 1 if
-there
-was one. A case is compared in result, matching term and explanation, and in the questions that the evaluation used: it may ask
-more ahead, but must not need more. Some are answered all at once, some one by one, the question that was asked last first.
+`python -m tests.kit.data.spf.comparison [--cases 1000000] [--first 0]` writes each case on which they disagree,
+and exits with 1 if there is one. Compared are result, matching term, explanation, and the questions that the evaluation used: it
+may prefetch more, but must not need more. In some cases all questions are answered at once, in others one by one, the last first.
 """
 
 from __future__ import annotations
@@ -23,14 +22,15 @@ from tests.kit.data.spf.random_records import Case, case
 from tests.kit.data.spf.reference_evaluator import Reference, Verdict
 from tests.kit.dns.zone_lookup import run
 
-_TIME = re.compile(r"[0-9]{10,}")  # %{t}, which the reference takes for 0
+_TIME = re.compile(r"[0-9]{10,}")  # %{t}, which is 0 in the reference evaluator
 RECEIVER = "mx.receiver.example"
-REPORTED = 20  # disagreements after which the command gives up
+REPORTED = 20  # disagreements after which the command ends
 
 
 @dataclass
 class CaseLookup:
-    """The Lookup of a case. `at_once`: all questions are answered, or the last of them. `begun`: the questions, once each."""
+    """The Lookup of a case. `at_once`: answer all questions at once, else only the last; `begun`: the questions asked, without
+    repetitions."""
 
     case: Case
     at_once: bool
@@ -60,7 +60,7 @@ class CaseLookup:
 
 
 def ours(each: Case, at_once: bool = True) -> tuple[CheckHostResult, CaseLookup]:
-    """What the milter finds."""
+    """Return the result of the milter, and the lookup."""
     lookup = CaseLookup(each, at_once)
     mailbox, limits = Mailbox(each.local, each.domain), Limits(each.terms, each.voids)
     check = check_host(lookup, each.client, mailbox, each.helo, limits=limits, receiver=RECEIVER)
@@ -68,7 +68,7 @@ def ours(each: Case, at_once: bool = True) -> tuple[CheckHostResult, CaseLookup]
 
 
 def theirs(each: Case) -> tuple[Verdict, Reference]:
-    """What the RFC's text gives."""
+    """Return the result of the reference evaluator."""
     client = each.client.ipv4_mapped or each.client if isinstance(each.client, IPv6Address) else each.client
     sender = each.local or "postmaster", each.domain
     reference = Reference(each.answer, client, sender, each.helo or "unknown", RECEIVER, each.terms, each.voids)
@@ -76,7 +76,7 @@ def theirs(each: Case) -> tuple[Verdict, Reference]:
 
 
 def disagreement(number: int) -> str:
-    """In what the two differ for the case of a number, and the case; "" if in nothing."""
+    """Return the differences for the case of a number, and the case; "" if there are none."""
     each = case(number)
     checked, lookup = ours(each, at_once=number % 2 == 0)
     verdict, reference = theirs(each)
@@ -96,7 +96,7 @@ def _printable(text: str) -> str:
 
 
 def main() -> int:
-    """Compare as many cases as the command line says."""
+    """Compare the cases given on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--first", type=int, default=0)

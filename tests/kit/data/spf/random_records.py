@@ -1,8 +1,8 @@
-"""Random SPF records, valid and nearly valid, in a random DNS around them: one case for each number.
+"""Generate random SPF records, valid and nearly valid, with random DNS records: one case for each number.
 
-Every rule of RFC 7208's grammar is written, in all its forms, and broken in small ways. Names are few, so that records include each
-other, loop, and come near the limits. Below `x.example` every other name has an address, below `s.example` most have a record: what
-macros make of a sender is there or not.
+Uses every rule of RFC 7208's grammar in all forms, with small errors. There are few names, so that records include each other, loop
+and come near the limits. Below `x.example` every other name has an address, and below `s.example` most names have a record, so that
+names from macros exist or not.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ TEXTS = (
 
 @dataclass
 class Case:
-    """One check, with its limits. `records`: by name and type, None for trouble; for other names see `answer`."""
+    """One check with its limits. `records`: by name and type, None for a temporary error; for other names see `answer`."""
 
     client: IPv4Address | IPv6Address
     local: str
@@ -101,7 +101,7 @@ class Case:
     records: dict[Key, Records | None] = field(default_factory=dict)
 
     def answer(self, name: str, kind: str) -> Records | None:
-        """The records of a name, () if there are none, None for trouble."""
+        """Return the records of a name, () if there are none, None for a temporary error."""
         key = name, kind
         if key in self.records:
             return self.records[key]
@@ -118,7 +118,7 @@ class Case:
 
 
 def case(number: int) -> Case:
-    """The case of a number."""
+    """Return the case of a number."""
     return _Writer(Random(number)).case()
 
 
@@ -199,7 +199,7 @@ class _Writer:
         return self._edited(text) if self._random() < 0.08 else text
 
     def _edited(self, text: str) -> str:
-        """The text with a character more, less, or another."""
+        """Return the text with one character inserted, removed or replaced."""
         for _ in range(self._dice.choice((1, 1, 2))):
             place, letter = self._dice.randint(6, len(text)), self._dice.choice(ALPHABET)
             text = text[:place] + self._dice.choice(("", letter, letter + text[place : place + 1])) + text[place + 1 :]

@@ -1,4 +1,4 @@
-"""The reference evaluator's verdicts on a case of the RFC 7208 suite: on MAIL FROM, and on HELO, which the suite does not judge."""
+"""Results of the reference evaluator for a case of the RFC 7208 suite: MAIL FROM, and HELO, which the suite does not test."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.kit.dns.zone_lookup import DictLookup, run
 
 
 def of_helo(case: SuiteCase, zone: Zone) -> Verdict:
-    """SPF of postmaster@HELO (RFC 7208 2.3)."""
+    """Return the result for postmaster@HELO (RFC 7208 2.3)."""
     return _check(case, zone, "postmaster", canonical(case.helo))
 
 
 def of_mailfrom(case: SuiteCase, zone: Zone) -> Verdict:
-    """SPF of MAIL FROM (RFC 7208 2.4)."""
+    """Return the result for MAIL FROM (RFC 7208 2.4)."""
     mailbox = parse_mailbox(case.mailfrom)
     if mailbox.is_null:
         return of_helo(case, zone)
