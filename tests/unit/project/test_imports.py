@@ -36,6 +36,8 @@ LADDER: dict[str, tuple[str, ...]] = {
         "mailboxes",
         "nat64",
         "networks",
+        "received_field",
+        "relay_path",
         "socket_activation",
     ),
     "resolver": (
@@ -210,7 +212,8 @@ ORDER = {
 # These do no I/O, read no clock and start no thread: their results depend on their arguments alone.
 PURE_PACKAGES = ("checks", "policy", "responses")
 PURE = {name for name in ORDER if name.split(".")[0] in PURE_PACKAGES} | {
-    "text.escape", "text.toml", "text.numbers", "net.names", "net.networks", "net.endpoints", "resolver.lookup",
+    "text.escape", "text.toml", "text.numbers", "net.names", "net.networks", "net.endpoints", "net.received_field",
+    "net.relay_path", "resolver.lookup",
 }  # fmt: skip
 WORLD = frozenset(
     ("socket", "time", "threading", "logging", "asyncio", "concurrent", "multiprocessing", "select", "selectors", "signal",

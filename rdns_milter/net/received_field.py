@@ -1,0 +1,259 @@
+"""Read one Received field: the host from which an MTA took a message, the host's HELO name, and the MTA that wrote the field.
+
+Pure. Reads the forms of the common MTAs, which differ from each other and from the RFCs. A field holds what a client has sent
+(HELO name, certificate, login, recipient) beside what the MTA knows: an address is taken only from where MTAs write that of the
+connection. Must never raise, never guess an address, and take time linear in the length, which is limited. Does not decide whether
+a field can be believed (net/relay_path.py does).
+
+RFC 5321 4.4 (trace information), RFC 5322 3.2.2 (comments), RFC 3848 and RFC 6531 3.7.3 (protocols after "with").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .names import Address, parse_address, parse_literal
+
+MAX_FIELD = 4096  # characters of a field that are read
+MAX_TOKENS = 100  # words and comments of a field that are read
+
+_BLANK, _NOT_BLANK = re.compile(r"\s"), re.compile(r"\S")
+_IN_COMMENT = re.compile(r"\\.|[()]", re.DOTALL)
+_KEYWORDS = frozenset(("by", "via", "with", "id", "for", "envelope-from"))
+_ADDRESS = r"\[(?:IPv6:)?([0-9A-Fa-f:.]{2,45})(?:%[\w.-]{1,20})? ?\](?::[0-9]{1,5})?"
+# "[192.0.2.1]", "[192.0.2.1]:25 helo=name ident=name", "[192.0.2.1] verified": a bracket after which only Exim's and CommuniGate's
+# words can follow.
+_AT_START = re.compile(rf"{_ADDRESS}(?= |\Z)", re.IGNORECASE)
+# "name [192.0.2.1]", "ident@name [192.0.2.1]". A HELO name has no blanks, therefore the blank before the bracket.
+_AT_END = re.compile(rf" {_ADDRESS}\Z", re.IGNORECASE)
+_WHOLE = re.compile(rf"{_ADDRESS}\Z", re.IGNORECASE)
+_PORT = re.compile(r"(?<=[0-9]):[0-9]{1,5}\Z")
+_HELO = re.compile(r"(?:account \S+ )?(?:HELO|EHLO)(?: (\S+))?\Z")
+_HELO_KEY = re.compile(r"(?:\A| )helo=(\S+)")
+_EXIM = re.compile(r"(?:port|helo)=")
+_AUTHENTICATED = re.compile(r"(?:authenticated\b|auth:|account )", re.IGNORECASE)
+_TLS = re.compile(r"(?:using |version=)?(?:TLS|SSL)", re.IGNORECASE)
+_NETWORK = re.compile(r"(?:UTF8|E|A)?(?:SMTP|LMTP)(S?)(A?)(?=[/(,]|\Z)", re.IGNORECASE)
+# Protocols by which a message comes from a user or a mailbox and not from an SMTP client.
+_NOT_SMTP = re.compile(r"(?:local|mapi|http|nntp|uucp|bsmtp|pop3|imap|rmail)", re.IGNORECASE)
+_QMAIL_NETWORK = re.compile(r"qmail [0-9]+ invoked from network\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedField:
+    """What a field says. `client`: the address of the host that sent the message, None if none did; `helo`: its HELO name, "" if it
+    sent none; `authenticated`, `tls`: whether it had logged in, and used TLS; `has_predecessor`: without a client, whether the MTA
+    took the message from another part of the same system, whose field follows; `by`: the host that wrote the field, as it calls
+    itself; `by_addresses`: the addresses that it gives itself."""
+
+    client: Address | None = None
+    helo: str = ""
+    authenticated: bool = False
+    tls: bool = False
+    has_predecessor: bool = False
+    by: str = ""
+    by_addresses: tuple[Address, ...] = ()
+
+
+class _Token(NamedTuple):
+    """A word; or a comment, without its parentheses and without the comments in it, with one blank between words."""
+
+    text: str
+    is_comment: bool = False
+
+
+def parse_received(value: str) -> ReceivedField | None:
+    """Return what a Received field says; None if it cannot be read, or if its client has no address that can be read."""
+    tokens = _tokens(value[:MAX_FIELD])
+    if not tokens:
+        return None
+    if tokens[0].is_comment:
+        return _without_from(tokens[0].text, _clause(tokens, "by", 1))
+    first = tokens[0].text.lower()
+    if first == "by":
+        return _without_from("", _By(tokens, 0))
+    if first != "from" or len(tokens) < 2:
+        return None
+    name = "" if tokens[1].is_comment else tokens[1].text
+    by = _clause(tokens, "by", 2 if name else 1)
+    return None if by is None else _with_from(name, tokens[2 if name else 1 : by.at], by)
+
+
+def _tokens(text: str) -> list[_Token]:
+    """Return the words and comments up to the date, which follows a semicolon. A word ends at a blank; the word after "from" is
+    whatever the client has sent. A comment without an end is left out with all that follows."""
+    found: list[_Token] = []
+    at = 0
+    while len(found) < MAX_TOKENS and (start := _NOT_BLANK.search(text, at)):
+        after_from = len(found) == 1 and found[0].text.lower() == "from"
+        at = start.start()
+        if start[0] == "(" and not (after_from and _is_name(text, at)):
+            comment, at = _comment(text, at)
+            if at < 0:
+                break
+            found.append(_Token(comment, is_comment=True))
+            continue
+        word = text[at : _end_of_word(text, at)]
+        at += len(word)
+        before, semicolon, _ = word.partition(";")
+        if semicolon and not after_from:
+            found += [_Token(before)] if before else []
+            break
+        found.append(_Token(word))
+    return found
+
+
+def _end_of_word(text: str, at: int) -> int:
+    blank = _BLANK.search(text, at)
+    return blank.start() if blank else len(text)
+
+
+def _is_name(text: str, at: int) -> bool:
+    """Return whether a word that begins there with a parenthesis is the HELO name, because a comment with an address follows it.
+    Otherwise the MTA has written nothing for a missing HELO name, and the word begins such a comment."""
+    following = _NOT_BLANK.search(text, _end_of_word(text, at))
+    if following is None or following[0] != "(":
+        return False
+    return _address_in(_comment(text, following.start())[0]) is not None
+
+
+def _comment(text: str, at: int) -> tuple[str, int]:
+    """Return the text of the comment that begins there, without nested comments, and the position after it, -1 if it has no
+    end."""
+    depth, kept, start = 0, [], at
+    for match in _IN_COMMENT.finditer(text, at):
+        if match[0] == "(":
+            if depth == 1:
+                kept.append(text[start : match.start()])
+            depth += 1
+            if depth == 1:
+                start = match.end()
+        elif match[0] == ")":
+            depth -= 1
+            if depth == 0:
+                kept.append(text[start : match.start()])
+                return " ".join(" ".join(kept).split()), match.end()
+            if depth == 1:
+                start = match.end()
+    return "", -1
+
+
+class _By:
+    """The clauses from "by" on. `at`: the index of "by" among the tokens; `comments`: those of the clauses that the MTA fills, not
+    of those after "id", "for" and "envelope-from", which can hold what the client has sent."""
+
+    def __init__(self, tokens: Sequence[_Token], at: int) -> None:
+        self.at = at
+        self.host, self.protocol = "", ""
+        self.addresses: tuple[Address, ...] = ()
+        self.comments: list[str] = []
+        clause = ""
+        for token in tokens[at:]:
+            word = "" if token.is_comment else token.text.lower()
+            if word in _KEYWORDS:
+                if word in ("id", "for", "envelope-from"):
+                    break
+                clause = word
+            elif token.is_comment:
+                self.comments.append(token.text)
+                if clause == "by" and (address := _address_in(token.text)) is not None:
+                    self.addresses += (address,)
+            elif clause == "by" and not self.host:
+                self.host = token.text
+            elif clause == "with" and not self.protocol:
+                self.protocol = token.text
+
+
+def _clause(tokens: Sequence[_Token], keyword: str, at: int) -> _By | None:
+    for index in range(at, len(tokens)):
+        if not tokens[index].is_comment and tokens[index].text.lower() == keyword:
+            return _By(tokens, index)
+    return None
+
+
+def _without_from(comment: str, by: _By | None) -> ReceivedField | None:
+    """Read a field that begins with a comment or with "by". `comment`: the one at its beginning."""
+    if _QMAIL_NETWORK.match(comment):
+        return ReceivedField(has_predecessor=True)
+    if comment.startswith("qmail "):
+        return ReceivedField()
+    if by is None:
+        return None
+    if comment.startswith("from ") and (address := _address_in(comment.removeprefix("from"))) is not None:
+        return _field(address, "", [], by)  # Sendmail: a client that has not sent HELO
+    is_network = not comment and _NETWORK.match(by.protocol) is not None
+    return ReceivedField(has_predecessor=is_network, by=by.host, by_addresses=by.addresses)
+
+
+def _with_from(name: str, items: Sequence[_Token], by: _By) -> ReceivedField | None:
+    """Read a field that begins with "from". `items`: the tokens between the name and "by"."""
+    comments = [item.text for item in items if item.is_comment]
+    if _NOT_SMTP.match(by.protocol):
+        return ReceivedField(by=by.host, by_addresses=by.addresses)
+    address: Address | None = next((found for text in comments if (found := _address_in(text)) is not None), None)
+    helo: str | None = next((said for text in comments if (said := _helo_in(text)) is not None), None)
+    if address is None and (helo is not None or any(text.startswith("Exim ") for text in by.comments)):
+        # Exim and CommuniGate write the address in place of a missing reverse name. Without "helo=" the HELO name is that literal.
+        address = _literal(name)
+        helo = helo or f"[{name.partition(']')[0].strip('[')}]"
+    if address is None:
+        address = next((literal for item in items if (literal := _literal(item.text)) is not None), None)
+    if address is None:
+        return None
+    if helo is None:
+        # Mostly the name is the HELO name. Without one, Postfix and qmail write the reverse name, "unknown" if there is none.
+        helo = "" if name.lower() == "unknown" else name
+    return _field(address, helo, comments, by)
+
+
+def _field(client: Address, helo: str, comments: Sequence[str], by: _By) -> ReceivedField:
+    comments = [*comments, *by.comments]
+    protocol = _NETWORK.match(by.protocol)
+    return ReceivedField(
+        client,
+        helo,
+        authenticated=bool(protocol and protocol[2])
+        or by.protocol.lower() == "asmtp"
+        or _any(_AUTHENTICATED, comments),
+        tls=bool(protocol and protocol[1]) or "/tls" in by.protocol.lower() or _any(_TLS, comments),
+        by=by.host,
+        by_addresses=by.addresses,
+    )
+
+
+def _any(pattern: re.Pattern[str], texts: Sequence[str]) -> bool:
+    return any(pattern.match(text) for text in texts)
+
+
+def _address_in(comment: str) -> Address | None:
+    """Return the address of the connection in a comment; None if it holds none."""
+    match = _AT_START.match(comment) or _AT_END.search(comment)
+    if match is not None:
+        return parse_address(match[1])
+    return _plain(comment.rpartition("@")[2] if " " not in comment else comment)  # qmail: "ident@192.0.2.1"
+
+
+def _plain(text: str) -> Address | None:
+    """Return an address without brackets, which can have a zone, or a port after an IPv4 address."""
+    text = text.partition("%")[0]
+    if text[:5].lower() == "ipv6:":
+        text = text[5:]
+    return parse_address(text) or (parse_address(_PORT.sub("", text)) if text.count(":") == 1 else None)
+
+
+def _literal(text: str) -> Address | None:
+    match = _WHOLE.match(text)
+    return parse_address(match[1]) if match else parse_literal(text)
+
+
+def _helo_in(comment: str) -> str | None:
+    """Return the HELO name that a comment states, "" for a missing one; None if it states none."""
+    if match := _HELO.match(comment):
+        return match[1] or ""
+    if _AT_START.match(comment) or _EXIM.match(comment):
+        match = _HELO_KEY.search(comment)
+        return match[1] if match else None
+    return None

@@ -1,0 +1,156 @@
+"""Received fields of many MTAs: address, HELO name and the writing host are read right; hostile ones never give a false address."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from ipaddress import ip_address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rdns_milter.net.names import Address
+from rdns_milter.net.received_field import MAX_FIELD, MAX_TOKENS, parse_received
+from tests.kit.data.received_fields import DATE, EXAMPLES, HOSTILE, Example
+
+CLIENT = ip_address("192.0.2.7")
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[f"{n}-{each.mta}" for n, each in enumerate(EXAMPLES)])
+def test_the_forms_of_mtas(example: Example) -> None:
+    field = parse_received(example.value)
+    assert field is not None
+    client: Address | None = ip_address(example.client) if example.client else None
+    assert (field.client, field.helo, field.by) == (client, example.helo, example.by)
+    assert (field.authenticated, field.tls) == ("login" in example.said, "tls" in example.said)
+
+
+def test_there_are_enough() -> None:
+    assert len(EXAMPLES) >= 60
+    assert len({each.mta for each in EXAMPLES}) >= 20
+
+
+def test_blanks_and_folding_make_no_difference() -> None:
+    for example in EXAMPLES:
+        for changed in (
+            " ".join(example.value.split()),
+            "\r\n\t".join(example.value.split()),
+            f"\n\t{example.value}\r\n",
+        ):
+            assert parse_received(changed) == parse_received(example.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "follows"),
+    [
+        ("(qmail 12345 invoked from network); D", True),
+        ("by mail-lj1-f172.google.com with SMTP id 1 for <user@example.net>; D", True),
+        ("by mx.example.net with LMTP id 1; D", True),
+        ("(qmail 12345 invoked by uid 89); D", False),
+        ("by mx.example.net (Postfix, from userid 1000) id 1; D", False),
+        ("by 10.1.2.3 with HTTP; D", False),
+        ("(from root@localhost) by mx.example.net (8.17.1/8.17.1/Submit) id 1; D", False),
+        ("from root by mx.example.net with local (Exim 4.96) id 1; D", False),
+        ("from [192.0.2.7] by web.example.net with HTTP; D", False),
+    ],
+)
+def test_fields_without_a_client(value: str, follows: bool) -> None:
+    field = parse_received(value)
+    assert field is not None
+    assert field.client is None
+    assert field.has_predecessor == follows
+
+
+def test_the_addresses_of_the_writing_host() -> None:
+    field = parse_received("from a (192.0.2.7) by ex01.corp.local (10.0.0.6) with Microsoft SMTP Server id 15.1; D")
+    assert field is not None
+    assert field.by_addresses == (ip_address("10.0.0.6"),)
+    field = parse_received("from a ([192.0.2.7]) by localhost (mx.example.net [127.0.0.1]) (amavisd-new) with ESMTP; D")
+    assert field is not None
+    assert field.by_addresses == (ip_address("127.0.0.1"),)
+
+
+@pytest.mark.parametrize(("value", "expected"), [row[1:] for row in HOSTILE], ids=[row[0] for row in HOSTILE])
+def test_hostile_fields(value: str, expected: str) -> None:
+    field = parse_received(value)
+    if expected == "?":
+        assert field is None
+        return
+    assert field is not None
+    assert field.client == CLIENT
+    assert not field.authenticated
+
+
+@pytest.mark.parametrize("length", [MAX_FIELD - 1, MAX_FIELD, MAX_FIELD + 1])
+def test_a_field_is_read_up_to_its_limit(length: int) -> None:
+    end = " (a [192.0.2.7]) by mx.example.net"
+    value = f"from a{' ' * (length - len('from a') - len(end))}{end}"
+    assert len(value) == length
+    field = parse_received(value)
+    assert field is not None
+    assert field.client == CLIENT
+    assert field.by == "mx.example.net"[: 14 + min(0, MAX_FIELD - length)]
+
+
+def test_a_field_is_read_up_to_its_number_of_tokens() -> None:
+    words = "x " * (MAX_TOKENS - 5)
+    assert parse_received(f"from a (a [192.0.2.7]) {words}by mx.example.net") is not None
+    assert parse_received(f"from a (a [192.0.2.7]) {words}x x by mx.example.net") is None
+
+
+@given(st.text(max_size=300))
+def test_any_text(text: str) -> None:
+    parse_received(text)
+    parse_received(f"from {text}")
+
+
+# What a client can send as its HELO name: no blanks.
+NAMES = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=40)
+
+
+@given(
+    NAMES | st.sampled_from(["([198.51.100.99])", "[198.51.100.99]", "by", "from", "(", ")", "(a)", '"', ";", "(HELO"])
+)
+def test_no_helo_name_changes_the_address(name: str) -> None:
+    """Of an MTA that writes the HELO name as it comes. It can make a field unreadable, but not name another client."""
+    field = parse_received(
+        f"from {name} (host.example.org [192.0.2.7])\n\tby mx.example.net (Haraka) with ESMTP id 1; {DATE}"
+    )
+    if field is not None:
+        assert (field.client, field.by, field.authenticated) == (CLIENT, "mx.example.net", False)
+
+
+@given(st.from_regex(r"[A-Za-z0-9._:\[\]-]{1,40}", fullmatch=True))
+def test_every_helo_name_of_usual_characters_is_read(name: str) -> None:
+    field = parse_received(f"from {name} (unknown [192.0.2.7])\n\tby mx.example.net (Postfix) with ESMTP id 1; {DATE}")
+    assert field is not None
+    assert field.client == CLIENT
+    assert field.helo == ("" if name.lower() == "unknown" else name)
+
+
+HOSTILE_PIECES: list[tuple[str, Callable[[int], str]]] = [
+    ("nested", lambda n: "from a " + "(" * n + ")" * n),
+    ("no end", lambda n: "from a " + "(" * (2 * n)),
+    ("comments", lambda n: "from a " + "(a)" * n),
+    ("brackets", lambda n: "from a (" + " [1" * n + ") by x"),
+    ("blanks", lambda n: "from a (" + " " * n + "[192.0.2.7]" + " " * n + ") by x"),
+    ("names", lambda n: "from " + "(x " * n + " by x"),
+]
+
+
+@pytest.mark.parametrize("piece", [row[1] for row in HOSTILE_PIECES], ids=[row[0] for row in HOSTILE_PIECES])
+def test_time_is_linear(piece: Callable[[int], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the limits: sixteen times the length takes far less than 256 times the time."""
+    monkeypatch.setattr("rdns_milter.net.received_field.MAX_FIELD", 1 << 30)
+    monkeypatch.setattr("rdns_milter.net.received_field.MAX_TOKENS", 1 << 30)
+
+    def seconds(count: int) -> float:
+        value, best = piece(count), float("inf")
+        for _ in range(5):
+            began = time.process_time()
+            parse_received(value)
+            best = min(best, time.process_time() - began)
+        return best
+
+    assert seconds(16 * 2_000) < 80 * max(seconds(2_000), 1e-5)
