@@ -24,10 +24,12 @@ from .errors import Error as Error
 from .errors import ErrorCollector
 from .list_files import ListFile, Lists
 from .option_reader import LISTS, RULES, read_sections
-from .options import SECTIONS, Dns, Exempt, GenericNames, Headers, Log, Metrics, Milter, SpfLimits, options_of
+from .options import SECTIONS, options_of
 from .patterns.timing import check_patterns
 from .rule_reader import RULE_KEYS, read_rules
 from .sample import sample
+from .sections.mail import Exempt, GenericNames, Headers, SpfLimits
+from .sections.service import Dns, Log, Metrics, Milter
 from .textfile import UnreadableError, read_text
 
 DEFAULT_PATH = "/etc/rdns-milter/rdns-milter.toml"

@@ -15,8 +15,8 @@ from rdns_milter.checks.evidence import FACTS, Evidence
 from rdns_milter.cli.main import main
 from rdns_milter.config.lint import LintWarning, lint
 from rdns_milter.config.load import Config, load, parse
-from rdns_milter.config.options import Milter
 from rdns_milter.config.sample import sample
+from rdns_milter.config.sections.service import Milter
 from rdns_milter.policy import reachability
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.reachability import covering_rule

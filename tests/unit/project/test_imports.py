@@ -112,6 +112,8 @@ LADDER: dict[str, tuple[str, ...]] = {
         "collectors",
         "condition_types",
         "list_files",
+        "sections.service",
+        "sections.mail",
         "options",
         "option_reader",
         "rule_reader",
@@ -198,7 +200,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     ),
 }
 
-FOLDERS = ("resolver.admission", "config.patterns", "daemon.configuration")
+FOLDERS = ("resolver.admission", "config.patterns", "config.sections", "daemon.configuration")
 ORDER = {
     name: place
     for place, name in enumerate(
