@@ -39,9 +39,9 @@ _MACROS = (
 _VERSION = "v"  # of the MTA; Postfix names itself in it, Sendmail sends the number alone
 _ACTIONS = milter.ADDHDRS | milter.CHGHDRS | milter.QUARANTINE | milter.SETSYMLIST
 _NEVER_WANTED = milter.P_NOBODY | milter.P_NOUNKNOWN
-# Header fields and the end of the header belong together: for a message without fields libmilter gets from DATA to the end of the
-# message only by the end of the header, and would not answer otherwise.
+# With DATA and fields the end of the header is needed: without it libmilter would not answer the end of a message without fields.
 _HEADER, _NO_HEADER = milter.P_NR_HDR | milter.P_NR_EOH, milter.P_NOHDRS | milter.P_NOEOH
+_NOT_ON_UNIX_SOCKETS = milter.P_NODATA | milter.P_NOEOH
 _NO_REPLY = int(milter.NOREPLY)
 _CODES = {4: milter.TEMPFAIL, 5: milter.REJECT}
 
@@ -90,6 +90,7 @@ class Callbacks:
     _service: Service
     _report_error: ReportError
     _quick_acks: QuickAcks
+    _on_unix_socket = False
 
     def __init__(self) -> None:
         self.open: set[int] = set()
@@ -112,25 +113,27 @@ class Callbacks:
         milter.set_exception_policy(milter.CONTINUE)
         milter.register(NAME, negotiate=self.negotiate)
 
-    def attach(self, service: Service, report_error: ReportError, quick_acks: QuickAcks) -> None:
-        """Serve this service from now on. `report_error` gets the place and the exception of a bug."""
+    def attach(self, service: Service, place: SocketAddress, report_error: ReportError, quick_acks: QuickAcks) -> None:
+        """Serve this service from now on, at `place`. `report_error` gets the place and the exception of a bug."""
+        self._on_unix_socket = bool(place.path)
         self._service = service
         self._report_error = report_error
         self._quick_acks = quick_acks
 
     @_guarded
     def negotiate(self, context: Any, options: list[int]) -> int:
-        """Ask the MTA only for what is needed: no body, and header fields only to find forged results, without replies. CONNECT and
-        HELO keep their replies, because without them Postfix sends both only with MAIL. So does DATA: Postfix sends its macros in
-        any case, and over TCP each message would wait 40 ms for a delayed ACK if there was no reply."""
+        """Ask the MTA only for what is needed: no body, and header fields only to find forged results. CONNECT and HELO keep their
+        replies, without which Postfix sends both only with MAIL. So does DATA over TCP: Postfix sends its macros in any case, and
+        each message would wait 40 ms for a delayed ACK if there was no reply."""
         self.steps += 1
         self._quick_acks.connected()
         connection = self._local.connection = Connection(self._service)
         context.setpriv(connection)
         offered, steps = options[0], options[1]
-        headers = self._service.config.headers.remove_forged
-        wanted = _NEVER_WANTED | (_HEADER if headers else _NO_HEADER)
-        options[:] = [offered & _ACTIONS, steps & wanted, 0, 0]
+        unwanted = _NEVER_WANTED | (_HEADER if self._service.config.headers.remove_forged else _NO_HEADER)
+        if self._on_unix_socket:
+            unwanted |= _NOT_ON_UNIX_SOCKETS
+        options[:] = [offered & _ACTIONS, steps & unwanted, 0, 0]
         if offered & milter.SETSYMLIST:
             for stage, macros in _MACROS:
                 context.setsymlist(stage, macros)

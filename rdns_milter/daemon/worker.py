@@ -132,7 +132,7 @@ class Worker:
         gc.disable()
         wakeup, channel = self._take_signals(), self._context.channel.fileno()
         sys.excepthook = self._handle_uncaught
-        self._callbacks.attach(self._service, self._report_error, QuickAcks(self._place))
+        self._callbacks.attach(self._service, self._place, self._report_error, QuickAcks(self._place))
         with self._engine:
             libmilter = serve(self._note_libmilter_end)
             self._engine.loop.call_soon_threadsafe(self._heartbeat)

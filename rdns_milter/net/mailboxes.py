@@ -26,6 +26,12 @@ _TOKEN = re.compile(
     r'|(?P<special>[<>@,;:()])|(?P<text>[^"\\\[<>@,;:() \t\r\n]+|.)',
     re.DOTALL,
 )
+# The usual path, local part and domain made of letters, digits and a few signs, which needs no tokens. Bang paths and the percent
+# hack are not among them.
+_PLAIN_PATH = re.compile(
+    r"(<)?(?P<local>[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*)"
+    r"@(?P<domain>[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(?(1)>)\Z"
+)
 _IN_COMMENT = re.compile(r"[()]|\\.", re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 # Dot-string (RFC 5321 4.1.2, RFC 6531 3.3): a local part that needs no quotes.
@@ -104,6 +110,8 @@ def path_used_by_mta(path: str, macro: str, earlier: tuple[str, str] = ("", ""))
     both are the same mailbox, the path is returned, to keep its case. A macro without a domain is a local user (Sendmail's local
     mailers), whose domain only the path has. libmilter keeps the value of a macro that the MTA does not send again: an unchanged
     macro with a changed path is used only if the path contains its mailbox."""
+    if path == f"<{macro}>" and _PLAIN_PATH.match(path):
+        return path
     client, mta = parse_mailbox(path), parse_mailbox(macro)
     if not mta.readable or not mta.domain or not _has_at(macro):
         return path
@@ -129,6 +137,12 @@ def _read(path: str) -> tuple[_Address | None, str]:
     """Return the address of a path of at most MAX_PATH characters, None if it is unreadable; and the path without outer blanks."""
     if len(path) >= MAX_PATH:
         return None, path
+    plain = _PLAIN_PATH.match(path)
+    return (_Address(plain["local"], plain["domain"]), path) if plain else _read_tokens(path)
+
+
+def _read_tokens(path: str) -> tuple[_Address | None, str]:
+    """Return what _read returns, for any path shorter than MAX_PATH."""
     text = path.strip(" \t\r\n")
     tokens = _tokens(text)
     inner = None if any(token in _UNPAIRED for token in tokens) else _without_brackets(tokens)

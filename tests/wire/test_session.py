@@ -306,3 +306,13 @@ def test_over_a_unix_socket(server: NameServer) -> None:
     with Daemon(rules=RULES, nameserver=server, socket="unix") as daemon:
         assert deliver(daemon.spec, client=GOOD).accepted
         assert deliver(daemon.spec, client=LIAR, rcpts=["judged@rcpt.example"]).verdict.code == 550
+
+
+@pytest.mark.parametrize("socket", ["unix", "inet"])
+@pytest.mark.parametrize("remove_forged", [True, False])
+def test_a_message_without_header_fields_has_an_end(server: NameServer, socket: str, remove_forged: bool) -> None:
+    """Over a unix socket DATA and the end of the header are negotiated away, over TCP they are not."""
+    headers = {"headers": {"remove_forged": remove_forged}}
+    with Daemon(headers, rules=RULES, nameserver=server, socket=socket) as daemon:
+        for fields in ((), (("Subject", "s"),), ()):
+            assert deliver(daemon.spec, client=GOOD, headers=fields).accepted

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rdns_milter.net import mailboxes
 from rdns_milter.net.mailboxes import MAX_PATH, NULL_SENDER, Mailbox, normalized_path, parse_mailbox, path_used_by_mta
 from tests.kit.data.strategies import hostile_text
 
@@ -168,6 +169,15 @@ def test_a_normalized_path_normalizes_to_itself(text: str) -> None:
     assert len(path) <= MAX_PATH
     assert parse_mailbox(text) == parse_mailbox(path)
     assert parse_mailbox(text).is_null == (path == "")
+
+
+PLAIN = st.from_regex(r"<?[a-z0-9.@#&'*+/=?^_`{|}~!%-]{0,12}@[a-zA-Z0-9._-]{0,12}>?", fullmatch=True)
+
+
+@given(ANY | PLAIN)
+def test_a_plain_path_is_read_as_its_tokens_are(text: str) -> None:
+    path = text[: MAX_PATH - 1]
+    assert mailboxes._read(path) == mailboxes._read_tokens(path)
 
 
 @given(ANY, ANY, ANY)
