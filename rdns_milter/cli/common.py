@@ -5,14 +5,39 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from ..config.load import DEFAULT_PATH, Config
 from ..net.endpoints import Endpoint, parse_nameserver
 from ..text.exit_status import EX_UNAVAILABLE, EX_USAGE
 
 # argparse has no public name for what add_subparsers returns.
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser of one command, whose options may stand before, between and after the other arguments.
+
+    argparse fills a positional argument that may be repeated or left out as soon as it can, with what stands before the next
+    option; later ones are errors then. parse_known_intermixed_args reads the options first. It calls parse_known_args itself, and
+    loses "--", so arguments with that are parsed in the usual way."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._is_intermixed = False
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse the arguments. Return what was found, and the arguments that are not known."""
+        if self._is_intermixed or "--" in (args or ()):
+            return super().parse_known_args(args, namespace)
+        self._is_intermixed = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_intermixed = False
 
 
 class Failure(Exception):

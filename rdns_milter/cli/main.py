@@ -26,6 +26,7 @@ from ..text.standard_streams import describe, discard, discard_errors, flush, pr
 from ..text.toml_positions import Positions
 from . import doctor, log_commands, why
 from .common import (
+    CommandParser,
     Commands,
     Failure,
     add_config_option,
@@ -87,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; the manual page is made from it."""
     top = argparse.ArgumentParser(prog="rdns-milter", description=_DESCRIPTION)
     top.add_argument("--version", action="version", version=f"rdns-milter {__version__}")
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=CommandParser)
     _add_run(commands)
     _add_check(commands)
     _add_config(commands)
