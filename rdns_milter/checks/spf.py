@@ -1,7 +1,8 @@
 """Check SPF: whether a client may send mail for a domain.
 
-Runs an evaluation (spf_evaluation) that never waits. If an answer is missing, the questions for it and for what the record probably
-needs next (spf_prefetch) are asked, and the evaluation starts again. Never raises for data from the network.
+Asks for what the record needs, as far as that can be predicted (spf_prefetch), and then runs an evaluation (spf_evaluation), which
+never waits. If it misses an answer nevertheless, that is asked for, and the evaluation starts again. Never raises for data from the
+network.
 
 RFC 7208 4 (check_host), 6.2 (explanations).
 """
@@ -60,6 +61,8 @@ async def check_host(
     client = parse_address(str(address).partition("%")[0]) or address
     answers = SpfAnswers(client, mailbox, helo, limits, receiver)
     fetched = await answers.fetch_missing(lookup)
+    if answers.has_no_record():
+        return CheckHostResult(Spf(NONE, mailbox.domain), answers.ttl)
     evaluation = Evaluation(answers)
     while (
         result := evaluation.run() if fetched else EvaluationResult(TEMPERROR, problem="too many questions")

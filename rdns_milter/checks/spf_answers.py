@@ -8,16 +8,20 @@ RFC 7208 4.6.4 (limits on DNS lookups).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..net.mailboxes import Mailbox
 from ..net.names import Address
 from ..resolver.lookup import Answer, Lookup, Question, Type
+from .spf_address_matcher import AddressMatcher
 from .spf_macros import MESSAGE_SPECIFIC, macro_values
-from .spf_prefetch import AddressMatcher, Prefetch
+from .spf_prefetch import Prefetch
 
 MAX_COMPARED = 40  # addresses of an answer that are compared outside an evaluation
+# Values, and answers, of an ordinary check. With more of them an evaluation may end at a limit that the prefetch does not predict.
+MAX_ORDINARY = 100
+MAX_ORDINARY_ANSWERS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +104,34 @@ class SpfAnswers:
 
         Return False if that takes too many questions or the Lookup returns nothing more.
         """
-        while missing := self._still_missing():
+        while True:
+            predicted = self._prefetch.wanted(self._known)
+            missing = self._still_missing()
+            if not missing and self._prefetch.needed is not None and self._is_ordinary():
+                missing = [self._prefetch.needed]  # an evaluation would not get further than that
+            if not missing:
+                return True
             wanted = dict.fromkeys(missing)
-            asked = self._asked.union(missing)
+            asked = self._asked
+            asked.update(missing)
             if len(asked) > self.limits.questions:
                 return False
-            for question in self._prefetch.wanted(self._known):
+            for question in predicted:
                 if question in asked or len(asked) < self.limits.questions:
                     wanted[question] = None
                     asked.add(question)
-            if not self._store(wanted, await lookup.first(tuple(wanted))):
+            if not self._store(await lookup.first(tuple(wanted))):
                 return False
-        return True
+
+    def _is_ordinary(self) -> bool:
+        """Return whether no evaluation can have reached a limit that the prefetch does not predict: of void lookups, addresses or
+        questions."""
+        answers = self._known.values()
+        return (
+            len(answers) <= MAX_ORDINARY_ANSWERS
+            and sum(not answer.values for answer in answers) <= self.limits.void_limit
+            and sum(len(answer.values) for answer in answers) <= MAX_ORDINARY
+        )
 
     def _still_missing(self) -> list[Question]:
         """Return what an evaluation would miss now, as far as that is certain without running one.
@@ -145,15 +165,27 @@ class SpfAnswers:
         record, which is known, is that answer."""
         record = Question(self.domain, "TXT")
         questions = (record, *self.missing)
-        self._store(self.missing, await lookup.ask(questions, enough=lambda answer: answer.question == record))
+        self._asked.update(self.missing)
+        self._store(await lookup.ask(questions, enough=lambda answer: answer.question == record))
 
-    def _store(self, questions: Iterable[Question], answers: Sequence[Answer]) -> bool:
+    def _store(self, answers: Sequence[Answer]) -> bool:
         """Store the answers. Return whether any of them is new."""
-        self._asked.update(questions)
         before = len(self._known)
         for answer in answers:
             self._known.setdefault(answer.question, answer)
         return before < len(self._known)
+
+    def has_no_record(self) -> bool:
+        """Return whether it is certain that the domain has no SPF record (RFC 7208 4.5), so that no evaluation is needed."""
+        question = Question(self.domain, "TXT")
+        answer = self._known.get(question)
+        is_over_limit = answer is not None and not answer.values and not self.limits.void_limit
+        if answer is None or answer.temporary or is_over_limit:
+            return False
+        if any(isinstance(value, bytes) and value[:6].lower() == b"v=spf1" for value in answer.values):
+            return False
+        self._used.add(question)
+        return True
 
     @property
     def ttl(self) -> float:

@@ -50,15 +50,15 @@ def macro_values(address: Address, local: str, domain: str, helo: str, receiver:
     helo = helo[:_HELO_LENGTH]
     if not helo.isascii():
         helo = canonical(helo)
-    is_ipv6 = address.version == 6
+    is_ipv6, client = address.version == 6, str(address)
     return {
         "s": f"{local}@{domain}",
         "l": local,
         "o": domain,
-        "i": ".".join(address.exploded.replace(":", "").upper()) if is_ipv6 else str(address),
+        "i": ".".join(address.exploded.replace(":", "").upper()) if is_ipv6 else client,
         "v": "ip6" if is_ipv6 else "in-addr",
         "h": helo if helo and helo.isprintable() else "unknown",
-        "c": str(address),
+        "c": client,
         "r": (receiver if receiver.isascii() else canonical(receiver)) if is_domain(canonical(receiver)) else "unknown",
     }
 

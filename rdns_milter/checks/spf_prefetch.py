@@ -8,16 +8,15 @@ RFC 7208 4.6.4 (limits; questions beyond them are not predicted), 5 (mechanisms)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
-from functools import cache
-from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 
 from ..net.names import Address, reverse_name
 from ..resolver.lookup import Answer, Question, Type, forward_type
+from .spf_address_matcher import AddressMatcher
 from .spf_macros import MacroError, cut_to_name, expand, name_in_answer, name_to_ask
 from .spf_record import MAX_RECORD, Mechanism, Record, RecordError, parse
 
@@ -59,54 +58,6 @@ class ExpandedRecord:
     explanation: str = ""
 
 
-class AddressMatcher:
-    """Compare addresses with the client's network of a given prefix length.
-
-    Results are cached, because every run of an evaluation compares the same addresses.
-    """
-
-    def __init__(self, client: Address) -> None:
-        self._client = client
-        self._known: dict[tuple[Question | str, int], bool] = {}
-
-    def reachable(self, record: Record, terms: int) -> Record:
-        """Return the part of the record that an evaluation for the client can reach.
-
-        Mechanisms are dropped that certainly do not match, that follow one that certainly matches, or that follow more than
-        `terms` others.
-        """
-        kept: list[Mechanism] = []
-        for mechanism in record.mechanisms:
-            if mechanism.version is not None and not self._in_network(mechanism):
-                continue
-            kept.append(mechanism)
-            if mechanism.needs_no_lookup or len(kept) > terms:
-                break
-        return replace(record, mechanisms=tuple(kept))
-
-    def _in_network(self, mechanism: Mechanism) -> bool:
-        version = self._client.version
-        return mechanism.version == version and self.matches(mechanism.argument, mechanism.length(version))
-
-    def matches(self, text: str, prefix: int) -> bool:
-        """Return whether an address in text form matches. Raises ValueError if it is not an address of the client's family."""
-        key = text, prefix
-        if key not in self._known:
-            other = IPv4Address(text) if self._client.version == 4 else IPv6Address(text)
-            shift = self._client.max_prefixlen - prefix
-            self._known[key] = int(self._client) >> shift == int(other) >> shift
-        return self._known[key]
-
-    def matches_any(self, answer: Answer, prefix: int) -> bool:
-        """Return whether one of the addresses in an answer matches. Raises ValueError as `matches`."""
-        key = answer.question, prefix
-        if key not in self._known:
-            client, shift = int(self._client), self._client.max_prefixlen - prefix
-            kind = IPv4Address if self._client.version == 4 else IPv6Address
-            self._known[key] = any(client >> shift == int(kind(text)) >> shift for text in answer.names())
-        return self._known[key]
-
-
 def mx_hosts(answer: Answer) -> list[str]:
     """Return the hosts of an MX answer, sorted by preference and name; "" for an invalid one."""
     pairs = sorted(value for value in answer.values if isinstance(value, tuple))
@@ -134,9 +85,11 @@ class _LimitReachedError(Exception):
 class Prefetch:
     """Predict the questions of one check from the answers that are known.
 
-    `letters`: the values of the macro letters; `terms`: the limit on terms with lookups; `read`: parses a record and keeps the part
-    that is reachable for the client; `question`: returns the question for a name, its name "" if it cannot be asked. Answers never
-    change, so the outcome of a mechanism is computed only once.
+    `letters`: the values of the macro letters; `terms`: the limit on terms with lookups. Answers never change, so the outcome of a
+    mechanism is computed only once.
+
+    `needed`: the question without whose answer the evaluation cannot end, according to the last prediction; None if all answers are
+    known, or if the records have macros, which may end the evaluation earlier.
     """
 
     def __init__(
@@ -151,9 +104,13 @@ class Prefetch:
         self._matcher = matcher
         self._domain = domain
         self._letters = letters
+        self._limit = terms
         self._terms = min(terms, MAX_TERMS)
-        self.read: Callable[[str], Record] = cache(lambda text: matcher.reachable(parse(text), terms))
-        self.question: Callable[[str, Type], Question] = cache(lambda name, kind: Question(name_to_ask(name), kind))
+        self.needed: Question | None = None
+        self._is_certain = True
+        self._has_macros = False
+        self._records: dict[str, Record] = {}
+        self._questions: dict[tuple[str, Type], Question] = {}
         self._forward = forward_type(client)
         self._mx_hosts: dict[Question, list[str]] = {}
         self._outcomes: dict[Step, Outcome] = {}
@@ -166,10 +123,28 @@ class Prefetch:
         """Return the unanswered questions that the evaluation can reach, in the order of evaluation, at most MAX_WANTED."""
         self._known = known
         self._wanted = {}
+        self.needed = None
+        self._is_certain = True
         self._terms_left = self._terms
         with suppress(_LimitReachedError):
             self._record(self._domain, top=True)
+        if self._has_macros:
+            self.needed = None
         return list(self._wanted)
+
+    def read(self, text: str) -> Record:
+        """Return the part of a record that is reachable for the client. Raises RecordError."""
+        record = self._records.get(text)
+        if record is None:
+            record = self._records[text] = self._matcher.reachable(parse(text), self._limit)
+        return record
+
+    def question(self, name: str, kind: Type) -> Question:
+        """Return the question for a name, its name "" if it cannot be asked."""
+        question = self._questions.get((name, kind))
+        if question is None:
+            question = self._questions[name, kind] = Question(name_to_ask(name), kind)
+        return question
 
     def _answer(self, name: str, kind: Type) -> Answer | None:
         """Return the answer; if it is not known, add the question to those wanted and return None.
@@ -184,6 +159,8 @@ class Prefetch:
             if len(self._wanted) >= MAX_WANTED:
                 raise _LimitReachedError
             self._wanted[question] = None
+            if self._is_certain:
+                self.needed, self._is_certain = question, False
         return answer
 
     def _record(self, domain: str, top: bool = False) -> Outcome:
@@ -203,7 +180,10 @@ class Prefetch:
             outcome = self._step(step, domain)
             if outcome is Outcome.NO:
                 continue
+            if outcome is Outcome.MAYBE:
+                self._is_certain = False  # the evaluation may end at this step
             if top and step.qualifier == "-" and record.explanation and outcome is not Outcome.STOP:
+                self._is_certain = False  # the explanation has no influence on the result
                 self._answer(record.explanation, "TXT")
             if outcome is Outcome.MAYBE:
                 certain = False
@@ -292,6 +272,7 @@ class Prefetch:
         """Parse a record and expand its macros. Return None if there is no valid record."""
         if not text:
             return None
+        self._has_macros |= "%" in text
         try:
             record = self.read(text)
         except RecordError:
@@ -318,6 +299,9 @@ class Prefetch:
     def _name(self, spec: str, domain: str) -> str | None:
         """Expand a domain-spec. Return None if it contains %{p}, the client's validated name, and "" if the result is not a name.
         Raises MacroError."""
+        if "%" not in spec:
+            name = cut_to_name(spec)
+            return name if name.isascii() else ""
         if "%{p" in spec.lower():
             return None
         name = cut_to_name(expand(spec, lambda letter: domain if letter == "d" else self._letters.get(letter, "")))

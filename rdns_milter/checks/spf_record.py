@@ -9,9 +9,10 @@ are case-insensitive).
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 
@@ -19,6 +20,10 @@ from .spf_macros import MacroError, check_macros, ends_in_domain
 
 MAX_RECORD = 4096  # bytes of a record that is evaluated; RFC 7208 3.4 recommends less than 512
 MAX_TERM = 512  # bytes of a term
+# Many senders include the records of the same providers, so parsed records are cached. Those of a hostile zone, with as many terms
+# as 512 bytes can have, take about 50 KB each.
+MAX_CACHED = 512  # bytes of a record
+CACHED_RECORDS = 256
 
 _MODIFIER = re.compile(r"([a-z][a-z0-9_.-]*)=(.*)\Z", re.IGNORECASE | re.DOTALL)
 _MECHANISM = re.compile(r"([+?~-]?)([a-z0-9]+)(?:(:)(.*))?\Z", re.IGNORECASE | re.DOTALL)
@@ -40,7 +45,7 @@ class RecordError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Mechanism:
     """A mechanism. `text`: the term as written in the record; `argument`: domain-spec or network, "" for the current domain;
-    `length4`, `length6`: prefix lengths for IPv4 and IPv6 clients."""
+    `length4`, `length6`: prefix lengths for IPv4 and IPv6 clients; `network`: the address of `ip4` and `ip6` as a number."""
 
     text: str
     qualifier: str
@@ -48,6 +53,7 @@ class Mechanism:
     argument: str = ""
     length4: int = 32
     length6: int = 128
+    network: int = field(default=0, compare=False)
 
     @property
     def version(self) -> int | None:
@@ -76,6 +82,15 @@ class Record:
 
 def parse(text: str) -> Record:
     """Parse a record, including its version. Raises RecordError."""
+    return _parse_short(text) if len(text) <= MAX_CACHED else _parse(text)
+
+
+@functools.lru_cache(maxsize=CACHED_RECORDS)
+def _parse_short(text: str) -> Record:
+    return _parse(text)
+
+
+def _parse(text: str) -> Record:
     if len(text) > MAX_RECORD:
         raise RecordError(f"Record of {len(text)} bytes")
     terms = [term for term in text.split(" ")[1:] if term]
@@ -131,7 +146,7 @@ def _network(term: str, qualifier: str, kind: str, network: str, first: str | No
     except ValueError:
         raise RecordError(f"Invalid {kind.upper()} address: {term}") from None
     length = _length(term, first, address.max_prefixlen)
-    return Mechanism(term, qualifier, kind, network, length, length)
+    return Mechanism(term, qualifier, kind, network, length, length, int(address))
 
 
 def _length(term: str, digits: str | None, largest: int) -> int:

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdns_milter.checks.spf import CheckHostResult, Limits, check_host
-from rdns_milter.checks.spf_prefetch import MAX_HOSTS, AddressMatcher, Prefetch, record_text
+from rdns_milter.checks.spf_address_matcher import AddressMatcher
+from rdns_milter.checks.spf_evaluation import Evaluation, EvaluationResult
+from rdns_milter.checks.spf_prefetch import MAX_HOSTS, Prefetch, record_text
 from rdns_milter.net.mailboxes import Mailbox
 from rdns_milter.resolver.lookup import Answer, Question
 from tests.kit.dns.zone import Zone
@@ -108,6 +110,38 @@ def test_a_dead_zone_that_is_needed_costs_one_silence_not_one_each() -> None:
     checked, lookup = walk(zone)
     assert checked.spf.result == "fail"
     assert lookup.now == pytest.approx(2 * TRIP + SILENCE)
+
+
+# The evaluation ends at a silent name's question, or before it: at a limit, with an error, or at a macro.
+NEEDLESS = {
+    "void limit": ("a:x.example a:y.example a:z.example include:dead.example -all", "permerror"),
+    "match": (f"a:m.example include:dead.example ip4:{CLIENT} -all", "pass"),
+    "macro": ("exists:%{i}.m.example include:dead.example -all", "pass"),
+    "validated name": ("exists:%{p}.n.example include:dead.example -all", "pass"),
+    "explanation": ("-a:m.example exp=dead.example", "fail"),
+    "error": ("include:none.example include:dead.example -all", "permerror"),
+}
+DEAD = f"m.example A {CLIENT}\n{CLIENT}.m.example A {CLIENT}\nunknown.n.example A {CLIENT}\ndead.example SILENT\n"
+
+
+@pytest.mark.parametrize(("record", "result"), NEEDLESS.values(), ids=NEEDLESS)
+def test_an_answer_that_is_not_needed_is_not_waited_for(record: str, result: str) -> None:
+    checked, lookup = walk(f"{DEAD}v.example TXT v=spf1 {record}")
+    assert checked.spf.result == result
+    assert lookup.now < 1 < SILENCE
+
+
+@pytest.mark.parametrize("zone", [WIDE, GOOGLE], ids=["wide", "nested"])
+def test_one_evaluation_is_enough(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs, run_once = [], Evaluation.run
+
+    def counted(self: Evaluation) -> EvaluationResult | None:
+        runs.append(self)
+        return run_once(self)
+
+    monkeypatch.setattr(Evaluation, "run", counted)
+    walk(zone)
+    assert len(runs) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rdns_milter.checks.spf_record import Mechanism, Record, RecordError, parse
+from rdns_milter.checks import spf_record
+from rdns_milter.checks.spf_record import CACHED_RECORDS, MAX_CACHED, Mechanism, Record, RecordError, parse
 from tests.kit.data.spf.case import CLIENT, CLIENT6, Case, check
 
 NINE = f"v.example A 192.0.2.9\nx.example A {CLIENT}\n"
@@ -146,3 +147,13 @@ def test_problem(term: str, problem: str) -> None:
     with pytest.raises(RecordError) as caught:
         parse(f"v=spf1 {term} -all")
     assert str(caught.value) == f"{problem}: {term}"
+
+
+def test_the_cache_of_parsed_records_is_bounded() -> None:
+    """A hostile zone has as many records as it likes, and long ones."""
+    for number in range(2 * CACHED_RECORDS):
+        parse(f"v=spf1 ip4:192.0.2.{number % 256} ip6:::{number:x} -all")
+    kept = spf_record._parse_short.cache_info().currsize
+    assert kept == CACHED_RECORDS
+    parse("v=spf1" + " a" * MAX_CACHED)
+    assert spf_record._parse_short.cache_info().currsize == kept

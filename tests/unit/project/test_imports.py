@@ -67,6 +67,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "iprev",
         "spf_macros",
         "spf_record",
+        "spf_address_matcher",
         "spf_prefetch",
         "spf_answers",
         "spf_evaluation",
