@@ -28,8 +28,9 @@ from ..net.mailboxes import parse_mailbox
 from ..net.names import parse_address
 from ..policy.decide import decide, possible_actions
 from ..policy.rules import ACTIONS, ENFORCE, LET_IN, OBSERVE, Policy, Verdict
-from ..session.dns_thread import Engine
-from ..session.session import Service, Session
+from ..session.dns_thread import DnsThread
+from ..session.service import Service
+from ..session.session import Session
 from .replay import MAX_EXAMPLE, OBSERVE_WARNING, Movement, unrecognised
 
 WORKERS = 24
@@ -72,14 +73,14 @@ class Forecaster:
         self.policy: Policy = config.policy.in_force(today)
         self._asking = replace(config, policy=Policy())
         self._bugs: list[BaseException] = []
-        self._engine = Engine(config, tuple(servers), lambda where, error: self._bugs.append(error))
+        self._dns_thread = DnsThread(config, tuple(servers), lambda where, error: self._bugs.append(error))
 
     def __enter__(self) -> Forecaster:
-        self._engine.__enter__()
+        self._dns_thread.__enter__()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._engine.__exit__(*exc)
+        self._dns_thread.__exit__(*exc)
 
     def judge(self, delivery: Delivery) -> list[Outlook]:
         """Return the forecast for each recipient. Makes DNS queries."""
@@ -98,7 +99,9 @@ class Forecaster:
         """Send the delivery through a session without rules, which therefore waits for all facts."""
         decisions: list[Decision] = []
         hostname = socket.gethostname()
-        service = Service(self._asking, self._engine.finder, decisions.append, date.today, time.monotonic, hostname)
+        service = Service(
+            self._asking, self._dns_thread.check_runner, decisions.append, date.today, time.monotonic, hostname
+        )
         session = Session(service)
         session.connect(parse_address(delivery.client), hostname)
         if delivery.helo:

@@ -88,7 +88,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """The facts of a message that were not known in time. `client`, `sender`: its origin, as in resolver.admission's Asker."""
+    """The facts of a message that were not known in time. `client`, `sender`: its origin, as in resolver.admission's Requester."""
 
     facts: tuple[str, ...] = ()
     client: str = ""

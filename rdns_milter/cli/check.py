@@ -25,9 +25,10 @@ from ..net.names import Address
 from ..policy.rules import REFUSALS, TEMPFAIL, Verdict
 from ..resolver.lookup import Answer
 from ..responses.advice import advice
-from ..session.dns_thread import Engine
-from ..session.modifications import Ending
-from ..session.session import Service, Session
+from ..session.dns_thread import DnsThread
+from ..session.modifications import Modifications
+from ..session.service import Service
+from ..session.session import Session
 from ..text.escape import escaped
 from ..text.exit_status import EX_OK, EX_REFUSED, EX_TEMPFAIL
 from ..text.terminal import heading, word
@@ -57,7 +58,7 @@ class Outcome:
 
     decision: Decision
     trail: tuple[Answer, ...]
-    ending: Ending
+    modifications: Modifications
 
     @property
     def verdict(self) -> Verdict:
@@ -76,20 +77,20 @@ def examine(client: Client, config: Config, servers: tuple[Endpoint, ...]) -> Ou
     """Run a session in which the client sends a message to one recipient. Makes DNS queries."""
     decisions: list[Decision] = []
     bugs: list[BaseException] = []
-    with Engine(config, servers, lambda where, error: bugs.append(error)) as engine:
+    with DnsThread(config, servers, lambda where, error: bugs.append(error)) as dns_thread:
         hostname = socket.gethostname()
-        service = Service(config, engine.finder, decisions.append, date.today, time.monotonic, hostname)
+        service = Service(config, dns_thread.check_runner, decisions.append, date.today, time.monotonic, hostname)
         session = Session(service)
         session.connect(client.address, hostname)
         if client.helo:
             session.helo(client.helo)
         session.mail(client.mailfrom)
         refused = session.rcpt(client.rcpt) is not None
-        ending = session.end()
+        modifications = session.end()
         trail = tuple(session.trail())
     if bugs:
         raise bugs[0]
-    return Outcome(decisions[0], trail, Ending() if refused else ending)
+    return Outcome(decisions[0], trail, Modifications() if refused else modifications)
 
 
 def as_json(outcome: Outcome) -> str:
@@ -116,7 +117,7 @@ def as_json(outcome: Outcome) -> str:
             "mode": decision.mode,
         },
         "reply": decision.reply or None,
-        "headers": [list(field) for field in reversed(outcome.ending.fields)],
+        "headers": [list(field) for field in reversed(outcome.modifications.fields)],
         "advice": [str(each) for each in advice(decision.evidence)],
     }
     return json.dumps(document, indent=2)
@@ -185,9 +186,9 @@ def _show_verdict(outcome: Outcome, console: Console) -> None:
     console.print(text, soft_wrap=True)
     if decision.reply:
         console.print(Text(f"  reply: {decision.reply}"), soft_wrap=True)
-    if outcome.ending.fields:
+    if outcome.modifications.fields:
         heading(console, "headers")
-        for name, value in reversed(outcome.ending.fields):
+        for name, value in reversed(outcome.modifications.fields):
             console.print(Text(f"  {name}: " + value.replace("\n", "\n  ").replace("\t", "    ")), soft_wrap=True)
     sentences = [str(each) for each in advice(decision.evidence)]
     if sentences:

@@ -21,7 +21,8 @@ from ..net.mailboxes import MAX_PATH, path_used_by_mta
 from ..net.names import Address, parse_address
 from ..responses.incoming_fields import watched
 from ..responses.replies import Reply
-from ..session.session import Service, Session
+from ..session.service import Service
+from ..session.session import Session
 from .quick_acks import QuickAcks
 
 NAME = "rdns-milter"
@@ -199,17 +200,17 @@ class Callbacks:
         connection = self._connection(context)
         connection.in_message = False
         try:
-            ending = connection.session.end(_macro(context, "i"))
+            modifications = connection.session.end(_macro(context, "i"))
         finally:
             self.busy.discard(id(context))
-        if ending.reply is not None:
-            return _refuse(context, ending.reply)
-        for name, number in ending.removals:
+        if modifications.reply is not None:
+            return _refuse(context, modifications.reply)
+        for name, number in modifications.removals:
             _change(context.chgheader, name, number, None)
-        for name, value in ending.fields:
+        for name, value in modifications.fields:
             _change(context.addheader, name, value, 0)
-        if ending.quarantine:
-            _change(context.quarantine, ending.quarantine)
+        if modifications.quarantine:
+            _change(context.quarantine, modifications.quarantine)
         return int(milter.CONTINUE)
 
     @_guarded

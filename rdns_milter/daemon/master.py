@@ -25,7 +25,7 @@ from ..net.listener import CannotListen, open_listener
 from ..net.listener_gate import ListenerGate
 from ..net.socket_activation import inherited_listener
 from ..resolver.nameservers import NoNameservers
-from ..session.warmup import rehearse
+from ..session.warmup import warm_up
 from ..text.exit_status import EX_OK, EX_UNAVAILABLE
 from .callbacks import BACKLOG, Callbacks, LibmilterError, open_socket, take_socket
 from .configuration.config_reader import ConfigReader, NotRead, exit_text, find_loss
@@ -92,7 +92,7 @@ class Master:
             self._listener = inherited or open_listener(
                 milter.socket, milter.socket_mode, owner, milter.socket_group, open_socket
             )
-            rehearse(self._config)  # before the user changes, who may not be able to read what is loaded late
+            warm_up(self._config)  # before the user changes, who may not be able to read what is loaded late
             freeze_all()
             change_user(user)
             self._check_threads()

@@ -53,7 +53,7 @@ class NameServers:
         """Use the servers in resolv.conf if it has changed and none are configured. True if they are other ones. The workers notice
         the change by themselves. A resolv.conf that names no server changes nothing and is logged once."""
         try:
-            servers = self._system.look(configured)
+            servers = self._system.poll(configured)
         except NoNameservers as error:
             self._log(f"the name servers remain {self}: {error}", "err")
             return False

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from ..session.latch import News
+from ..session.latch import Latch
 
 MAX_PROCESSES = 4  # that are poked at the same time
 MAX_POKES = 32  # at the same time, for each process
@@ -74,8 +74,8 @@ class PoolWaker:
         """Start the thread."""
         threading.Thread(target=self._run, name="pool-waker", daemon=True).start()
 
-    def wait(self, news: News, seconds: float) -> bool:
-        """Wait for the news for at most so many seconds, while other sessions are served. True if there is news. A session waits
+    def wait(self, latch: Latch, seconds: float) -> bool:
+        """Wait for the latch for at most so many seconds, while other sessions are served. True if it was set. A session waits
         less the more others wait, because answering all of them takes time as well."""
         with self._lock:
             seconds -= min(self._waiting * SECONDS_EACH, MAX_SECONDS, seconds / 2)
@@ -85,9 +85,9 @@ class PoolWaker:
                 self._any_waiting.set()
         if not may_wait:
             self._limit_reached(self._limit)
-            return news.wait(0)
+            return latch.wait(0)
         try:
-            return news.wait(seconds)
+            return latch.wait(seconds)
         finally:
             with self._lock:
                 self._waiting -= 1

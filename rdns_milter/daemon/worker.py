@@ -31,10 +31,11 @@ from ..net.accepted_connections import count_accepted
 from ..net.endpoints import Endpoint
 from ..net.listener import connect
 from ..policy.rules import REFUSALS, TAG, TEMPFAIL
+from ..resolver.events import ResolverEvents
 from ..resolver.lookup import Status
 from ..resolver.nameservers import NoNameservers, SystemNameservers
-from ..session.dns_thread import Engine
-from ..session.session import Service
+from ..session.dns_thread import DnsThread
+from ..session.service import Service, SessionEvents
 from .callbacks import Callbacks, serve
 from .configuration.shared_config import LoadedConfig, read
 from .lost_connections import LostConnections
@@ -90,7 +91,7 @@ class Worker:
         self._counters = counters
         self._alarms = Alarms(time.time(), time.monotonic())
         self._alarms_lock = threading.Lock()
-        self._engine = Engine(config, loaded.servers, self._report_error, self._server_changed, counters)
+        self._dns_thread = DnsThread(config, loaded.servers, self._report_error, self._resolver_events(counters))
         # The socket that this process serves, whatever a later configuration says: changing it takes a restart.
         self._place = place = config.milter.socket
         parent = os.getppid()
@@ -104,15 +105,13 @@ class Worker:
         self._lost_connections = LostConnections(place, self._waker)
         self._service = Service(
             config=config,
-            finder=self._engine.finder,
+            check_runner=self._dns_thread.check_runner,
             record=self._record,
             today=date.today,
             clock=time.monotonic,
             hostname=socket.gethostname(),
             wait=self._waker.wait,
-            waited=counters.waited,
-            held=counters.held,
-            judged=counters.judged,
+            events=SessionEvents(counters.waited_for, counters.waited, counters.judged),
         )
         self._servers = loaded.servers
         self._system_servers = SystemNameservers()
@@ -133,9 +132,9 @@ class Worker:
         wakeup, channel = self._take_signals(), self._context.channel.fileno()
         sys.excepthook = self._handle_uncaught
         self._callbacks.attach(self._service, self._place, self._report_error, QuickAcks(self._place))
-        with self._engine:
+        with self._dns_thread:
             libmilter = serve(self._note_libmilter_end)
-            self._engine.loop.call_soon_threadsafe(self._heartbeat)
+            self._dns_thread.loop.call_soon_threadsafe(self._heartbeat)
             self._waker.start()
             self._watch(wakeup, channel)
             if not self._libmilter_has_ended:
@@ -185,24 +184,34 @@ class Worker:
         """Tell the parent that the event loop is alive, and do what is due once a second. Runs on the loop, because without it a
         worker is of no use."""
         self._tell_parent("alive")
-        outstanding = self._engine.resolver.outstanding
+        outstanding = self._dns_thread.resolver.outstanding
         self._garbage.run(is_idle=not outstanding and not self._callbacks.busy)
-        self._counters.heartbeat(self._engine.loop.time())
+        self._counters.heartbeat(self._dns_thread.loop.time())
         self._counters.set_gauges(outstanding, len(self._callbacks.open))
         self._log_alarm(self._alarms.check_clock(time.time(), time.monotonic()))
         for alarm in self._counters.congestion.due_alarms(time.monotonic()):
             self._log_alarm(alarm)
         self._check_resolv_conf()
-        self._engine.loop.call_later(HEARTBEAT, self._heartbeat)
+        self._dns_thread.loop.call_later(HEARTBEAT, self._heartbeat)
 
     def _check_resolv_conf(self) -> None:
         """Ask the system's new name servers if resolv.conf has changed. The parent logs it, or why they cannot be used."""
         config = self._service.config
         with suppress(NoNameservers):
-            servers = self._system_servers.look(config.dns.nameservers)
+            servers = self._system_servers.poll(config.dns.nameservers)
             if servers is not None and servers != self._servers:
                 self._servers = servers
-                self._engine.adopt(config, servers)
+                self._dns_thread.reconfigure(config, servers)
+
+    def _resolver_events(self, counters: Counters) -> ResolverEvents:
+        return ResolverEvents(
+            server_changed=self._server_changed,
+            query_done=counters.query_done,
+            cache_hit=counters.cache_hit,
+            joined=counters.joined,
+            crowded_out=counters.crowded_out,
+            zone_skipped=counters.zone_skipped,
+        )
 
     def _server_changed(self, server: Endpoint, status: Status) -> None:
         self._tell_parent(f"{status} {server}")
@@ -241,7 +250,7 @@ class Worker:
         self._service.config = loaded.config
         self._servers = loaded.servers
         self._system_servers = SystemNameservers()
-        self._engine.adopt(loaded.config, loaded.servers)
+        self._dns_thread.reconfigure(loaded.config, loaded.servers)
         self._confirm_config(loaded)
 
     def _drain(self, libmilter: threading.Thread) -> None:

@@ -31,14 +31,14 @@ SECONDS = 4.5  # for all checks together
 SENDMAIL_CF = "/etc/mail/sendmail.cf"
 _UNSYNCHRONIZED = 5  # TIME_ERROR of adjtimex(2)
 
-Check = Callable[[], Iterable[Finding]]
+DoctorCheck = Callable[[], Iterable[Finding]]
 
 
 def examine(host: Host, path: str | None, sendmail_cf: str = SENDMAIL_CF) -> list[Finding]:
     """Return the findings in the order of the checks. `path`: the config file; `sendmail_cf`: Sendmail's."""
     config, found = check_config(path, date.today())
     used = config or Config()
-    checks: list[tuple[str, Check]] = [
+    checks: list[tuple[str, DoctorCheck]] = [
         ("milter", lambda: check_socket(host, used.milter.socket, _mta_user(host))),
         ("MTA", lambda: _mta(host, used, sendmail_cf)),
         ("name server", lambda: _nameservers(used.dns.nameservers)),
@@ -49,11 +49,11 @@ def examine(host: Host, path: str | None, sendmail_cf: str = SENDMAIL_CF) -> lis
     return [*found, *_side_by_side(checks, SECONDS)]
 
 
-def _side_by_side(checks: Sequence[tuple[str, Check]], seconds: float) -> Iterator[Finding]:
+def _side_by_side(checks: Sequence[tuple[str, DoctorCheck]], seconds: float) -> Iterator[Finding]:
     """The findings of all checks, each in a thread of its own, for that many seconds at most."""
     results: list[list[Finding] | None] = [None] * len(checks)
 
-    def run(number: int, subject: str, check: Check) -> None:
+    def run(number: int, subject: str, check: DoctorCheck) -> None:
         try:
             results[number] = list(check())
         except Exception as error:  # noqa: BLE001 - a fault in one check must not hide what the others found

@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping
 from ..checks.evidence import FACTS, LOOKED_UP, NOTHING_LATE, Cost, Evidence, Late
 from ..policy.rules import ACTIONS, Verdict
 from ..resolver.lookup import Type
-from ..resolver.tally import Tally
 from .alarms import Alarm
 from .congestion import Congestion
 from .definitions import CELLS, CONFIG_NUMBER, DISCARDED, HEARTBEAT, MICROSECONDS, OTHER, SERIES, STAGES
@@ -39,7 +38,7 @@ _FACTS: tuple[tuple[Callable[[Evidence], str], Mapping[str, int]], ...] = tuple(
 )
 
 
-class Counters(Tally):
+class Counters:
     """The counters of one process, in a row that no other process writes. Thread-safe except where noted. `congestion` counts by
     client and sender domain, which must not become labels."""
 
@@ -98,12 +97,12 @@ class Counters(Tally):
         for name in verdict.shadow_rules:
             cells[self._shadows.get(name, self._shadows[OTHER])] += 1
 
-    def held(self, stage: str, seconds: float) -> None:
+    def waited(self, stage: str, seconds: float) -> None:
         """Count a message that waited at this stage, and the time."""
         with self._lock:
             self._observe(_WAITS[stage], _WAIT_BUCKETS, seconds)
 
-    def waited(self, stage: str, fact: str, ms: float) -> None:
+    def waited_for(self, stage: str, fact: str, ms: float) -> None:
         """Count a wait for a fact, and the time."""
         with self._lock:
             self._cells[CELLS.get(("fact_waits_total", stage, fact), DISCARDED)] += 1
@@ -111,26 +110,26 @@ class Counters(Tally):
 
     # Reported by the resolver, on the event loop's thread only: no lock is needed.
 
-    def landed(self, kind: Type, outcome: str, seconds: float) -> None:
-        """See Tally."""
+    def query_done(self, kind: Type, outcome: str, seconds: float) -> None:
+        """Count a query that has its answer or was given up: see ResolverEvents."""
         self._cells[CELLS.get(("dns_queries_total", kind, outcome), DISCARDED)] += 1
         self._observe(_DNS, _DNS_BUCKETS, seconds)
 
-    def remembered(self) -> None:
-        """See Tally."""
+    def cache_hit(self) -> None:
+        """Count a question that was answered from the cache."""
         self._cells[_CACHE_HITS] += 1
 
     def joined(self) -> None:
-        """See Tally."""
+        """Count a question that joined an equal query."""
         self._cells[_COALESCED] += 1
 
-    def crowded_out(self, client: str = "", sender: str = "") -> None:
-        """See Tally."""
+    def crowded_out(self, client: str, sender: str) -> None:
+        """Count a question that found no place in time: see ResolverEvents."""
         self._cells[_CROWDED_OUT] += 1
         self.congestion.crowded_out(client, sender)
 
-    def spared(self) -> None:
-        """See Tally."""
+    def zone_skipped(self) -> None:
+        """Count a question that was not sent because its zone does not answer."""
         self._cells[_SPARED] += 1
 
     # Reported by the process itself.

@@ -1,9 +1,9 @@
-"""The door through which one check asks: a Lookup before the resolver.
+"""The Lookup of one check: the resolver within a deadline, and with the same answer to a question however often the check asks it.
 
-Waits no longer than its deadline, and gives a question the same answer however often it is asked, so that no client can play
-on an answer that changes meanwhile. Never raises for what comes from DNS. Lives on the event loop's thread.
+So no client can profit from an answer that changes during a check. Never raises for anything that DNS says. Runs on the event
+loop's thread.
 
-RFC 8601 and 7208 set no time; the option `milter.deadline` does.
+RFC 8601 and RFC 7208 set no time limit; the option `milter.deadline` does.
 """
 
 from __future__ import annotations
@@ -12,157 +12,149 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from .admission.asker import NOBODY, Asker
+from .admission.requester import ANONYMOUS, Requester
 from .lookup import Answer, Question, never_enough
 from .resolver import Resolver
 
-GRACE = 0.1  # seconds that the others get once one answer is enough
-MAX_AT_ONCE = 20  # questions of one check that are under way at a time
-# Questions of one check whose answers are seen to as they come: for two identities four to five times what an ordinary message
-# costs. The answers to all further ones are seen to when there is nothing else to do, one at a time.
+GRACE = 0.1  # seconds that the other questions get once one answer is enough
+MAX_AT_ONCE = 20  # queries of one check that may be under way at the same time
+# Questions of one check whose answers are processed as they arrive. Two identities of an ordinary message ask a fourth or fifth of
+# that. Answers to further questions are processed one at a time, when there is no other work.
 ORDINARY = 15
 
 
-class Inquiry:
-    """A Lookup. `trail`: every answer that was asked for, in the order in which they came; `ends`: when the first of them
-    ceases to hold (the loop's clock). To be closed: what is not answered by then is not needed."""
+class BoundedLookup:
+    """A Lookup. `trail`: the answers in the order in which they arrived. To be closed: queries that have no answer by then are not
+    needed any more."""
 
     __slots__ = (
-        "_answers", "_asked", "_asker", "_deadline", "_expected", "_joined", "_news", "_open", "_resolver", "_wakes",
-        "ends", "trail",
+        "_answers", "_asked", "_deadline", "_expires", "_is_wake_up_queued", "_joined", "_open", "_requester", "_resolver",
+        "_wake_up", "trail",
     )  # fmt: skip
 
-    def __init__(self, resolver: Resolver, seconds: float, asker: Asker = NOBODY) -> None:
-        """Open for so many seconds, on the asker's account."""
+    def __init__(self, resolver: Resolver, seconds: float, requester: Requester = ANONYMOUS) -> None:
+        """Open a Lookup for so many seconds; its queries count for the requester."""
         self._resolver = resolver
-        self._asker = asker
+        self._requester = requester
         self._open: set[Question] = set()
         self._deadline = resolver.loop.time() + seconds
         self._answers: dict[Question, Answer] = {}
         self._asked: dict[Question, float] = {}
         self._joined: frozenset[Question] = frozenset()
-        self._expected: frozenset[Question] = frozenset()
-        self._wakes = False
-        self._news: asyncio.Future[bool] | None = None
+        self._is_wake_up_queued = False
+        self._wake_up: asyncio.Future[bool] | None = None
+        self._expires = float("inf")  # when the first of the answers does, on the loop's clock
         self.trail: list[Answer] = []
-        self.ends = float("inf")
 
-    def holds(self) -> float:
-        """Seconds for which all answers so far hold; 0 if one of them is trouble, which may be over any moment."""
+    @property
+    def ttl(self) -> float:
+        """The seconds for which all answers so far are valid; 0 if one of them is temporary trouble."""
         if any(answer.temporary for answer in self.trail):
             return 0.0
-        return self.ends - self._resolver.loop.time()
-
-    def expect(self, questions: Sequence[Question]) -> None:
-        """See Lookup.expect."""
-        for question in questions:
-            if question in self._asked or question in self._expected:
-                continue
-            self._expected |= {question}
-            if self._resolver.remembered(question) is None:
-                self._resolver.fly(question, self._deadline, None, self._asker)
+        return self._expires - self._resolver.loop.time()
 
     def close(self) -> None:
-        """The check is over, or nobody needs it any more."""
+        """End all that is under way."""
         for question in self._open:
-            self._resolver.given_up(question, self._asker)
-        self._leave(self._open.copy())
-        for question in self._expected:
-            self._resolver.leave(question)
-        self._expected = frozenset()
+            self._resolver.count_if_queued(question, self._requester)
+        self._withdraw(self._open.copy())
 
     async def ask(
         self, questions: Sequence[Question], enough: Callable[[Answer], bool] = never_enough
     ) -> tuple[Answer, ...]:
         """See Lookup.ask."""
-        self._begin(questions)
+        self._submit(questions)
         answers, until = self._answers, self._deadline
         while any(question not in answers for question in questions):
             if until == self._deadline and any(enough(answers[q]) for q in questions if q in answers):
                 until = min(until, self._resolver.loop.time() + GRACE)
-            if not await self._hear(until):
+            if not await self._wait(until):
                 break
-            self._begin(questions)
-        return tuple(answers.get(question) or self._late(question) for question in questions)
+            self._submit(questions)
+        return tuple(answers.get(question) or self._time_out(question) for question in questions)
 
     async def first(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
         """See Lookup.first."""
-        self._begin(questions)
+        self._submit(questions)
         answers = self._answers
         while not (known := [answers[question] for question in questions if question in answers]) and questions:
-            if not await self._hear(self._deadline):
-                return tuple(map(self._late, questions))
-            self._begin(questions)
+            if not await self._wait(self._deadline):
+                return tuple(map(self._time_out, questions))
+            self._submit(questions)
         return tuple(known)
 
-    def _begin(self, questions: Sequence[Question]) -> None:
-        """Put what has not been asked yet under way, or take it out of memory; as much of it as there may be at once."""
+    def _submit(self, questions: Sequence[Question]) -> None:
+        """Submit the questions that are new, or take their answers from the cache; at most MAX_AT_ONCE are under way."""
         resolver = self._resolver
         for question in questions:
             if question in self._asked:
                 continue
-            answer = resolver.remembered(question)
-            if answer is None and len(self._open) >= MAX_AT_ONCE and not self._leave(self._open.difference(questions)):
+            answer = resolver.cached(question)
+            if (
+                answer is None
+                and len(self._open) >= MAX_AT_ONCE
+                and not self._withdraw(self._open.difference(questions))
+            ):
                 return
             self._asked[question] = resolver.loop.time()
-            if len(self._asked) > ORDINARY and not self._asker.behind:
-                self._asker = replace(self._asker, behind=True)
+            if len(self._asked) > ORDINARY and not self._requester.low_priority:
+                self._requester = replace(self._requester, low_priority=True)
             if answer is not None:
                 self._keep(answer)
             elif resolver.loop.time() < self._deadline:
                 self._open.add(question)
-                if resolver.fly(question, self._deadline, self._arrived, self._asker):
+                if resolver.submit(question, self._deadline, self._on_answer, self._requester):
                     self._joined |= {question}
 
-    def _leave(self, questions: set[Question]) -> bool:
-        """Wait for these no longer; whether there are any."""
+    def _withdraw(self, questions: set[Question]) -> bool:
+        """Stop waiting for these questions. Return whether there was any."""
         for question in questions:
-            self._resolver.leave(question, self._arrived)
+            self._resolver.withdraw(question, self._on_answer)
             del self._asked[question]
         self._open -= questions
         return bool(questions)
 
-    def _arrived(self, answer: Answer) -> None:
+    def _on_answer(self, answer: Answer) -> None:
         question = answer.question
         self._open.discard(question)
         if question in self._answers:
             return
         ms = (self._resolver.loop.time() - self._asked[question]) * 1000
         self._keep(Answer(question, answer.status, answer.values, answer.ttl, ms, question in self._joined))
-        if not self._asker.behind:
+        if not self._requester.low_priority:
             self._wake(True)
-        elif not self._wakes:
-            self._wakes = True
-            self._resolver.put_behind(self._wake_in_turn)
+        elif not self._is_wake_up_queued:
+            self._is_wake_up_queued = True
+            self._resolver.run_in_turn(self._wake_in_turn)
 
     def _wake_in_turn(self) -> None:
-        """All answers that were in when the first was seen to are known by now: the check looks at them together."""
-        self._wakes = False
+        """Wake the check for all answers that have arrived since this was queued."""
+        self._is_wake_up_queued = False
         self._wake(True)
 
     def _keep(self, answer: Answer) -> None:
         self._answers[answer.question] = answer
         self.trail.append(answer)
-        self.ends = min(self.ends, self._resolver.loop.time() + answer.ttl)
+        self._expires = min(self._expires, self._resolver.loop.time() + answer.ttl)
 
-    def _late(self, question: Question) -> Answer:
-        """What is said of a question for which there is no more time."""
+    def _time_out(self, question: Question) -> Answer:
+        """Return the answer to a question for which no time is left."""
         now = self._resolver.loop.time()
         answer = Answer(question, "deadline", ms=(now - self._asked.setdefault(question, now)) * 1000)
         self._keep(answer)
         return answer
 
-    async def _hear(self, until: float) -> bool:
-        """Wait for one more answer; False if it is not in by then."""
+    async def _wait(self, until: float) -> bool:
+        """Wait for one more answer. Return False if there is none by then."""
         loop = self._resolver.loop
-        self._news = loop.create_future()
+        self._wake_up = loop.create_future()
         timer = loop.call_at(until, self._wake, False)
         try:
-            return await self._news
+            return await self._wake_up
         finally:
             timer.cancel()
-            self._news = None
+            self._wake_up = None
 
-    def _wake(self, news: bool) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(news)
+    def _wake(self, is_answer: bool) -> None:
+        if self._wake_up is not None and not self._wake_up.done():
+            self._wake_up.set_result(is_answer)

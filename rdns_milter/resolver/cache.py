@@ -1,7 +1,6 @@
-"""Memory that is bounded: by entries, by octets, and by the time for which an entry holds.
+"""A cache that is bounded by entries, by memory, and by the time for which each entry is valid.
 
-Knows neither DNS nor a clock: the time is an argument. The entry that has not been used for longest goes first. Belongs to
-one thread.
+Knows neither DNS nor a clock: the time is an argument. The least recently used entry is evicted first. Not thread-safe.
 """
 
 from __future__ import annotations
@@ -10,50 +9,50 @@ from collections import OrderedDict
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
-Kept = TypeVar("Kept")
+Value = TypeVar("Value")
 
 
-class Cache(Generic[Key, Kept]):
-    """At most `max_entries` entries of at most `max_octets` in all, each until its own time."""
+class Cache(Generic[Key, Value]):
+    """At most `max_entries` entries of at most `max_bytes` in all, each until its own time. `bytes`: in use."""
 
-    __slots__ = ("_entries", "max_entries", "max_octets", "octets")
+    __slots__ = ("_entries", "bytes", "max_bytes", "max_entries")
 
-    def __init__(self, max_entries: int, max_octets: int) -> None:
+    def __init__(self, max_entries: int, max_bytes: int) -> None:
         self.max_entries = max_entries
-        self.max_octets = max_octets
-        self.octets = 0
-        self._entries: OrderedDict[Key, tuple[float, int, Kept]] = OrderedDict()
+        self.max_bytes = max_bytes
+        self.bytes = 0
+        self._entries: OrderedDict[Key, tuple[float, int, Value]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: Key, now: float) -> tuple[float, Kept] | None:
-        """When the entry ends (on the clock that `now` was read from) and what it holds; None if it is not there."""
+    def get(self, key: Key, now: float) -> tuple[float, Value] | None:
+        """Return when the entry expires (on the clock of `now`) and its value; None if there is none, or it has expired."""
         entry = self._entries.get(key)
         if entry is None:
             return None
-        ends, octets, kept = entry
-        if ends <= now:
+        expires, size, value = entry
+        if expires <= now:
             del self._entries[key]
-            self.octets -= octets
+            self.bytes -= size
             return None
         self._entries.move_to_end(key)
-        return ends, kept
+        return expires, value
 
-    def put(self, key: Key, kept: Kept, ends: float, octets: int) -> None:
-        """Keep something of about `octets` octets until `ends`. What is larger than the whole memory is not kept."""
+    def put(self, key: Key, value: Value, expires: float, size: int) -> None:
+        """Store a value of about `size` bytes until `expires`. A value larger than the whole cache is not stored."""
         old = self._entries.pop(key, None)
         if old is not None:
-            self.octets -= old[1]
-        if self.max_entries <= 0 or octets > self.max_octets:
+            self.bytes -= old[1]
+        if self.max_entries <= 0 or size > self.max_bytes:
             return
-        self._entries[key] = (ends, octets, kept)
-        self.octets += octets
-        while len(self._entries) > self.max_entries or self.octets > self.max_octets:
-            _, (_, octets, _) = self._entries.popitem(last=False)
-            self.octets -= octets
+        self._entries[key] = (expires, size, value)
+        self.bytes += size
+        while len(self._entries) > self.max_entries or self.bytes > self.max_bytes:
+            _, (_, evicted, _) = self._entries.popitem(last=False)
+            self.bytes -= evicted
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all entries."""
         self._entries.clear()
-        self.octets = 0
+        self.bytes = 0

@@ -1,9 +1,9 @@
-"""What a DNS question is, what its answer is, and the one door through which a check may ask.
+"""A DNS question, its answer, and the interface through which checks ask: Lookup.
 
-Knows no resolver and asks nothing itself: in service the door is the resolver, in tests a zone in a dict. That DNS was in
-trouble is a status with its own name, never an empty answer.
+Plain data and a Protocol: sends nothing itself. In service the Lookup is resolver/bounded_lookup.py, in tests a zone in memory.
+Trouble with DNS must be a status with a name of its own, never an answer without values.
 
-RFC 1034 (questions and answers), RFC 2308 (NXDOMAIN and NODATA), RFC 8914 (why a validator said SERVFAIL).
+RFC 1034 (questions and answers), RFC 2308 (NXDOMAIN and NODATA), RFC 8914 (why a validator answered SERVFAIL).
 """
 
 from __future__ import annotations
@@ -31,19 +31,18 @@ Status = Literal[
     "bad-name",
 ]
 
-# DNS has spoken: there is nothing of that kind.
-ABSENT: frozenset[str] = frozenset(("nxdomain", "nodata", "bad-name"))
-# DNS has not spoken: whether there is something is not known.
+# Statuses of trouble: whether there are such records is not known.
 TEMPORARY: frozenset[str] = frozenset(
     ("timeout", "servfail", "refused", "bogus", "referral", "lame", "resolver-down", "deadline", "error")
 )
-# The server has not resolved the name: it has only named other servers, or nothing, and is responsible for nothing.
+# The server has not resolved the name: its answer names other servers (referral), or nothing, from a server that is not
+# responsible for the zone (lame).
 UNRESOLVED: frozenset[str] = frozenset(("referral", "lame"))
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A name, canonical, without the final dot, and a type. Each character of the name is one octet."""
+    """A name and a type. The name is canonical, without the final dot; each of its characters is one byte."""
 
     name: str
     type: Type
@@ -54,12 +53,12 @@ Value = str | bytes | tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a question.
+    """The answer to a question.
 
-    `values`: A and AAAA: addresses as text; PTR: names; MX: (preference, name); TXT: octets, the strings of a record joined.
-    Names are lower case, without the final dot; octets that no host name has stand escaped with a backslash.
-    `status`: `ok` (at least one value), one of ABSENT, or one of TEMPORARY.
-    `ttl`: seconds for which the answer holds. `ms`: milliseconds until it came; 0.0 out of the cache, then `cached`.
+    `values`: for A and AAAA addresses as text, for PTR names, for MX pairs of preference and name, for TXT bytes, the strings of a
+    record joined. Names are in lower case, without the final dot; bytes that no host name has are escaped with a backslash.
+    `status`: `ok` (at least one value); `nxdomain`, `nodata` or `bad-name` (there are no such records); or one of TEMPORARY.
+    `ttl`: seconds for which the answer is valid. `ms`: milliseconds until it arrived; 0.0 from the cache, where `cached` is set.
     """
 
     question: Question
@@ -71,42 +70,39 @@ class Answer:
 
     @property
     def temporary(self) -> bool:
-        """Whether it is trouble that may pass: no answer, or one that says nothing."""
+        """Whether the status is temporary trouble."""
         return self.status in TEMPORARY
 
     @property
     def reason(self) -> str:
-        """The status, as facts and log name it: a server that does not resolve has failed."""
+        """The status as facts and the log name it: a server that does not resolve counts as `servfail`."""
         return "servfail" if self.status in UNRESOLVED else self.status
 
     def names(self) -> tuple[str, ...]:
-        """The values that are text (PTR, A, AAAA)."""
+        """Return the values that are text (PTR, A, AAAA)."""
         return tuple(value for value in self.values if isinstance(value, str))
 
 
 def never_enough(answer: Answer) -> bool:
-    """The default of `ask`: no single answer makes the others needless."""
+    """Wait for all answers: the default of `Lookup.ask`."""
     return False
 
 
 def forward_type(address: Address) -> Type:
-    """The type of the record that leads from a name to such an address."""
+    """Return the type of the records that hold addresses of this family."""
     return "A" if address.version == 4 else "AAAA"
 
 
 class Lookup(Protocol):
-    """The door. Never raises: trouble is in the answers."""
+    """The interface through which a check asks. Never raises: trouble is in the answers."""
 
     async def ask(
         self, questions: Sequence[Question], enough: Callable[[Answer], bool] = never_enough
     ) -> tuple[Answer, ...]:
-        """Ask all at once; the answers in the order of the questions. When one answer is `enough`, the others get a
-        moment longer; what has not come by then is `deadline`."""
-
-    def expect(self, questions: Sequence[Question]) -> None:
-        """Begin questions that will probably be asked soon; nobody waits for them."""
+        """Ask all at once. Return the answers in the order of the questions. Once one answer is `enough`, the other questions get a
+        moment longer; those without an answer by then are answered `deadline`."""
 
     async def first(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
-        """Ask all at once and wait only until one is answered: the answers that are in by then, at least one (if there is a
-        question), in any order. The others stay under way: asked again, they are joined or come from memory, and count
-        once. At the deadline all that is missing is answered `deadline`."""
+        """Ask all at once, and wait until at least one question is answered. Return the answers that are there, in any order. The
+        other queries stay under way: a question asked again joins its query, or is answered from the cache, and counts once. At the
+        deadline every missing answer is `deadline`."""

@@ -1,7 +1,7 @@
-"""The name servers to ask: those of the config, else those of the system.
+"""Find the name servers to use: those of the configuration, or else those of the system.
 
-Reads resolv.conf as the C library does: usable nameserver lines are taken, all else is ignored, whatever bytes it is made of.
-`SystemNameservers` finds out when the file has changed. Asks no name server.
+Reads resolv.conf as the C library does: takes the usable nameserver lines and ignores all else, whatever bytes it consists of.
+`SystemNameservers` notices changes of the file. Sends no query.
 
 resolv.conf(5), RFC 4007 11 (zones of addresses).
 """
@@ -17,42 +17,42 @@ from ..net.endpoints import DNS_PORT, Endpoint, parse_server_address
 
 RESOLV_CONF = "/etc/resolv.conf"
 MAX_SERVERS = 3  # MAXNS of <resolv.h>: further lines are ignored
-MAX_RESOLV_CONF = 65_536  # octets that are read
+MAX_RESOLV_CONF = 65_536  # bytes that are read
 
-# The keyword begins the line; what follows upon the address is ignored; a NUL ends the line for C.
+# The keyword is at the start of the line, and what follows the address is ignored. For C a NUL ends the line.
 _LINE = re.compile(rb"^nameserver[ \t]+([^ \t\n\0]+)", re.MULTILINE)
 
 
 class NoNameservers(Exception):
-    """There is no name server to ask; the text says why."""
+    """There is no name server to use; the text says why."""
 
 
 def nameservers(configured: Sequence[Endpoint], resolv_conf: str = RESOLV_CONF) -> tuple[Endpoint, ...]:
-    """The configured servers, or, if there are none, the system's. Raises NoNameservers."""
+    """Return the configured servers, or the system's if there are none. Raises NoNameservers."""
     if configured:
         return tuple(configured)
     try:
         with open(resolv_conf, "rb") as file:
-            octets = file.read(MAX_RESOLV_CONF)
+            content = file.read(MAX_RESOLV_CONF)
     except OSError as error:
         raise NoNameservers(f"{resolv_conf} cannot be read ({error.strerror}); set dns.nameservers") from error
-    servers = parse_resolv_conf(octets)
+    servers = parse_resolv_conf(content)
     if not servers:
         raise NoNameservers(f"{resolv_conf} names no usable name server; set dns.nameservers")
     return servers
 
 
-def parse_resolv_conf(octets: bytes) -> tuple[Endpoint, ...]:
-    """The servers of the first MAX_SERVERS usable nameserver lines, each once."""
-    found = (_address(text.decode("ascii", "replace")) for text in _LINE.findall(octets))
+def parse_resolv_conf(content: bytes) -> tuple[Endpoint, ...]:
+    """Return the servers of the first MAX_SERVERS usable nameserver lines, each once."""
+    found = (_address(text.decode("ascii", "replace")) for text in _LINE.findall(content))
     usable = [host for host in found if host is not None][:MAX_SERVERS]
     return tuple(Endpoint(host, DNS_PORT) for host in dict.fromkeys(usable))
 
 
 def _address(text: str) -> str | None:
-    """The address as the C library reads it: an IPv4 address in any of inet_aton's forms, or an IPv6 address with or without a
+    """Return the address as the C library reads it: an IPv4 address in any form of inet_aton, or an IPv6 address with or without a
     zone; None for anything else."""
-    if text.split() != [text]:  # Python's inet_aton, unlike the C library here, allows blanks behind the address
+    if text.split() != [text]:  # Python's inet_aton, unlike the C library's here, accepts blanks after the address
         return None
     try:
         return socket.inet_ntoa(socket.inet_aton(text))
@@ -61,8 +61,8 @@ def _address(text: str) -> str | None:
 
 
 class SystemNameservers:
-    """Notices that resolv.conf has changed: one stat(2) for each look, nothing for a question. A file that is being written is
-    read only once it has been the same at two looks."""
+    """Watches resolv.conf with one stat(2) for each poll. A file that is still being written is not read: its state must be the
+    same at two polls."""
 
     __slots__ = ("_path", "_read", "_seen")
 
@@ -71,9 +71,10 @@ class SystemNameservers:
         self._seen: tuple[int, ...] | None = None
         self._read: tuple[int, ...] | None = None
 
-    def look(self, configured: Sequence[Endpoint]) -> tuple[Endpoint, ...] | None:
-        """The system's servers if the file is new since the last look that returned some, or raised; else None, as always when
-        servers are configured. Raises NoNameservers, once for each state of the file: the servers that are known are to be kept."""
+    def poll(self, configured: Sequence[Endpoint]) -> tuple[Endpoint, ...] | None:
+        """Return the system's servers if the file has changed since the last poll that returned servers or raised. Return None if
+        it has not, and always if servers are configured. Raises NoNameservers, once for each state of the file; the caller keeps
+        the servers that it has."""
         if configured:
             return None
         state = _state(self._path)
@@ -87,7 +88,7 @@ class SystemNameservers:
 
 
 def _state(path: str) -> tuple[int, ...]:
-    """What changes with each version of the file, whether it is written in place or replaced; () if there is none."""
+    """Return values that change with each version of the file, whether it is written in place or replaced; () if there is none."""
     try:
         found = os.stat(path)
     except OSError:

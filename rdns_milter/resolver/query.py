@@ -1,9 +1,9 @@
-"""One DNS question under way: sent to one name server after the other until one has answered it.
+"""One DNS query: sent to one name server after the other until one of them has answered it.
 
-Knows neither cache nor check. Ends exactly once, with a Reading, whatever the network does, and then holds no socket and no
-timer. Lives on the event loop's thread.
+Knows neither the cache nor checks. Ends exactly once, with a Reading, whatever the network does, and then holds no socket and no
+timer. Runs on the event loop's thread.
 
-RFC 7766 (TCP when the answer was cut), RFC 1035 4.2.
+RFC 7766 (TCP after a truncated response), RFC 1035 4.2.
 """
 
 from __future__ import annotations
@@ -18,207 +18,214 @@ from ..net.endpoints import Endpoint
 from .admission.fair_queue import Ticket
 from .lookup import Answer, Question, Status
 from .reading import Reading
-from .transport import Channel, Channels, exchange
-from .wire import BadName, Query, decode, encode
+from .transport import SocketPool, UdpSocket, exchange
+from .wire import BadName, EncodedQuery, decode, encode
 
-GROWTH = 1.5  # how much longer each further round over the servers is than the one before
-_LARGE = 4096  # octets; larger answers are parsed in a thread, so that nobody waits for them
+_LARGE = 4096  # bytes; a larger response is parsed in a thread, so that it does not delay others
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
-    """One attempt: at whom, for how many seconds, and whether with EDNS."""
+class Attempt:
+    """One attempt: the server, the seconds that it gets, and whether the query has EDNS."""
 
     server: Endpoint
     seconds: float
     edns: bool
 
 
-Tries = Iterator[Try]
-Landed = Callable[["Flight", Reading], None]
-Heard = Callable[[Endpoint, Question, Status], None]
+OnDone = Callable[["Query", Reading], None]
+OnStatus = Callable[[Endpoint, Question, Status], None]
 
-UNREACHABLE: Status = "resolver-down"  # what `heard` is told of a server to which nothing can be sent
-# Errors of a socket that are this host's: no descriptor, memory, port or room is left. All others are about the way to the server.
+UNREACHABLE: Status = "resolver-down"  # status of a server to which nothing can be sent
+# Socket errors of this host: out of descriptors, memory, ports or buffers. All others concern the path to the server.
 _OWN_ERRORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN))
 
 
-class Flight:
-    """A question under way. `landed` is called once with what came of it; `heard` for each try, with the status of what the server
-    said: "timeout" for silence, or UNREACHABLE. `waiters` are told the answer by the resolver: without any there is no further try;
-    `until`: when the last of them gives up; `chased`: how many CNAMEs led here; `tickets`: the resolver's, for a place; `waits`:
-    whether it has none yet; `behind`: answers are read when the loop has seen to all else, one at a time."""
+class Query:
+    """A query that may be under way. `on_done` is called once, with the result; `on_status` for each attempt, with the status of
+    the server's response, "timeout" or UNREACHABLE.
+
+    For the resolver: `waiters`: callbacks for the answer; without any there is no further attempt. `deadline`: when the last of
+    them stops waiting. `aliases`: the number of CNAMEs that led to this question. `tickets`: requests for a place; `is_queued`: it
+    has no place yet. `low_priority`: responses are read one at a time, when there is no other work."""
 
     __slots__ = (
-        "_asked", "_channels", "_closed", "_heard", "_landed", "_last", "_loop", "_task", "_timer", "_tries",
-        "behind", "chased", "question", "started", "tickets", "until", "waiters", "waits",
+        "_attempts", "_is_done", "_last_status", "_loop", "_on_done", "_on_status", "_sent", "_sockets", "_task", "_timer",
+        "aliases", "deadline", "is_queued", "low_priority", "question", "started", "tickets", "waiters",
     )  # fmt: skip
 
-    def __init__(self, channels: Channels, question: Question, tries: Tries, landed: Landed, heard: Heard) -> None:
+    def __init__(
+        self,
+        sockets: SocketPool,
+        question: Question,
+        attempts: Iterator[Attempt],
+        on_done: OnDone,
+        on_status: OnStatus,
+    ) -> None:
         self.question = question
         self.waiters: list[Callable[[Answer], None]] = []
-        self.started = channels.loop.time()
-        self.until = self.started
-        self.chased = 0
-        self.behind = False
-        self.tickets: list[Ticket[Flight]] = []
-        self.waits = True
-        self._channels = channels
-        self._loop = channels.loop
-        self._tries = tries
-        self._landed = landed
-        self._heard = heard
-        self._asked: list[tuple[Channel, int]] = []
+        self.started = sockets.loop.time()
+        self.deadline = self.started
+        self.aliases = 0
+        self.low_priority = False
+        self.tickets: list[Ticket[Query]] = []
+        self.is_queued = True
+        self._sockets = sockets
+        self._loop = sockets.loop
+        self._attempts = attempts
+        self._on_done = on_done
+        self._on_status = on_status
+        self._sent: list[tuple[UdpSocket, int]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        self._last: Status = "timeout"
-        self._closed = False
+        self._last_status: Status = "timeout"
+        self._is_done = False
 
     def start(self) -> None:
-        """Send the first try."""
-        self._next()
+        """Make the first attempt."""
+        self._try_next()
 
-    def _next(self) -> None:
-        """The next try, or the end if there is none left. Earlier tries stay open: a late answer is one."""
+    def end(self, status: Status) -> None:
+        """End the query now, with this status."""
+        self._end(Reading(status))
+
+    def cancel(self) -> None:
+        """Release everything that the query holds. `on_done` will not be called."""
+        self._is_done = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for attempt in self._tries if self.waiters else ():
+        for sock, ident in self._sent:
+            sock.release(ident)
+        self._sent.clear()
+        if self._task is not None and self._task is not asyncio.current_task(self._loop):
+            self._task.cancel()
+
+    def _try_next(self) -> None:
+        """Make the next attempt, or end if there is none left. Earlier attempts stay open: a late response is accepted."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for attempt in self._attempts if self.waiters else ():
             if self._send(attempt):
-                self._timer = self._loop.call_later(attempt.seconds, self._silent, attempt.server)
-            if self._closed or self._timer is not None:
+                self._timer = self._loop.call_later(attempt.seconds, self._on_timeout, attempt.server)
+            if self._is_done or self._timer is not None:
                 return
-        self._end(Reading(self._last))
+        self._end(Reading(self._last_status))
 
-    def _send(self, attempt: Try) -> bool:
-        """Whether the question went out."""
-        query: Query
+    def _send(self, attempt: Attempt) -> bool:
+        """Send the query. Return whether it could be sent."""
+        query: EncodedQuery
 
-        def heard(wire: bytes | None) -> None:
-            if wire is not None and self.behind:
-                self._channels.behind.take(partial(read, wire))
+        def on_response(wire: bytes | None) -> None:
+            if wire is not None and self.low_priority:
+                self._sockets.low_priority.add(partial(read, wire))
             else:
                 read(wire)
 
         def read(wire: bytes | None) -> None:
-            if self._closed:
+            if self._is_done:
                 return
-            # What comes late of an earlier try, and is no answer, must not end the present one.
-            is_latest = self._asked[-1:] == [(channel, ident)]
+            # A late response to an earlier attempt that is no answer must not end the current attempt.
+            is_latest = self._sent[-1:] == [(sock, ident)]
             if wire is None:
-                self._unreachable(attempt.server, is_latest)
+                self._on_unreachable(attempt.server, is_latest)
             else:
-                self._take(decode(wire, query, over_tcp=False), attempt, is_latest)
+                self._on_reading(decode(wire, query, over_tcp=False), attempt, is_latest)
 
         try:
-            channel = self._channels.to(attempt.server)
+            sock = self._sockets.to(attempt.server)
         except OSError as error:
-            self._not_sent(attempt.server, error)
+            self._on_send_error(attempt.server, error)
             return False
-        ident = channel.reserve(heard)
-        self._asked.append((channel, ident))
+        ident = sock.reserve(on_response)
+        self._sent.append((sock, ident))
         try:
             query = encode(self.question, attempt.edns, ident)
-            channel.send(query.wire)
+            sock.send(query.wire)
         except BadName:
             self._end(Reading("bad-name"))
             return False
         except OSError as error:
-            self._not_sent(attempt.server, error)
+            self._on_send_error(attempt.server, error)
             return False
         return True
 
-    def _not_sent(self, server: Endpoint, error: OSError) -> None:
-        """The question could not be sent: this host's own trouble, or the server cannot be reached."""
+    def _on_send_error(self, server: Endpoint, error: OSError) -> None:
+        """Note why the query could not be sent: an error of this host, or the server cannot be reached."""
         if error.errno in _OWN_ERRORS:
-            self._last = "error"
+            self._last_status = "error"
             return
-        self._last = "timeout"
-        self._heard(server, self.question, UNREACHABLE)
+        self._last_status = "timeout"
+        self._on_status(server, self.question, UNREACHABLE)
 
-    def _unreachable(self, server: Endpoint, is_latest: bool) -> None:
-        """There is no use in waiting for this server."""
-        self._heard(server, self.question, UNREACHABLE)
+    def _on_unreachable(self, server: Endpoint, is_latest: bool) -> None:
+        """Stop waiting for this server."""
+        self._on_status(server, self.question, UNREACHABLE)
         if is_latest:
-            self._last = "timeout"
-            self._next()
+            self._last_status = "timeout"
+            self._try_next()
 
-    def _take(self, reading: Reading | None, attempt: Try, is_latest: bool = True) -> None:
-        """Make use of what one server said; what is no answer is as if it had not come (a forger's guess, say)."""
-        if self._closed or reading is None:
+    def _on_timeout(self, server: Endpoint) -> None:
+        self._on_status(server, self.question, "timeout")
+        self._last_status = "timeout"
+        self._try_next()
+
+    def _on_reading(self, reading: Reading | None, attempt: Attempt, is_latest: bool = True) -> None:
+        """Process a response. One that is no answer to this query is ignored, for it may be forged."""
+        if self._is_done or reading is None:
             return
-        self._heard(attempt.server, self.question, reading.status)
+        self._on_status(attempt.server, self.question, reading.status)
         if reading.truncated and not self.waiters:
             self._end(Reading("error"))
         elif reading.truncated:
-            self._fetch_by_tcp(attempt)
+            self._start_tcp(attempt)
         elif reading.status in ("ok", "nxdomain", "nodata", "bogus"):
             self._end(reading)
         elif not is_latest:
             return
         elif reading.without_edns and attempt.edns:
-            self._last = reading.status
+            self._last_status = reading.status
             self._send(replace(attempt, edns=False))
         else:
-            self._last = reading.status
-            self._next()
+            self._last_status = reading.status
+            self._try_next()
 
-    def _silent(self, server: Endpoint) -> None:
-        self._heard(server, self.question, "timeout")
-        self._last = "timeout"
-        self._next()
-
-    def _fetch_by_tcp(self, attempt: Try) -> None:
+    def _start_tcp(self, attempt: Attempt) -> None:
         if self._task is None:
             if self._timer is not None:
                 self._timer.cancel()
-            self._task = self._loop.create_task(self._by_tcp(attempt))
+            self._task = self._loop.create_task(self._try_tcp(attempt))
 
-    async def _by_tcp(self, attempt: Try) -> None:
-        """The whole answer over TCP; on any trouble on to the next try."""
+    async def _try_tcp(self, attempt: Attempt) -> None:
+        """Get the whole response by TCP. On trouble make the next attempt."""
         reading: Reading | None = None
         trouble: Status = "error"
         try:
             async with asyncio.timeout(attempt.seconds):
-                reading = await self._converse(attempt)
+                reading = await self._exchange(attempt)
         except TimeoutError:
             trouble = "timeout"
         except (OSError, EOFError):
             pass
         self._task = None
-        if self._closed:
+        if self._is_done:
             return
         if reading is None:
-            self._last = trouble
-            self._next()
+            self._last_status = trouble
+            self._try_next()
         else:
-            self._take(reading, attempt)
+            self._on_reading(reading, attempt)
 
-    async def _converse(self, attempt: Try) -> Reading | None:
-        query = encode(self.question, attempt.edns, self._channels.ids.next())
+    async def _exchange(self, attempt: Attempt) -> Reading | None:
+        query = encode(self.question, attempt.edns, self._sockets.ids.next())
         wire = await exchange(self._loop, attempt.server, query.wire)
         if len(wire) > _LARGE:
             return await self._loop.run_in_executor(None, decode, wire, query, True)
         return decode(wire, query, over_tcp=True)
 
-    def give_up(self, status: Status) -> None:
-        """End it now, with such a status."""
-        self._end(Reading(status))
-
     def _end(self, reading: Reading) -> None:
-        if self._closed:
+        if self._is_done:
             return
         self.cancel()
-        self._landed(self, reading)
-
-    def cancel(self) -> None:
-        """Let go of all that it holds; `landed` will not be called."""
-        self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        for channel, ident in self._asked:
-            channel.forget(ident)
-        self._asked.clear()
-        if self._task is not None and self._task is not asyncio.current_task(self._loop):
-            self._task.cancel()
+        self._on_done(self, reading)

@@ -1,9 +1,9 @@
-"""DNS for real: concurrent, coalesced, cached, bounded. With resolver/wire.py the only one that knows dnspython.
+"""Resolve DNS questions: concurrent, coalesced, cached, and bounded.
 
-Answers questions; never decides what an answer means for a client. No error of DNS leaves it as anything but an Answer
-with a status. Lives on the event loop's thread, takes the loop's clock, keeps all state in its objects.
+Answers questions; never decides what an answer means for a client. Every error of DNS is an Answer with a status of its own. Runs
+on the event loop's thread, uses the loop's clock, and keeps all state in its objects.
 
-RFC 1035, 2308 (negative answers and failures are remembered, 7.1), 5452, 8767 5 (upper bound of what is remembered).
+RFC 1035, RFC 2308 (negative answers and failures are cached, 7.1), RFC 5452, RFC 8767 5 (upper bound of cache times).
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..net.endpoints import Endpoint
-from .admission.asker import LEAST, NOBODY, Asker, capacity, sender_of
 from .admission.fair_queue import FairQueue, Ticket
-from .admission.silent_zones import Silence
+from .admission.requester import ANONYMOUS, LEAST, Requester, capacity, sender_of
+from .admission.silent_zones import SilentZones
 from .cache import Cache
-from .lookup import TEMPORARY, UNRESOLVED, Answer, Question, Status
-from .query import GROWTH, UNREACHABLE, Flight, Try
+from .events import NO_EVENTS, ResolverEvents
+from .lookup import TEMPORARY, Answer, Question
+from .query import Attempt, Query
 from .reading import Reading
-from .server_health import Health
-from .tally import Tally
-from .transport import Channels
+from .servers.pool import ServerPool
+from .transport import SocketPool
 
-PROBE = 1.0  # seconds from one probe of a silent server to the next
-FAILURE_TTL = 30.0  # seconds for which a dead zone is not asked again
-MAX_CHASE = 8  # CNAMEs followed from answer to answer
-_UNSERVED = frozenset(("timeout", UNREACHABLE)) | UNRESOLVED  # what a server that serves does not say to a probe
-_FAILURES = 10_000  # entries
-_OCTETS = 1024  # of memory, for each entry that the cache may have
-_OVERHEAD = 400  # octets that an entry costs beside its text
+FAILURE_TTL = 30.0  # seconds for which a failure is cached
+MAX_ALIASES = 8  # CNAMEs that are followed from response to response
+_MAX_FAILURES = 10_000  # entries
+_ENTRY_BYTES = 1024  # of memory, for each entry that a cache may have
+_OVERHEAD = 400  # bytes of an entry beside its text
+
+Waiter = Callable[[Answer], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ResolverLimits:
     """The limits that the option section [dns] sets; times in seconds."""
 
     timeout: float = 2.0
@@ -47,288 +47,236 @@ class Limits:
 
 
 class Resolver:
-    """One engine of a worker: asks, remembers, and lets everyone with the same question wait for the same answer. `changed` is
-    told when a server goes down, with the status that it was found with, or comes back, with "ok"."""
+    """The resolver of a process. Equal questions that are asked at the same time share one query."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         servers: Sequence[Endpoint],
-        limits: Limits,
-        changed: Callable[[Endpoint, Status], None] = lambda server, status: None,
-        tally: Tally | None = None,
+        limits: ResolverLimits,
+        events: ResolverEvents = NO_EVENTS,
     ) -> None:
         self.loop = loop
-        self._changed = changed
-        self._health = {server: Health() for server in servers}
-        self._probing: set[Endpoint] = set()
         self.limits = limits
-        self._tally = tally or Tally()
-        self._cache: Cache[Question, Answer] = Cache(limits.cache_entries, limits.cache_entries * _OCTETS)
-        self._failures: Cache[Question, Answer] = Cache(_FAILURES, _FAILURES * _OCTETS)
-        self._channels = Channels(loop)
-        self._flights: dict[Question, Flight] = {}
-        self._chasing: set[Flight] = set()
-        self.put_behind = self._channels.behind.take  # work that comes after all else
-        self._queue: FairQueue[Flight] = FairQueue(capacity(limits.max_outstanding))
-        self._fills = False
-        self._silence = Silence()
-        self._heard_at = float("-inf")  # when a server last answered anything
+        self._events = events
+        self._cache: Cache[Question, Answer] = Cache(limits.cache_entries, limits.cache_entries * _ENTRY_BYTES)
+        self._failures: Cache[Question, Answer] = Cache(_MAX_FAILURES, _MAX_FAILURES * _ENTRY_BYTES)
+        self._sockets = SocketPool(loop)
+        self._servers = ServerPool(self._sockets, servers, events, self._forget_failures, self._end_all)
+        self._queries: dict[Question, Query] = {}
+        self._alias_queries: set[Query] = set()
+        self._queue: FairQueue[Query] = FairQueue(capacity(limits.max_outstanding))
+        self._is_starting_queued = False
+        self._silent_zones = SilentZones()
 
     @property
     def is_down(self) -> bool:
         """Whether no server answers."""
-        return all(health.down for health in self._health.values())
+        return self._servers.are_down
 
     @property
     def outstanding(self) -> int:
-        """Questions that are under way or wait for a place."""
-        return len(self._flights)
+        """The number of queries that are under way or wait for a place."""
+        return len(self._queries)
 
-    def remembered(self, question: Question) -> Answer | None:
-        """The answer out of memory, its `ttl` what is left of it; None if there is none."""
+    def cached(self, question: Question) -> Answer | None:
+        """Return the answer from the cache, with the rest of its TTL; None if there is none."""
         now = self.loop.time()
         kept = self._cache.get(question, now) or self._failures.get(question, now)
         if kept is None:
             return None
-        self._tally.remembered()
-        ends, answer = kept
-        return Answer(question, answer.status, answer.values, ends - now, 0.0, True)
+        self._events.cache_hit()
+        expires, answer = kept
+        return Answer(question, answer.status, answer.values, expires - now, 0.0, True)
 
-    def fly(
-        self, question: Question, until: float, waiter: Callable[[Answer], None] | None, asker: Asker = NOBODY
-    ) -> bool:
-        """See to it that the question is under way until then, on the asker's account, and tell the waiter. True if it was
-        already."""
-        flight = self._flights.get(question)
-        waiter = waiter or _nobody
-        if flight is not None:
-            self._tally.joined()
-            flight.until = max(flight.until, until)
-            flight.waiters.append(waiter)
-            flight.behind = flight.behind and asker.behind
-            if flight.waits:
-                self._launch(flight, asker)
+    def submit(self, question: Question, deadline: float, waiter: Waiter, requester: Requester = ANONYMOUS) -> bool:
+        """Send a query, or join an equal one, on the requester's account. The waiter is called with the answer, perhaps at once,
+        unless it is withdrawn. After the deadline the query is not sent any more. Return whether it was under way."""
+        query = self._queries.get(question)
+        if query is not None:
+            self._events.joined()
+            query.deadline = max(query.deadline, deadline)
+            query.waiters.append(waiter)
+            query.low_priority = query.low_priority and requester.low_priority
+            if query.is_queued:
+                self._enter(query, requester)
             return True
         if self.is_down:
             waiter(Answer(question, "resolver-down"))
             return False
-        if self._silence and self._silence.covers(question.name, self.loop.time()):
-            self._tally.spared()
+        if self._silent_zones and self._silent_zones.covers(question.name, self.loop.time()):
+            self._events.zone_skipped()
             waiter(Answer(question, "timeout"))
             return False
-        flight = self._flights[question] = self._flight(question)
-        flight.until = until
-        flight.behind = asker.behind
-        flight.waiters.append(waiter)
-        self._launch(flight, asker)
+        query = self._queries[question] = self._create(question)
+        query.deadline = deadline
+        query.low_priority = requester.low_priority
+        query.waiters.append(waiter)
+        self._enter(query, requester)
         return False
 
-    def leave(self, question: Question, waiter: Callable[[Answer], None] | None = None) -> None:
-        """The waiter does not need the answer any more. A question that nobody waits for is not asked; if it is under way, its
-        answer is remembered if one comes, but it is not asked again."""
-        flight = self._flights.get(question)
-        if flight is None or (waiter or _nobody) not in flight.waiters:
+    def withdraw(self, question: Question, waiter: Waiter) -> None:
+        """Remove a waiter. A queued query without waiters is dropped. One that is under way gets no further attempt; if its answer
+        arrives, it is cached."""
+        query = self._queries.get(question)
+        if query is None or waiter not in query.waiters:
             return
-        flight.waiters.remove(waiter or _nobody)
-        if not flight.waiters and flight.waits:
-            self._withdraw(flight)
-            del self._flights[question]
+        query.waiters.remove(waiter)
+        if not query.waiters and query.is_queued:
+            self._drop_tickets(query)
+            del self._queries[question]
 
-    def given_up(self, question: Question, asker: Asker) -> None:
-        """The asker has no more time, or has gone: whether the question had found a place by then is counted."""
-        flight = self._flights.get(question)
-        if flight is not None and flight.waits:
-            self._tally.crowded_out(asker.client, asker.sender)
+    def count_if_queued(self, question: Question, requester: Requester) -> None:
+        """Count the question as crowded out if it is still queued, now that the requester stops waiting."""
+        query = self._queries.get(question)
+        if query is not None and query.is_queued:
+            self._events.crowded_out(requester.client, requester.sender)
 
-    def adopt(self, servers: Sequence[Endpoint], limits: Limits) -> None:
-        """Ask other servers, within other bounds, from the next question on."""
-        self._health = {server: self._health.get(server) or Health() for server in servers}
+    def run_in_turn(self, job: Callable[[], None]) -> None:
+        """Run a job of low priority: after all other work, one in each iteration of the loop."""
+        self._sockets.low_priority.add(job)
+
+    def reconfigure(self, servers: Sequence[Endpoint], limits: ResolverLimits) -> None:
+        """Use these servers and limits from the next query on."""
+        self._servers.replace(servers)
         self.limits = limits
         self._queue.capacity = capacity(limits.max_outstanding)
         self._cache.max_entries = limits.cache_entries
-        self._cache.max_octets = limits.cache_entries * _OCTETS
+        self._cache.max_bytes = limits.cache_entries * _ENTRY_BYTES
 
     def close(self) -> None:
-        """Let go of all sockets and timers; nobody is told any more."""
-        for flight in (*self._flights.values(), *self._chasing):
-            flight.cancel()
-        self._flights.clear()
+        """Close all sockets and cancel all timers. No waiter is called any more."""
+        for query in (*self._queries.values(), *self._alias_queries):
+            query.cancel()
+        self._queries.clear()
         self._queue.clear()
-        self._channels.close()
+        self._servers.close()
+        self._sockets.close()
 
-    def _flight(self, question: Question) -> Flight:
-        return Flight(self._channels, question, self._tries(question), self._landed, self._heard)
+    def _create(self, question: Question) -> Query:
+        return Query(self._sockets, question, self._attempts(question), self._on_done, self._servers.on_status)
 
-    def _launch(self, flight: Flight, asker: Asker) -> None:
-        """Start the flight, or let it wait for its turn; for the second of two clients that want the same it may come earlier."""
-        ticket = Ticket(asker.client, asker.owners_of(flight.question.name), flight)
+    def _attempts(self, question: Question) -> Iterator[Attempt]:
+        return self._servers.attempts(self.limits.timeout, self.limits.tries, lambda: self._makes_way(question))
+
+    def _makes_way(self, question: Question) -> bool:
+        """Return whether a query has only one round of attempts: others wait for a place, and its client has many."""
+        query = self._queries.get(question)
+        tickets = query.tickets if query is not None and self._queue.waiting else ()
+        return any(self._queue.held_by(ticket.client) > LEAST for ticket in tickets)
+
+    def _enter(self, query: Query, requester: Requester) -> None:
+        """Start the query, or queue it. A query that two clients wait for is started in the turn of the one that comes first."""
+        ticket = Ticket(requester.client, requester.owners_of(query.question.name), query)
         if self._queue.enter(ticket):
             self._start(ticket)
             return
-        flight.tickets.append(ticket)
-        turned_away = self._queue.overflow(asker.client)
-        if turned_away is not None:
-            last = turned_away.task
-            last.tickets.remove(turned_away)
-            self._tally.crowded_out(turned_away.client, sender_of(turned_away.owners))
-            if not last.tickets:
-                self._tell(last, Answer(last.question, "error"))
+        query.tickets.append(ticket)
+        evicted = self._queue.overflow(requester.client)
+        if evicted is not None:
+            evicted.task.tickets.remove(evicted)
+            self._events.crowded_out(evicted.client, sender_of(evicted.owners))
+            if not evicted.task.tickets:
+                self._deliver(evicted.task, Answer(evicted.task.question, "error"))
 
-    def _start(self, ticket: Ticket[Flight]) -> None:
-        flight = ticket.task
-        self._withdraw(flight)
-        flight.tickets.append(ticket)
-        flight.waits = False
-        flight.start()
+    def _start(self, ticket: Ticket[Query]) -> None:
+        query = ticket.task
+        self._drop_tickets(query)
+        query.tickets.append(ticket)
+        query.is_queued = False
+        query.start()
 
-    def _withdraw(self, flight: Flight) -> None:
-        for ticket in flight.tickets:
-            self._queue.withdraw(ticket)
-        flight.tickets.clear()
-
-    def _tries(self, question: Question) -> Iterator[Try]:
-        """Each server in turn, `tries` rounds, each longer than the one before; those that are down are passed over while
-        others are there. The last round goes without EDNS: some path or server may swallow it. While others wait for a place, a
-        client with many has one round."""
-        rounds = self.limits.tries
-        for turn in range(rounds):
-            if turn and self._makes_way(question):
-                return
-            for server, health in tuple(self._health.items()):
-                if not health.down or self.is_down:
-                    yield Try(server, self.limits.timeout * GROWTH**turn, edns=turn == 0 or turn < rounds - 1)
-
-    def _makes_way(self, question: Question) -> bool:
-        flight = self._flights.get(question)
-        tickets = flight.tickets if flight is not None and self._queue.waiting else ()
-        return any(self._queue.held_by(ticket.client) > LEAST for ticket in tickets)
-
-    def _heard(self, server: Endpoint, question: Question, status: Status) -> None:
-        health = self._health.get(server)
-        if health is None:
-            return  # a reload has taken it out
-        if status in _UNSERVED:
-            if health.unanswered(question, status):
-                self._probe(server)
-            return
-        self._heard_at = self.loop.time()
-        was_unreachable = health.fault == UNREACHABLE  # which no sender can bring about
-        was_down = health.answered(question)
-        if was_down or was_unreachable:
-            self._failures.clear()  # they were the server's
-            self._silence.clear()
-        if was_down:
-            self._changed(server, "ok")
-
-    def _probe(self, server: Endpoint) -> None:
-        """Ask a server whether it is there; again and again while that is in doubt."""
-        health = self._health.get(server)
-        if health is None or server in self._probing:
-            return
-        self._probing.add(server)
-        until = self.loop.time() + PROBE
-
-        def heard(server: Endpoint, question: Question, status: Status) -> None:
-            if status not in _UNSERVED:
-                self._heard(server, question, status)
-
-        def landed(flight: Flight, reading: Reading) -> None:
-            self._chasing.discard(flight)
-            # An answer, even a bad one, has been heard by now.
-            if reading.status in _UNSERVED and health.missed():
-                self._changed(server, health.fault)
-                if self.is_down:
-                    self._abandon()
-            self.loop.call_at(until, again)
-
-        def again() -> None:
-            self._probing.discard(server)
-            if health.in_doubt:
-                self._probe(server)
-
-        flight = Flight(self._channels, health.probe(), iter((Try(server, PROBE, True),)), landed, heard)
-        flight.waiters.append(_nobody)
-        self._chasing.add(flight)
-        flight.start()
-
-    def _abandon(self) -> None:
-        """Nobody is there to answer: tell all who wait."""
-        self._queue.clear()
-        for flight in tuple(self._flights.values()):
-            if flight.waits:
-                self._tell(flight, Answer(flight.question, "resolver-down"))
-            else:
-                flight.give_up("resolver-down")
-
-    def _landed(self, flight: Flight, reading: Reading) -> None:
-        outcome = "cname" if reading.chase else reading.status
-        self._tally.landed(flight.question.type, outcome, self.loop.time() - flight.started)
-        if not flight.chased:
-            self._learn(flight.question, reading, flight.started)
-        if reading.chase and flight.waiters:
-            self._chase(flight, reading.chase)
-            return
-        self._make_room(flight)
-        ms = (self.loop.time() - flight.started) * 1000
-        answer = Answer(flight.question, reading.status, reading.values, self._ttl(reading), ms)
-        if flight.waiters or not (answer.temporary or reading.chase):
-            self._remember(answer)  # one try without an answer says too little
-        self._tell(flight, answer)
-
-    def _learn(self, question: Question, reading: Reading, began: float) -> None:
-        """Which zones answer. Silence counts only while the servers answer other questions: else it may be theirs."""
-        if reading.status in ("ok", "nxdomain", "nodata"):
-            if self._silence:
-                self._silence.answered(question.name)
-        elif reading.status == "timeout" and self.loop.time() - self._heard_at < self.limits.timeout:
-            self._silence.unanswered(question.name, began, self.loop.time())
-
-    def _make_room(self, flight: Flight) -> None:
-        for held in flight.tickets:
-            self._queue.leave(held)
-        flight.tickets.clear()
-        if self._fills:
-            return  # a flight that could not even start: the loop below goes on with the next
-        self._fills, now = True, self.loop.time()
+    def _start_queued(self) -> None:
+        """Start queued queries as long as there are free places."""
+        if self._is_starting_queued:
+            return  # a query ended while it was started; the loop below goes on
+        self._is_starting_queued, now = True, self.loop.time()
         try:
             while (ticket := self._queue.next()) is not None:
-                if ticket.task.until > now:
+                if ticket.task.deadline > now:
                     self._start(ticket)
                     continue
                 self._queue.leave(ticket)
-                self._withdraw(ticket.task)
-                self._tell(ticket.task, Answer(ticket.task.question, "deadline"))
+                self._drop_tickets(ticket.task)
+                self._deliver(ticket.task, Answer(ticket.task.question, "deadline"))
         finally:
-            self._fills = False
+            self._is_starting_queued = False
 
-    def _chase(self, flight: Flight, name: str) -> None:
-        """Ask on for the name behind a CNAME, in the place of the flight that met it. Not coalesced: two CNAMEs that point
-        at each other would wait for each other."""
-        if flight.chased >= MAX_CHASE:
-            self._landed(flight, Reading("error"))
+    def _drop_tickets(self, query: Query) -> None:
+        for ticket in query.tickets:
+            self._queue.withdraw(ticket)
+        query.tickets.clear()
+
+    def _free_places(self, query: Query) -> None:
+        for ticket in query.tickets:
+            self._queue.leave(ticket)
+        query.tickets.clear()
+        self._start_queued()
+
+    def _on_done(self, query: Query, reading: Reading) -> None:
+        outcome = "cname" if reading.chase else reading.status
+        self._events.query_done(query.question.type, outcome, self.loop.time() - query.started)
+        if not query.aliases:
+            self._note_zone(query.question, reading, query.started)
+        if reading.chase and query.waiters:
+            self._follow_alias(query, reading.chase)
             return
-        question = Question(name, flight.question.type)
+        self._free_places(query)
+        ms = (self.loop.time() - query.started) * 1000
+        answer = Answer(query.question, reading.status, reading.values, self._ttl(reading), ms)
+        if query.waiters or not (answer.temporary or reading.chase):
+            self._store(answer)  # a failure is cached only if all attempts were made
+        self._deliver(query, answer)
 
-        def landed(further: Flight, reading: Reading) -> None:
-            self._chasing.discard(further)
-            self._learn(question, reading, further.started)
-            flight.chased = further.chased
-            self._landed(flight, reading)
+    def _note_zone(self, question: Question, reading: Reading, began: float) -> None:
+        """Learn which zones are silent. A time-out counts only while the servers answer other queries."""
+        if reading.status in ("ok", "nxdomain", "nodata"):
+            if self._silent_zones:
+                self._silent_zones.answered(question.name)
+        elif reading.status == "timeout" and self.loop.time() - self._servers.last_answer < self.limits.timeout:
+            self._silent_zones.unanswered(question.name, began, self.loop.time())
 
-        flight.chased += 1
-        further = Flight(self._channels, question, self._tries(flight.question), landed, self._heard)
-        further.chased = flight.chased
-        further.behind = flight.behind
-        further.waiters = flight.waiters
-        self._chasing.add(further)
+    def _follow_alias(self, query: Query, name: str) -> None:
+        """Send a query for the name to which a CNAME leads, in the place of the query that found it. It is not coalesced: two
+        CNAMEs that lead to each other would wait for each other."""
+        if query.aliases >= MAX_ALIASES:
+            self._on_done(query, Reading("error"))
+            return
+        question = Question(name, query.question.type)
+
+        def on_done(further: Query, reading: Reading) -> None:
+            self._alias_queries.discard(further)
+            self._note_zone(question, reading, further.started)
+            query.aliases = further.aliases
+            self._on_done(query, reading)
+
+        query.aliases += 1
+        further = Query(self._sockets, question, self._attempts(query.question), on_done, self._servers.on_status)
+        further.aliases = query.aliases
+        further.low_priority = query.low_priority
+        further.waiters = query.waiters
+        self._alias_queries.add(further)
         further.start()
 
-    def _tell(self, flight: Flight, answer: Answer) -> None:
-        self._flights.pop(flight.question, None)
-        for waiter in flight.waiters:
+    def _deliver(self, query: Query, answer: Answer) -> None:
+        self._queries.pop(query.question, None)
+        for waiter in query.waiters:
             waiter(answer)
-        flight.waiters.clear()
+        query.waiters.clear()
+
+    def _forget_failures(self) -> None:
+        """Forget failures that may have been the servers' fault."""
+        self._failures.clear()
+        self._silent_zones.clear()
+
+    def _end_all(self) -> None:
+        """Answer all questions, now that no server is left."""
+        self._queue.clear()
+        for query in tuple(self._queries.values()):
+            if query.is_queued:
+                self._deliver(query, Answer(query.question, "resolver-down"))
+            else:
+                query.end("resolver-down")
 
     def _ttl(self, reading: Reading) -> float:
         limits = self.limits
@@ -337,13 +285,9 @@ class Resolver:
         longest = limits.cache_max_ttl if reading.status == "ok" else limits.negative_ttl
         return max(limits.cache_min_ttl, min(reading.ttl, longest))
 
-    def _remember(self, answer: Answer) -> None:
+    def _store(self, answer: Answer) -> None:
         if answer.status in ("deadline", "resolver-down"):
             return
-        memory = self._failures if answer.temporary else self._cache
+        cache = self._failures if answer.temporary else self._cache
         size = _OVERHEAD + len(answer.question.name) + sum(len(value) + 60 for value in answer.values)
-        memory.put(answer.question, answer, self.loop.time() + answer.ttl, size)
-
-
-def _nobody(answer: Answer) -> None:
-    """Who asks ahead, and does not wait."""
+        cache.put(answer.question, answer, self.loop.time() + answer.ttl, size)

@@ -1,8 +1,8 @@
-"""Sockets to name servers: what is sent goes out, what comes back goes to whoever waits for its id.
+"""UDP and TCP to name servers: send queries, and hand each response to the query with its id.
 
-Reads nothing of an answer but its id. A socket carries one question, so that each has a port of its own that nobody can guess;
-only towards a server on this host, where nobody else can forge an answer, sockets are used again, for it saves a third of the
-cost. Lives on the event loop's thread.
+Reads nothing of a response but the id. A socket carries one query, so that each query has a port of its own that cannot be guessed.
+Only towards a server on this host, where no other host can forge a response, sockets are reused, which saves a third of the cost.
+Runs on the event loop's thread.
 
 RFC 5452 4.5 and 9.2 (ids and ports that cannot be guessed), RFC 1035 4.1.1.
 """
@@ -19,53 +19,54 @@ from ipaddress import ip_address
 from ..net.endpoints import Endpoint
 from .wire import PAYLOAD, Ids
 
-REUSES = 10_000  # questions that one socket to a server on this host carries
-MAX_SHARED = 4_000  # questions that may be under way on one socket: enough ids must be free to choose from
+REUSES = 10_000  # queries that one socket to a server on this host carries
+MAX_SHARED = 4_000  # queries that may be under way on one socket: enough ids must be free to choose from
 _BATCH = 64  # datagrams that are read at a time
-_OCTETS = max(4096, PAYLOAD)  # of a datagram that are read: more than we say we take
-_HEADER = 12
-_LIGHT = 512  # octets; what is longer may take a millisecond to parse
-_MAX_HEAVY = 1000  # of those that wait for their turn
+_MAX_DATAGRAM = max(4096, PAYLOAD)  # bytes that are read of a datagram: more than queries allow
+_HEADER = 12  # bytes
+_SMALL = 512  # bytes; a larger response may take a millisecond to parse
+_MAX_QUEUED = 1000  # large responses that wait to be parsed
 
-Heard = Callable[[bytes | None], None]
+# Called with a response, or with None if the server's port is closed.
+OnResponse = Callable[[bytes | None], None]
 
 
-class Turns:
-    """Work on the loop's thread, a piece at a time: between two of them the loop sees to all else. So a hundred large answers
-    to one client's questions keep nobody waiting who has a small one to come."""
+class WorkQueue:
+    """Jobs for the event loop, one for each of its iterations, so that other work runs in between: a hundred large responses to one
+    client's queries do not delay another client with a small one."""
 
-    __slots__ = ("_loop", "_work")
+    __slots__ = ("_jobs", "_loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._work: deque[Callable[[], None]] = deque()
+        self._jobs: deque[Callable[[], None]] = deque()
 
-    def take(self, work: Callable[[], None]) -> None:
-        """Do this when its turn comes; at once where too many wait."""
-        if len(self._work) >= _MAX_HEAVY:
-            work()
+    def add(self, job: Callable[[], None]) -> None:
+        """Run the job in its turn, or at once if too many wait."""
+        if len(self._jobs) >= _MAX_QUEUED:
+            job()
             return
-        self._work.append(work)
-        if len(self._work) == 1:
-            self._loop.call_soon(self._next)
+        self._jobs.append(job)
+        if len(self._jobs) == 1:
+            self._loop.call_soon(self._run_next)
 
-    def _next(self) -> None:
-        work = self._work.popleft()
-        if self._work:
-            self._loop.call_soon(self._next)
-        work()
+    def _run_next(self) -> None:
+        job = self._jobs.popleft()
+        if self._jobs:
+            self._loop.call_soon(self._run_next)
+        job()
 
 
-class Channel:
-    """A connected socket. `ask` sends; `heard` gets each datagram with the question's id, or None when the server's port is
-    closed; until `forget`."""
+class UdpSocket:
+    """A connected UDP socket for so many queries. To send one: `reserve` an id, `send` it, and `release` the id at the end. Until
+    then each datagram with the id is passed to `on_response`."""
 
-    __slots__ = ("_ids", "_left", "_loop", "_socket", "_turns", "_waiting")
+    __slots__ = ("_ids", "_large", "_left", "_loop", "_socket", "_waiting")
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, server: Endpoint, questions: int, turns: Turns, ids: Ids
+        self, loop: asyncio.AbstractEventLoop, server: Endpoint, queries: int, large: WorkQueue, ids: Ids
     ) -> None:
-        """Raises OSError."""
+        """`large`: the queue for large responses. Raises OSError."""
         sock = _socket(server, socket.SOCK_DGRAM)
         try:
             sock.connect(_sockaddr(server))
@@ -74,84 +75,84 @@ class Channel:
             raise
         self._loop = loop
         self._socket = sock
-        self._left = questions
-        self._turns = turns
+        self._left = queries
+        self._large = large
         self._ids = ids
-        self._waiting: dict[int, Heard] = {}
-        loop.add_reader(sock, self._readable)
+        self._waiting: dict[int, OnResponse] = {}
+        loop.add_reader(sock, self._on_readable)
 
     @property
     def is_open(self) -> bool:
-        """Whether it takes further questions."""
+        """Whether it takes further queries."""
         return self._left > 0 and len(self._waiting) < MAX_SHARED
 
-    def reserve(self, heard: Heard) -> int:
-        """An id that cannot be guessed and that no other question has here."""
+    def reserve(self, on_response: OnResponse) -> int:
+        """Return an id that cannot be guessed and that no other query has on this socket."""
         ident = self._ids.next()
         while ident in self._waiting:
             ident = self._ids.next()
-        self._waiting[ident] = heard
+        self._waiting[ident] = on_response
         self._left -= 1
         return ident
 
     def send(self, wire: bytes) -> None:
-        """Send a question. Raises OSError."""
+        """Send a query. Raises OSError."""
         try:
             self._socket.send(wire)
-        except ConnectionRefusedError:  # what an earlier question met (ICMP), this one will meet, too
-            self._loop.call_soon(self._refused)
+        except ConnectionRefusedError:  # the ICMP error of an earlier query: this one will fare the same
+            self._loop.call_soon(self._on_refused)
 
-    def forget(self, ident: int) -> None:
-        """Nobody waits for this id any more."""
+    def release(self, ident: int) -> None:
+        """Free an id. The socket is closed with its last one."""
         self._waiting.pop(ident, None)
         if self._left <= 0 and not self._waiting:
             self.close()
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket. No callback is called any more."""
         if self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket)
             self._socket.close()
         self._left = 0
         self._waiting.clear()
 
-    def _readable(self) -> None:
+    def _on_readable(self) -> None:
         for _ in range(_BATCH):
             try:
-                wire = self._socket.recv(_OCTETS)
+                wire = self._socket.recv(_MAX_DATAGRAM)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                self._refused()
+                self._on_refused()
                 return
             ident = int.from_bytes(wire[:2], "big")
-            if len(wire) > _LIGHT and ident in self._waiting:
-                self._turns.take(partial(self._hear, ident, wire))
+            if len(wire) > _SMALL and ident in self._waiting:
+                self._large.add(partial(self._dispatch, ident, wire))
             elif len(wire) >= _HEADER:
-                self._hear(ident, wire)
+                self._dispatch(ident, wire)
             if self._socket.fileno() < 0:
                 return
 
-    def _hear(self, ident: int, wire: bytes) -> None:
-        heard = self._waiting.get(ident)
-        if heard is not None:
-            heard(wire)
+    def _dispatch(self, ident: int, wire: bytes) -> None:
+        on_response = self._waiting.get(ident)
+        if on_response is not None:
+            on_response(wire)
 
-    def _refused(self) -> None:
-        """The port is closed (ICMP): what has been asked here will not be answered."""
+    def _on_refused(self) -> None:
+        """End all queries on this socket: the server's port is closed (ICMP)."""
         self._left = 0
-        for heard in tuple(self._waiting.values()):
-            heard(None)
+        for on_response in tuple(self._waiting.values()):
+            on_response(None)
 
 
 def _socket(server: Endpoint, kind: int) -> socket.socket:
-    """One towards that server that never blocks. Raises OSError."""
+    """Return a non-blocking socket of the server's family. Raises OSError."""
     return socket.socket(socket.AF_INET6 if ":" in server.host else socket.AF_INET, kind | socket.SOCK_NONBLOCK)
 
 
 def _sockaddr(server: Endpoint) -> tuple[str, int] | tuple[str, int, int, int]:
-    """The address that the kernel wants: of a scoped one the zone's number (RFC 4007 11). Raises OSError if there is no such
-    interface."""
+    """Return the address for the kernel; for a scoped one with the number of its zone (RFC 4007 11). Raises OSError if there is no
+    such interface."""
     host, percent, zone = server.host.partition("%")
     if not percent:
         return (host, server.port)
@@ -160,8 +161,8 @@ def _sockaddr(server: Endpoint) -> tuple[str, int] | tuple[str, int, int, int]:
 
 
 async def exchange(loop: asyncio.AbstractEventLoop, server: Endpoint, wire: bytes) -> bytes:
-    """What a server answers by TCP. Raises OSError, and EOFError if it ends the connection early. Plain sockets: asyncio's
-    streams keep themselves in memory when they are done."""
+    """Send a query by TCP and return the response. Raises OSError, and EOFError if the server closes the connection early. With
+    plain sockets, because asyncio's streams are freed only by the garbage collector."""
     with _socket(server, socket.SOCK_STREAM) as sock:
         await loop.sock_connect(sock, _sockaddr(server))
         await loop.sock_sendall(sock, len(wire).to_bytes(2, "big") + wire)
@@ -169,39 +170,38 @@ async def exchange(loop: asyncio.AbstractEventLoop, server: Endpoint, wire: byte
         return await _read(loop, sock, length)
 
 
-async def _read(loop: asyncio.AbstractEventLoop, sock: socket.socket, octets: int) -> bytes:
-    """So many octets. Raises EOFError if they do not come."""
-    pieces = bytearray()
-    while len(pieces) < octets:
-        piece = await loop.sock_recv(sock, octets - len(pieces))
+async def _read(loop: asyncio.AbstractEventLoop, sock: socket.socket, size: int) -> bytes:
+    """Return so many bytes. Raises EOFError if there are fewer."""
+    received = bytearray()
+    while len(received) < size:
+        piece = await loop.sock_recv(sock, size - len(received))
         if not piece:
             raise EOFError
-        pieces += piece
-    return bytes(pieces)
+        received += piece
+    return bytes(received)
 
 
-class Channels:
-    """The channels of a resolver. `ids`: for questions that go another way; `behind`: turns of answers that others' work goes
-    before."""
+class SocketPool:
+    """The sockets of a resolver. `ids`: for queries by TCP; `low_priority`: the queue for work that comes after all other."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._shared: dict[Endpoint, Channel] = {}
+        self._shared: dict[Endpoint, UdpSocket] = {}
         self.ids = Ids()
-        self._turns = Turns(loop)
-        self.behind = Turns(loop)
+        self._large = WorkQueue(loop)
+        self.low_priority = WorkQueue(loop)
 
-    def to(self, server: Endpoint) -> Channel:
-        """A channel to a server. Raises OSError."""
+    def to(self, server: Endpoint) -> UdpSocket:
+        """Return a socket to a server. Raises OSError."""
         if not ip_address(server.host).is_loopback:
-            return Channel(self.loop, server, 1, self._turns, self.ids)
-        channel = self._shared.get(server)
-        if channel is None or not channel.is_open:
-            channel = self._shared[server] = Channel(self.loop, server, REUSES, self._turns, self.ids)
-        return channel
+            return UdpSocket(self.loop, server, 1, self._large, self.ids)
+        shared = self._shared.get(server)
+        if shared is None or not shared.is_open:
+            shared = self._shared[server] = UdpSocket(self.loop, server, REUSES, self._large, self.ids)
+        return shared
 
     def close(self) -> None:
-        """Let go of the shared sockets; the others belong to their questions."""
-        for channel in self._shared.values():
-            channel.close()
+        """Close the shared sockets. The others are closed by their queries."""
+        for shared in self._shared.values():
+            shared.close()
         self._shared.clear()

@@ -63,7 +63,7 @@ class BadName(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class EncodedQuery:
     """A question as it goes out: its id, the bytes of its question section, and all of its bytes. `message`: the same as
     dnspython's message, to compare an answer with."""
 
@@ -98,11 +98,11 @@ class Ids:
         return self._left.pop()
 
 
-def encode(question: Question, edns: bool, ident: int) -> Query:
+def encode(question: Question, edns: bool, ident: int) -> EncodedQuery:
     """Return a query. Raises BadName. Written by hand: nothing hostile is read here, and dnspython takes six times as long."""
     asked = _name(question.name) + _KINDS[question.type]
     head = _HEADER.pack(ident, _RD, 1, 0, 0, edns)
-    return Query(ident, asked, head + asked + _EDNS if edns else head + asked)
+    return EncodedQuery(ident, asked, head + asked + _EDNS if edns else head + asked)
 
 
 def _name(text: str) -> bytes:
@@ -122,12 +122,12 @@ def _name(text: str) -> bytes:
     return name
 
 
-def decode(wire: bytes, query: Query, over_tcp: bool) -> Reading | None:
+def decode(wire: bytes, query: EncodedQuery, over_tcp: bool) -> Reading | None:
     """Return what a response says; None if it is not one to the query, or cannot be parsed."""
     return plain_answer.read(wire, query.ident, query.question) or decode_any(wire, query, over_tcp)
 
 
-def decode_any(wire: bytes, query: Query, over_tcp: bool) -> Reading | None:
+def decode_any(wire: bytes, query: EncodedQuery, over_tcp: bool) -> Reading | None:
     """Return the same, read by dnspython whatever its shape."""
     try:
         answer = _parsed(wire)

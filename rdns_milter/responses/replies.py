@@ -18,7 +18,7 @@ from ..policy.rules import ENHANCED_CODE, REJECT, TEMPFAIL, Rule, Verdict
 from ..text.escape import clipped, filled, printable
 from .advice import Advice, advice
 
-MAX_LINE = 512  # bytes of a reply line, including code and CRLF (RFC 5321 4.5.3.1.5)
+MAX_REPLY_LINE = 512  # bytes of a reply line, including code and CRLF (RFC 5321 4.5.3.1.5)
 MAX_VALUE = 253  # characters of the value of a placeholder; enough for a name of maximum length
 MAX_ADVICE = 380
 MAX_FAULT = 160
@@ -106,8 +106,8 @@ def compose(verdict: Verdict, evidence: Evidence) -> Reply | None:
         if ENHANCED_CODE.match(rule.enhanced) and int(rule.enhanced[0]) == code // 100:
             enhanced = rule.enhanced
         text = filled(rule.text, _values(rule, evidence, tested)).strip() or text
-    room = MAX_LINE - len(f"{code} {enhanced} \r\n")
-    return Reply(code, enhanced, clipped(printable(text, 4 * MAX_LINE), room))
+    room = MAX_REPLY_LINE - len(f"{code} {enhanced} \r\n")
+    return Reply(code, enhanced, clipped(printable(text, 4 * MAX_REPLY_LINE), room))
 
 
 def _trouble(verdict: Verdict, evidence: Evidence) -> frozenset[str]:

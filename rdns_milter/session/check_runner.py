@@ -1,9 +1,9 @@
-"""Facts on their way: checks are begun early, and collected by whoever needs them, when he needs them.
+"""Start checks early on the DNS thread and let sessions wait for their results.
 
-The seam between the threads that serve the MTA and the event loop that asks DNS. Begins checks and never waits for one on
-the loop's thread; judges nothing. A check that breaks gives `temperror`, never an exception, and says so.
+The border between the threads that serve the MTA, which call this module, and the event loop, on which all checks run. Never waits
+and never judges. A check that raises an exception is reported and gives `temperror`; the exception goes no further.
 
-RFC 8601 2.7.3, RFC 7208 (what `temperror` means).
+RFC 8601 2.7.3, RFC 7208 2.6.6 (the meaning of `temperror`).
 """
 
 from __future__ import annotations
@@ -26,249 +26,279 @@ from ..checks.spf import Limits, check_host
 from ..config.load import Config
 from ..net.mailboxes import Mailbox
 from ..net.names import Address
-from ..resolver.admission.asker import Asker, asker
-from ..resolver.bounded_lookup import Inquiry
+from ..resolver.admission.requester import Requester, requester
+from ..resolver.bounded_lookup import BoundedLookup
 from ..resolver.cache import Cache
 from ..resolver.lookup import Answer
 from ..resolver.resolver import Resolver
 
 Fact = TypeVar("Fact")
+Key = tuple[object, ...]
 
-_OCTETS = 1024  # of memory that a finding takes, about
-_LONGEST = 3600.0  # seconds for which a finding that rests on no answer is remembered
+_ENTRY_BYTES = 1024  # of memory for one cached fact, roughly
+_MAX_TTL = 3600.0  # seconds for which a fact is cached that rests on no answer
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[Fact]):
-    """What a check has found, for how many seconds it holds for others too, and how many questions it began in vain."""
+class CheckResult(Generic[Fact]):
+    """What a check returns. `ttl`: seconds for which the value may be cached; `unused`: the number of queries that it sent ahead
+    and did not need."""
 
     value: Fact
+    ttl: float
+    unused: int = 0
+
+
+@dataclass(slots=True)
+class Check(Generic[Fact]):
+    """A check to run. `name`: for error messages; `key`: of its value in the cache; `find`: the check itself; `seconds`: its
+    deadline; `requester`: on whose account it sends queries; `failed`: its value if it raises an exception."""
+
+    name: str
+    key: Key
+    find: Callable[[BoundedLookup], Coroutine[Any, Any, CheckResult[Fact]]]
     seconds: float
-    vain: int = 0
-
-
-Check = Callable[[Inquiry], Coroutine[Any, Any, Found[Fact]]]
+    requester: Requester
+    failed: Fact
 
 
 @dataclass(frozen=True, slots=True)
 class ReverseName:
-    """What the address alone tells."""
+    """The facts that depend on the address alone."""
 
     iprev: Iprev
     generic: GenericFact
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
-    """Whether the greeting leads to the client, and the status of the lookup behind it."""
+class HeloResult:
+    """Whether the HELO name resolves to the client, and the status of the lookup behind it."""
 
     result: str
     reason: str
 
 
-# What stands for a fact that has not come yet, and for one that did not come in time.
+# Values of facts that have not arrived yet, and of those that have not arrived in time.
 UNKNOWN_REVERSE_NAME = ReverseName(Iprev(), GenericFact())
 UNKNOWN_SPF = Spf()
-NO_REVERSE_NAME_IN_TIME = ReverseName(Iprev(TEMPERROR, "deadline"), GenericFact("none"))
-NO_GREETING_IN_TIME = Greeting(TEMPERROR, "deadline")
-NO_SPF_IN_TIME = Spf(TEMPERROR, problem="no answer within the deadline")
+LATE_REVERSE_NAME = ReverseName(Iprev(TEMPERROR, "deadline"), GenericFact("none"))
+LATE_HELO = HeloResult(TEMPERROR, "deadline")
+LATE_SPF = Spf(TEMPERROR, problem="no answer within the deadline")
 
 
-class Pending(Generic[Fact]):
-    """What a check will have found. Written once, by the loop's thread; read by any thread.
+class PendingFact(Generic[Fact]):
+    """The value of a check that may still be running. Set once, by the DNS thread; read by any thread.
 
-    `value` is None until then. `trail`, `vain`: the questions asked, and the number of those asked ahead in vain. `began`,
-    `ended`: when, on the loop's clock. `task`: of the check while it runs, for the loop's thread; `needed`: a check
-    was begun for it, and somebody needs the fact."""
+    `value`: None until it is set. `trail`: the answers behind it; `unused`: see CheckResult. `started`, `ended`: times of the
+    check, on the loop's clock. `wanted`: a check was started for it, and has not been cancelled. `task`: the running check; for the
+    DNS thread only."""
 
-    __slots__ = ("_listeners", "began", "ended", "needed", "task", "trail", "vain", "value")
+    __slots__ = ("_callbacks", "ended", "started", "task", "trail", "unused", "value", "wanted")
 
     def __init__(self, value: Fact | None = None) -> None:
         self.value = value
         self.trail: tuple[Answer, ...] = ()
-        self.vain = 0
-        self.began = self.ended = 0.0
+        self.unused = 0
+        self.started = self.ended = 0.0
+        self.wanted = False
         self.task: asyncio.Task[None] | None = None
-        self.needed = False
-        self._listeners: list[Callable[[], None]] = []
+        self._callbacks: list[Callable[[], None]] = []
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Call the listener once the value is there: at once if it is. It may be called twice, and from two
-        threads at once: the loop's, and the caller's own."""
+    def add_callback(self, callback: Callable[[], None]) -> None:
+        """Call the callback once the value is set, or at once if it is. It may be called twice, and by two threads at the same
+        time: the DNS thread and the caller's."""
         if self.value is None:
-            self._listeners.append(listener)
+            self._callbacks.append(callback)
         if self.value is not None:
-            listener()
+            callback()
 
-    def settle(self, value: Fact) -> None:
-        """The value is there. On the loop's thread only."""
+    def set(self, value: Fact) -> None:
+        """Set the value and call the callbacks. On the DNS thread only."""
         self.value = value
-        # Whoever listens has the fact at hand: kept any longer, each would keep the other in memory.
-        listeners, self._listeners = self._listeners, []
-        for listener in listeners:
-            listener()
+        # Forget the callbacks: a session and its facts that refer to each other are freed only by the garbage collector.
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
 
 
-class Memory:
-    """What was found lately, for as long as all answers behind it hold. Threads may share it."""
+class FactCache:
+    """Facts found lately, each as long as all answers behind it are valid. Threads may share it."""
 
     def __init__(self, entries: int, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._cache: Cache[tuple[object, ...], Pending[Any]] = Cache(entries, entries * _OCTETS)
+        self._cache: Cache[Key, PendingFact[Any]] = Cache(entries, entries * _ENTRY_BYTES)
 
-    def get(self, key: tuple[object, ...]) -> Pending[Any] | None:
-        """What was found under the key, settled long ago and without a trail; None if it is not known any more."""
+    def get(self, key: Key) -> PendingFact[Any] | None:
+        """Return the fact under the key, with its value set and without a trail; None if there is none, or no longer."""
         with self._lock:
-            kept = self._cache.get(key, self._clock())
-        return None if kept is None else kept[1]
+            entry = self._cache.get(key, self._clock())
+        return None if entry is None else entry[1]
 
-    def put(self, key: tuple[object, ...], value: object, seconds: float) -> None:
-        """Remember something for so many seconds."""
+    def put(self, key: Key, value: object, ttl: float) -> None:
+        """Keep a value for so many seconds."""
         with self._lock:
-            self._cache.put(key, Pending(value), self._clock() + seconds, _OCTETS)
+            self._cache.put(key, PendingFact(value), self._clock() + ttl, _ENTRY_BYTES)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all."""
         with self._lock:
             self._cache.clear()
 
 
-class Finder:
-    """Begins the checks of a worker's sessions on its event loop, or knows already what they would find."""
+class CheckRunner:
+    """Runs the checks of all sessions of a process on the event loop `loop`. `entries`: the size of its cache of facts. `on_error`:
+    called with the name of a check and the exception that it raised.
+
+    The methods may be called by any thread. Each `start_` method returns at once; the fact is set already if it is cached or needs
+    no lookup."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         resolver: Resolver,
         entries: int,
-        bug: Callable[[str, BaseException], None],
+        on_error: Callable[[str, BaseException], None],
     ) -> None:
         self._loop = loop
         self._resolver = resolver
-        self._bug = bug
-        self._memory = Memory(entries, loop.time)
+        self._on_error = on_error
+        self._cache = FactCache(entries, loop.time)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._inbox: deque[Callable[[], None]] = deque()
-        self._woken = False
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._is_scheduled = False
 
-    def forget(self) -> None:
-        """Forget what was found: other limits may hold now."""
-        self._memory.clear()
+    def clear_cache(self) -> None:
+        """Forget all facts, because other limits may be in force now. Answers stay in the resolver's cache."""
+        self._cache.clear()
 
-    def reverse_name(self, address: Address, config: Config) -> Pending[ReverseName]:
-        """Begin iprev, and what its name looks like."""
+    def start_reverse_name(self, address: Address, config: Config) -> PendingFact[ReverseName]:
+        """Start iprev, and the inspection of the reverse name."""
+        key = (address,)
+        return self._cache.get(key) or self._start(
+            Check(
+                "iprev",
+                key,
+                partial(_reverse_name, address, config),
+                config.milter.deadline,
+                requester(address),
+                ReverseName(Iprev(TEMPERROR, "error"), GenericFact("none")),
+            )
+        )
 
-        async def check(inquiry: Inquiry) -> Found[ReverseName]:
-            found = await iprev(inquiry, address, config.dns.max_ptr_names)
-            if found.ptr:
-                look = generic(found.ptr, address, config.generic.patterns, config.generic.exceptions)
-            else:
-                look = GenericFact("none")
-            return Found(ReverseName(found, look), inquiry.holds())
+    def start_helo(self, address: Address, helo_name: str, config: Config) -> PendingFact[HeloResult]:
+        """Start the lookup of the HELO name, if it needs one."""
+        if result := result_without_lookup(helo_name, address):
+            return PendingFact(HeloResult(result, ""))
+        key = (address, helo_name)
+        return self._cache.get(key) or self._start(
+            Check(
+                "helo",
+                key,
+                partial(_helo, address, helo_name),
+                config.milter.deadline,
+                requester(address),
+                HeloResult(TEMPERROR, "error"),
+            )
+        )
 
-        broken = ReverseName(Iprev(TEMPERROR, "error"), GenericFact("none"))
-        return self._begin((address,), check, config, asker(address), broken)
-
-    def greeting(self, address: Address, greeting: str, config: Config) -> Pending[Greeting]:
-        """Begin to look up whether the greeting leads to the client, if that takes a lookup."""
-        if result := result_without_lookup(greeting, address):
-            return Pending(Greeting(result, ""))
-
-        async def check(inquiry: Inquiry) -> Found[Greeting]:
-            result, reason = await resolve(inquiry, greeting, address)
-            return Found(Greeting(result, reason), inquiry.holds())
-
-        return self._begin((address, greeting), check, config, asker(address), Greeting(TEMPERROR, "error"))
-
-    def spf(self, address: Address, mailbox: Mailbox, helo: str, config: Config, receiver: str = "") -> Pending[Spf]:
-        """Begin SPF of one identity, for an MTA of that name. What hangs on local part, HELO, time or that name is not
-        remembered: it is for this sender alone, or for one of the MTAs."""
+    def start_spf(
+        self, address: Address, mailbox: Mailbox, helo_name: str, config: Config, receiver: str = ""
+    ) -> PendingFact[Spf]:
+        """Start SPF of one identity. `receiver`: the name of the MTA, for macros. A result that depends on the local part, the HELO
+        name, the time or the receiver is not cached."""
         if not mailbox.readable:
-            return Pending(Spf("permerror", problem="the sender is no mailbox that can be read"))
+            return PendingFact(Spf("permerror", problem="the sender is no mailbox that can be read"))
         if not mailbox.domain:
-            return Pending(Spf("none"))
+            return PendingFact(Spf("none"))
+        key = (address, mailbox.domain, "spf")
+        return self._cache.get(key) or self._start(
+            Check(
+                "spf",
+                key,
+                partial(_spf, address, mailbox, helo_name, config, receiver),
+                config.milter.deadline,
+                requester(address, mailbox.domain),
+                Spf(TEMPERROR, problem="internal error"),
+            )
+        )
 
-        async def check(inquiry: Inquiry) -> Found[Spf]:
-            limits = Limits(config.spf.lookup_limit, config.spf.void_limit)
-            checked = await check_host(inquiry, address, mailbox, helo, limits=limits, receiver=receiver)
-            sharable = not checked.message_specific and checked.spf.result != TEMPERROR
-            return Found(checked.spf, checked.ttl if sharable else 0.0, checked.unused)
+    def cancel(self, *facts: PendingFact[Any]) -> None:
+        """Stop the checks of facts that are not needed any more."""
+        for fact in facts:
+            if fact.wanted and fact.value is None:
+                fact.wanted = False
+                self._call(partial(_cancel, fact))
 
-        broken = Spf(TEMPERROR, problem="internal error")
-        return self._begin((address, mailbox.domain, "spf"), check, config, asker(address, mailbox.domain), broken)
+    def _start(self, check: Check[Fact]) -> PendingFact[Fact]:
+        fact: PendingFact[Fact] = PendingFact()
+        fact.wanted = True
+        self._call(partial(self._create_task, check, fact))
+        return fact
 
-    def drop(self, *pendings: Pending[Any]) -> None:
-        """Nobody needs these facts any more: what was asked for them and is not answered yet is not waited for."""
-        for pending in pendings:
-            if pending.needed and pending.value is None:
-                pending.needed = False
-                self._post(partial(self._cancel, pending))
+    def _call(self, job: Callable[[], None]) -> None:
+        """Run a job on the DNS thread, which is woken once for all jobs that it has not begun yet."""
+        # This adds the job before it reads the flag; _run_jobs clears the flag before it takes jobs. So no job is left behind.
+        self._jobs.append(job)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon_threadsafe(self._run_jobs)
 
-    def _begin(
-        self, key: tuple[object, ...], check: Check[Fact], config: Config, who: Asker, broken: Fact
-    ) -> Pending[Fact]:
-        known = self._memory.get(key)
-        if known is not None:
-            return known
-        pending: Pending[Fact] = Pending()
-        pending.needed = True
-        self._post(partial(self._run, key, check, config.milter.deadline, who, pending, broken))
-        return pending
-
-    def _post(self, job: Callable[[], None]) -> None:
-        """Have it done on the loop's thread."""
-        # First the job, then the question whether the loop knows; there the other way round: so none is overlooked.
-        self._inbox.append(job)
-        if not self._woken:
-            self._woken = True
-            self._loop.call_soon_threadsafe(self._empty_inbox)
-
-    def _empty_inbox(self) -> None:
-        self._woken = False
+    def _run_jobs(self) -> None:
+        self._is_scheduled = False
         with suppress(IndexError):
             while True:
-                self._inbox.popleft()()
+                self._jobs.popleft()()
 
-    def _run(
-        self,
-        key: tuple[object, ...],
-        check: Check[Fact],
-        seconds: float,
-        who: Asker,
-        pending: Pending[Fact],
-        broken: Fact,
-    ) -> None:
-        if not pending.needed:
+    def _create_task(self, check: Check[Fact], fact: PendingFact[Fact]) -> None:
+        if not fact.wanted:
             return
-        inquiry = Inquiry(self._resolver, seconds, who)
-        task = self._loop.create_task(self._find(key, check, inquiry, pending, broken))
+        task = fact.task = self._loop.create_task(self._run(check, fact))
         self._tasks.add(task)
-        pending.task = task
+        task.add_done_callback(self._tasks.discard)
 
-        def ended(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            pending.task = None
-            inquiry.close()
-
-        task.add_done_callback(ended)
-
-    def _cancel(self, pending: Pending[Any]) -> None:
-        if pending.task is not None:
-            pending.task.cancel()
-
-    async def _find(
-        self, key: tuple[object, ...], check: Check[Fact], inquiry: Inquiry, pending: Pending[Fact], broken: Fact
-    ) -> None:
-        pending.began = self._loop.time()
-        found = Found(broken, 0.0)
+    async def _run(self, check: Check[Fact], fact: PendingFact[Fact]) -> None:
+        lookup = BoundedLookup(self._resolver, check.seconds, check.requester)
+        fact.started = self._loop.time()
+        result = CheckResult(check.failed, 0.0)
         try:
-            found = await check(inquiry)
-        except Exception as error:  # noqa: BLE001 - whatever breaks in a check must not bounce mail
-            self._bug(check.__qualname__, error)
-        pending.ended = self._loop.time()
-        pending.trail = tuple(inquiry.trail)
-        pending.vain = found.vain
-        pending.settle(found.value)
-        if found.seconds > 0:
-            self._memory.put(key, found.value, min(found.seconds, _LONGEST))
+            result = await check.find(lookup)
+        except Exception as error:  # noqa: BLE001 - an error in a check must not bounce mail
+            self._on_error(check.name, error)
+        finally:
+            lookup.close()
+        fact.ended = self._loop.time()
+        fact.trail = tuple(lookup.trail)
+        fact.unused = result.unused
+        fact.task = None
+        fact.set(result.value)
+        if result.ttl > 0:
+            self._cache.put(check.key, result.value, min(result.ttl, _MAX_TTL))
+
+
+def _cancel(fact: PendingFact[Any]) -> None:
+    if fact.task is not None:
+        fact.task.cancel()
+        fact.task = None
+
+
+async def _reverse_name(address: Address, config: Config, lookup: BoundedLookup) -> CheckResult[ReverseName]:
+    found = await iprev(lookup, address, config.dns.max_ptr_names)
+    look = GenericFact("none")
+    if found.ptr:
+        look = generic(found.ptr, address, config.generic.patterns, config.generic.exceptions)
+    return CheckResult(ReverseName(found, look), lookup.ttl)
+
+
+async def _helo(address: Address, helo_name: str, lookup: BoundedLookup) -> CheckResult[HeloResult]:
+    result, reason = await resolve(lookup, helo_name, address)
+    return CheckResult(HeloResult(result, reason), lookup.ttl)
+
+
+async def _spf(
+    address: Address, mailbox: Mailbox, helo_name: str, config: Config, receiver: str, lookup: BoundedLookup
+) -> CheckResult[Spf]:
+    limits = Limits(config.spf.lookup_limit, config.spf.void_limit)
+    checked = await check_host(lookup, address, mailbox, helo_name, limits=limits, receiver=receiver)
+    may_share = not checked.message_specific and checked.spf.result != TEMPERROR
+    return CheckResult(checked.spf, checked.ttl if may_share else 0.0, checked.unused)

@@ -1,6 +1,6 @@
-"""What a message's facts cost: questions, and the time that they took; and which took too long.
+"""Add up what the facts of a message cost: queries and time; and name the facts that came too late.
 
-Adds up only what it is given; never asks or waits for anything.
+Only counts what it is given: never looks anything up, never waits.
 """
 
 from __future__ import annotations
@@ -9,35 +9,34 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..checks.evidence import TEMPERROR, Cost
-from .check_runner import Pending, ReverseName
+from .check_runner import PendingFact, ReverseName
 
 
-def cost_of(pendings: Sequence[Pending[Any]], waited_ms: float) -> Cost:
-    """The cost of what has ended by now. `waited_ms`: milliseconds that the MTA was kept waiting."""
-    trail = [answer for pending in pendings for answer in pending.trail]
+def cost_of(facts: Sequence[PendingFact[Any]], waited_ms: float) -> Cost:
+    """Return the cost of the checks that have ended. `waited_ms`: milliseconds that the MTA was kept waiting."""
+    trail = [answer for fact in facts for answer in fact.trail]
     return Cost(
         queries=len(trail),
         cached=sum(answer.cached for answer in trail),
-        unused=sum(pending.vain for pending in pendings),
-        dns_ms=_span_ms([(pending.began, pending.ended) for pending in pendings if pending.trail]),
+        unused=sum(fact.unused for fact in facts),
+        dns_ms=_covered_ms([(fact.started, fact.ended) for fact in facts if fact.trail]),
         waited_ms=waited_ms,
     )
 
 
-def late_facts(pendings: Mapping[str, Pending[Any]], given_up: Collection[str]) -> tuple[str, ...]:
-    """The names of the facts that were not there in time: the message waited for them no longer, or their check had no more
-    time."""
-    return tuple(name for name, pending in pendings.items() if name in given_up or _is_late(pending))
+def late_facts(facts: Mapping[str, PendingFact[Any]], given_up: Collection[str]) -> tuple[str, ...]:
+    """Return the names of the facts that came too late: the message stopped waiting for them (`given_up`), or their check reached
+    its own deadline."""
+    return tuple(name for name, fact in facts.items() if name in given_up or _is_late(fact))
 
 
-def _is_late(pending: Pending[Any]) -> bool:
-    value = pending.value
-    found = value.iprev if isinstance(value, ReverseName) else value
-    return found is not None and found.result == TEMPERROR and any(each.status == "deadline" for each in pending.trail)
+def _is_late(fact: PendingFact[Any]) -> bool:
+    value = fact.value.iprev if isinstance(fact.value, ReverseName) else fact.value
+    return value is not None and value.result == TEMPERROR and any(each.status == "deadline" for each in fact.trail)
 
 
-def _span_ms(spans: list[tuple[float, float]]) -> float:
-    """Milliseconds that lie within any of the spans."""
+def _covered_ms(spans: list[tuple[float, float]]) -> float:
+    """Return the milliseconds that lie within at least one of the spans, which are in seconds."""
     total, reached = 0.0, float("-inf")
     for begin, end in sorted(spans):
         if end > reached:

@@ -1,6 +1,6 @@
-"""The event loop of a process: one thread that asks DNS for all sessions.
+"""The event loop of a process: one thread that sends all DNS queries and runs all checks.
 
-Started once per worker, after the fork; `check` uses the very same. Blocks the signals that belong to the main thread.
+Started once in each worker, after the fork; `check` and `forecast` use the same. Blocks the signals that the main thread handles.
 """
 
 from __future__ import annotations
@@ -12,28 +12,27 @@ from collections.abc import Callable, Sequence
 
 from ..config.load import Config
 from ..net.endpoints import Endpoint
-from ..resolver.lookup import Status
-from ..resolver.resolver import Limits, Resolver
-from ..resolver.tally import Tally
-from .check_runner import Finder
+from ..resolver.events import NO_EVENTS, ResolverEvents
+from ..resolver.resolver import Resolver, ResolverLimits
+from .check_runner import CheckRunner
 
 MAIN_THREAD_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-class Engine:
-    """The loop, its thread, its resolver, and the finder by which other threads reach them. A context manager."""
+class DnsThread:
+    """The loop, its thread, its resolver, and the check runner that other threads call. A context manager. `on_error`: see
+    CheckRunner."""
 
     def __init__(
         self,
         config: Config,
         servers: Sequence[Endpoint],
-        bug: Callable[[str, BaseException], None],
-        changed: Callable[[Endpoint, Status], None] = lambda server, status: None,
-        tally: Tally | None = None,
+        on_error: Callable[[str, BaseException], None],
+        events: ResolverEvents = NO_EVENTS,
     ) -> None:
         self.loop = asyncio.new_event_loop()
-        self.resolver = Resolver(self.loop, servers, limits_of(config), changed, tally)
-        self.finder = Finder(self.loop, self.resolver, config.dns.cache_entries, bug)
+        self.resolver = Resolver(self.loop, servers, limits_of(config), events)
+        self.check_runner = CheckRunner(self.loop, self.resolver, config.dns.cache_entries, on_error)
         self._thread = threading.Thread(target=self._run, name="dns", daemon=True)
 
     def _run(self) -> None:
@@ -41,7 +40,7 @@ class Engine:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> DnsThread:
         self._thread.start()
         return self
 
@@ -50,10 +49,10 @@ class Engine:
         self._thread.join()
         self.loop.close()
 
-    def adopt(self, config: Config, servers: Sequence[Endpoint]) -> None:
-        """From now on ask these servers, within these bounds. From any thread; answers that are remembered stay."""
-        self.loop.call_soon_threadsafe(self.resolver.adopt, tuple(servers), limits_of(config))
-        self.finder.forget()
+    def reconfigure(self, config: Config, servers: Sequence[Endpoint]) -> None:
+        """Use these servers and limits from now on. From any thread. Cached answers stay."""
+        self.loop.call_soon_threadsafe(self.resolver.reconfigure, tuple(servers), limits_of(config))
+        self.check_runner.clear_cache()
 
     def _stop(self) -> None:
         self.resolver.close()
@@ -62,10 +61,10 @@ class Engine:
         self.loop.call_soon(self.loop.stop)
 
 
-def limits_of(config: Config) -> Limits:
-    """The resolver's bounds as the config has them."""
+def limits_of(config: Config) -> ResolverLimits:
+    """Return the resolver's limits that the configuration sets."""
     dns = config.dns
-    return Limits(
+    return ResolverLimits(
         dns.timeout,
         dns.tries,
         dns.cache_entries,

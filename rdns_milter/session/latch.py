@@ -1,7 +1,7 @@
-"""Word to a thread that waits for it: heard once.
+"""Let one thread wait until another one wakes it.
 
-What threading.Event is to any number of threads, at a quarter of the cost: a lock that whoever waits cannot have before it is
-told. Thousands of them may be waited for at a time.
+What threading.Event does for any number of threads, at a quarter of the cost. Thousands of sessions may wait at the same time, each
+on a latch of its own. Knows nothing of what is waited for.
 """
 
 from __future__ import annotations
@@ -10,22 +10,20 @@ import threading
 from contextlib import suppress
 
 
-class News:
-    """There is none yet."""
+class Latch:
+    """A latch for a single waiting thread: closed at first, opened by `set`, closed again by a wait that ends."""
 
-    __slots__ = ("_lock", "told")
+    __slots__ = ("_lock",)
 
     def __init__(self) -> None:
-        self.told = False
         self._lock = threading.Lock()
         self._lock.acquire()
 
-    def tell(self) -> None:
-        """Now there is. From any thread, as often as they like."""
-        self.told = True
-        with suppress(RuntimeError):  # another has told it
+    def set(self) -> None:
+        """Open the latch. From any thread, any number of times."""
+        with suppress(RuntimeError):  # it is open already
             self._lock.release()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for it, at most so many seconds: whether there is. One thread, once."""
+        """Wait until the latch is open, at most so many seconds; 0 does not wait. Return whether it was open, and close it."""
         return self._lock.acquire(timeout=seconds)

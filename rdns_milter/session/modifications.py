@@ -1,6 +1,6 @@
-"""What is done to a message at its end: which fields go, which come, and whether it is held.
+"""What the MTA is asked to do with a message at its end: header fields to remove and to add, quarantine, or a refusal.
 
-Pure: puts together what responses/headers.py says, changes nothing itself.
+Pure: combines verdicts with the texts of responses/headers.py and changes nothing itself.
 
 RFC 8601 4.1 and 5 (where results are added, and whose are removed).
 """
@@ -18,9 +18,9 @@ from ..responses.replies import Reply, compose
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class Modifications:
     """`removals`: name and number (from 1) of each field to remove, in that order. `fields`: to insert at the top, the last one
-    topmost. `quarantine`: why to hold the message, or "". `reply`: the refusal of the whole message, or None."""
+    topmost. `quarantine`: the reason to hold the message, or "". `reply`: the refusal of the whole message, or None."""
 
     removals: tuple[tuple[str, int], ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
@@ -28,20 +28,20 @@ class Ending:
     reply: Reply | None = None
 
 
-def ending(
+def modifications(
     evidence: Evidence,
     verdicts: Sequence[Verdict],
     removals: tuple[tuple[str, int], ...],
     authserv_id: str,
     options: Headers,
-) -> Ending:
-    """The ending of a message with these verdicts on its recipients, from which these fields are removed. One recipient's tag,
-    quarantine or refusal is everyone's: there is but one message."""
+) -> Modifications:
+    """Return the modifications of a message whose recipients have these verdicts. A tag, a quarantine or a refusal for one
+    recipient holds for all, because they share the message."""
     refused = next((verdict for verdict in verdicts if verdict.action == REJECT), None)
     if refused is not None:
-        return Ending(reply=compose(refused, evidence))
+        return Modifications(reply=compose(refused, evidence))
     if evidence.exempt:
-        return Ending(removals)
+        return Modifications(removals)
     fields = []
     tagged = next((verdict for verdict in verdicts if verdict.action == TAG), None)
     if tagged is not None and options.tag:
@@ -51,4 +51,4 @@ def ending(
     if options.authentication_results:
         fields.append((headers.AUTHENTICATION_RESULTS, headers.authentication_results(authserv_id, evidence)))
     held = next((verdict for verdict in verdicts if verdict.action == QUARANTINE), None)
-    return Ending(removals, tuple(fields), f"rdns-milter: rule {held.rule}" if held else "")
+    return Modifications(removals, tuple(fields), f"rdns-milter: rule {held.rule}" if held else "")

@@ -1,9 +1,9 @@
-"""The recipients of a message, grouped as they come: those that every condition of the policy sees alike while they wait for their
-verdict, those with the same verdict and reply afterwards.
+"""Group the recipients of a message: before the verdict those for which every condition of the policy has the same value, after it
+those with the same verdict and reply.
 
-Pure. Must never grow with the number of recipients: a group is its first names and a count. Loses no verdict: recipients of which
-all conditions say the same are judged alike, however many there are. A recipient for whose group there is no room is deferred; the
-first hundred of a message always have room.
+Pure. Must never grow with the number of recipients: a group is its first names and a count. Must never lose a verdict: the
+recipients of a group are judged alike, however many there are. A recipient is deferred if its group would be one too many; the
+first hundred recipients of a message always find room.
 
 RFC 5321 4.5.3.1.8 (at least 100 recipients) and 4.5.3.1.10 (452 for those beyond).
 """
@@ -19,7 +19,7 @@ from ..policy.decide import decide
 from ..policy.rules import ACCEPT, OBSERVE, TEMPFAIL, TOO_MANY_RECIPIENTS, Mailboxes, Policy, Verdict
 from ..responses.replies import Reply, compose
 
-MAX_GROUPS = 100  # of recipients that wait, and of verdicts, in one message
+MAX_GROUPS = 100  # in one message: of recipients before the verdict, and of verdicts
 MAX_NAMED = 100  # recipients of a group whose names are kept
 
 Profile = tuple[bool, ...]
@@ -27,43 +27,43 @@ Profile = tuple[bool, ...]
 
 @dataclass(slots=True)
 class Group:
-    """Recipients that fare alike: the first names, and how many there are. `evidence`: that of the first."""
+    """Recipients that are judged alike: the first names, and their number. `evidence`: of the first one."""
 
     evidence: Evidence
     names: list[str] = field(default_factory=list)
     count: int = 0
 
     def add(self, names: list[str], count: int) -> None:
-        """So many more, of which these names are known."""
+        """Add so many recipients, of which these names are known."""
         self.names += names[: MAX_NAMED - len(self.names)]
         self.count += count
 
 
 class Recipients:
-    """Of one message that is judged by `policy`; `exempt`: no rule is asked, so all are alike."""
+    """The recipients of one message. `policy`: its rules; `exempt`: no rule is evaluated, so all recipients are one group."""
 
-    __slots__ = ("_asked", "_judged", "_policy", "_taken")
+    __slots__ = ("_conditions", "_judged", "_policy", "_taken")
 
     def __init__(self, policy: Policy, exempt: bool = False) -> None:
         conditions = (each.values for rule in policy.rules for each in rule.when + rule.unless if each.name == "rcpt")
         self._policy = policy
-        self._asked = () if exempt else tuple(values for values in conditions if isinstance(values, Mailboxes))
+        self._conditions = () if exempt else tuple(values for values in conditions if isinstance(values, Mailboxes))
         self._taken: dict[Profile, Group] = {}
         self._judged: dict[tuple[Verdict, Reply | None], Group] = {}
 
     @property
     def first(self) -> str:
-        """The first recipient that waits for its verdict, "" if none does."""
+        """The first recipient that has no verdict yet, "" if there is none."""
         return next((group.names[0] for group in self._taken.values()), "")
 
     @property
     def are_judged(self) -> bool:
-        """Whether there is a verdict on any."""
+        """Whether any recipient has a verdict."""
         return bool(self._judged)
 
     def take(self, evidence: Evidence) -> Reply | None:
-        """Keep this recipient to be judged at the end; the reply that defers it if there is no room."""
-        profile = tuple(values.match(evidence.rcpt) for values in self._asked)
+        """Keep this recipient until the end of the message. Return None, or the reply that defers it if there is no room."""
+        profile = tuple(values.match(evidence.rcpt) for values in self._conditions)
         group = self._taken.get(profile)
         if group is None:
             if len(self._taken) >= MAX_GROUPS:
@@ -73,24 +73,25 @@ class Recipients:
         return None
 
     def judge(self, evidence: Evidence) -> Reply | None:
-        """Judge this recipient now: the reply that it gets."""
+        """Judge this recipient now. Return its reply."""
         verdict = decide(evidence, self._policy)
         if len(self._judged) >= MAX_GROUPS and (verdict, compose(verdict, evidence)) not in self._judged:
             verdict = self._no_room()
         return self._note(evidence, verdict)
 
     def judge_taken(self, evidence: Evidence) -> list[Verdict]:
-        """Judge those that wait, by the evidence of the whole message: a verdict for each group, in their order."""
+        """Judge the recipients that have no verdict yet, by the evidence of the whole message. Return a verdict for each group, in
+        their order."""
         verdicts = []
         for group in self._taken.values():
-            theirs = replace(evidence, rcpt=group.names[0])
-            verdicts.append(decide(theirs, self._policy))
-            self._note(theirs, verdicts[-1], group)
+            of_group = replace(evidence, rcpt=group.names[0])
+            verdicts.append(decide(of_group, self._policy))
+            self._note(of_group, verdicts[-1], group)
         self._taken.clear()
         return verdicts
 
     def decisions(self, queue_id: str, cost: Cost) -> Iterator[Decision]:
-        """One for each group of recipients with the same verdict and reply."""
+        """Yield one decision for each group of recipients with the same verdict and reply."""
         for (verdict, reply), group in self._judged.items():
             yield Decision(
                 verdict=verdict,
@@ -104,13 +105,13 @@ class Recipients:
                 count=group.count,
             )
 
-    def _note(self, evidence: Evidence, verdict: Verdict, like: Group | None = None) -> Reply | None:
+    def _note(self, evidence: Evidence, verdict: Verdict, whole: Group | None = None) -> Reply | None:
         reply = compose(verdict, evidence)
         group = self._judged.setdefault((verdict, reply), Group(evidence))
-        if like is None:
+        if whole is None:
             group.add([evidence.rcpt], 1)
         else:
-            group.add(like.names, like.count)
+            group.add(whole.names, whole.count)
         return reply
 
     def _no_room(self) -> Verdict:

@@ -1,81 +1,61 @@
-"""One SMTP connection: starts checks early, waits late, decides once.
+"""One SMTP connection: start checks early, wait for their results late, judge each recipient once.
 
-Driven by the milter's callbacks, by `rdns-milter check` and by the tests, one call a step, always from one thread at a time
-(never the same). Knows no pymilter and no DNS. Never waits before the first RCPT, and there only while an answer can still
-change the reply; never longer than the deadline for a message.
+Driven by the milter's callbacks, by `rdns-milter check` and by the tests: one call for each SMTP command, never two at the same
+time, but not always by the same thread. Knows neither pymilter nor DNS. Never waits before the first RCPT; there it waits only as
+long as a missing fact can still change the reply, and for one message never longer than the deadline.
 
-RFC 5321 3.3 and 4.1.4 (the order of the commands; EHLO sent again begins anew), packaging/doc/rules.md (How rules are tried).
+RFC 5321 3.3 and 4.1.4 (order of the commands; a second EHLO starts anew), packaging/doc/rules.md (How rules are tried).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 
-from ..checks import helo as greetings
+from ..checks import helo as helo_check
 from ..checks.evidence import NOTHING_LATE, UNKNOWN, Cost, Evidence, Helo, Late, Spf, exempted
 from ..checks.spf import helo_mailbox
 from ..config.load import Config
-from ..logs.decision import Decision
 from ..net.mailboxes import normalized_path, parse_mailbox
 from ..net.names import Address, alignment, canonical, is_domain, parse_address
 from ..net.nat64 import translated
 from ..policy.decide import reply_is_settled
 from ..policy.rules import Policy
-from ..resolver.admission.asker import asker
+from ..resolver.admission.requester import requester
 from ..resolver.lookup import Answer, Question
 from ..responses.incoming_fields import IncomingFields
 from ..responses.replies import Reply
 from .check_runner import (
-    NO_GREETING_IN_TIME,
-    NO_REVERSE_NAME_IN_TIME,
-    NO_SPF_IN_TIME,
+    LATE_HELO,
+    LATE_REVERSE_NAME,
+    LATE_SPF,
     UNKNOWN_REVERSE_NAME,
     UNKNOWN_SPF,
-    Finder,
-    Greeting,
-    Pending,
+    HeloResult,
+    PendingFact,
     ReverseName,
 )
 from .costs import cost_of, late_facts
-from .latch import News
-from .modifications import Ending, ending
+from .latch import Latch
+from .modifications import Modifications, modifications
 from .recipients import Recipients
+from .service import Service
 
-MAX_GREETING = 1000  # characters that are looked at; RFC 5321 4.5.3.1.2 asks for 255 octets
+MAX_HELO = 1000  # characters of a HELO name that are looked at; RFC 5321 4.5.3.1.2 requires 255
 RCPT, END = "rcpt", "end"
-PendingFact = Pending[ReverseName] | Pending[Greeting] | Pending[Spf]
-
-
-@dataclass(slots=True)
-class Service:
-    """What the sessions of a process share. `config` may be exchanged at any time: a message keeps the one that it began with.
-    `wait` waits for news, at most so many seconds, and says whether there is. Who counts is told: `waited` for which stage, which
-    fact, how many milliseconds; `held` at which stage for how many seconds; `judged` what a message cost, how many forged
-    fields it had, and which facts came too late, once for each."""
-
-    config: Config
-    finder: Finder
-    record: Callable[[Decision], None]
-    today: Callable[[], date]
-    clock: Callable[[], float]
-    hostname: str
-    wait: Callable[[News, float], bool] = News.wait
-    waited: Callable[[str, str, float], None] = lambda stage, fact, ms: None
-    held: Callable[[str, float], None] = lambda stage, seconds: None
-    judged: Callable[[Cost, int, Late], None] = lambda cost, forged, late: None
+AnyFact = PendingFact[ReverseName] | PendingFact[HeloResult] | PendingFact[Spf]
 
 
 @dataclass(slots=True)
 class Message:
-    """What is known of the message under way. `fields`: the header fields that may claim to be ours, None if nothing is to be
-    removed; `queue_id`: "" while it has none; `given_up`: facts for which there was no time."""
+    """The current message. `path`: of MAIL FROM; `fields`: the header fields that claim to be ours, None if none is to be removed;
+    `queue_id`: "" until the MTA gives it one; `waited_ms`: how long the MTA was kept waiting for it; `given_up`: names of the facts
+    that it stopped waiting for."""
 
     config: Config
     policy: Policy
     path: str
-    spf: Pending[Spf]
+    spf: PendingFact[Spf]
     recipients: Recipients
     authenticated: bool = False
     exempt: str = ""
@@ -85,8 +65,13 @@ class Message:
     given_up: frozenset[str] = frozenset()
 
 
+def _never_enough(evidence: Evidence) -> bool:
+    """Wait for all facts."""
+    return False
+
+
 class Session:
-    """One connection. The steps in their order: connect, helo, then for each message mail, rcpt, field, end or abort; close."""
+    """One connection. The calls in their order: connect, helo, then for each message mail, rcpt, field, end or abort; close."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -97,65 +82,66 @@ class Session:
         self._own_addresses: frozenset[Address] = frozenset()
         self._authserv_ids: tuple[str, ...] = (service.hostname,)
         self._receiver = ""
-        self._greeting = ""
+        self._helo_name = ""
         self._tls = False
-        self._helo = Helo()
-        self._reverse: Pending[ReverseName] = Pending()
-        self._resolved: Pending[Greeting] = Pending()
-        self._spf_helo: Pending[Spf] = Pending()
-        self._spf_mailfrom: Pending[Spf] = Pending()
+        self._helo = Helo()  # as far as it is known without DNS
+        self._helo_result: PendingFact[HeloResult] = PendingFact()
+        self._reverse_name: PendingFact[ReverseName] = PendingFact()
+        self._spf_helo: PendingFact[Spf] = PendingFact()
+        self._spf_mailfrom: PendingFact[Spf] = PendingFact()
         self._message: Message | None = None
-        self._counted: frozenset[PendingFact] = frozenset()
+        self._counted: frozenset[AnyFact] = frozenset()
 
     def connect(self, client: Address | None, own_name: str = "", own_address: str = "") -> None:
-        """The client has connected to `own_name` (the MTA's {j}) at `own_address`. Begins iprev."""
+        """Take a client's connection to `own_name` (the MTA's {j}) at `own_address`. Starts iprev."""
         config = self._config = self._service.config
         client = self._client = client and translated(client, config.dns.nat64)
-        self._learn_own(own_name, own_address)
+        self._set_own_names(own_name, own_address)
         if client is None:
             self._exempt = "not-ip"
         elif client in config.exempt.networks:
             self._exempt = "network"
         else:
             self._exempt = ""
-            self._reverse = self._service.finder.reverse_name(client, config)
+            self._reverse_name = self._service.check_runner.start_reverse_name(client, config)
 
-    def helo(self, greeting: str) -> None:
-        """HELO or EHLO; a second one replaces the first. Begins what the greeting has to be asked for."""
+    def helo(self, name: str) -> None:
+        """Take HELO or EHLO; a second one replaces the first. Starts the checks of the HELO name."""
         self.abort()
-        greeting = greeting[:MAX_GREETING]
+        name = name[:MAX_HELO]
         if self._client is None or self._exempt:
-            self._greeting = greeting
-            self._helo = Helo(greetings.kind(greeting), "no", "none", "none")
+            self._helo_name = name
+            self._helo = Helo(helo_check.kind(name), "no", "none", "none")
             return
-        if greeting == self._greeting and greeting:
+        if name == self._helo_name and name:
             return
-        self._greeting = greeting
-        finder, config = self._service.finder, self._config
-        finder.drop(self._resolved, self._spf_helo)
-        own = greetings.own(greeting, self._client, self._own_names, self._own_addresses)
-        self._helo = Helo(greetings.kind(greeting), own)
-        self._resolved = finder.greeting(self._client, greeting, config)
-        self._spf_helo = finder.spf(self._client, helo_mailbox(greeting), greeting, config, self._receiver)
+        self._helo_name = name
+        check_runner, config = self._service.check_runner, self._config
+        check_runner.cancel(self._helo_result, self._spf_helo)
+        self._helo = Helo(
+            helo_check.kind(name), helo_check.own(name, self._client, self._own_names, self._own_addresses)
+        )
+        self._helo_result = check_runner.start_helo(self._client, name, config)
+        self._spf_helo = check_runner.start_spf(self._client, helo_mailbox(name), name, config, self._receiver)
 
     def mail(self, path: str, authenticated: bool = False, tls: bool = False, queue_id: str = "") -> None:
-        """MAIL FROM. Begins SPF of the sender; for the null sender that is SPF of the greeting (RFC 7208 2.4). Sendmail gives a
-        message its queue id here, Postfix with the first recipient that it takes."""
+        """Take MAIL FROM. Starts SPF of the sender; for the null sender SPF of the HELO name takes its place (RFC 7208 2.4).
+        Sendmail gives a message its queue id here, Postfix with the first recipient that it accepts."""
         self.abort()
         config = self._service.config
-        if not self._greeting and not self._exempt:
-            self._without_greeting()
+        if not self._helo_name and not self._exempt:
+            self._set_helo_missing()
         self._tls = tls
-        mailbox, path = parse_mailbox(path), normalized_path(path)  # before anybody remembers it
+        mailbox, path = parse_mailbox(path), normalized_path(path)  # normalized before anything is stored
         exempt = self._exempt
         if not exempt and authenticated and config.exempt.authenticated:
             exempt = "authenticated"
         if exempt or self._client is None:
-            spf = Pending(Spf("none"))
+            spf = PendingFact(Spf("none"))
         elif mailbox.is_null:
             spf = self._spf_helo
         else:
-            spf = self._service.finder.spf(self._client, mailbox, self._greeting, config, self._receiver)
+            spf = self._service.check_runner.start_spf(self._client, mailbox, self._helo_name, config, self._receiver)
         self._spf_mailfrom = spf
         policy = config.policy.in_force(self._service.today())
         self._message = Message(
@@ -166,64 +152,63 @@ class Session:
             self._message.fields = IncomingFields(self._authserv_ids, headers.tag)
 
     def rcpt(self, path: str) -> Reply | None:
-        """RCPT TO: the reply that refuses or defers the recipient; None if it is taken."""
+        """Take RCPT TO. Return the reply that refuses or defers the recipient, None if it is accepted."""
         message = self._message
         if message is None:
             return None
         recipient = normalized_path(path)
 
-        def settled(evidence: Evidence) -> bool:
+        def is_settled(evidence: Evidence) -> bool:
             return reply_is_settled(evidence, message.policy)
 
-        evidence = self._collect(message, RCPT, recipient, settled)
+        evidence = self._collect(message, RCPT, recipient, is_settled)
         recipients = message.recipients
-        return recipients.take(evidence) if settled(evidence) else recipients.judge(evidence)
+        return recipients.take(evidence) if is_settled(evidence) else recipients.judge(evidence)
 
     def field(self, name: str, value: str) -> None:
-        """A header field of the message, in order."""
+        """Take a header field of the message. The fields come in their order."""
         if self._message is not None and self._message.fields is not None:
             self._message.fields.add(name, value)
 
-    def end(self, queue_id: str = "") -> Ending:
-        """The end of the message: all facts are waited for, what remains is judged, and every verdict is recorded."""
+    def end(self, queue_id: str = "") -> Modifications:
+        """Take the end of the message: wait for all facts, judge the recipients that are not judged yet, and record all
+        decisions."""
         message = self._message
         if message is None:
-            return Ending()
+            return Modifications()
         evidence = self._collect(message, END, message.recipients.first)
         verdicts = message.recipients.judge_taken(evidence)
         self._record(message, queue_id or message.queue_id)
         self._message = None
-        if message.spf is not self._spf_helo:
-            self._service.finder.drop(message.spf)
+        self._cancel_spf(message)
         removals = message.fields.removals() if message.fields else ()
-        return ending(evidence, verdicts, removals, self._authserv_ids[0], message.config.headers)
+        return modifications(evidence, verdicts, removals, self._authserv_ids[0], message.config.headers)
 
     def abort(self) -> None:
-        """The message ends here, if there is one: what was judged of it is recorded."""
+        """Drop the message, if there is one. Decisions that were made on it are recorded."""
         message, self._message = self._message, None
         if message is None:
             return
         if message.recipients.are_judged:
             self._record(message, message.queue_id)
-        if message.spf is not self._spf_helo:
-            self._service.finder.drop(message.spf)
+        self._cancel_spf(message)
 
     def close(self) -> None:
-        """The connection ends."""
+        """End the connection."""
         self.abort()
-        self._service.finder.drop(self._reverse, self._resolved, self._spf_helo)
+        self._service.check_runner.cancel(self._reverse_name, self._helo_result, self._spf_helo)
 
     def trail(self) -> list[Answer]:
-        """Every answer that the facts of this message, or the last, rest on, in the order of the checks. What several checks
-        asked stands once, as it was for the one that waited for it."""
-        found: dict[Question, Answer] = {}
-        for pending in (self._reverse, self._resolved, self._spf_helo, self._spf_mailfrom):
-            for answer in pending.trail:
-                if answer.question not in found or found[answer.question].cached:
-                    found[answer.question] = answer
-        return list(found.values())
+        """Return every answer behind the facts of the last message, in the order of the checks. A question that several checks
+        asked appears once, with the answer of the check that waited for it."""
+        answers: dict[Question, Answer] = {}
+        for fact in (self._reverse_name, self._helo_result, self._spf_helo, self._spf_mailfrom):
+            for answer in fact.trail:
+                if answer.question not in answers or answers[answer.question].cached:
+                    answers[answer.question] = answer
+        return list(answers.values())
 
-    def _learn_own(self, own_name: str, own_address: str) -> None:
+    def _set_own_names(self, own_name: str, own_address: str) -> None:
         exempt, host, hostname = self._config.exempt, canonical(own_name), self._service.hostname
         self._own_names = frozenset(exempt.own_names) or frozenset((host,) if host else ())
         address = parse_address(own_address)
@@ -231,19 +216,35 @@ class Session:
         self._receiver = next(filter(is_domain, (host, *exempt.own_names, canonical(hostname))), "")
         self._authserv_ids = self._config.headers.authserv_ids or (own_name or hostname,)
 
-    def _without_greeting(self) -> None:
+    def _set_helo_missing(self) -> None:
         self._helo = Helo("missing", "no", "none", "none")
-        self._spf_helo = Pending(Spf("none"))
+        self._spf_helo = PendingFact(Spf("none"))
+
+    def _cancel_spf(self, message: Message) -> None:
+        """Stop SPF of the sender, unless it is that of the HELO name, which the next message may need."""
+        if message.spf is not self._spf_helo:
+            self._service.check_runner.cancel(message.spf)
+
+    def _facts(self, message: Message) -> dict[str, AnyFact]:
+        """Return the facts that a check finds for a message, by their names."""
+        facts: dict[str, AnyFact] = {
+            "iprev": self._reverse_name,
+            "spf_helo": self._spf_helo,
+            "spf_mailfrom": message.spf,
+        }
+        if self._helo.result == UNKNOWN:
+            facts["helo"] = self._helo_result
+        return facts
 
     def _evidence(self, message: Message, recipient: str = "", late: bool = False) -> Evidence:
-        """What is known by now; with `late` what is not becomes `temperror`."""
-        reverse = self._reverse.value or (NO_REVERSE_NAME_IN_TIME if late else UNKNOWN_REVERSE_NAME)
-        late_spf = NO_SPF_IN_TIME if late else UNKNOWN_SPF
-        known = reverse is not UNKNOWN_REVERSE_NAME
+        """Return what is known now. A missing fact is unknown, or `temperror` if it is too late for it."""
+        reverse = self._reverse_name.value or (LATE_REVERSE_NAME if late else UNKNOWN_REVERSE_NAME)
+        missing_spf = LATE_SPF if late else UNKNOWN_SPF
+        is_known = reverse is not UNKNOWN_REVERSE_NAME
         names = reverse.iprev.names
         evidence = Evidence(
             client=self._client,
-            helo_name=self._greeting,
+            helo_name=self._helo_name,
             mailfrom=message.path,
             rcpt=recipient,
             authenticated=message.authenticated,
@@ -251,88 +252,96 @@ class Session:
             iprev=reverse.iprev,
             generic=reverse.generic,
             helo=self._helo_fact(reverse, late),
-            spf_helo=self._spf_helo.value or late_spf,
-            spf_mailfrom=message.spf.value or late_spf,
-            mailfrom_match=alignment(parse_mailbox(message.path).domain, names) if known else UNKNOWN,
+            spf_helo=self._spf_helo.value or missing_spf,
+            spf_mailfrom=message.spf.value or missing_spf,
+            mailfrom_match=alignment(parse_mailbox(message.path).domain, names) if is_known else UNKNOWN,
             forged=message.fields.forged if message.fields else 0,
         )
         return exempted(evidence, message.exempt) if message.exempt else evidence
 
     def _helo_fact(self, reverse: ReverseName, late: bool) -> Helo:
         helo = self._helo
-        found = self._resolved.value or (NO_GREETING_IN_TIME if late else None)
+        found = self._helo_result.value or (LATE_HELO if late else None)
         result, reason = helo.result, ""
         if result == UNKNOWN and found is not None:
             result, reason = found.result, found.reason
         match = UNKNOWN
         if reverse is not UNKNOWN_REVERSE_NAME:
-            match = alignment(canonical(self._greeting), reverse.iprev.names)
+            match = alignment(canonical(self._helo_name), reverse.iprev.names)
         return Helo(helo.kind, helo.own, result, match, reason)
 
     def _collect(
-        self, message: Message, stage: str, recipient: str, settled: Callable[[Evidence], bool] | None = None
+        self,
+        message: Message,
+        stage: str,
+        recipient: str,
+        is_enough: Callable[[Evidence], bool] = _never_enough,
     ) -> Evidence:
-        """The evidence once it is settled or complete, or the message's time is up."""
-        # What is missing is noted before the evidence is read: a fact that comes in between must be in one of them.
-        missing = {name: pending for name, pending in self._pendings(message).items() if pending.value is None}
+        """Return the evidence once it is enough or complete, or once the message's time is up."""
+        # The missing facts are noted before the evidence is read: a fact that arrives in between is in one of the two.
+        missing = _missing(self._facts(message))
         evidence = self._evidence(message, recipient)
-        if not missing or message.exempt or (settled and settled(evidence)):
+        if not missing or message.exempt or is_enough(evidence):
             return evidence
-        service, news = self._service, News()
+        latch = Latch()
 
-        def progress() -> None:
-            # On the loop's thread: whoever waits is woken once, when it is of use.
-            if all(pending.value is not None for pending in missing.values()) or (
-                settled and settled(self._evidence(message, recipient))
-            ):
-                news.tell()
+        def on_fact() -> None:
+            # On the DNS thread, which judges nothing. If all facts are needed, only the last one wakes the session.
+            if is_enough is not _never_enough or not _missing(missing):
+                latch.set()
 
+        service = self._service
         began = service.clock()
-        for pending in missing.values():
-            pending.listen(progress)
-        left = message.config.milter.deadline - message.waited_ms / 1000
-        in_time = left > 0 and service.wait(news, left)
-        ended = service.clock()
-        message.waited_ms += (ended - began) * 1000
-        service.held(stage, ended - began)
-        if not in_time:
-            message.given_up |= {name for name, pending in missing.items() if pending.value is None}
-        for name, pending in missing.items():
-            if pending.value is not None or not in_time:
-                until = ended if pending.value is None else pending.ended
-                service.waited(stage, name, max(0.0, until - began) * 1000)
-        return self._evidence(message, recipient, late=not in_time)
+        until = began + message.config.milter.deadline - message.waited_ms / 1000
+        for fact in missing.values():
+            fact.add_callback(on_fact)
+        while True:
+            left = until - service.clock()
+            if left <= 0 or not service.wait(latch, left):
+                message.given_up |= _missing(missing).keys()
+                evidence = self._evidence(message, recipient, late=True)
+                break
+            is_complete = not _missing(missing)
+            evidence = self._evidence(message, recipient)
+            if is_complete or is_enough(evidence):
+                break
+        self._note_wait(message, stage, missing, began)
+        return evidence
 
-    def _pendings(self, message: Message) -> dict[str, PendingFact]:
-        """What the facts of a judged message hang on, by the name of the fact."""
-        pendings: dict[str, PendingFact] = {
-            "iprev": self._reverse,
-            "spf_helo": self._spf_helo,
-            "spf_mailfrom": message.spf,
-        }
-        if self._helo.result == UNKNOWN:
-            pendings["helo"] = self._resolved
-        return pendings
+    def _note_wait(self, message: Message, stage: str, facts: dict[str, AnyFact], began: float) -> None:
+        """Count the time that the message waited for these facts."""
+        events, ended = self._service.events, self._service.clock()
+        message.waited_ms += (ended - began) * 1000
+        events.waited(stage, ended - began)
+        for name, fact in facts.items():
+            if fact.value is not None or name in message.given_up:
+                until = ended if fact.value is None else fact.ended
+                events.waited_for(stage, name, max(0.0, until - began) * 1000)
 
     def _cost(self, message: Message) -> Cost:
-        """What this message's facts cost; what was begun for the connection counts for its first message."""
+        """Return the cost of the message's facts. Checks of the connection count for its first message."""
         if message.exempt:
             return Cost(waited_ms=message.waited_ms)
-        pendings = dict.fromkeys(self._pendings(message).values())
-        fresh = [pending for pending in pendings if pending not in self._counted]
-        self._counted = frozenset(pendings)
+        facts = dict.fromkeys(self._facts(message).values())
+        fresh = [fact for fact in facts if fact not in self._counted]
+        self._counted = frozenset(facts)
         return cost_of(fresh, message.waited_ms)
 
     def _late(self, message: Message) -> Late:
-        facts = () if message.exempt else late_facts(self._pendings(message), message.given_up)
+        facts = () if message.exempt else late_facts(self._facts(message), message.given_up)
         if not facts or self._client is None:
             return NOTHING_LATE
-        who = asker(self._client, parse_mailbox(message.path).domain or canonical(self._greeting))
+        who = requester(self._client, parse_mailbox(message.path).domain or canonical(self._helo_name))
         return Late(facts, who.client, who.sender)
 
     def _record(self, message: Message, queue_id: str) -> None:
-        """One decision for each group of recipients with the same verdict."""
+        """Record one decision for each group of recipients with the same verdict."""
         cost = self._cost(message)
-        self._service.judged(cost, message.fields.forged if message.fields else 0, self._late(message))
+        forged = message.fields.forged if message.fields else 0
+        self._service.events.judged(cost, forged, self._late(message))
         for decision in message.recipients.decisions(queue_id, cost):
             self._service.record(decision)
+
+
+def _missing(facts: dict[str, AnyFact]) -> dict[str, AnyFact]:
+    return {name: fact for name, fact in facts.items() if fact.value is None}

@@ -1,15 +1,13 @@
-"""One imaginary message before the first real one: what is loaded late (tables, patterns, the Public Suffix List) is loaded
-now, once, in the parent, so that no client waits for it and all workers share it.
+"""Judge an imaginary message before the first real one, so that everything that is loaded on first use (tables, patterns, the
+Public Suffix List) is loaded once, in the parent. No client waits for it, and all workers share the memory.
 
-Asks nobody, logs nothing, starts no thread: it runs before the fork.
+Runs before the fork: sends no query, logs nothing, starts no thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
-from typing import Any, TypeVar
 
 from ..checks.evidence import Evidence, Helo, Iprev
 from ..checks.generic import generic
@@ -21,16 +19,15 @@ from ..logs.decision import Decision, line
 from ..net.mailboxes import parse_mailbox
 from ..net.names import alignment
 from ..policy.decide import decide, reply_is_settled
-from ..resolver.lookup import Answer, Question, Value, never_enough
+from ..resolver.instant_lookup import InstantLookup, run
+from ..resolver.lookup import Answer, Question, Value
 from ..responses.replies import compose
-from .modifications import ending
-
-Found = TypeVar("Found")
+from .modifications import modifications
 
 _CLIENT = IPv4Address("192.0.2.1")
 _NAME = "mail.example.com"
 _SENDER = "postmaster@example.com"
-_ANSWERS: dict[str, tuple[Value, ...]] = {
+_VALUES: dict[str, tuple[Value, ...]] = {
     "PTR": (_NAME,),
     "A": (str(_CLIENT),),
     "TXT": (b"v=spf1 a mx include:example.net -all",),
@@ -38,26 +35,15 @@ _ANSWERS: dict[str, tuple[Value, ...]] = {
 }
 
 
-class _Echo:
-    """A Lookup that has the same answer for every name."""
-
-    async def ask(
-        self, questions: Sequence[Question], enough: Callable[[Answer], bool] = never_enough
-    ) -> tuple[Answer, ...]:
-        return tuple(Answer(question, "ok", _ANSWERS.get(question.type, ()), 60.0) for question in questions)
-
-    async def first(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
-        return await self.ask(questions)
-
-    def expect(self, questions: Sequence[Question]) -> None:
-        return None
+def _answer(question: Question) -> Answer:
+    return Answer(question, "ok", _VALUES.get(question.type, ()), 60.0)
 
 
-def rehearse(config: Config) -> None:
-    """Judge an imaginary client, once well and once badly known, and throw the outcome away."""
-    echo, mailbox = _Echo(), parse_mailbox(_SENDER)
-    found = _run(iprev(echo, _CLIENT, config.dns.max_ptr_names))
-    known = Evidence(
+def warm_up(config: Config) -> None:
+    """Judge an imaginary client, once with all facts in its favour and once with few, and discard the results."""
+    lookup, mailbox = InstantLookup(_answer), parse_mailbox(_SENDER)
+    found = run(iprev(lookup, _CLIENT, config.dns.max_ptr_names))
+    good = Evidence(
         client=_CLIENT,
         helo_name=_NAME,
         mailfrom=_SENDER,
@@ -65,23 +51,13 @@ def rehearse(config: Config) -> None:
         iprev=found,
         generic=generic(found.ptr, _CLIENT, config.generic.patterns, config.generic.exceptions),
         helo=Helo("fqdn", own(_NAME, _CLIENT, (), ()), "pass", alignment(_NAME, found.names)),
-        spf_helo=_run(check_host(echo, _CLIENT, mailbox, _NAME, limits=Limits())).spf,
-        spf_mailfrom=_run(check_host(echo, _CLIENT, mailbox, _NAME, limits=Limits())).spf,
+        spf_helo=run(check_host(lookup, _CLIENT, mailbox, _NAME, limits=Limits())).spf,
+        spf_mailfrom=run(check_host(lookup, _CLIENT, mailbox, _NAME, limits=Limits())).spf,
         mailfrom_match=alignment(mailbox.domain, found.names),
     )
-    unknown = replace(known, iprev=Iprev("permerror", "no-ptr"), helo=Helo("invalid", "no", "none", "none"))
-    for evidence in (known, unknown):
+    bad = replace(good, iprev=Iprev("permerror", "no-ptr"), helo=Helo("invalid", "no", "none", "none"))
+    for evidence in (good, bad):
         reply_is_settled(evidence, config.policy)
         verdict = decide(evidence, config.policy)
-        ending(evidence, [verdict], (), config.headers.authserv_id or _NAME, config.headers)
+        modifications(evidence, [verdict], (), config.headers.authserv_id or _NAME, config.headers)
         line(Decision(verdict, evidence, (_SENDER,), reply=str(compose(verdict, evidence) or "")), config.log.format)
-
-
-def _run(check: Coroutine[Any, Any, Found]) -> Found:
-    """What a check returns whose Lookup never makes it wait."""
-    try:
-        check.send(None)
-    except StopIteration as end:
-        found: Found = end.value
-        return found
-    raise AssertionError("the rehearsal waits for something")

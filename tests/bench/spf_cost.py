@@ -21,8 +21,8 @@ from typing import Any
 from rdns_milter.config.load import BUILT_IN, Config, parse
 from rdns_milter.net.endpoints import parse_nameserver
 from rdns_milter.net.mailboxes import Mailbox
-from rdns_milter.resolver.resolver import Limits, Resolver
-from rdns_milter.session.check_runner import Finder, Pending
+from rdns_milter.resolver.resolver import Resolver, ResolverLimits
+from rdns_milter.session.check_runner import CheckRunner, PendingFact
 from tests.bench import clients
 from tests.bench.stub import StubProcess
 
@@ -47,7 +47,7 @@ KINDS = {
 class Messages:
     """Messages, one after the other, each from a client that was never seen."""
 
-    finder: Finder
+    check_runner: CheckRunner
     config: Config
     number: int = 0
 
@@ -62,29 +62,29 @@ class Messages:
         self.number += 1
         address = ip_address(clients.address(self.number))
         helo, domain = kind.greeting(self.number), kind.sender(self.number)
-        find, config = self.finder, self.config
-        pendings: list[Pending[Any]] = [
-            find.reverse_name(address, config),
-            find.greeting(address, helo, config),
-            find.spf(address, Mailbox("postmaster", helo), helo, config),
-            find.spf(address, Mailbox("a", domain), helo, config),
+        find, config = self.check_runner, self.config
+        pendings: list[PendingFact[Any]] = [
+            find.start_reverse_name(address, config),
+            find.start_helo(address, helo, config),
+            find.start_spf(address, Mailbox("postmaster", helo), helo, config),
+            find.start_spf(address, Mailbox("a", domain), helo, config),
         ]
         for pending in pendings:
             await _settled(pending)
         return len({answer.question for pending in pendings for answer in pending.trail})
 
 
-async def _settled(pending: Pending[Any]) -> None:
+async def _settled(pending: PendingFact[Any]) -> None:
     there = asyncio.Event()
-    pending.listen(there.set)
+    pending.add_callback(there.set)
     await there.wait()
 
 
 async def measure(hostport: str) -> dict[str, tuple[float, float]]:
     """Return milliseconds and questions of each kind of message: medians of some rounds, the kinds taking turns."""
     loop = asyncio.get_running_loop()
-    resolver = Resolver(loop, [parse_nameserver(hostport)], Limits())
-    messages = Messages(Finder(loop, resolver, 1000, _bug), parse("", BUILT_IN))
+    resolver = Resolver(loop, [parse_nameserver(hostport)], ResolverLimits())
+    messages = Messages(CheckRunner(loop, resolver, 1000, _bug), parse("", BUILT_IN))
     runs: dict[str, list[tuple[float, float]]] = {name: [] for name in KINDS}
     await messages.send(KINDS["ordinary"], WARM_UP)
     for _ in range(ROUNDS):

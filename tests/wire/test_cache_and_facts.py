@@ -16,7 +16,7 @@ import pytest
 from rdns_milter.config.load import BUILT_IN, Config, parse
 from rdns_milter.config.sample import sample
 from rdns_milter.net.endpoints import Endpoint
-from rdns_milter.session.dns_thread import Engine
+from rdns_milter.session.dns_thread import DnsThread
 from tests.kit.data.scenario import GOOD, GOOD6, GOOD_FROM, GOOD_HELO, LATE, LIAR, NAMELESS, POOL, TROUBLED
 from tests.kit.data.spf import suite
 from tests.kit.data.spf.suite import SuiteCase
@@ -34,14 +34,14 @@ COSTS = ("queries", "cached", "dns_ms", "waited_ms")
 DEFAULT_RULES = "\n\n".join(parse(sample(), BUILT_IN).rules)
 
 
-def facts(engine: Engine, config: Config, messages: Sequence[Message]) -> list[Facts]:
+def facts(dns_thread: DnsThread, config: Config, messages: Sequence[Message]) -> list[Facts]:
     """Return the facts about the messages, found one after the other."""
     results = []
     for message in messages:
-        pendings = begin(engine.finder, message, config)
+        pendings = begin(dns_thread.check_runner, message, config)
         for pending in pendings:
             settled = threading.Event()
-            pending.listen(settled.set)
+            pending.add_callback(settled.set)
             assert settled.wait(PATIENCE)
         results.append(found(pendings))
     return results
@@ -55,10 +55,10 @@ def broken(where: str, error: BaseException) -> None:
 def by_network(zone: Zone, entries: int, messages: Sequence[Message]) -> tuple[list[Facts], list[Facts], int]:
     """Return the facts of a worker's checks at first and again, and the number of questions sent the second time."""
     config = replace(CONFIG, dns=replace(CONFIG.dns, cache_entries=entries))
-    with NameServer(zone) as server, Engine(config, [Endpoint(*server.address)], broken) as engine:
-        first = facts(engine, config, messages)
+    with NameServer(zone) as server, DnsThread(config, [Endpoint(*server.address)], broken) as dns_thread:
+        first = facts(dns_thread, config, messages)
         server.queries.reset()
-        return first, facts(engine, config, messages), len(server.queries)
+        return first, facts(dns_thread, config, messages), len(server.queries)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

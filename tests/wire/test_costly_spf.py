@@ -22,7 +22,7 @@ import pytest
 from rdns_milter.config.load import parse as parse_config
 from rdns_milter.net.endpoints import parse_nameserver
 from rdns_milter.net.mailboxes import parse_mailbox
-from rdns_milter.session.dns_thread import Engine
+from rdns_milter.session.dns_thread import DnsThread
 from tests.kit.dns.nameserver_process import NameServerProcess
 from tests.kit.dns.zone import Zone
 from tests.kit.milter.daemon import Daemon, until
@@ -281,12 +281,12 @@ def test_stretch(server: NameServerProcess, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(asyncio.Handle, "_run", timed)
     bugs: list[object] = []
     endpoint = parse_nameserver(server.hostport)
-    with Engine(config, (endpoint,), lambda *bug: bugs.append(bug)) as engine:
-        loops.add(engine.loop)
+    with DnsThread(config, (endpoint,), lambda *bug: bugs.append(bug)) as dns_thread:
+        loops.add(dns_thread.loop)
         for case in CASES:
             sender, over = parse_mailbox(f"a@{case.domain}"), threading.Event()
-            pending = engine.finder.spf(ip_address(case.address), sender, f"mail.{case.domain}", config)
-            pending.listen(over.set)
+            pending = dns_thread.check_runner.start_spf(ip_address(case.address), sender, f"mail.{case.domain}", config)
+            pending.add_callback(over.set)
             assert over.wait(20)
     assert bugs == []
     longest, where = max(stretches)

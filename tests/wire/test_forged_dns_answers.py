@@ -17,7 +17,7 @@ from contextlib import closing
 import pytest
 
 from rdns_milter.net.endpoints import Endpoint
-from rdns_milter.resolver.transport import Channels
+from rdns_milter.resolver.transport import SocketPool
 from tests.kit.milter.daemon import ROOT
 
 TRUE, FORGED = b"true........", b"forged......"
@@ -69,7 +69,7 @@ def test_only_the_resolver_is_received(resolver: socket.socket) -> None:
             heard.append(wire)
             done.set()
 
-        channels = Channels(loop)
+        channels = SocketPool(loop)
         channel = channels.to(Endpoint(*resolver.getsockname()))
         ident = channel.reserve(hear).to_bytes(2, "big")
         channel.send(ident + b"question....")
@@ -91,7 +91,7 @@ def test_each_question_has_an_id_of_its_own(resolver: socket.socket) -> None:
     """Questions share the socket, and ids are not consecutive: of 1,000 drawn from 65,536 few are neighbours."""
 
     async def ids() -> list[int]:
-        channels = Channels(asyncio.get_running_loop())
+        channels = SocketPool(asyncio.get_running_loop())
         server = Endpoint(*resolver.getsockname())
         assert channels.to(server) is channels.to(server)
         found = [channels.to(server).reserve(lambda wire: None) for _ in range(1000)]

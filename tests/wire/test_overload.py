@@ -20,8 +20,8 @@ import pytest
 
 from rdns_milter.net.endpoints import Endpoint
 from rdns_milter.resolver.lookup import Answer, Question
-from rdns_milter.resolver.resolver import Limits, Resolver
-from rdns_milter.resolver.transport import Channel, Channels
+from rdns_milter.resolver.resolver import Resolver, ResolverLimits
+from rdns_milter.resolver.transport import SocketPool, UdpSocket
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.zone import Zone
 from tests.kit.milter.daemon import Daemon, until
@@ -89,30 +89,30 @@ def test_no_descriptor_for_a_question() -> None:
     are free again."""
     told: list[Answer] = []
 
-    def no_more(self: Channels, server: Endpoint) -> Channel:
+    def no_more(self: SocketPool, server: Endpoint) -> UdpSocket:
         raise OSError(errno.EMFILE, "Too many open files")
 
     async def ask(resolver: Resolver, count: int, name: str) -> None:
         until = resolver.loop.time() + 10
         for n in range(count):
-            resolver.fly(Question(f"{name}{n}.example", "A"), until, told.append)
+            resolver.submit(Question(f"{name}{n}.example", "A"), until, told.append)
         async with asyncio.timeout(30):
             while resolver.outstanding:
                 await asyncio.sleep(0.01)
 
     async def main(server: NameServer) -> None:
-        limits = Limits(timeout=1.0, tries=1, max_outstanding=300)
+        limits = ResolverLimits(timeout=1.0, tries=1, max_outstanding=300)
         resolver = Resolver(asyncio.get_running_loop(), [Endpoint(server.host, server.port)], limits)
         server.pause()
         first = asyncio.ensure_future(ask(resolver, 3000, "silent"))
         await asyncio.sleep(0.05)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Channels, "to", no_more)
+            patch.setattr(SocketPool, "to", no_more)
             await first
         assert [answer.status for answer in told].count("error") == 2700
         told.clear()
         server.resume()
-        resolver.adopt([Endpoint(server.host, server.port)], replace(limits, timeout=2.0, tries=3))
+        resolver.reconfigure([Endpoint(server.host, server.port)], replace(limits, timeout=2.0, tries=3))
         await ask(resolver, 600, "good")
         resolver.close()
 

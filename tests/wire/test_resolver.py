@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.resolver.bounded_lookup import Inquiry
+from rdns_milter.resolver.bounded_lookup import BoundedLookup
 from rdns_milter.resolver.lookup import Answer, Question
 from rdns_milter.resolver.reading import MAX_VALUES
-from rdns_milter.resolver.resolver import FAILURE_TTL, MAX_CHASE, Limits
+from rdns_milter.resolver.resolver import FAILURE_TTL, MAX_ALIASES, ResolverLimits
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.resolver_run import ONCE, TWICE, ZONE, asked, fresh, question, resolved
 from tests.kit.dns.zone import Zone
@@ -20,7 +20,7 @@ RIGHT = {"A": ("192.0.2.1",), "PTR": ("host.hx.example",), "TXT": (b"v=spf1 ip4:
 RECORDS = {"A": "192.0.2.1", "PTR": "host.hx.example", "TXT": "v=spf1 ip4:192.0.2.1 -all"}
 
 # Behaviour (tests.kit.dns.hostile.behaviours), limits, status, values (None: the right ones).
-ROWS: Sequence[tuple[str, Limits, str, Any]] = (
+ROWS: Sequence[tuple[str, ResolverLimits, str, Any]] = (
     # response codes
     ("nxdomain", ONCE, "nxdomain", ()),
     ("nodata", ONCE, "nodata", ()),
@@ -77,8 +77,8 @@ ROWS: Sequence[tuple[str, Limits, str, Any]] = (
     ("cname-chain 5", ONCE, "ok", None),
     ("cname-chain 40", ONCE, "error", ()),
     ("cname-step 5", ONCE, "ok", None),
-    (f"cname-step {MAX_CHASE}", ONCE, "ok", None),
-    (f"cname-step {MAX_CHASE + 1}", ONCE, "error", ()),
+    (f"cname-step {MAX_ALIASES}", ONCE, "ok", None),
+    (f"cname-step {MAX_ALIASES + 1}", ONCE, "error", ()),
     ("cname-silent", ONCE, "timeout", ()),
     ("cname-nxdomain", ONCE, "nxdomain", ()),
     ("via-dname", ONCE, "ok", None),
@@ -155,7 +155,7 @@ def test_values(server: NameServer, text: str, values: tuple[object, ...]) -> No
 
 def test_big_answers_come_by_tcp(server: NameServer) -> None:
     addresses, names, texts = resolved(
-        asked("big.example A", "big.example PTR", "big.example TXT"), server, limits=Limits()
+        asked("big.example A", "big.example PTR", "big.example TXT"), server, limits=ResolverLimits()
     )
     assert (len(addresses.values), len(names.values), len(texts.values)) == (1000, MAX_VALUES, 1)
     assert isinstance(texts.values[0], bytes)
@@ -167,7 +167,7 @@ def test_big_answers_come_by_tcp(server: NameServer) -> None:
     "name", ["a..example", "", ".", "a" * 64 + ".example", ".".join(["a" * 60] * 5), "例え.example", "a.example."]
 )
 def test_names_that_dns_cannot_hold(server: NameServer, name: str) -> None:
-    (answer,) = resolved(lambda resolver: Inquiry(resolver, 1.0).ask([Question(name, "A")]), server)
+    (answer,) = resolved(lambda resolver: BoundedLookup(resolver, 1.0).ask([Question(name, "A")]), server)
     assert (answer.status, answer.temporary) == ("bad-name", False)
     assert len(server.queries) == 0
 

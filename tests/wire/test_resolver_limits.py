@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from rdns_milter.net.endpoints import Endpoint
-from rdns_milter.resolver.bounded_lookup import Inquiry
+from rdns_milter.resolver.bounded_lookup import BoundedLookup
 from rdns_milter.resolver.lookup import Answer
 from rdns_milter.resolver.resolver import FAILURE_TTL, Resolver
 from tests.kit.dns.nameserver import NameServer
@@ -119,10 +119,10 @@ def test_a_check_has_one_answer_to_a_question(server: NameServer) -> None:
     """However often it asks, and even if nothing is cached: a client cannot exploit an answer that changes."""
 
     async def job(resolver: Resolver) -> None:
-        inquiry = Inquiry(resolver, 5.0)
-        answers = [(await inquiry.ask([question("rotating.example A")]))[0] for _ in range(3)]
+        lookup = BoundedLookup(resolver, 5.0)
+        answers = [(await lookup.ask([question("rotating.example A")]))[0] for _ in range(3)]
         assert len({answer.values for answer in answers}) == 1
-        assert len(inquiry.trail) == 1
+        assert len(lookup.trail) == 1
         (other,) = await ask(resolver, "rotating.example A")
         assert other.values != answers[0].values
 
@@ -188,7 +188,7 @@ def test_no_server_is_there() -> None:
 def test_other_servers_after_a_reload(server: NameServer) -> None:
     async def job(resolver: Resolver) -> None:
         (before,) = await ask(resolver, "mail.example.com A")
-        resolver.adopt([endpoint(other)], replace(ONCE, negative_ttl=7))
+        resolver.reconfigure([endpoint(other)], replace(ONCE, negative_ttl=7))
         (kept,), (after,) = await ask(resolver, "mail.example.com A"), await ask(resolver, "partial.example A")
         assert (kept.values, kept.cached) == (before.values, True)
         assert (after.status, after.ttl) == ("nxdomain", 7)
@@ -227,7 +227,7 @@ def test_one_answer_may_be_enough(server: NameServer) -> None:
     async def job(resolver: Resolver) -> None:
         texts = [question("mail.example.com A"), question("slow.example A")]
         began = resolver.loop.time()
-        fast, slow = await Inquiry(resolver, 10.0).ask(texts, enough=lambda answer: answer.status == "ok")
+        fast, slow = await BoundedLookup(resolver, 10.0).ask(texts, enough=lambda answer: answer.status == "ok")
         assert (fast.status, slow.status) == ("ok", "deadline")
         assert resolver.loop.time() - began < 2
 
@@ -236,31 +236,17 @@ def test_one_answer_may_be_enough(server: NameServer) -> None:
 
 def test_the_first_answer(server: NameServer) -> None:
     async def job(resolver: Resolver) -> None:
-        inquiry = Inquiry(resolver, 10.0)
+        lookup = BoundedLookup(resolver, 10.0)
         texts = [question("late.example A"), question("mail.example.com A")]
-        first = await inquiry.first(texts)
+        first = await lookup.first(texts)
         assert [answer.question.name for answer in first] == ["mail.example.com"]
-        both = await inquiry.ask(texts)
+        both = await lookup.ask(texts)
         assert [answer.status for answer in both] == ["ok", "ok"]
-        assert len(inquiry.trail) == 2
-        assert await inquiry.first([]) == ()
+        assert len(lookup.trail) == 2
+        assert await lookup.first([]) == ()
 
     resolved(job, server, limits=replace(ONCE, timeout=2.0))
     assert len(server.queries) == 2
-
-
-def test_what_is_expected_is_under_way(server: NameServer) -> None:
-    async def job(resolver: Resolver) -> None:
-        inquiry = Inquiry(resolver, 10.0)
-        inquiry.expect([question("late.example A"), question("late.example A"), question("vain.late.example A")])
-        inquiry.expect([question("late.example A")])
-        assert inquiry.trail == []
-        (answer,) = await inquiry.ask([question("late.example A")])
-        assert answer.status == "ok"
-        assert len(inquiry.trail) == 1
-
-    resolved(job, server, limits=replace(ONCE, timeout=2.0))
-    assert server.queries.count("late.example", "A") == 1
 
 
 def test_closed_with_queries_under_way(server: NameServer) -> None:

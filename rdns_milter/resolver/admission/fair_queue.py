@@ -1,11 +1,10 @@
-"""A fair queue for places: how many tasks may run at once, in all and for each owner, and whose turn is next.
+"""A fair queue for places: how many tasks may run at the same time, in all and for each owner, and which one is next.
 
 Pure: no DNS, no clock, no event loop; the caller starts and ends the tasks. A task counts for several owners (its client, a domain,
-its kind); each kind of owner has a limit. A task that finds no place waits. Waiting tasks are served client by client, so that a
-client with a thousand of them delays only itself; of NEW free places all but one go to clients that hold none. No limit is ever
-exceeded.
+its kind), and each kind of owner has a limit. A task that finds no place waits. The clients take turns, so a client with a thousand
+waiting tasks delays only itself. Of NEW free places all but one go to clients that hold none. Must never exceed a limit.
 
-The scheme is that of fair queueing (RFC 970; new and old flows: RFC 8290 4.2).
+Fair queueing: RFC 970; new and old flows: RFC 8290 4.2.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 NEW = 4  # free places, of which one goes to the clients that hold some already
-SCAN = 200  # owners that are examined for one free place, at most
+SCAN = 200  # lanes that are examined for one free place, at most
 
 Task = TypeVar("Task")
 Key = TypeVar("Key")
-Owner = tuple[str, str]  # its kind, which has a limit, and its name
+Owner = tuple[str, str]  # kind and name; each kind has a limit
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """`places`: tasks that may run at once. `limits`: those of one owner, by the kind of owner. `waiting`: tasks that may wait, in
-    all; `waiting_each`: those of one client."""
+    """`places`: tasks that may run at the same time. `limits`: the same for one owner, by the kind of owner. `waiting`: tasks that
+    may wait, in all; `waiting_each`: the same for one client."""
 
     places: int
     limits: Mapping[str, int]
@@ -35,7 +34,7 @@ class Capacity:
 
 
 class Ticket(Generic[Task]):
-    """A task's request for a place. `client`: in whose turn it is served; `owners`: for whom it counts while it runs."""
+    """A task's request for a place. `client`: in whose turn it is served; `owners`: those for which it counts while it runs."""
 
     __slots__ = ("client", "owners", "task")
 
@@ -45,31 +44,31 @@ class Ticket(Generic[Task]):
         self.task = task
 
 
-# The waiting tickets of one client, oldest first, by their owners: all of a lane are held up by the same limits.
+# A lane: waiting tickets of one client with the same owners, oldest first. The same limits block all of them.
 _Lane = OrderedDict[Ticket[Task], None]
 _Lanes = OrderedDict[tuple[Owner, ...], _Lane[Task]]
 _Ring = OrderedDict[str, None]
 
 
 class FairQueue(Generic[Task]):
-    """The places and those who wait for one. `running`, `waiting`: how many tickets there are of each."""
+    """The places, and the tickets that wait for one. `running`, `waiting`: the number of tickets of each kind."""
 
     def __init__(self, capacity: Capacity) -> None:
         self.capacity = capacity
         self.running = 0
         self.waiting = 0
         self._held: dict[Owner, int] = {}
-        self._clients: dict[str, int] = {}  # places that each holds
+        self._clients: dict[str, int] = {}  # places that each client holds
         self._lanes: dict[str, _Lanes[Task]] = {}
         self._waiting_of: dict[str, int] = {}
-        # Clients that wait: those that held no place when they began to, and the others.
+        # Clients with waiting tickets: those that held no place when the first of them came, and the others.
         self._new: _Ring = OrderedDict()
         self._old: _Ring = OrderedDict()
         self._turn = 0
 
     def enter(self, ticket: Ticket[Task]) -> bool:
-        """Give the ticket a place: True. False: it waits for one."""
-        if self.running < self.capacity.places and not self._is_held_up(ticket.owners):
+        """Give the ticket a place, or let it wait for one. Return whether it has a place."""
+        if self.running < self.capacity.places and not self._is_blocked(ticket.owners):
             self._take(ticket)
             return True
         client = ticket.client
@@ -84,26 +83,27 @@ class FairQueue(Generic[Task]):
         return False
 
     def leave(self, ticket: Ticket[Task]) -> None:
-        """The ticket's task has ended: its place is free."""
+        """Free the place of a ticket whose task has ended."""
         self.running -= 1
         _subtract(self._clients, ticket.client)
         for owner in ticket.owners:
             _subtract(self._held, owner)
 
     def next(self) -> Ticket[Task] | None:
-        """Give a free place to the ticket whose turn it is; None if there is no place, or nobody for it."""
+        """Give a free place to the ticket whose turn it is, and return it; None if there is no place, or no ticket that may have
+        it."""
         if not self.waiting or self.running >= self.capacity.places:
             return None
         self._turn = (self._turn + 1) % NEW
         rings = (self._new, self._old) if self._turn else (self._old, self._new)
-        left = SCAN
+        scans_left = SCAN
         for ring in rings:
             for _ in range(len(ring)):
-                if left <= 0:
+                if scans_left <= 0:
                     return None
                 client = next(iter(ring))
-                found, examined = self._first_of(client, left)
-                left -= examined
+                found, examined = self._first_of(client, scans_left)
+                scans_left -= examined
                 if found is None:
                     ring.move_to_end(client)
                     continue
@@ -116,7 +116,7 @@ class FairQueue(Generic[Task]):
         return None
 
     def withdraw(self, ticket: Ticket[Task]) -> bool:
-        """The ticket waits no longer; False if it did not wait."""
+        """Remove a waiting ticket. Return False if it was not waiting."""
         client = ticket.client
         lanes = self._lanes.get(client)
         lane = None if lanes is None else lanes.get(ticket.owners)
@@ -134,12 +134,13 @@ class FairQueue(Generic[Task]):
         return True
 
     def held_by(self, client: str) -> int:
-        """How many places the client holds."""
+        """Return the number of places that the client holds."""
         return self._clients.get(client, 0)
 
     def overflow(self, client: str) -> Ticket[Task] | None:
-        """Withdraw a ticket if more wait than may, after one of this client has begun to: its newest, or the newest of the client
-        that has the most. "" is no client, and has no limit of its own."""
+        """After a ticket of this client has begun to wait: if too many wait, remove and return one. It is the client's newest if
+        the client exceeds its limit, or the newest of the client with the most if all tickets do. "" is no client and has no
+        limit."""
         if self.waiting > self.capacity.waiting:
             client = max(self._waiting_of, key=self._waiting_of.__getitem__)
         elif not client or self._waiting_of.get(client, 0) <= self.capacity.waiting_each:
@@ -150,14 +151,14 @@ class FairQueue(Generic[Task]):
         return ticket
 
     def clear(self) -> None:
-        """Forget all who wait. Those who run keep their places."""
+        """Remove all waiting tickets. Running ones keep their places."""
         self.waiting = 0
         for each in (self._lanes, self._waiting_of, self._new, self._old):
             each.clear()
 
-    def _is_held_up(self, owners: tuple[Owner, ...]) -> bool:
+    def _is_blocked(self, owners: tuple[Owner, ...]) -> bool:
         held, limits = self._held, self.capacity.limits
-        for owner in owners:  # noqa: SIM110 - asked for each question: a generator would take twice as long
+        for owner in owners:  # noqa: SIM110 - called for each query; a generator takes twice as long
             if held.get(owner, 0) >= limits[owner[0]]:
                 return True
         return False
@@ -168,16 +169,16 @@ class FairQueue(Generic[Task]):
         for owner in ticket.owners:
             _add(self._held, owner)
 
-    def _first_of(self, client: str, most: int) -> tuple[Ticket[Task] | None, int]:
-        """The client's first ticket that nothing holds up, if there is one, and how many lanes were examined. Its lanes take
-        turns."""
+    def _first_of(self, client: str, limit: int) -> tuple[Ticket[Task] | None, int]:
+        """Return the client's first ticket that no limit blocks, if there is one, and the number of lanes examined, at most
+        `limit`. The client's lanes take turns."""
         lanes = self._lanes[client]
-        for examined in range(1, min(len(lanes), most) + 1):
+        for examined in range(1, min(len(lanes), limit) + 1):
             owners = next(iter(lanes))
             lanes.move_to_end(owners)
-            if not self._is_held_up(owners):
+            if not self._is_blocked(owners):
                 return next(iter(lanes[owners])), examined
-        return None, min(len(lanes), most)
+        return None, min(len(lanes), limit)
 
 
 def _add(counts: dict[Key, int], key: Key) -> None:
@@ -185,7 +186,7 @@ def _add(counts: dict[Key, int], key: Key) -> None:
 
 
 def _subtract(counts: dict[Key, int], key: Key) -> None:
-    """One less; what is at zero is not kept."""
+    """Subtract one, and remove the key at zero."""
     left = counts[key] - 1
     if left:
         counts[key] = left

@@ -1,10 +1,10 @@
-"""Find zones that do not answer, from questions that timed out, so that further questions about them take no place and no time.
+"""Find zones that do not answer, from queries that timed out, so that further queries about them take no place and no time.
 
-Pure: sends nothing; the time is an argument. A zone is suspect once a question about a name below it has timed out. It is silent
-once questions about BRANCHES different names directly below it, all asked after that, have timed out too. Any answer about a name
-below it ends the suspicion. Questions that were in progress together do not count, because the zone may have answered others
-meanwhile. A dead subdomain must never make its parent silent, and no client may make a zone silent that answers. A public suffix is
-never silent. One question in PROBE seconds is let through, to find out whether the zone answers again.
+Pure: sends nothing; the time is an argument. A zone is suspect once a query about a name below it has timed out. It is silent once
+queries about BRANCHES different names directly below it, all sent after that, have timed out too. Any answer about a name below it
+ends the suspicion. Queries that were in progress together do not count, because the zone may have answered others meanwhile. A
+dead subdomain must never make its parent silent, and no client may make a zone silent that answers. A public suffix is never
+silent. One query in PROBE seconds is let through, to find out whether the zone answers again.
 
 RFC 2308 7.1 and RFC 9520 3.2 (failures are remembered, for a short time, and retries are bounded).
 """
@@ -16,13 +16,13 @@ from collections.abc import Iterator
 
 from ...net.names import organizational_domain
 
-BRANCHES = 5  # branches below a zone without an answer make it silent
-HOLDS = 30.0  # seconds from the last question without an answer, then the silence is forgotten
-PROBE = 1.0  # seconds between two questions that go through all the same
-MAX_ZONES = 10_000  # that are remembered
-MAX_LEVELS = 8  # below the zone's top that are told apart
+BRANCHES = 5  # branches without an answer that make a zone silent
+HOLDS = 30.0  # seconds from the last query without an answer until the zone is forgotten
+PROBE = 1.0  # seconds between two queries that are let through
+MAX_ZONES = 10_000  # that are kept
+MAX_LEVELS = 8  # labels below a zone's top that are distinguished
 _IPV4, _IPV6 = ".in-addr.arpa", ".ip6.arpa"
-_LABELS_IPV4, _LABELS_IPV6 = 3 + 2, 12 + 2  # of a reverse zone: of a /24, of a /48
+_LABELS_IPV4, _LABELS_IPV6 = 3 + 2, 12 + 2  # of the reverse zones of a /24 and of a /48
 
 
 def zone_of(name: str) -> str:
@@ -39,8 +39,8 @@ def _last(name: str, count: int) -> str:
 
 
 class _Zone:
-    """`since`: when it became suspect; `branches`: labels below it that have been asked since and had no answer; `until`: when that
-    is forgotten; `probe`: when the next question goes through."""
+    """`since`: when it became suspect; `branches`: labels below it with queries sent since then and not answered; `until`: when it
+    is forgotten; `probe`: when the next query is let through."""
 
     __slots__ = ("branches", "probe", "since", "until")
 
@@ -50,7 +50,7 @@ class _Zone:
         self.until = self.probe = 0.0
 
 
-class Silence:
+class SilentZones:
     """The zones that are suspect or silent. Times are in seconds."""
 
     __slots__ = ("_zones",)
@@ -63,7 +63,7 @@ class Silence:
         return bool(self._zones)
 
     def unanswered(self, name: str, began: float, now: float) -> None:
-        """Take note that a question about a name, asked at `began`, timed out while the name servers answered others."""
+        """Note a query about a name, sent at `began`, that timed out while the name servers answered others."""
         for zone, branch in _above(name):
             known = self._zones.get(zone)
             if known is None or known.until <= now:
@@ -76,12 +76,12 @@ class Silence:
             self._zones.popitem(last=False)
 
     def answered(self, name: str) -> None:
-        """Take note that a question about a name was answered."""
+        """Note a query about a name that was answered."""
         for zone, _ in _above(name):
             self._zones.pop(zone, None)
 
     def covers(self, name: str, now: float) -> bool:
-        """Return whether a name is in a silent zone, so that no question about it may be sent now."""
+        """Return whether a name is in a silent zone, so that no query about it may be sent now."""
         silent = [known for zone, _ in _above(name) if (known := self._zones.get(zone)) and self._is_silent(known, now)]
         if not silent or any(now < known.probe for known in silent):
             return bool(silent)

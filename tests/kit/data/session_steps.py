@@ -1,5 +1,5 @@
-"""A session driven as the milter drives it, over a finder whose facts come in when a test says so: between two commands, or one by
-one while the session waits. No thread, no clock, no DNS: a run is the same each time.
+"""Drive a session as the milter does. Facts arrive when a test says so: between two commands, or one by one while the session
+waits. No thread, no clock, no DNS: a run is the same each time.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from rdns_milter.net.mailboxes import Mailbox, normalized_path, parse_mailbox
 from rdns_milter.net.names import Address, parse_address
 from rdns_milter.policy.decide import reply_is_settled
 from rdns_milter.responses.replies import Reply
-from rdns_milter.session.check_runner import Greeting, Pending, ReverseName
-from rdns_milter.session.latch import News
-from rdns_milter.session.modifications import Ending
-from rdns_milter.session.session import Service, Session
+from rdns_milter.session.check_runner import HeloResult, PendingFact, ReverseName
+from rdns_milter.session.latch import Latch
+from rdns_milter.session.modifications import Modifications
+from rdns_milter.session.service import Service, SessionEvents
+from rdns_milter.session.session import Session
 from tests.kit.data.strategies import HOSTS, MAILBOXES
 
 CLIENT = parse_address("192.0.2.7")
@@ -65,35 +66,38 @@ def random_dialogue(seed: int) -> Dialogue:
 
 
 class ScriptedFacts:
-    """A finder that finds what `evidence` has, a fact at a time, but those `at_once`. `latest`: of each fact the one begun last."""
+    """Stand-in for CheckRunner: its facts are those of `evidence`. Those in `at_once` are there from the start, the others arrive
+    one at a time. `latest`: the newest pending fact of each name."""
 
     def __init__(self, evidence: Evidence, rng: Random, at_once: Collection[str] = ()) -> None:
-        self.latest: dict[str, Pending[Any]] = {}
-        self.dropped: list[Pending[Any]] = []
+        self.latest: dict[str, PendingFact[Any]] = {}
+        self.dropped: list[PendingFact[Any]] = []
         self._evidence = evidence
-        self._dice = rng
+        self._rng = rng
         self._at_once = at_once
-        self._coming: list[tuple[str, Pending[Any], Any]] = []
+        self._coming: list[tuple[str, PendingFact[Any], Any]] = []
 
-    def reverse_name(self, address: Address, config: Config) -> Pending[ReverseName]:
-        """See Finder."""
+    def start_reverse_name(self, address: Address, config: Config) -> PendingFact[ReverseName]:
+        """See CheckRunner."""
         found = self._evidence.iprev
         if found.result != "pass":  # no name is confirmed then, and HELO and sender match none
             found = replace(found, names=())
         return self._begin("iprev", ReverseName(found, self._evidence.generic))
 
-    def greeting(self, address: Address, greeting: str, config: Config) -> Pending[Greeting]:
-        """See Finder."""
-        return self._begin("helo", Greeting(self._evidence.helo.result, "ok"))
+    def start_helo(self, address: Address, greeting: str, config: Config) -> PendingFact[HeloResult]:
+        """See CheckRunner."""
+        return self._begin("helo", HeloResult(self._evidence.helo.result, "ok"))
 
-    def spf(self, address: Address, mailbox: Mailbox, helo: str, config: Config, receiver: str = "") -> Pending[Spf]:
-        """See Finder. Of a connection's identities the greeting is the first; senders' results name their domains."""
+    def start_spf(
+        self, address: Address, mailbox: Mailbox, helo: str, config: Config, receiver: str = ""
+    ) -> PendingFact[Spf]:
+        """See CheckRunner. Of a connection's identities the greeting is the first; senders' results name their domains."""
         if "spf_helo" not in self.latest:
             return self._begin("spf_helo", self._evidence.spf_helo)
         return self._begin("spf_mailfrom", replace(self._evidence.spf_mailfrom, domain=mailbox.domain))
 
-    def drop(self, *pendings: Pending[Any]) -> None:
-        """See Finder."""
+    def cancel(self, *pendings: PendingFact[Any]) -> None:
+        """See CheckRunner."""
         self.dropped += pendings
 
     @property
@@ -104,11 +108,11 @@ class ScriptedFacts:
     def settle(self, count: int) -> None:
         """So many more come in, any of them."""
         for _ in range(min(count, len(self._coming))):
-            _, pending, value = self._coming.pop(self._dice.randrange(len(self._coming)))
-            pending.settle(value)
+            _, pending, value = self._coming.pop(self._rng.randrange(len(self._coming)))
+            pending.set(value)
 
-    def _begin(self, name: str, value: Any) -> Pending[Any]:
-        pending = self.latest[name] = Pending(value if name in self._at_once else None)
+    def _begin(self, name: str, value: Any) -> PendingFact[Any]:
+        pending = self.latest[name] = PendingFact(value if name in self._at_once else None)
         if pending.value is None:
             self._coming.append((name, pending, value))
         return pending
@@ -116,14 +120,16 @@ class ScriptedFacts:
 
 @dataclass(slots=True)
 class Run:
-    """What a dialogue came to: the reply to each recipient, what was recorded, and how each message ended that was sent. `waits`:
-    the stages at which the session waited; `waited`: what it said of that, (stage, fact); `evidence`: what it knew in the end, for
-    each number of a message and recipient."""
+    """The outcome of a dialogue: the reply to each recipient, the decisions, and the modifications of each message that was sent.
+    `waits`: the stage of each command at which the session waited; `wakes`: the stage each time that it was woken, or its time was
+    up; `waited`: the session's own account, (stage, fact); `evidence`: the last evidence, by number of the message and
+    recipient."""
 
     replies: list[Reply | None] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
-    endings: list[Ending] = field(default_factory=list)
+    modifications: list[Modifications] = field(default_factory=list)
     waits: list[str] = field(default_factory=list)
+    wakes: list[str] = field(default_factory=list)
     waited: list[tuple[str, str]] = field(default_factory=list)
     evidence: dict[tuple[int, str], Evidence] = field(default_factory=dict)
 
@@ -151,17 +157,19 @@ class DialogueRunner:
         self._complete = complete
         self._policy = config.policy.in_force(TODAY)
         self._commands = 0
+        self._patience_left = 0
+        self._has_waited = False  # at the current command
         self._now = 0.0
         self._about: tuple[int, str] | None = None
         self._service = Service(
             config=config,
-            finder=facts,  # type: ignore[arg-type]  # in all that a session asks of it, it is one
+            check_runner=facts,  # type: ignore[arg-type]  # in all that a session asks of it, it is one
             record=self.run.decisions.append,
             today=lambda: TODAY,
             clock=lambda: self._now,
             hostname=HOST,
             wait=self._wait,
-            waited=lambda stage, fact, ms: self.run.waited.append((stage, fact)),
+            events=SessionEvents(waited_for=lambda stage, fact, ms: self.run.waited.append((stage, fact))),
         )
 
     def run_dialogue(self, dialogue: Dialogue) -> Run:
@@ -188,7 +196,7 @@ class DialogueRunner:
         run.replies += replies
         if None in replies:
             self._command()
-            run.endings.append(session.end("Q1"))
+            run.modifications.append(session.end("Q1"))
         else:
             session.abort()
         for decision in run.decisions[recorded:]:
@@ -197,21 +205,26 @@ class DialogueRunner:
     def _command(self) -> None:
         self._facts.settle(self._early[self._commands % len(self._early)])
         self._commands += 1
+        self._patience_left = self._patience
+        self._has_waited = False
 
-    def _wait(self, news: News, seconds: float) -> bool:
-        """ScriptedFacts come in one by one until there is news, or patience is at its end."""
-        assert 0 < seconds <= self._service.config.milter.deadline
+    def _wait(self, latch: Latch, seconds: float) -> bool:
+        """Let facts arrive one by one until the session is woken, or patience is at its end."""
+        assert 0 < seconds < self._service.config.milter.deadline + MOMENT
         assert self._facts.coming
-        self.run.waits.append("rcpt" if self._about else "end")
-        left = self._patience
-        while not news.told and left > 0:
+        stage = "rcpt" if self._about else "end"
+        if not self._has_waited:
+            self.run.waits.append(stage)
+        self._has_waited = True
+        self.run.wakes.append(stage)
+        while not (woken := latch.wait(0)) and self._patience_left > 0:
             self._hold_unsettled()
             self._facts.settle(1)
             self._now += MOMENT
-            left -= 1
-        if not news.told:
+            self._patience_left -= 1
+        if not woken:
             self._now += seconds
-        return news.told
+        return woken
 
     def _hold_unsettled(self) -> None:
         """What is known does not settle the reply that somebody waits for."""

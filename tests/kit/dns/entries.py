@@ -1,4 +1,4 @@
-"""What a zone is made of, and what is found in it: records, behaviours, answers (RFC 1034 3.6, 4.3.2).
+"""Records, behaviours and answers of a zone (RFC 1034 3.6, 4.3.2).
 
 Plain data for the tests' name server. Knows no text format, no wire format and no socket.
 """
@@ -19,7 +19,7 @@ Argument = int | float | str | None
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One resource record of the zone, class IN. `ttl` in seconds, any 32-bit number."""
+    """One resource record, class IN. `ttl`: seconds, any 32-bit number."""
 
     owner: Name
     ttl: int
@@ -28,8 +28,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """A way to answer questions for `owner`: a word of tests.kit.dns.hostile.behaviours with its argument; `rdtype` None: every
-    type."""
+    """A wrong way to answer queries for `owner`: a word of tests.kit.dns.hostile.behaviours and its argument. `rdtype`: None for
+    every type."""
 
     owner: Name
     rdtype: RdataType | None
@@ -37,7 +37,7 @@ class Behaviour:
     argument: Argument = None
 
     def concerns(self, rdtype: RdataType) -> bool:
-        """Whether it holds for a question of this type."""
+        """Return whether it applies to queries for this type."""
         return self.rdtype is None or self.rdtype == rdtype
 
 
@@ -46,10 +46,10 @@ Entry = Record | Behaviour
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the zone says of one question, CNAMEs followed.
+    """The zone's answer to one question, with CNAMEs followed.
 
-    `answer`: the aliases in order, then the records asked for. `soa`: of the closest enclosing zone of the last name.
-    `nodata`: the last name exists, the type there does not (RFC 2308 2.2). `behaviours`: of every name on the way.
+    `answer`: the aliases in order, then the requested records. `soa`: of the closest zone that encloses the last name. `nodata`:
+    the last name exists, but has no such record (RFC 2308 2.2). `behaviours`: of every name on the way.
     """
 
     rcode: Rcode
@@ -60,10 +60,10 @@ class Found:
 
     @property
     def nxdomain(self) -> bool:
-        """The last name does not exist (RFC 2308 2.1)."""
+        """Whether the last name does not exist (RFC 2308 2.1)."""
         return self.rcode == dns.rcode.NXDOMAIN
 
     @property
     def authority(self) -> tuple[RRset, ...]:
-        """The authority section: the SOA for negative answers, else nothing."""
+        """The authority section: the SOA record of a negative answer, else nothing."""
         return (self.soa,) if self.nodata or self.nxdomain else ()

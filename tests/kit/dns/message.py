@@ -1,7 +1,7 @@
-"""One question to the tests' name server, and what may be sent in return (RFC 1035 4, RFC 6891).
+"""One query to the tests' name server, and the messages that may be sent in response (RFC 1035 4, RFC 6891).
 
-`Ask` holds all that a behaviour may look at and makes right answers; `Send` is one thing to put on the wire. No
-socket here: the server carries the sends out.
+`Ask` holds everything that a behaviour may use, and builds right answers; `Send` is one action on the wire. Uses no socket: the
+server carries out the sends.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ FORGED: Mapping[RdataType, str] = {
 
 
 class Source(enum.Enum):
-    """Where a datagram comes from: the server's own socket, another port of its address, another address."""
+    """The source of a datagram: the server's own socket, another port of its address, another address."""
 
     SAME = enum.auto()
     PORT = enum.auto()
@@ -68,7 +68,7 @@ class Source(enum.Enum):
 
 
 class End(enum.Enum):
-    """What becomes of a TCP connection after a send."""
+    """The end of a TCP connection after a send."""
 
     KEEP = enum.auto()
     CLOSE = enum.auto()
@@ -78,10 +78,10 @@ class End(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """One thing to do: a datagram, or octets on the TCP connection of the question.
+    """One action: a datagram, or bytes on the TCP connection of the query.
 
-    `after`: seconds since the question came. `source`: UDP. TCP: `framed` puts the two length octets first, `pause`
-    is waited before each octet, `end` is done afterwards.
+    `after`: seconds since the query arrived. `source`: for UDP. For TCP: `framed` prepends the two bytes of the length, `pause` is
+    the time before each byte, `end` follows the last byte.
     """
 
     data: bytes
@@ -101,12 +101,12 @@ def edited(sends: Sends, edit: Callable[[bytes], bytes]) -> Sends:
 
 
 def wire_length(name: Name) -> int:
-    """Octets of an absolute name without compression."""
+    """Return the length in bytes of an absolute name without compression."""
     return sum(len(label) + 1 for label in name.labels)
 
 
 def render(message: dns.message.Message, limit: int) -> bytes:
-    """The message in wire format, records in the order given; longer than `limit`: TC and no records."""
+    """Return the message in wire format, with the records in the given order; with TC and without records if it exceeds `limit`."""
     try:
         return message.to_wire(max_size=limit, want_shuffle=False)
     except dns.exception.TooBig:
@@ -116,26 +116,27 @@ def render(message: dns.message.Message, limit: int) -> bytes:
 
 
 def rdata(rdtype: RdataType, text: str) -> Rdata:
-    """One rdata, class IN, from its master-file text; names are absolute. Raises dns.exception.DNSException."""
+    """Return one rdata of class IN from its master-file text; names are absolute. Raises dns.exception.DNSException."""
     return dns.rdata.from_text(IN, rdtype, text, origin=dns.name.root, relativize=False)
 
 
 def rrset(owner: Name, rdatas: Iterable[Rdata], ttl: int = TTL) -> RRset:
-    """An RRset of at least one rdata."""
+    """Return an RRset of at least one rdata."""
     return dns.rrset.from_rdata_list(owner, ttl, list(rdatas))
 
 
 def record_wire(
     rdtype: int, data: bytes, *, rdclass: int = IN, rdlength: int | None = None, owner: bytes = POINTER_TO_QUESTION
 ) -> bytes:
-    """A record by hand, so that each field can be a lie (RFC 1035 4.1.3)."""
+    """Return a record written by hand, so that each field can be wrong (RFC 1035 4.1.3)."""
     length = len(data) if rdlength is None else rdlength
     return owner + struct.pack("!HHIH", rdtype, rdclass, TTL, length) + data
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One question: its octets, the parsed query, what the zone says, the transport, how often it was asked before."""
+    """One query: its bytes, the parsed message, the zone's answer, the transport, and the number of earlier queries for the
+    question."""
 
     wire: bytes
     query: dns.message.Message
@@ -145,12 +146,12 @@ class Ask:
 
     @property
     def name(self) -> Name:
-        """QNAME, in the case of the question."""
+        """The name, in the case of the question."""
         return self.query.question[0].name
 
     @property
     def rdtype(self) -> RdataType:
-        """QTYPE."""
+        """The type."""
         return self.query.question[0].rdtype
 
     @property
@@ -160,12 +161,12 @@ class Ask:
 
     @property
     def question(self) -> bytes:
-        """The octets of the question section, as they came."""
+        """The bytes of the question section, as they arrived."""
         return self.wire[HEADER : HEADER + wire_length(self.name) + 4]
 
     @property
     def limit(self) -> int:
-        """Octets that an answer may have: RFC 1035 2.3.4, RFC 6891 6.2.3."""
+        """The maximum size of the answer in bytes: RFC 1035 2.3.4, RFC 6891 6.2.3."""
         if self.tcp:
             return MESSAGE_MAX
         return max(PLAIN_UDP, self.query.payload) if self.edns else PLAIN_UDP
@@ -173,28 +174,28 @@ class Ask:
     def reply(
         self, answer: Iterable[RRset] = (), *, rcode: Rcode = dns.rcode.NOERROR, authority: Iterable[RRset] = ()
     ) -> dns.message.Message:
-        """A well-formed response to this query with these sections."""
+        """Return a well-formed response to this query with these sections."""
         message = dns.message.make_response(self.query, recursion_available=True, our_payload=PAYLOAD)
         message.set_rcode(rcode)
         message.answer, message.authority = list(answer), list(authority)
         return message
 
     def right(self) -> dns.message.Message:
-        """The response that the zone's data ask for."""
+        """Return the response that the zone's data require."""
         return self.reply(self.found.answer, rcode=self.found.rcode, authority=self.found.authority)
 
     def sends(self, message: dns.message.Message) -> Sends:
-        """That response, cut to what the transport allows."""
+        """Return that response, truncated to what the transport allows."""
         return [Send(render(message, self.limit))]
 
     def truncated(self) -> Sends:
-        """An empty response with TC."""
+        """Return an empty response with TC."""
         message = self.reply()
         message.flags |= dns.flags.TC
         return self.sends(message)
 
     def rdatas(self, instead: Mapping[RdataType, str] | None = None) -> list[Rdata]:
-        """What a behaviour answers with: the zone's records of this type, else a sample; `instead`: that table's."""
+        """Return the data for a behaviour: the zone's records of this type, or a sample; from `instead` if that is given."""
         if instead is None:
             own = [each for one in self.found.answer if one.rdtype == self.rdtype for each in one]
             if own:
@@ -203,11 +204,11 @@ class Ask:
         return [] if text is None else [rdata(self.rdtype, text)]
 
     def answered(self, owner: Name, rdatas: Iterable[Rdata]) -> list[RRset]:
-        """An answer section of these at `owner`; empty when there are none."""
+        """Return an answer section of these data at `owner`; empty if there are none."""
         rdatas = list(rdatas)
         return [rrset(owner, rdatas)] if rdatas else []
 
     def raw(self, records: bytes, count: int = 1) -> Sends:
-        """A response by hand: the question and these octets as an answer section of `count` records."""
+        """Return a response written by hand: the question, and these bytes as an answer section of `count` records."""
         header = struct.pack("!HHHHH", QR_RD_RA, 1, count, 0, 0)
         return [Send(self.wire[:2] + header + self.question + records)]

@@ -41,10 +41,11 @@ _Peer = Any
 
 
 class NameServer:
-    """Serves `zone` on `host`; port 0: a free one, kept for later starts. `tcp` False: TCP connections are refused.
+    """A name server for `zone` on `host`. `port`: 0 for a free one, which later starts use again. `tcp`: False to refuse TCP
+    connections.
 
-    `zone` may be replaced while it runs; `queries` counts what came. `pause`: it hears and counts, but says nothing.
-    `stop` closes the port, `start` opens the same one again. A context manager: start and stop.
+    `zone` may be replaced while the server runs; `queries` counts what arrives. `pause`: it receives and counts queries, but sends
+    nothing. `stop` closes the port, `start` opens the same one again. A context manager that starts and stops the server.
     """
 
     def __init__(self, zone: Zone | None = None, host: str = "127.0.0.1", port: int = 0, *, tcp: bool = True) -> None:
@@ -66,24 +67,24 @@ class NameServer:
 
     @property
     def address(self) -> tuple[str, int]:
-        """(host, port), once it was started."""
+        """(host, port), once the server was started."""
         return self.host, self.port
 
     @property
     def hostport(self) -> str:
-        """`127.0.0.1:5353` or `[::1]:5353`, as the configuration has it."""
+        """`127.0.0.1:5353` or `[::1]:5353`, as in the configuration."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def pause(self) -> None:
-        """Total silence from now on; late answers that are due are not sent either."""
+        """Send nothing from now on, not even late answers that are due."""
         self._paused = True
 
     def resume(self) -> None:
-        """Answer again what comes from now on."""
+        """Answer queries that arrive from now on."""
         self._paused = False
 
     def start(self) -> NameServer:
-        """Bind, then serve in a thread; returns itself. Raises OSError if the port is not to be had."""
+        """Bind, then serve in a thread. Return the server. Raises OSError if the port is not available."""
         if self._thread is not None:
             raise RuntimeError("already started")
         self._udp, self._listener = self._bind()
@@ -94,7 +95,7 @@ class NameServer:
         return self
 
     def stop(self) -> None:
-        """Close the port and every connection; nothing if it does not run."""
+        """Close the port and all connections, if the server runs."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._loop.call_soon_threadsafe(self._stopping.set)
@@ -247,7 +248,7 @@ class NameServer:
         return data
 
     async def _one(self, connection: socket.socket) -> bool:
-        """Reads one query and does what is to be done for it; False: the connection is at its end."""
+        """Read one query and carry out its sends. Return False at the end of the connection."""
         async with asyncio.timeout(STREAM_SECONDS):
             size = int.from_bytes(await self._read(connection, 2), "big")
             if size > QUERY_MAX:

@@ -1,4 +1,4 @@
-"""Which questions came to the tests' name server, and how often: what tests assert about a resolver's manners."""
+"""The queries that the tests' name server received, and how often: what tests check about a resolver."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ POLL = 0.005
 
 
 def question(name: Name, rdtype: RdataType) -> tuple[str, str]:
-    """How a question is kept: the name in lower case without the last dot, the type in upper case."""
+    """Return a question as it is stored: the name in lower case without the final dot, the type in upper case."""
     return name.to_text(omit_final_dot=True).lower(), dns.rdatatype.to_text(rdtype)
 
 
 class Queries:
-    """The questions since the last `reset`, oldest first; safe to read from any thread.
+    """The queries since the last `reset`, oldest first. Safe to read from any thread.
 
-    `counter`: by (name, type). `transports`: by "udp" and "tcp". `malformed`: what was no query and was dropped.
-    `unanswered`: for which nothing was or will be sent. `outstanding`: answers on their way (late ones), and the most
-    there ever were at once. `faults`: exceptions while answering; a test may hold that there are none.
+    `counter`: by (name, type). `transports`: by "udp" and "tcp". `malformed`: the number of dropped messages that were no query.
+    `unanswered`: the number without an answer. `outstanding`: late answers that are not sent yet, and the most there ever were at
+    the same time. `faults`: exceptions while answering; a test may assert that there are none.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Queries:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all but the answers that are on their way."""
+        """Forget everything except answers that are not sent yet."""
         with self._lock:
             self.log: deque[tuple[str, str]] = deque(maxlen=KEPT)
             self.counter: Counter[tuple[str, str]] = Counter()
@@ -54,7 +54,7 @@ class Queries:
             return iter(tuple(self.log))
 
     def count(self, name: str | None = None, rdtype: str | None = None) -> int:
-        """How many questions came for this name (an address: its reverse name) and type; None: any."""
+        """Return the number of queries for this name (an address: its reverse name) and type; None for any."""
         wanted = None if name is None else read_owner(name).to_text(omit_final_dot=True).lower()
         with self._lock:
             return sum(
@@ -62,26 +62,26 @@ class Queries:
             )
 
     def wait(self, times: int = 1, name: str | None = None, rdtype: str | None = None, within: float = 5.0) -> bool:
-        """Wait until so many such questions have come; False: they did not within so many seconds."""
+        """Wait until so many such queries have arrived. Return False if they did not within so many seconds."""
         end = time.monotonic() + within
         while (enough := self.count(name, rdtype) >= times) is False and time.monotonic() < end:
             time.sleep(POLL)
         return enough
 
     def note(self, asked: tuple[str, str], tcp: bool) -> None:
-        """A question came."""
+        """Note a query."""
         with self._lock:
             self.log.append(asked)
             self.counter[asked] += 1
             self.transports["tcp" if tcp else "udp"] += 1
 
     def began(self) -> None:
-        """An answer is on its way and will take time."""
+        """Note an answer that will be sent later."""
         with self._lock:
             self.outstanding += 1
             self.outstanding_max = max(self.outstanding_max, self.outstanding)
 
     def ended(self) -> None:
-        """It has been sent."""
+        """Note that it was sent."""
         with self._lock:
             self.outstanding -= 1

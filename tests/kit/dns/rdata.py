@@ -1,7 +1,7 @@
-"""Record data from what people write: master-file text, plain strings, octets (RFC 1035 5.1).
+"""Record data from master-file text, plain strings or bytes (RFC 1035 5.1).
 
-TXT is kinder than the RFC: text that does not begin with a quote is one string whatever blanks it has, and a string
-of any length is cut in pieces of 255 octets (RFC 7208 3.3).
+TXT is more lenient than the RFC: text that does not begin with a quotation mark is one string, including its blanks, and a string
+of any length is split into pieces of 255 bytes (RFC 7208 3.3).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Value = str | bytes | int | float | Sequence[str | bytes]
 
 
 def read_rdata(rdtype: RdataType, value: Value) -> Rdata:
-    """One rdata from text, or for TXT also from octets or a sequence of strings. Raises dns.exception.DNSException."""
+    """Return one rdata from text, or for TXT also from bytes or a sequence of strings. Raises dns.exception.DNSException."""
     if rdtype in TEXTS and not isinstance(value, int | float):
         return text_record(rdtype, value)
     return rdata(rdtype, str(value))
 
 
 def text_record(rdtype: RdataType, value: str | bytes | Sequence[str | bytes]) -> Rdata:
-    """A TXT (or SPF) rdata. A sequence gives its strings; an empty one gives one empty string (RFC 1035 3.3.14)."""
+    """Return a TXT (or SPF) rdata. A sequence gives its strings; an empty one gives one empty string (RFC 1035 3.3.14)."""
     if isinstance(value, str):
         strings: Iterable[bytes] = _quoted(value) if value.startswith('"') else [value.encode("utf-8")]
     elif isinstance(value, bytes):

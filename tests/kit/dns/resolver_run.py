@@ -1,4 +1,4 @@
-"""The resolver of the product, driven by tests: a job is given one, and afterwards nothing of it may be left.
+"""Run the product's resolver in a test: a job gets one, and afterwards no descriptor of it may be left.
 
 (answer,) = resolved(asked("mail.example.com A"), server)
 """
@@ -11,15 +11,16 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from rdns_milter.net.endpoints import Endpoint
-from rdns_milter.resolver.bounded_lookup import Inquiry
+from rdns_milter.resolver.bounded_lookup import BoundedLookup
+from rdns_milter.resolver.events import ResolverEvents
 from rdns_milter.resolver.lookup import Answer, Question, Type
-from rdns_milter.resolver.resolver import Limits, Resolver
+from rdns_milter.resolver.resolver import Resolver, ResolverLimits
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.daemon import until
 
 T = TypeVar("T")
-ONCE = Limits(timeout=0.4, tries=1)
-TWICE = Limits(timeout=0.2, tries=2)
+ONCE = ResolverLimits(timeout=0.4, tries=1)
+TWICE = ResolverLimits(timeout=0.2, tries=2)
 
 ZONE = """
 $TTL 60
@@ -70,18 +71,17 @@ def endpoint(server: NameServer) -> Endpoint:
 def resolved(
     job: Callable[[Resolver], Awaitable[T]],
     *servers: NameServer | Endpoint,
-    limits: Limits = ONCE,
+    limits: ResolverLimits = ONCE,
     changed: Callable[[bool], None] = lambda down: None,
 ) -> T:
-    """What the job makes of a resolver that asks these servers; afterwards all descriptors are closed again. `changed` is told
-    when one goes down."""
+    """Return the result of a job with a resolver that uses these servers. Afterwards all descriptors are closed. `changed` is
+    called with True when a server goes down, and with False when it is up again."""
     before = _descriptors()
 
     async def run() -> T:
+        events = ResolverEvents(server_changed=lambda server, status: changed(status != "ok"))
         endpoints = [server if isinstance(server, Endpoint) else endpoint(server) for server in servers]
-        resolver = Resolver(
-            asyncio.get_running_loop(), endpoints, limits, lambda server, status: changed(status != "ok")
-        )
+        resolver = Resolver(asyncio.get_running_loop(), endpoints, limits, events)
         try:
             return await job(resolver)
         finally:
@@ -97,24 +97,24 @@ def _descriptors() -> int:
 
 
 def question(text: str) -> Question:
-    """The question "NAME TYPE"."""
+    """Return the question "NAME TYPE"."""
     name, kind = text.split(" ")
     kinds: dict[str, Type] = {"A": "A", "AAAA": "AAAA", "PTR": "PTR", "MX": "MX", "TXT": "TXT"}
     return Question(name, kinds[kind])
 
 
 async def ask(resolver: Resolver, *texts: str, seconds: float = 10.0) -> tuple[Answer, ...]:
-    """The answers to questions asked all at once by a check that has so many seconds."""
-    return await Inquiry(resolver, seconds).ask([question(text) for text in texts])
+    """Return the answers to questions that a check asks at the same time, with a deadline of so many seconds."""
+    return await BoundedLookup(resolver, seconds).ask([question(text) for text in texts])
 
 
 def asked(*texts: str, seconds: float = 10.0) -> Callable[[Resolver], Awaitable[tuple[Answer, ...]]]:
-    """A job for `resolved`."""
+    """Return a job for `resolved`."""
     return lambda resolver: ask(resolver, *texts, seconds=seconds)
 
 
 def fresh(server: NameServer) -> NameServer:
-    """The same, with nothing under way and its counters at zero."""
+    """Return the server with nothing under way and its counters at zero."""
     until(lambda: server.queries.outstanding == 0)
     server.queries.reset()
     return server

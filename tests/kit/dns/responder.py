@@ -1,8 +1,8 @@
-"""Octets of a query in, what to send out: the tests' name server without its sockets.
+"""The tests' name server without its sockets: a query in bytes in, the sends out.
 
-Right answers are kept in wire format and patched with the ID and the letter case of each query (0x20), so that the
-server can answer tens of thousands a second. Answers of behaviours are made anew each time. What is not one plain
-query of class IN is dropped (RFC 1035 4.1.1).
+Right answers are cached in wire format, and patched with the ID and the letter case of each query (0x20), so that the server can
+answer tens of thousands a second. Answers with behaviours are built each time. Anything but a plain query of class IN is dropped
+(RFC 1035 4.1.1).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Kept:
 
 
 class Responder:
-    """Answers for one zone; counts into `queries`. Not thread-safe: one thread answers."""
+    """Answers queries for one zone and counts them in `queries`. Not thread-safe."""
 
     def __init__(self, zone: Zone, queries: Queries) -> None:
         self.zone = zone
@@ -47,7 +47,7 @@ class Responder:
         self._times: Counter[tuple[str, str]] = Counter()
 
     def respond(self, wire: bytes, tcp: bool) -> Sends:
-        """What to send for these octets; nothing for silence and for what is no query."""
+        """Return the sends for these bytes; none for silence and for anything that is no query."""
         end = wire.find(b"\0", HEADER)
         if not (_SHORTEST <= len(wire) <= QUERY_MAX and end > 0):
             self._queries.malformed += 1
@@ -95,7 +95,7 @@ class Responder:
 
 
 def read_query(wire: bytes) -> Message | None:
-    """The query that these octets are: one question, class IN, nothing but an OPT besides; else None."""
+    """Return the query in these bytes if it has one question of class IN and no records except an OPT record; else None."""
     try:
         query = dns.message.from_wire(wire)
         plain = not query.flags & dns.flags.QR and query.opcode() == dns.opcode.QUERY and len(query.question) == 1

@@ -1,7 +1,7 @@
-"""An event loop whose time is an argument: where a real one would sleep, its clock jumps. Nothing waits, and everything that
-takes seconds (time-outs, deadlines, the life of a cached answer) can be tried in microseconds, in the same order each time.
+"""An event loop with a virtual clock: where a real loop would sleep, the clock jumps. So time-outs, deadlines and the lives of
+cached answers can be tested in microseconds, in the same order each time.
 
-Only for what lives on timers and futures: a socket that is not ready yet is never waited for.
+Only for timers and futures: a socket that is not ready is never waited for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import selectors
 
 
 class _Clock(selectors.SelectSelector):
-    """Moves its time instead of waiting."""
+    """A selector that advances its clock instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,16 +27,16 @@ class _Clock(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """The loop. Its clock begins at 0 seconds. To be closed by whoever made it."""
+    """The loop. Its clock starts at 0 seconds. The caller closes it."""
 
     def __init__(self) -> None:
         self._virtual = _Clock()
         super().__init__(self._virtual)
 
     def time(self) -> float:
-        """Seconds of its own time."""
+        """Return the virtual time in seconds."""
         return self._virtual.now
 
     def advance(self, seconds: float) -> None:
-        """Let so many seconds pass, and all that is due in them happen."""
+        """Let so many seconds pass, with everything that is due in them."""
         self.run_until_complete(asyncio.sleep(seconds))

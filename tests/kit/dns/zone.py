@@ -1,8 +1,8 @@
-"""What the tests' name server knows, as one value: `Zone`, and what it says to a question (RFC 1034 4.3.2).
+"""The data of the tests' name server, and its answer to a question (RFC 1034 4.3.2).
 
-It answers as a recursive resolver would that reaches every name: CNAME and DNAME are followed, wildcards work
-(RFC 4592), NXDOMAIN differs from NODATA (RFC 8020: empty non-terminals exist), negative answers have an SOA
-(RFC 2308). Pure: no socket, no clock, no state that changes. How to write one: tests.kit.dns.zone_text.
+A zone answers as a recursive resolver that reaches every name: it follows CNAME and DNAME, supports wildcards (RFC 4592),
+distinguishes NXDOMAIN from NODATA (RFC 8020: empty non-terminals exist), and puts a SOA record into negative answers (RFC 2308).
+Pure: no socket, no clock, immutable. The text format: tests.kit.dns.zone_text.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class _Node:
 class Zone:
     """Names with their records and behaviours.
 
-    `sources`: zone texts, dicts `{owner: [(type, data), ...]}`, or entries, one after another. `negative_ttl`: of the
-    SOA that negative answers have where the zone has no SOA above the name. Raises ValueError for what cannot be read.
+    `sources`: zone texts, dicts `{owner: [(type, data), ...]}`, or entries, one after another. `negative_ttl`: of the SOA record of
+    negative answers if the zone has none above the name. Raises ValueError for a source that cannot be read.
     """
 
     def __init__(self, *sources: Source, ttl: int = TTL, negative_ttl: int = NEGATIVE_TTL) -> None:
@@ -60,20 +60,20 @@ class Zone:
 
     @classmethod
     def from_file(cls, path: str | Path) -> Zone:
-        """The zone that a text file holds. Raises ValueError, OSError."""
+        """Return the zone in a text file. Raises ValueError, OSError."""
         return cls(Path(path).read_text("utf-8"))
 
     @classmethod
     def from_suite(cls, zonedata: Mapping[str, Iterable[Item]], timeout: Timeout = "servfail") -> Zone:
-        """The zone of one scenario of an SPF test suite; TIMEOUT becomes SERVFAIL or silence."""
+        """Return the zone of one scenario of an SPF test suite; TIMEOUT becomes SERVFAIL or silence."""
         return cls(read_suite(zonedata, timeout))
 
     def plus(self, *sources: Source) -> Zone:
-        """A zone with these too."""
+        """Return a zone with these sources too."""
         return Zone(self.entries, *sources, ttl=self.ttl, negative_ttl=self.negative_ttl)
 
     def lookup(self, name: Name | str, rdtype: RdataType | str) -> Found:
-        """What the zone says of this question. A name as text may be an address, as an owner in the zone text."""
+        """Return the zone's answer to this question. A name as text may be an address, like an owner in a zone text."""
         qname = read_owner(name) if isinstance(name, str) else name
         qtype = dns.rdatatype.from_text(rdtype) if isinstance(rdtype, str) else rdtype
         chain: list[RRset] = []
@@ -116,7 +116,7 @@ class Zone:
         return self._nodes[name]
 
     def _find(self, name: Name) -> tuple[_Node | None, list[RRset]]:
-        """The node for a name: its own, or a wildcard's (RFC 4592); or an empty one and the alias of a DNAME above."""
+        """Return the node of a name: its own, or that of a wildcard (RFC 4592); or an empty one and the alias of a DNAME above."""
         if name in self._nodes:
             return self._nodes[name], []
         above = next(each for each in _upward(name) if each in self._nodes)
@@ -161,6 +161,6 @@ def _target(alias: RRset) -> Name:
 
 
 def _synthesised(name: Name, encloser: Name, dname: Rdataset) -> list[RRset]:
-    """RFC 6672 2.2: the DNAME and the CNAME made from it."""
+    """Return the DNAME record and the CNAME record synthesised from it (RFC 6672 2.2)."""
     target = name.relativize(encloser).derelativize(dname[0].target)
     return [rrset(encloser, dname, dname.ttl), rrset(name, [rdata(CNAME, target.to_text())], dname.ttl)]

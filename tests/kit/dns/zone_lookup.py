@@ -1,14 +1,14 @@
-"""A Lookup without a network: answers out of a Zone, in a time of its own. Nothing sleeps, nothing is asked by wire.
+"""A Lookup with the answers of a Zone, in virtual time. Nothing sleeps and nothing is sent.
 
-`now` is a clock that moves only when a check waits, so a test can count the round trips that a check waited for. A check's
-coroutine never really suspends on this Lookup: `run` drives it to its end without an event loop.
+`now` is a clock that advances only when a check waits, so a test can count the round trips of a check. The coroutine of a check
+never suspends on this Lookup: rdns_milter.resolver.instant_lookup.run runs it without an event loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import dns.rdatatype
 from dns.name import Name
@@ -23,27 +23,14 @@ FAILURE_TTL = 30.0
 _STATUS: Mapping[str, Status] = {"servfail": "servfail", "refused": "refused", "silent": "timeout"}
 _RCODE: Mapping[int, Status] = {2: "servfail", 3: "nxdomain", 5: "refused"}
 
-Result = TypeVar("Result")
-
-
-def run(check: Coroutine[Any, Any, Result]) -> Result:
-    """What a check on a DictLookup returns. RuntimeError if it waits for anything else."""
-    try:
-        check.send(None)
-    except StopIteration as end:
-        result: Result = end.value
-        return result
-    check.close()
-    raise RuntimeError("the check waits for something that is not the Lookup")
-
 
 @dataclass
 class DictLookup:
-    """The answers of a zone, each `delay` seconds after its question (or what `delays` says of it; the zone's behaviours
-    DELAY and SILENT hold too). `statuses`: answers that are nothing but a status, whatever the zone says.
+    """The answers of a zone, each `delay` seconds after its question, or as `delays` says; the zone's behaviours DELAY and SILENT
+    apply too. `statuses`: questions that are answered with a status, whatever the zone says.
 
-    `begun`: the questions asked, once each, in order. `waits`: how often a check had to wait. `wanted`: those that
-    somebody asked for (not only expected). `deadline`: seconds from the start after which nothing is answered.
+    `begun`: the questions, once each, in their order. `waits`: how often a check had to wait. `deadline`: seconds from the start
+    after which nothing is answered.
     """
 
     zone: Zone
@@ -54,23 +41,11 @@ class DictLookup:
     now: float = 0.0
     waits: int = 0
     begun: dict[Question, float] = field(default_factory=dict)
-    wanted: set[Question] = field(default_factory=set)
-
-    @property
-    def vain(self) -> int:
-        """Questions that were expected and never asked."""
-        return len(self.begun.keys() - self.wanted)
-
-    def expect(self, questions: Sequence[Question]) -> None:
-        """See Lookup.expect."""
-        for question in questions:
-            self._begin(question)
 
     async def ask(
         self, questions: Sequence[Question], enough: Callable[[Answer], bool] = never_enough
     ) -> tuple[Answer, ...]:
         """See Lookup.ask."""
-        self.wanted.update(questions)
         due = {question: self._begin(question) for question in questions}
         end = max(due.values(), default=self.now)
         for question, time in due.items():
@@ -81,14 +56,13 @@ class DictLookup:
 
     async def first(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
         """See Lookup.first."""
-        self.wanted.update(questions)
         due = [self._begin(question) for question in questions]
         self._wait_until(min(due, default=self.now))
         over = self.now >= self.deadline
         return tuple(self._answer_by_now(each) for each in questions if over or self.begun[each] <= self.now)
 
     def _begin(self, question: Question) -> float:
-        """When the answer is there."""
+        """Return when the answer arrives."""
         if question not in self.begun:
             special = self.delays(question)
             delay = self.delay if special is None else special

@@ -1,7 +1,7 @@
-"""The resolver and the finder as they are, with a zone where the network would be, in a time of their own.
+"""The product's resolver and check runner over a zone instead of a network, in virtual time.
 
-Cache, coalescing, deadlines, memory of findings: all of it is the product's; only what a flight does is replaced. No socket is
-opened and nothing sleeps, so a test can run thousands of checks in any order of arrival.
+Cache, coalescing, deadlines and the cache of facts are the product's; only a query gets its answer from a zone. No socket is opened
+and nothing sleeps, so a test can run thousands of checks with answers in any order.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from rdns_milter.checks.evidence import Spf
 from rdns_milter.config.load import Config
 from rdns_milter.net.mailboxes import Mailbox, parse_mailbox
 from rdns_milter.net.names import canonical, parse_address
+from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import Question
-from rdns_milter.resolver.query import Flight
+from rdns_milter.resolver.query import Query
 from rdns_milter.resolver.reading import Reading
 from rdns_milter.resolver.resolver import Resolver
-from rdns_milter.session.check_runner import Finder, Greeting, Pending, ReverseName
+from rdns_milter.session.check_runner import CheckRunner, HeloResult, PendingFact, ReverseName
 from rdns_milter.session.dns_thread import limits_of
 from tests.kit.dns.virtual_time import VirtualLoop
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup, run
+from tests.kit.dns.zone_lookup import DictLookup
 
 CONFIG = Config()
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a check is about: the client's address, its greeting, the sender."""
+    """The input of the checks: the client's address, its HELO name, the sender."""
 
     client: str
     helo: str
@@ -40,16 +41,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that is found out about one message."""
+    """All facts that the checks find for one message."""
 
     reverse: ReverseName
-    greeting: Greeting
+    helo: HeloResult
     spf_helo: Spf
     spf_mailfrom: Spf
 
 
-class ZoneFlight(Flight):
-    """A question that is answered out of a zone, some time later."""
+class ZoneQuery(Query):
+    """A query that is answered from a zone, some time later."""
 
     def __init__(self, *arguments: Any, zone: Zone, delay: float) -> None:
         super().__init__(*arguments)
@@ -57,7 +58,7 @@ class ZoneFlight(Flight):
         self._delay = delay
 
     def start(self) -> None:
-        """See Flight."""
+        """See Query."""
         lookup = DictLookup(self._zone, delay=0.0, deadline=math.inf)
         (answer,) = run(lookup.ask((self.question,)))
         reading = Reading(answer.status, answer.values, answer.ttl)
@@ -65,8 +66,8 @@ class ZoneFlight(Flight):
 
 
 class ZoneResolver(Resolver):
-    """Asks `zone`, which may be replaced; each answer comes `delay(question)` seconds later. `asked`: the questions that would
-    have gone out, in their order."""
+    """A resolver for `zone`, which may be replaced. Each answer arrives `delay(question)` seconds later. `asked`: the questions
+    that would have been sent, in their order."""
 
     def __init__(self, loop: VirtualLoop, zone: Zone, config: Config, delay: Callable[[Question], float]) -> None:
         super().__init__(loop, (), limits_of(config))
@@ -76,25 +77,25 @@ class ZoneResolver(Resolver):
 
     @property
     def is_down(self) -> bool:
-        """Never: there is no server."""
+        """Always False: there is no server."""
         return False
 
-    def _flight(self, question: Question) -> ZoneFlight:
+    def _create(self, question: Question) -> ZoneQuery:
         self.asked.append(question)
-        return ZoneFlight(
-            self._channels,
+        return ZoneQuery(
+            self._sockets,
             question,
             iter(()),
-            self._landed,
-            self._heard,
+            self._on_done,
+            self._servers.on_status,
             zone=self.zone,
             delay=self._delay(question),
         )
 
 
 class SimulatedWorker:
-    """A worker's finder over a zone. `entries`: what the resolver and the finder may each remember; with none, each message is
-    looked up anew. A context manager, which holds at its end that no check broke."""
+    """A worker's check runner over a zone. `entries`: the size of the two caches; with 0 each message is looked up anew. A context
+    manager; at its end it asserts that no check raised an exception."""
 
     def __init__(
         self,
@@ -107,7 +108,7 @@ class SimulatedWorker:
         self._bugs: list[str] = []
         self.loop = VirtualLoop()
         self.resolver = ZoneResolver(self.loop, zone, self._config, delay)
-        self.finder = Finder(self.loop, self.resolver, entries, lambda *bug: self._bugs.append(repr(bug)))
+        self.check_runner = CheckRunner(self.loop, self.resolver, entries, lambda *bug: self._bugs.append(repr(bug)))
 
     def __enter__(self) -> Self:
         return self
@@ -120,13 +121,13 @@ class SimulatedWorker:
         assert not self._bugs
 
     def facts(self, *messages: Message) -> list[Facts]:
-        """What is found about the messages, all begun at the same moment."""
-        begun = [begin(self.finder, message, self._config) for message in messages]
+        """Return the facts for the messages, whose checks are all started at the same time."""
+        begun = [begin(self.check_runner, message, self._config) for message in messages]
         self.settle([pending for pendings in begun for pending in pendings])
         return [found(pendings) for pendings in begun]
 
-    def settle(self, pendings: Sequence[Pending[Any]]) -> None:
-        """Let time pass until all are settled."""
+    def settle(self, pendings: Sequence[PendingFact[Any]]) -> None:
+        """Let time pass until all facts are set."""
 
         async def all_in() -> None:
             future = self.loop.create_future()
@@ -136,32 +137,32 @@ class SimulatedWorker:
                     future.set_result(None)
 
             for pending in pendings:
-                pending.listen(check)
+                pending.add_callback(check)
             check()
             await future
 
         self.loop.run_until_complete(all_in())
 
 
-def begin(finder: Finder, message: Message, config: Config) -> tuple[Pending[Any], ...]:
-    """All checks of a message begun, as a session begins them, in the order of Facts: the null sender is the greeting."""
+def begin(check_runner: CheckRunner, message: Message, config: Config) -> tuple[PendingFact[Any], ...]:
+    """Start all checks of a message as a session does, in the order of Facts. For the null sender SPF is that of the HELO name."""
     client = parse_address(message.client)
     assert client is not None
     mailbox = parse_mailbox(message.mailfrom)
     greeting = Mailbox("postmaster", canonical(message.helo))
-    spf_helo = finder.spf(client, greeting, message.helo, config)
+    spf_helo = check_runner.start_spf(client, greeting, message.helo, config)
     return (
-        finder.reverse_name(client, config),
-        finder.greeting(client, message.helo, config),
+        check_runner.start_reverse_name(client, config),
+        check_runner.start_helo(client, message.helo, config),
         spf_helo,
-        spf_helo if mailbox.is_null else finder.spf(client, mailbox, message.helo, config),
+        spf_helo if mailbox.is_null else check_runner.start_spf(client, mailbox, message.helo, config),
     )
 
 
-def found(pendings: Sequence[Pending[Any]]) -> Facts:
-    """What settled checks have found."""
+def found(pendings: Sequence[PendingFact[Any]]) -> Facts:
+    """Return the facts, all of which are set."""
     return Facts(*map(_value, pendings))
 
 
-def _value(pending: Pending[Any]) -> Any:
+def _value(pending: PendingFact[Any]) -> Any:
     return pending.value

@@ -39,7 +39,7 @@ Listing = Mapping[str, Iterable[str | tuple[str, Value] | tuple[str, Value, int]
 
 
 def read_owner(text: str) -> Name:
-    """The name that an owner field means. Raises ValueError or dns.exception.DNSException."""
+    """Return the name in an owner field. Raises ValueError or dns.exception.DNSException."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -49,7 +49,7 @@ def read_owner(text: str) -> Name:
 
 
 def read_text(text: str, ttl: int = TTL) -> Iterator[Entry]:
-    """The entries of a zone text. Raises ValueError that names the line."""
+    """Return the entries of a zone text. Raises ValueError that names the line."""
     for number, line in enumerate(text.split("\n"), 1):
         code = _CODE.match(line)
         bare = code[0].strip() if code else ""
@@ -77,7 +77,8 @@ def _read_line(line: str, ttl: int) -> Entry:
 
 
 def read_mapping(zone: Listing, ttl: int = TTL) -> Iterator[Entry]:
-    """The entries of `{owner: [(type, data), (type, data, ttl), "TYPE data", ...]}`. Raises ValueError that names one."""
+    """Return the entries of `{owner: [(type, data), (type, data, ttl), "TYPE data", ...]}`. Raises ValueError that names the
+    entry."""
     for owner, rights in zone.items():
         for right in rights:
             try:
@@ -90,7 +91,7 @@ def read_mapping(zone: Listing, ttl: int = TTL) -> Iterator[Entry]:
 
 
 def entry(owner: str, word: str, value: Value, ttl: int) -> Entry:
-    """The record or behaviour that a line's fields mean. Raises ValueError or dns.exception.DNSException."""
+    """Return the record or behaviour in the fields of a line. Raises ValueError or dns.exception.DNSException."""
     name = read_owner(owner)
     rdtype, bang, behaviour = word.partition("!")
     known = _rdtype(rdtype)

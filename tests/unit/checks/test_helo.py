@@ -8,8 +8,9 @@ import pytest
 
 from rdns_milter.checks import helo
 from rdns_milter.net.names import alignment
+from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import TEMPORARY, UNRESOLVED
-from tests.kit.dns.dict_answers import Answers, Entry, run
+from tests.kit.dns.dict_answers import Answers, Entry
 
 V4, V6 = "192.0.2.1", "2001:db8::1"
 

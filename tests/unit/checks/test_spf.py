@@ -6,7 +6,7 @@ import pytest
 
 from rdns_milter.checks.evidence import Spf
 from rdns_milter.checks.spf import Limits
-from rdns_milter.resolver.lookup import ABSENT, TEMPORARY, Question, Status, Type
+from rdns_milter.resolver.lookup import TEMPORARY, Question, Status, Type
 from tests.kit.data.spf.case import CLIENT, CLIENT6, Case, check
 
 MANY = "".join(f"m.v.example MX {n} m{n}.v.example\n" for n in range(11))
@@ -177,7 +177,7 @@ def test_every_temporary_status_is_temperror(status: Status) -> None:
         assert checked.spf == Spf("temperror", "v.example", problem=f"{kind} of x.v.example: {status}")
 
 
-@pytest.mark.parametrize("status", sorted(ABSENT))
+@pytest.mark.parametrize("status", ["nxdomain", "nodata", "bad-name"])
 def test_every_absent_status_is_an_absence(status: Status) -> None:
     checked, _ = check(Case("", "v=spf1 a:x.v.example -all", "", ""), statuses={Question("x.v.example", "A"): status})
     assert checked.spf.result == "fail"

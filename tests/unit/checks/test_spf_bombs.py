@@ -14,9 +14,10 @@ from rdns_milter.checks.spf import CheckHostResult, Limits, check_host
 from rdns_milter.checks.spf_evaluation import Evaluation, EvaluationResult
 from rdns_milter.checks.spf_record import MAX_RECORD, MAX_TERM
 from rdns_milter.net.mailboxes import Mailbox
+from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import Answer, Question, never_enough
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup, run
+from tests.kit.dns.zone_lookup import DictLookup
 
 CLIENT = "192.0.2.1"
 # Seconds of CPU that a check may hold the loop at a stretch. 0.03 at most was measured; pyspf itself takes 4 to 15 s for
@@ -31,10 +32,6 @@ class Watched:
     inner: DictLookup
     longest: float = 0.0
     began: float = field(default_factory=time.thread_time)
-
-    def expect(self, questions: Sequence[Question]) -> None:
-        """See Lookup.expect."""
-        self.inner.expect(questions)
 
     async def ask(
         self, questions: Sequence[Question], enough: Callable[[Answer], bool] = never_enough

@@ -11,10 +11,11 @@ import spf as pyspf
 from rdns_milter.checks.evidence import Spf
 from rdns_milter.checks.spf import CheckHostResult, Limits, check_host, helo_mailbox
 from rdns_milter.net.mailboxes import Mailbox, parse_mailbox
+from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import Question
 from tests.kit.data.spf.case import CLIENT, Case, check, find
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup, run
+from tests.kit.dns.zone_lookup import DictLookup
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ from rdns_milter.checks.spf_address_matcher import AddressMatcher
 from rdns_milter.checks.spf_evaluation import Evaluation, EvaluationResult
 from rdns_milter.checks.spf_prefetch import MAX_HOSTS, Prefetch, record_text
 from rdns_milter.net.mailboxes import Mailbox
+from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import Answer, Question
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import SILENCE, DictLookup, run
+from tests.kit.dns.zone_lookup import SILENCE, DictLookup
 
 CLIENT, CLIENT6 = "192.0.2.1", "2001:db8::1"
 TRIP = 0.02

@@ -12,11 +12,12 @@ from rdns_milter.checks.spf import CheckHostResult, Limits, check_host, helo_mai
 from rdns_milter.checks.spf_prefetch import Prefetch
 from rdns_milter.net.mailboxes import parse_mailbox
 from rdns_milter.net.names import parse_address
+from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import Question
 from tests.kit.data.spf import suite
 from tests.kit.data.spf.suite import SuiteCase
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup, run
+from tests.kit.dns.zone_lookup import DictLookup
 
 CASES = tuple(suite.cases())
 # The order of an RRset is not defined: the milter sorts names before it takes ten, and the one that matches is among them.

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from rdns_milter.daemon.pool_waker import MAX_POKES, RESERVE, PoolWaker
-from rdns_milter.session.latch import News
+from rdns_milter.session.latch import Latch
 from tests.kit.milter.process_group import CLONE
 
 ENOUGH = 20.0  # seconds; reached only if something is broken
@@ -46,11 +46,11 @@ def watched(threads: Looks, steps: Callable[[], int], processes: int = 1) -> int
     pokes: list[int] = []
     waker = PoolWaker(lambda: pokes.append(threads.made), steps, processes, threads)
     waker.start()
-    news = News()
-    waiting = threading.Thread(target=waker.wait, args=(news, ENOUGH))
+    latch = Latch()
+    waiting = threading.Thread(target=waker.wait, args=(latch, ENOUGH))
     waiting.start()
     assert threads.done.wait(ENOUGH)
-    news.tell()
+    latch.set()
     waiting.join(ENOUGH)
     return sum(look < threads._until for look in pokes)
 
@@ -85,15 +85,15 @@ def crowd(spare: int, threads: int, sessions: int) -> tuple[int, int]:
     told: list[int] = []
     waker = PoolWaker(lambda: pokes.append(1), lambda: 7, 1, lambda: threads, lambda: spare, told.append)
     waker.poke_for(100)
-    news = [News() for _ in range(sessions)]
-    waiting = [threading.Thread(target=waker.wait, args=(each, ENOUGH)) for each in news]
+    latches = [Latch() for _ in range(sessions)]
+    waiting = [threading.Thread(target=waker.wait, args=(each, ENOUGH)) for each in latches]
     for thread in waiting:
         thread.start()
     while waker.waiting + len(told) < sessions:
         waiting[0].join(0.001)
     found = waker.waiting
-    for each in news:
-        each.tell()
+    for each in latches:
+        each.set()
     for thread in waiting:
         thread.join(ENOUGH)
     assert told == [found] * (sessions - found)
@@ -110,14 +110,14 @@ def test_no_more_wait_than_there_can_be_threads_for() -> None:
 def test_who_may_not_wait_still_hears_what_is_there() -> None:
     waker = PoolWaker(lambda: None, lambda: 7, 1, lambda: 0, lambda: 0)
     waker.poke_for(1)
-    held = threading.Thread(target=waker.wait, args=(held_news := News(), ENOUGH))
+    held = threading.Thread(target=waker.wait, args=(held_latch := Latch(), ENOUGH))
     held.start()
     while not waker.waiting:
         held.join(0.001)
-    news = News()
-    assert not waker.wait(news, ENOUGH)
-    told = News()
-    told.tell()
+    latch = Latch()
+    assert not waker.wait(latch, ENOUGH)
+    told = Latch()
+    told.set()
     assert waker.wait(told, ENOUGH)
-    held_news.tell()
+    held_latch.set()
     held.join(ENOUGH)

@@ -11,7 +11,7 @@ from rdns_milter.checks.evidence import Generic as GenericFact
 from rdns_milter.monitoring.alarms import CROWDED_OUT, FACTS_LATE, MEANINGS, Alarm
 from rdns_milter.monitoring.congestion import MIN_LATE_PERCENT, MIN_MESSAGES, MIN_QUESTIONS, NAMES, PERIOD, Congestion
 from rdns_milter.resolver.lookup import Answer, Question, Status
-from rdns_milter.session.check_runner import Greeting, Pending, ReverseName
+from rdns_milter.session.check_runner import HeloResult, PendingFact, ReverseName
 from rdns_milter.session.costs import late_facts
 from tests.kit.data.evidence import NASTY
 
@@ -151,8 +151,8 @@ def test_names_are_fit_for_the_log(client: str, sender: str) -> None:
 # Which facts were late
 
 
-def pending(value: object, *statuses: Status) -> Pending[object]:
-    found: Pending[object] = Pending(value)
+def pending(value: object, *statuses: Status) -> PendingFact[object]:
+    found: PendingFact[object] = PendingFact(value)
     found.trail = tuple(Answer(Question("x.example", "A"), status) for status in statuses)
     return found
 
@@ -163,7 +163,7 @@ def pending(value: object, *statuses: Status) -> Pending[object]:
         (ReverseName(Iprev("temperror", "deadline"), GenericFact("none")), ("ok", "deadline"), True),
         (ReverseName(Iprev("pass", "confirmed"), GenericFact("no")), ("ok", "deadline"), False),
         (ReverseName(Iprev("temperror", "timeout"), GenericFact("none")), ("timeout",), False),
-        (Greeting("temperror", "deadline"), ("deadline",), True),
+        (HeloResult("temperror", "deadline"), ("deadline",), True),
         (Spf("temperror"), ("ok", "deadline"), True),
         (Spf("temperror"), ("servfail",), False),
         (Spf("fail"), ("ok", "deadline"), False),

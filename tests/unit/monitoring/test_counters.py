@@ -211,10 +211,10 @@ def test_waits() -> None:
     parent = ParentCounters(1)
     counters = Counters(parent.memory, 0)
     for seconds in (0.0, 0.001, 0.0011, 0.3, 7.0, 100.0):
-        counters.held("rcpt", seconds)
-    counters.waited("rcpt", "iprev", 250.0)
-    counters.waited("rcpt", "iprev", 0.5)
-    counters.waited("end", "spf_helo", 1000.0)
+        counters.waited("rcpt", seconds)
+    counters.waited_for("rcpt", "iprev", 250.0)
+    counters.waited_for("rcpt", "iprev", 0.5)
+    counters.waited_for("end", "spf_helo", 1000.0)
     told = page(parent)
     buckets = {s.labels["le"]: s.value for s in told.named("wait_seconds_bucket", stage="rcpt")}
     assert [buckets[bound] for bound in ("0.001", "0.005", "0.2", "0.5", "6.0", "10.0", "25.0", "+Inf")] == [
@@ -232,11 +232,11 @@ def test_dns() -> None:
     parent = ParentCounters(1)
     counters = Counters(parent.memory, 0)
     for outcome in OUTCOMES:
-        counters.landed("TXT", outcome, 0.03)
-    counters.remembered()
+        counters.query_done("TXT", outcome, 0.03)
+    counters.cache_hit()
     counters.joined()
-    counters.crowded_out()
-    counters.spared()
+    counters.crowded_out("", "")
+    counters.zone_skipped()
     counters.set_gauges(7, 3)
     told = page(parent)
     assert [told.value("dns_queries_total", type="TXT", outcome=outcome) for outcome in OUTCOMES] == [1] * len(OUTCOMES)
@@ -256,8 +256,8 @@ def test_what_has_no_place_is_counted_nowhere() -> None:
     counters = Counters(parent.memory, 0)
     before = page(parent)
     counters.decided(Verdict(would=("explode",)), replace(EVIDENCE, mailfrom_match="unknown"))
-    counters.waited("mail", "weather", 3.0)
-    counters.landed("TXT", "lost", 0.0)
+    counters.waited_for("mail", "weather", 3.0)
+    counters.query_done("TXT", "lost", 0.0)
     told = page(parent)
     assert told.value("facts_total", fact="mailfrom_match") == 0
     assert {(s.name, *s.labels.values()) for s in told.samples} == {

@@ -32,14 +32,15 @@ from rdns_milter.net.endpoints import parse_host_port, parse_nameserver, parse_s
 from rdns_milter.net.mailboxes import Mailbox
 from rdns_milter.net.names import reverse_name
 from rdns_milter.resolver import wire as message
+from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import Question, Status, Type, forward_type
 from rdns_milter.resolver.nameservers import NoNameservers, nameservers
 from rdns_milter.resolver.reading import MAX_VALUES, Reading
-from rdns_milter.resolver.wire import BadName, Query, decode, decode_any, encode
+from rdns_milter.resolver.wire import BadName, EncodedQuery, decode, decode_any, encode
 from rdns_milter.responses.forged_results import claims, is_unsupported
 from tests.kit.data.strategies import hostile_text
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup, run
+from tests.kit.dns.zone_lookup import DictLookup
 
 SEEDS = st.integers(0, 2**64)
 TYPES: tuple[Type, ...] = get_args(Type)
@@ -58,7 +59,7 @@ RECORDS = {
 }
 
 
-def answer(question: Query, kind: Type, alias: bool = False) -> bytes:
+def answer(question: EncodedQuery, kind: Type, alias: bool = False) -> bytes:
     """Return a right answer to the question."""
     response = dns.message.make_response(question.message, recursion_available=True)
     name = question.message.question[0].name

@@ -43,18 +43,20 @@ LADDER: dict[str, tuple[str, ...]] = {
     "resolver": (
         "admission.fair_queue",
         "admission.silent_zones",
-        "admission.asker",
+        "admission.requester",
         "cache",
         "lookup",
+        "events",
+        "instant_lookup",
         "nameservers",
         "negative_answer",
         "reading",
         "plain_answer",
-        "server_health",
-        "tally",
         "wire",
         "transport",
         "query",
+        "servers.health",
+        "servers.pool",
         "resolver",
         "bounded_lookup",
     ),
@@ -124,12 +126,13 @@ LADDER: dict[str, tuple[str, ...]] = {
         "lint",
     ),
     "session": (
+        "latch",
         "check_runner",
         "costs",
         "dns_thread",
-        "latch",
         "modifications",
         "recipients",
+        "service",
         "session",
         "warmup",
     ),
@@ -201,7 +204,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     ),
 }
 
-FOLDERS = ("resolver.admission", "config.patterns", "config.sections", "daemon.configuration")
+FOLDERS = ("resolver.admission", "resolver.servers", "config.patterns", "config.sections", "daemon.configuration")
 ORDER = {
     name: place
     for place, name in enumerate(

@@ -1,4 +1,4 @@
-"""Places and turns: no limit is exceeded, no place stays free that somebody could use, everybody is served in the end."""
+"""The fair queue: no limit is exceeded, no place stays free that a waiting task may have, and every task is served in the end."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ CAPACITY = Capacity(places=8, limits=LIMITS, waiting=30, waiting_each=12)
 
 
 def ticket(number: int, client: str, zone: str = "", kind: str = "") -> Ticket[int]:
-    """A task on a client's account, and on those that are given."""
+    """Return a ticket that counts for a client, and for a zone and a kind if they are given."""
     owners = tuple(owner for owner in (("client", client), ("zone", zone), ("kind", kind)) if owner[1])
     return Ticket(client, owners, number)
 
 
 def clients_served(queue: FairQueue[int], count: int) -> list[str]:
-    """Who gets the next so many places, each of which is given back before the next."""
+    """Return the clients that get the next so many places, if each place is freed before the next one is given."""
     served = []
     for _ in range(count):
         found = queue.next()
@@ -32,7 +32,7 @@ def clients_served(queue: FairQueue[int], count: int) -> list[str]:
     return served
 
 
-def test_a_newcomer_finds_a_place_beside_a_flood() -> None:
+def test_a_new_client_finds_a_place_during_a_flood() -> None:
     queue: FairQueue[int] = FairQueue(CAPACITY)
     assert [queue.enter(ticket(number, "flood")) for number in range(10)] == [True] * 3 + [False] * 7
     assert queue.enter(ticket(10, "newcomer"))
@@ -46,7 +46,7 @@ def test_a_silent_zone_leaves_places_to_others() -> None:
     assert queue.enter(ticket(20, "client0", "awake.example"))
 
 
-def test_turns_go_client_by_client() -> None:
+def test_clients_take_turns() -> None:
     queue: FairQueue[int] = FairQueue(Capacity(1, LIMITS, 100, 100))
     first = ticket(0, "other")
     assert queue.enter(first)
@@ -57,7 +57,7 @@ def test_turns_go_client_by_client() -> None:
     assert "few" in clients_served(queue, 3)
 
 
-def test_who_holds_no_place_comes_first() -> None:
+def test_clients_without_a_place_come_first() -> None:
     queue: FairQueue[int] = FairQueue(Capacity(4, LIMITS, 1000, 1000))
     holding = [ticket(number, f"old{number}") for number in range(4)]
     assert all(map(queue.enter, holding))
@@ -73,18 +73,18 @@ def test_who_holds_no_place_comes_first() -> None:
 
 @pytest.mark.parametrize("waiting", [5, 1000])
 def test_too_many_wait(waiting: int) -> None:
-    """Whoever has the most loses its newest; a client with few keeps them."""
+    """The client with the most tickets loses its newest ones; a client with few keeps them."""
     queue: FairQueue[int] = FairQueue(Capacity(1, LIMITS, waiting, 4))
     queue.enter(ticket(0, "holder"))
-    turned_away = []
+    evicted = []
     for number, client in enumerate(["many"] * 8 + ["few"] * 2, 1):
         assert not queue.enter(ticket(number, client))
         while (last := queue.overflow(client)) is not None:
-            turned_away.append(last.task)
-    assert turned_away[:4] == [5, 6, 7, 8]
-    assert len(turned_away) == 10 - queue.waiting
+            evicted.append(last.task)
+    assert evicted[:4] == [5, 6, 7, 8]
+    assert len(evicted) == 10 - queue.waiting
     assert queue.waiting == min(waiting, 6)
-    assert set(turned_away) <= set(range(1, 9))
+    assert set(evicted) <= set(range(1, 9))
 
 
 def test_withdrawn() -> None:
@@ -101,7 +101,7 @@ def test_withdrawn() -> None:
 
 
 class Places(RuleBasedStateMachine):
-    """Anybody enters, leaves, withdraws, in any order."""
+    """Tickets that enter, leave and are withdrawn in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ class Places(RuleBasedStateMachine):
                 assert any(held[owner] >= LIMITS[owner[0]] for owner in each.owners)
 
     def teardown(self) -> None:
-        """Everybody is served in the end."""
+        """Check that every ticket is served in the end."""
         while self.running:
             self.leave(0)
         assert self.waiting == []
@@ -167,7 +167,7 @@ TestPlaces.settings = settings(max_examples=60, stateful_step_count=80, deadline
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 200))
-def test_nobody_starves(clients: int, greed: int) -> None:
+def test_no_client_starves(clients: int, greed: int) -> None:
     """One task of each client is served within two rounds, however many one client has waiting."""
     queue: FairQueue[int] = FairQueue(Capacity(1, {"client": 1}, 10_000, 10_000))
     held = ticket(0, "greedy")

@@ -1,4 +1,4 @@
-"""resolv.conf as the C library reads it, and its changes. What glibc takes of each file was asked with res_ninit(3)."""
+"""resolv.conf as the C library reads it, and changes of it. The expected servers are those of glibc's res_ninit(3)."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize(("octets", "hosts"), FILES)
-def test_resolv_conf(octets: bytes, hosts: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("content", "hosts"), FILES)
+def test_resolv_conf(content: bytes, hosts: list[str], tmp_path: Path) -> None:
     expected = tuple(Endpoint(host, 53) for host in hosts)
-    assert parse_resolv_conf(octets) == expected
+    assert parse_resolv_conf(content) == expected
     path = tmp_path / "resolv.conf"
-    path.write_bytes(octets)
+    path.write_bytes(content)
     if expected:
         assert nameservers((), str(path)) == expected
     else:
@@ -83,50 +83,50 @@ def test_no_scoped_address(text: str) -> None:
 
 
 def replace(path: Path, text: str) -> None:
-    """A new file in the place of the old one."""
+    """Replace a file by a new one."""
     other = path.with_suffix(".new")
     other.write_text(text)
     other.rename(path)
 
 
-def test_changes_are_seen(tmp_path: Path) -> None:
-    """Written in place, replaced, through a link; each is returned once, when the file has been the same at two looks."""
+def test_changes_are_noticed(tmp_path: Path) -> None:
+    """Changes in place, by replacement and through a link. Each is returned once, when the file is the same at two polls."""
     real, path = tmp_path / "stub-resolv.conf", tmp_path / "resolv.conf"
     real.write_text("nameserver 192.0.2.1\n")
     path.symlink_to(real)
     system = SystemNameservers(str(path))
     first, second, third, fourth = (Endpoint(f"192.0.2.{n}", 53) for n in (1, 2, 3, 40))
-    assert [system.look(()) for _ in range(3)] == [None, (first,), None]
+    assert [system.poll(()) for _ in range(3)] == [None, (first,), None]
     real.write_text("nameserver 192.0.2.2\n")
     os.utime(real, ns=(1, 1))
-    assert [system.look(()) for _ in range(3)] == [None, (second,), None]
+    assert [system.poll(()) for _ in range(3)] == [None, (second,), None]
     replace(real, "nameserver 192.0.2.3\n")
-    assert [system.look(()) for _ in range(3)] == [None, (third,), None]
+    assert [system.poll(()) for _ in range(3)] == [None, (third,), None]
     real.write_text("nameserver 192.0.2.4")
-    assert system.look(()) is None
+    assert system.poll(()) is None
     real.write_text("nameserver 192.0.2.40\n")
-    assert [system.look(()) for _ in range(3)] == [None, (fourth,), None]
+    assert [system.poll(()) for _ in range(3)] == [None, (fourth,), None]
 
 
 @pytest.mark.parametrize("broken", ["", "search example.com\n", None])
-def test_a_file_without_servers_is_told_once(broken: str | None, tmp_path: Path) -> None:
+def test_a_file_without_servers_is_reported_once(broken: str | None, tmp_path: Path) -> None:
     path = tmp_path / "resolv.conf"
     path.write_text("nameserver 192.0.2.1\n")
     system = SystemNameservers(str(path))
-    system.look(())
-    assert system.look(()) is not None
+    system.poll(())
+    assert system.poll(()) is not None
     if broken is None:
         path.unlink()
     else:
         path.write_text(broken)
-    assert system.look(()) is None
+    assert system.poll(()) is None
     with pytest.raises(NoNameservers):
-        system.look(())
-    assert [system.look(()) for _ in range(3)] == [None] * 3
+        system.poll(())
+    assert [system.poll(()) for _ in range(3)] == [None] * 3
     path.write_text("nameserver 192.0.2.1\n")
-    assert [system.look(()) for _ in range(2)] == [None, (Endpoint("192.0.2.1", 53),)]
+    assert [system.poll(()) for _ in range(2)] == [None, (Endpoint("192.0.2.1", 53),)]
 
 
 def test_configured_servers_need_no_file(tmp_path: Path) -> None:
     system = SystemNameservers(str(tmp_path / "resolv.conf"))
-    assert [system.look((Endpoint("192.0.2.1", 53),)) for _ in range(3)] == [None] * 3
+    assert [system.poll((Endpoint("192.0.2.1", 53),)) for _ in range(3)] == [None] * 3

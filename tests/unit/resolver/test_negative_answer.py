@@ -1,4 +1,4 @@
-"""What a response without the record asked for says: RFC 2308's types as a table, and what may never be taken for "none"."""
+"""Responses without the requested record: the types of RFC 2308 as a table, and properties of every response."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdns_milter.resolver.negative_answer import Kind, NegativeAnswer, classify
+from rdns_milter.resolver.negative_answer import NegativeAnswer, Statement, classify
 
 # Labels of the owners, the root's among them, for a final name of four: www.sub.example.
 ROOT, TOP, SUB = 1, 2, 3
 
-CASES: dict[str, tuple[NegativeAnswer, Kind]] = {
+CASES: dict[str, tuple[NegativeAnswer, Statement]] = {
     # RFC 2308 2.1.1: name errors
     "NXDOMAIN type 1: SOA and NS": (NegativeAnswer(nxdomain=True, soa=TOP, ns=TOP), "nxdomain"),
     "NXDOMAIN type 2: SOA": (NegativeAnswer(nxdomain=True, soa=TOP), "nxdomain"),
@@ -42,23 +42,23 @@ CASES: dict[str, tuple[NegativeAnswer, Kind]] = {
     "NS, neither AA nor RA": (NegativeAnswer(ns=ROOT, responsible=False), "referral"),
     "NS and another zone's SOA": (NegativeAnswer(ns=TOP, other_soa=True), "referral"),
     "NS below the SOA": (NegativeAnswer(soa=TOP, ns=SUB), "referral"),
-    # aliases whose target is still to be asked for
+    # aliases whose target needs a query of its own
     "alias alone": (NegativeAnswer(aliased=True), "alias"),
     "alias and NS": (NegativeAnswer(aliased=True, ns=TOP), "alias"),
     "alias and another zone's NS": (NegativeAnswer(aliased=True, other_ns=True), "alias"),
     "alias and another zone's SOA": (NegativeAnswer(aliased=True, other_soa=True), "alias"),
     "alias, neither AA nor RA": (NegativeAnswer(aliased=True, responsible=False), "alias"),
     "alias and NS below the SOA": (NegativeAnswer(aliased=True, soa=TOP, ns=SUB), "alias"),
-    # nothing that would say anything
+    # no statement
     "nothing, neither AA nor RA": (NegativeAnswer(responsible=False), "lame"),
     "another zone's SOA": (NegativeAnswer(other_soa=True), "error"),
     "additional alone": (NegativeAnswer(stray=True), "error"),
 }
 
 
-@pytest.mark.parametrize(("answer", "kind"), CASES.values(), ids=CASES)
-def test_kinds(answer: NegativeAnswer, kind: Kind) -> None:
-    assert classify(answer) == kind
+@pytest.mark.parametrize(("answer", "statement"), CASES.values(), ids=CASES)
+def test_statements(answer: NegativeAnswer, statement: Statement) -> None:
+    assert classify(answer) == statement
 
 
 LABELS = st.none() | st.integers(1, 5)

@@ -15,7 +15,7 @@ import pytest
 from rdns_milter.resolver.lookup import Question, Type
 from rdns_milter.resolver.plain_answer import read
 from rdns_milter.resolver.reading import MAX_VALUES, Reading
-from rdns_milter.resolver.wire import Query, decode, decode_any, encode
+from rdns_milter.resolver.wire import EncodedQuery, decode, decode_any, encode
 from tests.kit.dns.answers.plain_answers import NOT_PLAIN, compare, compared
 from tests.kit.dns.answers.random_answers import Case, query_of
 from tests.kit.dns.answers.recorded_answers import recorded
@@ -57,13 +57,13 @@ def record(
     return owner + struct.pack("!HHIH", kind, rdclass, ttl, len(data) if length < 0 else length) + data
 
 
-def query(kind: Type, name: str = NAME) -> Query:
+def query(kind: Type, name: str = NAME) -> EncodedQuery:
     """A query for records of that type."""
     return encode(Question(name, kind), True, 0x1234)
 
 
 def message(
-    asked: Query, *answers: bytes, authority: tuple[bytes, ...] = (), flags: int = 0x8180, opt: bytes = OPT
+    asked: EncodedQuery, *answers: bytes, authority: tuple[bytes, ...] = (), flags: int = 0x8180, opt: bytes = OPT
 ) -> bytes:
     """A response."""
     head = struct.pack("!6H", asked.ident, flags, 1, len(answers), len(authority), bool(opt))
@@ -135,7 +135,7 @@ INTO_LENGTH = b"".join(bytes((size,)) + b"a" * size for size in (17, 63, 63, 43)
 # The first name of a SOA leads to the low byte of the TTL, taken for the length of a label that ends among the numbers.
 INTO_TTL = b"\xc0" + bytes((DATA - 3,)) + b"\0" + struct.pack("!5I", 1, 0, 0, 0, 300)
 LONG = ".".join(["l" * 63] * 3 + ["k" * 60])  # 254 bytes on the wire
-OTHERS: dict[str, tuple[Query, bytes]] = {
+OTHERS: dict[str, tuple[EncodedQuery, bytes]] = {
     "another id": (query("A"), b"\0\0" + message(query("A"), ADDRESS)[2:]),
     "a query": (query("A"), message(query("A"), ADDRESS, flags=0x0100)),
     "another opcode": (query("A"), message(query("A"), ADDRESS, flags=0x8980)),
@@ -206,7 +206,7 @@ OTHERS: dict[str, tuple[Query, bytes]] = {
 
 
 @pytest.mark.parametrize("case", OTHERS.values(), ids=OTHERS)
-def test_not_plain(case: tuple[Query, bytes]) -> None:
+def test_not_plain(case: tuple[EncodedQuery, bytes]) -> None:
     asked, wire = case
     assert read(wire, asked.ident, asked.question) is None
     assert decode(wire, asked, over_tcp=False) == decode_any(wire, asked, over_tcp=False)

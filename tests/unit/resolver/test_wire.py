@@ -1,4 +1,4 @@
-"""What an answer says, octets as they come: the short way through a plain answer must say what dnspython's own says."""
+"""What responses say, from their bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = "a.example."
 def said(
     *records: tuple[str, ...], rcode: dns.rcode.Rcode = dns.rcode.NOERROR, over_tcp: bool = False, flags: int = 0
 ) -> Reading | None:
-    """What is read of an answer to the question for the address of `NAME`, with these records."""
+    """Return what a response with these records to the question for the address of `NAME` says."""
     query = encode(Question(NAME.rstrip("."), "A"), True, 1)
     answer = dns.message.make_response(query.message)
     answer.set_rcode(rcode)
@@ -53,7 +53,7 @@ def test_answers(records: list[tuple[str, ...]], reading: Reading | None) -> Non
 
 
 def test_a_name_that_is_not_there_has_no_address() -> None:
-    """NXDOMAIN, and yet a record: an answer that contradicts itself is none."""
+    """NXDOMAIN with a record contradicts itself."""
     assert said((NAME, "60", "A", "192.0.2.1"), rcode=dns.rcode.NXDOMAIN) == Reading("error")
 
 
@@ -71,7 +71,7 @@ Record = tuple[str, str, str]
 def read(
     answer: list[Record], authority: list[Record], additional: list[Record], name: str, flags: int
 ) -> Reading | None:
-    """What is read of an answer to the question for the address of that name, with these sections: owner, type, data."""
+    """Return what a response with these sections (owner, type, data) to the question for the address of that name says."""
     query = encode(Question(name, "A"), True, 1)
     message = dns.message.make_response(query.message)
     message.flags |= flags
@@ -132,7 +132,7 @@ def test_answers_without_the_record(case: tuple[list[Record], list[Record], list
 
 
 def test_a_dname_may_make_a_name_too_long() -> None:
-    """RFC 6672 2.2: a server would say YXDOMAIN."""
+    """RFC 6672 2.2: a server would answer YXDOMAIN."""
     name = ".".join(["a" * 60] * 3)
     target = ".".join(["b" * 60] * 3) + "."
     assert read([("a" * 60 + ".", "DNAME", target)], [], [], name, RA) == Reading("error")

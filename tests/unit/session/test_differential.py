@@ -1,9 +1,8 @@
 """What is found out about a client is the same however it is found: asked ahead or not, cold, warm, or without any memory; whatever
 was found for others before, and in whatever order the answers come in.
 
-The product's resolver, cache and finder over zones in memory (tests.kit.dns.zone_resolver): the RFC 7208 suite, the cases of iprev
-and
-HELO, and zones at random.
+The product's resolver, caches and check runner over zones in memory (tests.kit.dns.zone_resolver): the RFC 7208 suite, the cases of
+iprev and HELO, and random zones.
 """
 
 from __future__ import annotations
@@ -90,7 +89,7 @@ def same_everywhere(zone: Zone, message: Message, *others: Message) -> None:
         assert worker.facts(message, *others, message)[:: len(others) + 1] == [expected, expected], "at once"
         asked = len(worker.resolver.asked)
         assert worker.facts(message) == [expected], "warm"
-        worker.finder.forget()
+        worker.check_runner.clear_cache()
         assert worker.facts(message) == [expected], "answers remembered"
         assert len(worker.resolver.asked) == asked, "asked again"
         worker.loop.advance(HOUR)
@@ -148,7 +147,7 @@ def test_helo(greeting: str, client: str, entries: dict[str, Entry], result: str
     zone, message = table_zone(entries), Message(client, greeting, "a@nowhere.test")
     same_everywhere(zone, message, Message("192.0.2.77", greeting, "a@nowhere.test"))
     (facts,) = alone(zone, message)
-    assert (facts.greeting.result, facts.greeting.reason) == (result, reason)
+    assert (facts.helo.result, facts.helo.reason) == (result, reason)
 
 
 # Zones at random

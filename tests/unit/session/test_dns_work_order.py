@@ -1,4 +1,4 @@
-"""Answers to a check that asks more than an ordinary one are read one at a time, and others' work comes between them."""
+"""Answers to a check that sends more queries than an ordinary one are read one at a time, with other work in between."""
 
 from __future__ import annotations
 
@@ -9,94 +9,102 @@ from typing import Any, cast
 
 from rdns_milter.net.endpoints import Endpoint
 from rdns_milter.resolver import bounded_lookup
-from rdns_milter.resolver.admission.asker import Asker
-from rdns_milter.resolver.bounded_lookup import Inquiry
+from rdns_milter.resolver.admission.requester import Requester
+from rdns_milter.resolver.bounded_lookup import BoundedLookup
 from rdns_milter.resolver.lookup import Answer, Question
-from rdns_milter.resolver.query import Flight, Try
-from rdns_milter.resolver.transport import Turns
+from rdns_milter.resolver.query import Attempt, Query
+from rdns_milter.resolver.transport import WorkQueue
 from rdns_milter.resolver.wire import Ids
 
 
 @dataclass
-class Accounts:
-    """A resolver that notes for each question whether its work comes after all else."""
+class FakeResolver:
+    """A resolver that notes the priority of each question. `low_priority`: for each question, in their order."""
 
     loop: asyncio.AbstractEventLoop
-    behind: list[bool] = field(default_factory=list)
+    low_priority: list[bool] = field(default_factory=list)
 
-    def remembered(self, question: Question) -> None:
-        """Nothing."""
+    def cached(self, question: Question) -> None:
+        """Have nothing in the cache."""
 
-    def fly(self, question: Question, until: float, waiter: Callable[[Answer], None], asker: Asker) -> bool:
-        """Take it."""
-        self.behind.append(asker.behind)
+    def submit(
+        self, question: Question, deadline: float, waiter: Callable[[Answer], None], requester: Requester
+    ) -> bool:
+        """Answer in the next iteration of the loop."""
+        self.low_priority.append(requester.low_priority)
         self.loop.call_soon(waiter, Answer(question, "ok", ("192.0.2.1",), 60.0))
         return False
 
-    def leave(self, question: Question, waiter: Callable[[Answer], None]) -> None:
-        """As if it had gone."""
+    def withdraw(self, question: Question, waiter: Callable[[Answer], None]) -> None:
+        """Do nothing."""
 
-    def put_behind(self, work: Callable[[], None]) -> None:
-        """In its turn."""
-        self.loop.call_soon(work)
+    def run_in_turn(self, job: Callable[[], None]) -> None:
+        """Run the job in the next iteration of the loop."""
+        self.loop.call_soon(job)
 
 
 def test_questions_beyond_those_of_an_ordinary_check() -> None:
     async def scene() -> None:
-        accounts = Accounts(asyncio.get_running_loop())
+        resolver = FakeResolver(asyncio.get_running_loop())
         questions = [Question(f"h{number}.example", "A") for number in range(60)]
-        answers = await Inquiry(cast(Any, accounts), 10.0).ask(questions)
+        answers = await BoundedLookup(cast(Any, resolver), 10.0).ask(questions)
         assert {answer.status for answer in answers} == {"ok"}
-        assert accounts.behind == [False] * bounded_lookup.ORDINARY + [True] * (60 - bounded_lookup.ORDINARY)
+        ordinary = bounded_lookup.ORDINARY
+        assert resolver.low_priority == [False] * ordinary + [True] * (60 - ordinary)
 
     asyncio.run(scene())
 
 
 @dataclass
-class Wire:
-    """Channels and channel in one, that keep who is to hear an answer."""
+class FakeSockets:
+    """A socket pool and its only socket in one. `callbacks`: the id and the callback of each query; `sent`: the queries."""
 
     loop: asyncio.AbstractEventLoop
-    behind: Turns
+    low_priority: WorkQueue
     ids: Ids = field(default_factory=Ids)
-    hear: list[tuple[int, Callable[[bytes | None], None]]] = field(default_factory=list)
-    asked: list[bytes] = field(default_factory=list)
+    callbacks: list[tuple[int, Callable[[bytes | None], None]]] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
 
-    def to(self, server: Endpoint) -> Wire:
-        """Itself."""
+    def to(self, server: Endpoint) -> FakeSockets:
+        """Return itself."""
         return self
 
-    def reserve(self, heard: Callable[[bytes | None], None]) -> int:
-        """An id."""
-        self.hear.append((self.ids.next(), heard))
-        return self.hear[-1][0]
+    def reserve(self, on_response: Callable[[bytes | None], None]) -> int:
+        """Return an id, and keep the callback."""
+        self.callbacks.append((self.ids.next(), on_response))
+        return self.callbacks[-1][0]
 
     def send(self, wire: bytes) -> None:
-        """Keep it."""
-        self.asked.append(wire)
+        """Keep the query."""
+        self.sent.append(wire)
 
-    def forget(self, ident: int) -> None:
-        """Nothing to let go."""
+    def release(self, ident: int) -> None:
+        """Do nothing."""
 
 
-def answer_all(behind: bool) -> list[str]:
-    """What happens in which order: fifty answers are there at once, and one more piece of work is."""
+def order_of_work(low_priority: bool) -> list[str]:
+    """Return what is done in which order if fifty responses and one other piece of work arrive at the same time."""
     done: list[str] = []
 
     async def scene() -> None:
         loop = asyncio.get_running_loop()
-        wire = Wire(loop, Turns(loop))
+        sockets = FakeSockets(loop, WorkQueue(loop))
         for number in range(50):
-            tries = iter((Try(Endpoint("127.0.0.1", 53), 5.0, False),))
-            question = Question(f"h{number}.example", "A")
-            flight = Flight(cast(Any, wire), question, tries, lambda *landed: done.append("heavy"), lambda *heard: None)
-            flight.behind = behind
-            flight.waiters.append(lambda answer: None)
-            flight.start()
+            attempts = iter((Attempt(Endpoint("127.0.0.1", 53), 5.0, False),))
+            query = Query(
+                cast(Any, sockets),
+                Question(f"h{number}.example", "A"),
+                attempts,
+                lambda *result: done.append("response"),
+                lambda *status: None,
+            )
+            query.low_priority = low_priority
+            query.waiters.append(lambda answer: None)
+            query.start()
         loop.call_soon(done.append, "other")
-        for (_, hear), query in zip(tuple(wire.hear), tuple(wire.asked), strict=True):
-            # The query as its own answer: NXDOMAIN, with an authority that is responsible.
-            hear(query[:2] + b"\x85\x83" + query[4:])
+        for (_, on_response), wire in zip(tuple(sockets.callbacks), tuple(sockets.sent), strict=True):
+            # The query as its own response: NXDOMAIN, with an authority that is responsible.
+            on_response(wire[:2] + b"\x85\x83" + wire[4:])
         while len(done) < 51:
             await asyncio.sleep(0)
 
@@ -104,6 +112,6 @@ def answer_all(behind: bool) -> list[str]:
     return done
 
 
-def test_other_work_comes_between() -> None:
-    assert answer_all(behind=True).index("other") <= 1
-    assert answer_all(behind=False).index("other") == 50
+def test_other_work_runs_in_between() -> None:
+    assert order_of_work(low_priority=True).index("other") <= 1
+    assert order_of_work(low_priority=False).index("other") == 50

@@ -11,7 +11,7 @@ import pytest
 
 from rdns_milter.net.mailboxes import Mailbox
 from rdns_milter.resolver.bounded_lookup import MAX_AT_ONCE
-from rdns_milter.session.check_runner import Pending
+from rdns_milter.session.check_runner import PendingFact
 from tests.kit.dns.zone import Zone
 from tests.kit.dns.zone_resolver import CONFIG, SimulatedWorker
 
@@ -24,17 +24,17 @@ ZONE = Zone(
 FEW = replace(CONFIG, dns=replace(CONFIG.dns, max_outstanding=10))
 
 
-def begin(worker: SimulatedWorker, domain: str = "fan.example", client: str = "192.0.2.1") -> Pending[Any]:
-    return worker.finder.spf(ip_address(client), Mailbox("a", domain), "helo.example", CONFIG)
+def begin(worker: SimulatedWorker, domain: str = "fan.example", client: str = "192.0.2.1") -> PendingFact[Any]:
+    return worker.check_runner.start_spf(ip_address(client), Mailbox("a", domain), "helo.example", CONFIG)
 
 
-def result(pending: Pending[Any]) -> str:
+def result(pending: PendingFact[Any]) -> str:
     assert pending.value is not None
     return str(pending.value.result)
 
 
 def tasks(worker: SimulatedWorker) -> int:
-    return len(worker.finder._tasks)
+    return len(worker.check_runner._tasks)
 
 
 def test_a_check_that_nobody_needs_ends() -> None:
@@ -42,7 +42,7 @@ def test_a_check_that_nobody_needs_ends() -> None:
         pending = begin(worker)
         worker.loop.advance(1.5)
         assert (tasks(worker), len(worker.resolver.asked)) == (1, 11)
-        worker.finder.drop(pending)
+        worker.check_runner.cancel(pending)
         worker.loop.advance(60)
         assert (tasks(worker), len(worker.resolver.asked), worker.resolver.outstanding) == (0, 11, 0)
         assert pending.value is None
@@ -50,14 +50,14 @@ def test_a_check_that_nobody_needs_ends() -> None:
         again = begin(worker)
         worker.loop.advance(0.5)
         assert len(worker.resolver.asked) == 11 + MAX_AT_ONCE
-        worker.finder.drop(again)
+        worker.check_runner.cancel(again)
 
 
 def test_dropped_before_it_began() -> None:
     with SimulatedWorker(ZONE) as worker:
         pending = begin(worker)
-        worker.finder.drop(pending)
-        worker.finder.drop(pending)
+        worker.check_runner.cancel(pending)
+        worker.check_runner.cancel(pending)
         worker.loop.advance(10)
         assert (worker.resolver.asked, tasks(worker), pending.value) == ([], 0, None)
 
@@ -66,7 +66,7 @@ def test_what_was_found_is_not_dropped() -> None:
     with SimulatedWorker(ZONE) as worker:
         pending = begin(worker, "good.example")
         worker.settle([pending])
-        worker.finder.drop(pending, Pending())
+        worker.check_runner.cancel(pending, PendingFact())
         worker.loop.advance(1)
         assert result(pending) == "pass"
         assert begin(worker, "good.example").value == pending.value
@@ -76,7 +76,7 @@ def test_what_somebody_else_needs_goes_on() -> None:
     with SimulatedWorker(ZONE, delay=lambda question: 1.0) as worker:
         dropped, kept = begin(worker, "good.example"), begin(worker, "good.example", "192.0.2.2")
         worker.loop.advance(0.5)
-        worker.finder.drop(dropped)
+        worker.check_runner.cancel(dropped)
         worker.settle([kept])
         assert result(kept) == "fail"
         assert [question.name for question in worker.resolver.asked] == ["good.example", "mail.good.example"]
@@ -87,7 +87,7 @@ def test_questions_that_wait_leave_the_queue() -> None:
         floods = [begin(worker, "fan.example", f"198.51.100.{number}") for number in range(20)]
         worker.loop.advance(3.5)
         assert worker.resolver._queue.waiting > 0
-        worker.finder.drop(*floods)
+        worker.check_runner.cancel(*floods)
         worker.loop.advance(0.01)
         assert (worker.resolver._queue.waiting, tasks(worker)) == (0, 0)
         worker.loop.advance(2)
@@ -106,24 +106,24 @@ def test_a_waiter_that_was_there_first_is_told() -> None:
         assert worker.resolver._queue.waiting > 0
         other = begin(worker, "good.example", "192.0.2.1")
         worker.loop.advance(0.1)
-        worker.finder.drop(first, *flood)
+        worker.check_runner.cancel(first, *flood)
         worker.settle([other])
         assert result(other) == "pass"
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 1.5, 2.5])
 def test_nothing_is_left_in_memory(seconds: float) -> None:
-    """However far it has come, a dropped check is gone without the garbage collector."""
+    """However far it has come, a cancelled check is gone without the garbage collector."""
     gc.collect()
     gc.disable()
     try:
         with SimulatedWorker(ZONE, delay=lambda question: 1.0) as worker:
-            pendings = [begin(worker), worker.finder.reverse_name(CLIENT, CONFIG)]
+            pendings = [begin(worker), worker.check_runner.start_reverse_name(CLIENT, CONFIG)]
             worker.loop.advance(seconds)
-            worker.finder.drop(*pendings)
+            worker.check_runner.cancel(*pendings)
             worker.loop.advance(60)
             del pendings
-            assert not [each for each in gc.get_objects() if isinstance(each, Pending) and each.value is None]
-            assert worker.resolver._flights == {}
+            assert not [each for each in gc.get_objects() if isinstance(each, PendingFact) and each.value is None]
+            assert worker.resolver._queries == {}
     finally:
         gc.enable()

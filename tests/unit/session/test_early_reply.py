@@ -22,9 +22,10 @@ from rdns_milter.logs.decision import Decision
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import Policy
 from rdns_milter.responses.replies import compose
-from rdns_milter.session.check_runner import Pending
-from rdns_milter.session.latch import News
-from rdns_milter.session.session import Service, Session
+from rdns_milter.session.check_runner import PendingFact
+from rdns_milter.session.latch import Latch
+from rdns_milter.session.service import Service
+from rdns_milter.session.session import Session
 from tests.kit.data.evidence import GOOD
 from tests.kit.data.session_steps import (
     ALL,
@@ -67,7 +68,7 @@ def test_replies_and_verdicts_are_those_of_all_facts(facts: Evidence, policy: Po
         random_dialogue(seed)
     )
     assert run.replies == expected.replies
-    assert run.endings == expected.endings
+    assert run.modifications == expected.modifications
     assert list(map(but_for_the_cost, run.decisions)) == list(map(but_for_the_cost, expected.decisions))
     for decision in expected.decisions:
         assert decision.verdict == decide(decision.evidence, policy)
@@ -93,11 +94,11 @@ def test_a_refusal_for_good_does_not_come_of_hurry(facts: Evidence, policy: Poli
         assert UNKNOWN not in {fact.get(decision.evidence) for fact in FACTS.values()}
 
 
-def begun(finder: ScriptedFacts, decisions: list[Decision], wait: Callable[[News, float], bool]) -> Session:
+def begun(check_runner: ScriptedFacts, decisions: list[Decision], wait: Callable[[Latch, float], bool]) -> Session:
     """A session amid a message, up to its end."""
     service = Service(
         DEFAULT,
-        finder,  # type: ignore[arg-type]
+        check_runner,  # type: ignore[arg-type]
         decisions.append,
         lambda: TODAY,
         lambda: 0.0,
@@ -114,18 +115,18 @@ def begun(finder: ScriptedFacts, decisions: list[Decision], wait: Callable[[News
 
 def test_who_has_waited_is_forgotten_at_once() -> None:
     """Sessions and facts that kept each other in memory would wait for Python's garbage collector, thousands of them."""
-    finder = ScriptedFacts(GOOD, Random(0), at_once=("iprev", "helo", "spf_helo"))
+    check_runner = ScriptedFacts(GOOD, Random(0), at_once=("iprev", "helo", "spf_helo"))
 
-    def wait(news: News, seconds: float) -> bool:
-        finder.settle(1)
-        return news.told
+    def wait(latch: Latch, seconds: float) -> bool:
+        check_runner.settle(1)
+        return latch.wait(0)
 
     decisions: list[Decision] = []
-    session = begun(finder, decisions, wait)
+    session = begun(check_runner, decisions, wait)
     session.end()
     assert [decision.evidence.spf_mailfrom.result for decision in decisions] == ["pass"]
     memory = weakref.ref(session)
-    finder.latest.clear()
+    check_runner.latest.clear()
     gc.disable()
     try:
         del session
@@ -134,7 +135,7 @@ def test_who_has_waited_is_forgotten_at_once() -> None:
         gc.enable()
 
 
-class Sudden(Pending[Any]):
+class Sudden(PendingFact[Any]):
     """A fact that another thread brings in just after it was looked at so many times."""
 
     __slots__ = ("_looks", "_real")
@@ -158,15 +159,15 @@ class Sudden(Pending[Any]):
 @pytest.mark.parametrize("late", LOOKED_UP)
 def test_a_fact_may_come_in_at_any_moment(late: str, looks: int) -> None:
     """Between two looks of the session too: what is judged and written holds it, or `temperror`, never nothing."""
-    finder = ScriptedFacts(GOOD, Random(0), at_once=LOOKED_UP)
-    begin = finder._begin
-    finder._begin = lambda name, value: Sudden(value, looks) if name == late else begin(name, value)  # type: ignore[method-assign]
+    check_runner = ScriptedFacts(GOOD, Random(0), at_once=LOOKED_UP)
+    begin = check_runner._begin
+    check_runner._begin = lambda name, value: Sudden(value, looks) if name == late else begin(name, value)  # type: ignore[method-assign]
     decisions: list[Decision] = []
-    session = begun(finder, decisions, lambda news, seconds: news.told)
-    ending = session.end()
+    session = begun(check_runner, decisions, lambda latch, seconds: latch.wait(0))
+    modifications = session.end()
     words = {name: fact.get(decisions[0].evidence) for name, fact in FACTS.items()}
     assert UNKNOWN not in words.values()
-    assert UNKNOWN not in str(ending)
+    assert UNKNOWN not in str(modifications)
     assert {words[name] for name in LOOKED_UP} <= {"pass", "temperror"}
 
 
@@ -189,6 +190,7 @@ def test_the_rest_is_waited_for_at_the_end() -> None:
     run = DialogueRunner(DEFAULT, ScriptedFacts(GOOD, Random(0), at_once=["iprev", "helo"]), [0]).run_dialogue(ONE)
     assert run.replies == [None, None]
     assert run.waits == ["end"]
+    assert run.wakes == ["end"]
     assert run.waited == [("end", "spf_helo"), ("end", "spf_mailfrom")]
     (decision,) = run.decisions
     assert (decision.verdict.action, decision.evidence.spf_mailfrom.result) == ("accept", "pass")

@@ -1,59 +1,61 @@
-"""Word between two threads: however the telling and the waiting fall together."""
+"""The latch between two threads: set before, while and after the other one waits."""
 
 from __future__ import annotations
 
 import threading
 
-from rdns_milter.session.latch import News
+from rdns_milter.session.latch import Latch
 
 ENOUGH = 20.0
 
 
-def test_told_before_anybody_waits() -> None:
-    news = News()
-    assert not news.told
-    news.tell()
-    assert news.told
-    assert news.wait(ENOUGH)
+def test_set_before_the_wait() -> None:
+    latch = Latch()
+    latch.set()
+    assert latch.wait(ENOUGH)
 
 
-def test_told_while_somebody_waits() -> None:
+def test_set_during_the_wait() -> None:
     for _ in range(100):
-        news = News()
-        teller = threading.Thread(target=news.tell)
-        teller.start()
-        assert news.wait(ENOUGH)
-        teller.join()
+        latch = Latch()
+        setter = threading.Thread(target=latch.set)
+        setter.start()
+        assert latch.wait(ENOUGH)
+        setter.join()
 
 
-def test_told_by_two_at_once() -> None:
+def test_set_by_two_threads_at_once() -> None:
     for _ in range(200):
-        news, gate = News(), threading.Barrier(2)
-        broken: list[Exception] = []
+        latch, gate = Latch(), threading.Barrier(2)
+        errors: list[Exception] = []
 
-        def tell(news: News = news, gate: threading.Barrier = gate, broken: list[Exception] = broken) -> None:
+        def set_it(latch: Latch = latch, gate: threading.Barrier = gate, errors: list[Exception] = errors) -> None:
             gate.wait(ENOUGH)
             try:
-                news.tell()
-            except Exception as error:  # noqa: BLE001 - whatever it is
-                broken.append(error)
+                latch.set()
+            except Exception as error:  # noqa: BLE001 - the test is about any exception
+                errors.append(error)
 
-        tellers = [threading.Thread(target=tell) for _ in range(2)]
-        for teller in tellers:
-            teller.start()
-        assert news.wait(ENOUGH)
-        for teller in tellers:
-            teller.join()
-        assert broken == []
-
-
-def test_never_told() -> None:
-    assert not News().wait(0.001)
+        setters = [threading.Thread(target=set_it) for _ in range(2)]
+        for setter in setters:
+            setter.start()
+        assert latch.wait(ENOUGH)
+        for setter in setters:
+            setter.join()
+        assert errors == []
 
 
-def test_told_again_and_too_late() -> None:
-    news = News()
-    assert not news.wait(0.001)
+def test_never_set() -> None:
+    assert not Latch().wait(0)
+    assert not Latch().wait(0.001)
+
+
+def test_a_wait_closes_the_latch() -> None:
+    """However often it was set; and it can be set again, also after a wait that timed out."""
+    latch = Latch()
     for _ in range(3):
-        news.tell()
-    assert news.told
+        assert not latch.wait(0.001)
+        for _ in range(3):
+            latch.set()
+        assert latch.wait(0)
+        assert not latch.wait(0)

@@ -8,8 +8,9 @@ from typing import Any
 
 from rdns_milter.checks.spf import CheckHostResult, Limits, check_host
 from rdns_milter.net.mailboxes import parse_mailbox
+from rdns_milter.resolver.instant_lookup import run
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup, run
+from tests.kit.dns.zone_lookup import DictLookup
 
 LIMITS = Limits()
 CLIENT, CLIENT6 = "192.0.2.1", "2001:db8::1"

@@ -11,49 +11,41 @@ import argparse
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from ipaddress import IPv6Address
 
 from rdns_milter.checks.spf import CheckHostResult, Limits, check_host
 from rdns_milter.net.mailboxes import Mailbox
-from rdns_milter.resolver.lookup import Answer, Question, Status, Value, never_enough
+from rdns_milter.resolver.instant_lookup import InstantLookup, run
+from rdns_milter.resolver.lookup import Answer, Question, Status, Value
 from tests.kit.data.spf.random_records import Case, case
 from tests.kit.data.spf.reference_evaluator import Reference, Verdict
-from tests.kit.dns.zone_lookup import run
 
 _TIME = re.compile(r"[0-9]{10,}")  # %{t}, which is 0 in the reference evaluator
 RECEIVER = "mx.receiver.example"
 REPORTED = 20  # disagreements after which the command ends
 
 
-@dataclass
-class CaseLookup:
-    """The Lookup of a case. `at_once`: answer all questions at once, else only the last; `begun`: the questions asked, without
-    repetitions."""
+class CaseLookup(InstantLookup):
+    """The Lookup of a case. `at_once`: `first` returns all answers, or only the last one."""
 
-    case: Case
-    at_once: bool
-    begun: set[Question] = field(default_factory=set)
+    def __init__(self, case: Case, at_once: bool) -> None:
+        super().__init__(self._find)
+        self._case = case
+        self._at_once = at_once
 
-    def expect(self, questions: Sequence[Question]) -> None:
-        """See Lookup.expect."""
-        self.begun.update(questions)
-
-    async def ask(
-        self, questions: Sequence[Question], enough: Callable[[Answer], bool] = never_enough
-    ) -> tuple[Answer, ...]:
-        """See Lookup.ask."""
-        self.begun.update(questions)
-        return tuple(map(self._answer, questions))
+    @property
+    def begun(self) -> set[Question]:
+        """The questions, once each."""
+        return set(self.asked)
 
     async def first(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
         """See Lookup.first."""
         answers = await self.ask(questions)
-        return answers if self.at_once else answers[-1:]
+        return answers if self._at_once else answers[-1:]
 
-    def _answer(self, question: Question) -> Answer:
-        records = self.case.answer(question.name, question.type)
+    def _find(self, question: Question) -> Answer:
+        records = self._case.answer(question.name, question.type)
         status: Status = "servfail" if records is None else "ok" if records else "nodata"
         values: list[Value] = [record for record in records or () if isinstance(record, str | bytes | tuple)]
         return Answer(question, status, tuple(values), 60.0)

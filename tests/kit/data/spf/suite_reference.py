@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from rdns_milter.net.mailboxes import parse_mailbox
 from rdns_milter.net.names import canonical, parse_address
+from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import Question
 from tests.kit.data.spf.reference_evaluator import Reference, Verdict
 from tests.kit.data.spf.suite import SuiteCase
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup, run
+from tests.kit.dns.zone_lookup import DictLookup
 
 
 def of_helo(case: SuiteCase, zone: Zone) -> Verdict:

@@ -15,7 +15,7 @@ from functools import cache
 from random import Random
 
 from rdns_milter.resolver.lookup import Question, Type
-from rdns_milter.resolver.wire import Query, encode
+from rdns_milter.resolver.wire import EncodedQuery, encode
 from tests.kit.dns.answers.recorded_answers import recorded
 
 TYPES: dict[Type, int] = {"A": 1, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
@@ -51,14 +51,14 @@ CHANGED = (0, 0xC0, 0xFF, 0x3F, 1, 12)
 class Case:
     """A query, and what came as if in response to it."""
 
-    query: Query
+    query: EncodedQuery
     wire: bytes
 
 
 class Writer:
     """A response that is written from its beginning to its end. `odds`: the probability that a field goes wrong."""
 
-    def __init__(self, rng: Random, query: Query, odds: float) -> None:
+    def __init__(self, rng: Random, query: EncodedQuery, odds: float) -> None:
         self.rng = rng
         self.query = query
         self.odds = odds
@@ -183,7 +183,7 @@ class Writer:
         return self.pointer(at)
 
 
-def response(rng: Random, query: Query) -> bytes:
+def response(rng: Random, query: EncodedQuery) -> bytes:
     """Return one for this query."""
     writer = Writer(rng, query, rng.choice((0, 0, 0, 0.02, 0.06, 0.2)))
     question = query.question if not writer.odd() else query.question.swapcase()
@@ -242,7 +242,7 @@ def _recorded() -> Sequence[Case]:
     return tuple(Case(query_of(each.query), each.answer) for each in recorded())
 
 
-def query_of(wire: bytes) -> Query:
+def query_of(wire: bytes) -> EncodedQuery:
     """Return the query with these bytes, which `encode` made."""
     at, labels = 12, []
     while wire[at]:
@@ -254,7 +254,7 @@ def query_of(wire: bytes) -> Query:
 
 
 @cache
-def _query(name: str, kind: Type) -> Query:
+def _query(name: str, kind: Type) -> EncodedQuery:
     return encode(Question(name, kind), True, 0x1234)
 
 

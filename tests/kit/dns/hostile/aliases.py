@@ -1,7 +1,7 @@
-"""Answers that lead elsewhere: CNAME to itself, in circles, in chains, to nothing, and DNAME (RFC 1034 3.6.2, RFC 6672).
+"""Answers with aliases: a CNAME that leads to itself, in circles, in chains or to nothing, and DNAME (RFC 1034 3.6.2, RFC 6672).
 
-Behaviours of tests.kit.dns.hostile.behaviours. Names made up for a chain are children of the question's name, with first labels
-`chainN`, `stepN`, `loop`, `silent`, `gone`; the table says which words answer for their children too.
+Behaviours of tests.kit.dns.hostile.behaviours. Generated names of a chain are children of the question's name, with the first
+labels `chainN`, `stepN`, `loop`, `silent` and `gone`; the table says which words answer for their children too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DNAME_TARGET = dns.name.from_text("dn", MADE_UP)
 
 
 def child(name: Name, label: str) -> Name:
-    """`label` below `name`. Raises dns.name.NameTooLong."""
+    """Return `label` below `name`. Raises dns.name.NameTooLong."""
     return dns.name.Name((label.encode("ascii"), *name.labels))
 
 
@@ -40,13 +40,13 @@ def cname_self(ask: Ask, sends: Sends) -> Sends:
 
 
 def cname_loop(ask: Ask, sends: Sends) -> Sends:
-    """x is an alias of loop.x, and loop.x of x; each answer has one of them."""
+    """x is an alias of loop.x, and loop.x of x; each answer holds one of the two aliases."""
     inside = ask.name.labels[0].lower() == b"loop"
     return ask.sends(ask.reply([cname(ask.name, ask.name.parent() if inside else child(ask.name, "loop"))]))
 
 
 def cname_loop_full(ask: Ask, sends: Sends) -> Sends:
-    """The same circle, both aliases in one answer."""
+    """The same circle, with both aliases in one answer."""
     loop = child(ask.name, "loop")
     return ask.sends(ask.reply([cname(ask.name, loop), cname(loop, ask.name)]))
 
@@ -59,7 +59,7 @@ def cname_chain(ask: Ask, sends: Sends, length: int) -> Sends:
 
 
 def cname_step(ask: Ask, sends: Sends, length: int) -> Sends:
-    """The same chain, but each answer has one alias only; stepN.x has N aliases left, step0.x the records."""
+    """The same chain with one alias in each answer: stepN.x has N aliases left, step0.x has the records."""
     first = ask.name.labels[0].lower()
     inside = first.startswith(b"step") and first[4:].isdigit()
     left, base = (int(first[4:]), ask.name.parent()) if inside else (length, ask.name)
@@ -69,7 +69,7 @@ def cname_step(ask: Ask, sends: Sends, length: int) -> Sends:
 
 
 def cname_silent(ask: Ask, sends: Sends) -> Sends:
-    """An alias of silent.x, which is answered by silence."""
+    """An alias of silent.x, for which there is no answer."""
     if ask.name.labels[0].lower() == b"silent":
         return []
     return ask.sends(ask.reply([cname(ask.name, child(ask.name, "silent"))]))
@@ -90,7 +90,7 @@ def cname_ns(ask: Ask, sends: Sends) -> Sends:
 
 
 def cname_other_soa(ask: Ask, sends: Sends) -> Sends:
-    """The same, with the SOA of a zone that does not hold the target."""
+    """The same, with the SOA record of a zone that does not contain the target."""
     if ask.name.labels[0].lower() == b"alias":
         return cname_ns(ask, sends)
     soa = rrset(dns.name.from_text("elsewhere", MADE_UP), ask.found.soa)
@@ -98,12 +98,12 @@ def cname_other_soa(ask: Ask, sends: Sends) -> Sends:
 
 
 def cname_nodata(ask: Ask, sends: Sends) -> Sends:
-    """An alias of a name that has no such record (RFC 2308 2.2): with the SOA of its zone."""
+    """An alias of a name without such a record (RFC 2308 2.2), with the SOA record of its zone."""
     return ask.sends(ask.reply([cname(ask.name, child(ask.name, "alias"))], authority=[rrset(ask.name, ask.found.soa)]))
 
 
 def cname_part(ask: Ask, sends: Sends) -> Sends:
-    """Two links of a chain of three, and NS records; the third must be asked for."""
+    """Two links of a chain of three, and NS records. The third link needs a query of its own."""
     if ask.name.labels[0].lower() == b"alias":
         return cname_ns(ask, sends)
     first, second = child(ask.name, "first"), child(ask.name, "alias")
@@ -112,7 +112,7 @@ def cname_part(ask: Ask, sends: Sends) -> Sends:
 
 
 def via_dname(ask: Ask, sends: Sends) -> Sends:
-    """The parent has a DNAME; the alias made from it and the records come with it (RFC 6672 3.1)."""
+    """A DNAME record of the parent, with the alias synthesised from it and the records (RFC 6672 3.1)."""
     target = dns.name.Name((ask.name.labels[0], *DNAME_TARGET.labels))
     dname = rrset(ask.name.parent(), [_to(DNAME_TARGET, dns.rdatatype.DNAME)])
     return ask.sends(ask.reply([dname, cname(ask.name, target), *ask.answered(target, ask.rdatas())]))

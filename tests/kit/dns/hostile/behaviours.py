@@ -1,8 +1,10 @@
-"""The ways to answer badly, in one table: the word a zone uses -> what is done with the question.
+"""All wrong ways to answer, in one table: the word that a zone uses, and the function that applies it.
 
-See packaging/doc/platform.md 5.1. A behaviour is a function of the question and of the sends that would be done so
-far; it returns those to do instead. So several can hold for one question: they are applied in the order of the table,
-content first, then octets, then the way they travel.
+A behaviour is a function of the question and of the sends that would be done so far; it returns the sends to do instead. Several
+behaviours can apply to one question: first those of the content, then those of the bytes, then those of the delivery, in the order
+of the table.
+
+packaging/doc/platform.md 5.1.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from tests.kit.dns.message import Ask, Sends
 
 
 def number(text: str) -> int:
-    """A whole number from 0; raises ValueError."""
+    """Read a whole number from 0. Raises ValueError."""
     value = int(text)
     if value < 0:
         raise ValueError(f"{text} is below 0")
@@ -28,7 +30,7 @@ def number(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """A time from 0; raises ValueError."""
+    """Read a time from 0. Raises ValueError."""
     value = float(text)
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{text} is not a time")
@@ -36,14 +38,14 @@ def seconds(text: str) -> float:
 
 
 def octets(text: str) -> str:
-    """One label in hex, 1 to 63 octets; raises ValueError."""
+    """Read one label in hexadecimal, 1 to 63 bytes. Raises ValueError."""
     if not 1 <= len(bytes.fromhex(text)) <= 63:
         raise ValueError(f"{text} is not a label")
     return text
 
 
 def host(text: str) -> str:
-    """A name in master-file text; raises ValueError."""
+    """Read a name in master-file text. Raises ValueError."""
     try:
         dns.name.from_text(text)
     except dns.exception.DNSException as why:
@@ -53,10 +55,8 @@ def host(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A behaviour: what it does, how its argument is read, what it is if left out (None: must be given).
-
-    `below`: it answers for the names below its own too (those that it makes up).
-    """
+    """A behaviour: its function, how its argument is read, and the default of the argument (None: required). `below`: it also
+    answers for the names below its own that it generates."""
 
     act: Callable[..., Sends]
     read: Callable[[str], Argument] | None = None
@@ -182,7 +182,7 @@ _ORDER = {word: place for place, word in enumerate(BEHAVIOURS)}
 
 
 def read(word: str, argument: str) -> tuple[str, Argument]:
-    """The word as the table has it, and its argument. Raises ValueError for an unknown word or a bad argument."""
+    """Return the word as the table has it, and its argument. Raises ValueError for an unknown word or a bad argument."""
     word = word.lower().replace("_", "-")
     row = BEHAVIOURS.get(word)
     if row is None:
@@ -197,7 +197,7 @@ def read(word: str, argument: str) -> tuple[str, Argument]:
 
 
 def apply(behaviours: Iterable[Behaviour], ask: Ask) -> Sends:
-    """What is sent for this question when these behaviours hold; without any, the right answer."""
+    """Return the sends for this question with these behaviours; without any, the right answer."""
     sends = ask.sends(ask.right())
     for each in sorted(behaviours, key=lambda each: _ORDER[each.word]):
         row = BEHAVIOURS[each.word]

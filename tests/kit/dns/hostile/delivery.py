@@ -1,7 +1,7 @@
-"""How an answer travels, or does not: silence, delay, loss, other sources, and all that can go wrong with TCP.
+"""Delivery of an answer: silence, delay, loss, wrong sources, and everything that can go wrong with TCP (RFC 7766).
 
-Behaviours of tests.kit.dns.hostile.behaviours. Each takes the question and the sends so far, and returns the sends to do instead.
-It never looks at a socket or a clock.
+Behaviours of tests.kit.dns.hostile.behaviours. Each takes the question and the sends so far, and returns the sends to do instead;
+it never uses a socket or a clock.
 
 packaging/doc/platform.md 5.1; RFC 7766.
 """
@@ -32,7 +32,7 @@ def silent(ask: Ask, sends: Sends) -> Sends:
 
 
 def udp_drop(ask: Ask, sends: Sends) -> Sends:
-    """UDP is lost, TCP works."""
+    """The UDP datagram is lost; TCP works."""
     return sends if ask.tcp else []
 
 
@@ -42,12 +42,12 @@ def delay(ask: Ask, sends: Sends, seconds: float) -> Sends:
 
 
 def duplicate(ask: Ask, sends: Sends, times: int) -> Sends:
-    """The answer, `times` times."""
+    """The answer, sent `times` times."""
     return sends * times
 
 
 def lost(ask: Ask, sends: Sends, times: int) -> Sends:
-    """The first `times` queries of this question are lost, later ones answered."""
+    """No answer to the first `times` queries for this question; later ones are answered."""
     return [] if ask.nth < times else sends
 
 
@@ -57,17 +57,17 @@ def flap(ask: Ask, sends: Sends, times: int) -> Sends:
 
 
 def edns_drop(ask: Ask, sends: Sends) -> Sends:
-    """Queries with EDNS are lost (RFC 6891 7, old middleboxes)."""
+    """No answer to queries with EDNS (RFC 6891 7, old middleboxes)."""
     return [] if ask.edns else sends
 
 
 def wrong_port(ask: Ask, sends: Sends) -> Sends:
-    """UDP from another port of the same address."""
+    """The answer by UDP from another port of the same address."""
     return [replace(send, source=Source.PORT) for send in sends]
 
 
 def wrong_address(ask: Ask, sends: Sends) -> Sends:
-    """UDP from another address."""
+    """The answer by UDP from another address."""
     return [replace(send, source=Source.ADDRESS) for send in sends]
 
 
@@ -87,7 +87,7 @@ def guess_then_right(ask: Ask, sends: Sends) -> Sends:
 
 
 def _over_tcp(then: Callable[..., Sends]) -> Callable[..., Sends]:
-    """Over UDP an empty answer with TC; over TCP what `then` says."""
+    """An empty answer with TC by UDP; by TCP what `then` returns."""
 
     def behaviour(ask: Ask, sends: Sends, *argument: object) -> Sends:
         return then(ask, sends, *argument) if ask.tcp else ask.truncated()
@@ -102,61 +102,61 @@ def _only(end: End) -> Sends:
 
 @_over_tcp
 def truncate(ask: Ask, sends: Sends) -> Sends:
-    """TC over UDP; all of it over TCP."""
+    """TC by UDP, the complete answer by TCP."""
     return sends
 
 
 @_over_tcp
 def truncate_reset(ask: Ask, sends: Sends) -> Sends:
-    """TC; TCP is reset when the query has come."""
+    """TC; the TCP connection is reset when the query has arrived."""
     return _only(End.RESET)
 
 
 @_over_tcp
 def truncate_close(ask: Ask, sends: Sends) -> Sends:
-    """TC; TCP is closed without an octet."""
+    """TC; the TCP connection is closed without an answer."""
     return _only(End.CLOSE)
 
 
 @_over_tcp
 def truncate_hang(ask: Ask, sends: Sends) -> Sends:
-    """TC; TCP stays open and says nothing."""
+    """TC; the TCP connection stays open, without an answer."""
     return _only(End.HANG)
 
 
 @_over_tcp
 def truncate_again(ask: Ask, sends: Sends) -> Sends:
-    """TC over UDP and over TCP too."""
+    """TC by UDP, and by TCP too."""
     return ask.truncated()
 
 
 @_over_tcp
 def truncate_trickle(ask: Ask, sends: Sends, milliseconds: int) -> Sends:
-    """TC; over TCP one octet each so many milliseconds."""
+    """TC; by TCP one byte each `milliseconds`."""
     return [replace(send, pause=milliseconds / 1000) for send in sends]
 
 
 @_over_tcp
 def truncate_half(ask: Ask, sends: Sends) -> Sends:
-    """TC; over TCP the right length, half of the answer, and the end."""
+    """TC; by TCP the right length, half of the answer, and the end of the connection."""
     return [_claiming(send.data, len(send.data), len(send.data) // 2, End.CLOSE) for send in sends]
 
 
 @_over_tcp
 def truncate_too_long(ask: Ask, sends: Sends) -> Sends:
-    """TC; over TCP a length of 65535, the answer, and nothing more."""
+    """TC; by TCP a length of 65535, the answer, and nothing more."""
     return [_claiming(send.data, 65535, len(send.data), End.HANG) for send in sends]
 
 
 @_over_tcp
 def truncate_zero(ask: Ask, sends: Sends) -> Sends:
-    """TC; over TCP a length of 0, and the end."""
+    """TC; by TCP a length of 0, and the end of the connection."""
     return [_claiming(b"", 0, 0, End.CLOSE)]
 
 
 @_over_tcp
 def truncate_endless(ask: Ask, sends: Sends) -> Sends:
-    """TC; over TCP answers with a wrong ID for half a minute."""
+    """TC; by TCP answers with a wrong ID for half a minute."""
     return [replace(send, after=i * ENDLESS_GAP) for i in range(ENDLESS) for send in edited(sends, other_id)]
 
 

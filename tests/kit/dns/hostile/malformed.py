@@ -1,8 +1,7 @@
-"""Answers that are not DNS messages, or nearly: garbage, wrong lengths and counts, bad names, flipped bits (RFC 1035 4.1).
+"""Answers that are not quite DNS messages: garbage, wrong lengths and counts, bad names, flipped bits (RFC 1035 4.1).
 
-Behaviours of tests.kit.dns.hostile.behaviours. The ID is right (and the question where there is one), so that a client that looks
-at
-those alone goes on to read the rest.
+Behaviours of tests.kit.dns.hostile.behaviours. The ID is right, and so is the question where there is one: a client that compares
+only those goes on to parse the rest.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ MISSING_RECORDS = 5
 
 
 def garbage(ask: Ask, sends: Sends, octets: int) -> Sends:
-    """So many random octets after the ID."""
+    """So many random bytes after the ID."""
     return [Send((ask.wire[:2] + random.Random(octets).randbytes(octets))[:octets])]
 
 
 def empty(ask: Ask, sends: Sends) -> Sends:
-    """A datagram, or a TCP message, of no octets."""
+    """A datagram, or a TCP message, of 0 bytes."""
     return [Send(b"")]
 
 
@@ -33,7 +32,7 @@ def short(ask: Ask, sends: Sends) -> Sends:
 
 
 def _here(ask: Ask) -> int:
-    """Where the first record of a message with this question begins."""
+    """Return the offset of the first record of a message with this question."""
     return HEADER + len(ask.question)
 
 
@@ -57,12 +56,12 @@ def comp_rdata(ask: Ask, sends: Sends) -> Sends:
 
 
 def bad_rdlength(ask: Ask, sends: Sends, length: int) -> Sends:
-    """A record that claims so many octets of data, right or not."""
+    """A record that claims so many bytes of data, right or not."""
     return ask.raw(record_wire(ask.rdtype, _data(ask), rdlength=length))
 
 
 def bad_counts(ask: Ask, sends: Sends) -> Sends:
-    """A header that promises five records more than there are."""
+    """A header that claims five records more than there are."""
 
     def promise(wire: bytes) -> bytes:
         count = int.from_bytes(wire[6:8], "big") + MISSING_RECORDS
@@ -72,7 +71,7 @@ def bad_counts(ask: Ask, sends: Sends) -> Sends:
 
 
 def trailing(ask: Ask, sends: Sends, octets: int) -> Sends:
-    """The answer with so many octets after its end."""
+    """The answer with so many bytes after its end."""
     return edited(sends, lambda wire: wire + bytes(octets))
 
 
@@ -82,7 +81,7 @@ def bad_label(ask: Ask, sends: Sends) -> Sends:
 
 
 def mutate(ask: Ask, sends: Sends, seed: int) -> Sends:
-    """The answer with 1 to 16 bits flipped after the ID; others for each question, the same for the same seed."""
+    """The answer with 1 to 16 bits flipped after the ID; different ones for each question, the same for the same seed."""
     chance = random.Random(f"{seed}/{ask.nth}/{ask.tcp}/{ask.name}/{ask.rdtype}")
     return [dataclasses.replace(send, data=_flipped(send.data, chance)) for send in sends]
 

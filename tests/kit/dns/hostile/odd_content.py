@@ -1,7 +1,6 @@
-"""Answers whose content is odd: thousands of records, long texts, long names, targets that are no host names.
+"""Answers with odd content: thousands of records, long texts, long names, targets that are no host names.
 
-Behaviours of tests.kit.dns.hostile.behaviours. All of it is well-formed DNS. Names made up here end in
-tests.kit.dns.message.MADE_UP.
+Behaviours of tests.kit.dns.hostile.behaviours. All of it is well-formed DNS. Generated names end in tests.kit.dns.message.MADE_UP.
 
 packaging/doc/platform.md 5.1.
 """
@@ -39,14 +38,14 @@ def _many(rdtype: RdataType, count: int) -> tuple[Rdata, ...]:
 
 
 def huge(ask: Ask, sends: Sends, count: int) -> Sends:
-    """So many records: PTR hN.hx.example, MX N mxN.hx.example, A 10.x.y.z, TXT "record N"; other types: as they are."""
+    """So many records: PTR hN.hx.example, MX N mxN.hx.example, A 10.x.y.z, TXT "record N". Other types are unchanged."""
     if ask.rdtype not in _NUMBERED:
         return sends
     return ask.sends(ask.reply(ask.answered(ask.name, _many(ask.rdtype, count))))
 
 
 def big_txt(ask: Ask, sends: Sends, octets: int) -> Sends:
-    """One TXT record of so many octets that begins like SPF; other types: as they are."""
+    """One TXT record of so many bytes that begins like SPF. Other types are unchanged."""
     if ask.rdtype != dns.rdatatype.TXT:
         return sends
     terms = "".join(f" ip4:10.{i >> 8 & 255}.{i & 255}.0/24" for i in range(octets // 16 + 1))
@@ -54,29 +53,29 @@ def big_txt(ask: Ask, sends: Sends, octets: int) -> Sends:
 
 
 def target(ask: Ask, sends: Sends, name: str) -> Sends:
-    """PTR and MX records lead to this name (master-file escapes); other types: as they are."""
+    """PTR and MX records that lead to this name (with master-file escapes). Other types are unchanged."""
     return _targeted(ask, sends, dns.name.from_text(name))
 
 
 def target_bytes(ask: Ask, sends: Sends, octets: str) -> Sends:
-    """PTR and MX records lead to a name whose first label is these octets (in hex), then hx.example."""
+    """PTR and MX records that lead to a name with these bytes (in hexadecimal) as its first label, below hx.example."""
     return _targeted(ask, sends, dns.name.Name((bytes.fromhex(octets), *MADE_UP.labels)))
 
 
 def target_long(ask: Ask, sends: Sends) -> Sends:
-    """PTR and MX records lead to a name of 255 octets, the longest there is (RFC 1035 2.3.4)."""
+    """PTR and MX records that lead to a name of 255 bytes, the maximum (RFC 1035 2.3.4)."""
     labels = [b"a" * LABEL_MAX] * 3
     rest = NAME_MAX - wire_length(MADE_UP) - 3 * (LABEL_MAX + 1) - 1
     return _targeted(ask, sends, dns.name.Name((*labels, b"b" * rest, *MADE_UP.labels)))
 
 
 def target_root(ask: Ask, sends: Sends) -> Sends:
-    """PTR and MX records lead to the root (RFC 7505 for MX)."""
+    """PTR and MX records that lead to the root (RFC 7505 for MX)."""
     return _targeted(ask, sends, dns.name.root)
 
 
 def target_address(ask: Ask, sends: Sends) -> Sends:
-    """PTR and MX records lead to an address written as a name."""
+    """PTR and MX records that lead to an address written as a name."""
     return _targeted(ask, sends, dns.name.from_text("192.0.2.1."))
 
 

@@ -1,5 +1,4 @@
-"""When a name server is suspect, when it is down, and when it is back: resolver/server_health.py as tables, and against its
-rules."""
+"""When a name server is suspect, down, and up again: tables of events, and properties of every sequence of events."""
 
 from __future__ import annotations
 
@@ -8,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdns_milter.resolver.lookup import UNRESOLVED, Question, Status
-from rdns_milter.resolver.server_health import LOCAL, MISSES, RECURSIVE, SUSPECT, Health
+from rdns_milter.resolver.servers.health import LOCAL, MISSES, RECURSIVE, SUSPECT, ServerHealth
 
 A, B, C = (Question(f"{letter}.example", "A") for letter in "abc")
 TXT_A = Question("a.example", "TXT")
-# What happens, letter by letter. An answer: "a" "b" "c". Silence: "A" "B" "C" "T" (the TXT of a). A probe missed: "!".
+# Events, one for each letter. An answer: "a" "b" "c". No answer: "A" "B" "C" "T" (the TXT of a). A probe missed: "!".
 QUESTIONS = {"A": A, "B": B, "C": C, "T": TXT_A}
-# Events, whether a probe is due after the last silence, whether it is down, whether it has to be probed further.
+# Events; whether a probe is due after the last query without an answer; whether the server is down; whether it is in doubt.
 CASES: list[tuple[str, str, bool, bool, bool]] = [
     ("nothing yet", "", False, False, False),
     ("one name silent", "A", False, False, False),
@@ -37,9 +36,10 @@ CASES: list[tuple[str, str, bool, bool, bool]] = [
 ]
 
 
-def told(events: str) -> tuple[Health, bool, list[str]]:
-    """The health after these events, whether a probe was due last, and which of them were a change ("down", "up")."""
-    health, due, changes = Health(), False, []
+def after(events: str) -> tuple[ServerHealth, bool, list[str]]:
+    """Return the health after these events, whether a probe is due after the last query without an answer, and the changes ("down",
+    "up")."""
+    health, due, changes = ServerHealth(), False, []
     for event in events:
         if event == "!":
             changes += ["down"] * health.missed()
@@ -51,8 +51,8 @@ def told(events: str) -> tuple[Health, bool, list[str]]:
 
 
 @pytest.mark.parametrize(("events", "due", "down", "in_doubt"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
-def test_what_is_known(events: str, due: bool, down: bool, in_doubt: bool) -> None:
-    health, was_due, _ = told(events)
+def test_events(events: str, due: bool, down: bool, in_doubt: bool) -> None:
+    health, was_due, _ = after(events)
     assert (was_due, health.down, health.in_doubt) == (due, down, in_doubt)
 
 
@@ -68,17 +68,17 @@ def test_what_is_known(events: str, due: bool, down: bool, in_doubt: bool) -> No
         ("AB!!!aAB!!bcAB!!", ["down", "up", "down", "up", "down"]),
     ],
 )
-def test_each_change_is_told_once(events: str, changes: list[str]) -> None:
-    assert told(events)[2] == changes
+def test_each_change_is_returned_once(events: str, changes: list[str]) -> None:
+    assert after(events)[2] == changes
 
 
 def test_the_numbers() -> None:
-    """The tables above are written for these."""
+    """The tables above are for these constants."""
     assert (SUSPECT, MISSES) == (2, 2)
 
 
 def test_probes_are_questions_that_were_answered() -> None:
-    health = Health()
+    health = ServerHealth()
     assert health.probe() == LOCAL
     for question in (A, B):
         health.answered(question)
@@ -91,8 +91,8 @@ def test_probes_are_questions_that_were_answered() -> None:
 
 
 def test_a_sender_cannot_choose_all_probes() -> None:
-    """Whoever makes us ask for his names alone, and then lets them die, must not bring the server down with them."""
-    health = Health()
+    """A sender who has only names of its own looked up, and then lets them time out, must not make the server look down."""
+    health = ServerHealth()
     for number in range(20):
         health.answered(Question(f"n{number}.evil.example", "TXT"))
     health.unanswered(A)
@@ -100,7 +100,7 @@ def test_a_sender_cannot_choose_all_probes() -> None:
     for _ in range(6):
         probe = health.probe()
         if probe == LOCAL:
-            health.answered(probe)  # which a living server does
+            health.answered(probe)  # as a server that works does
         else:
             assert probe.name.endswith(".evil.example")
             health.missed()
@@ -108,15 +108,15 @@ def test_a_sender_cannot_choose_all_probes() -> None:
 
 
 def test_a_server_that_is_back_is_found_by_one_of_two_probes() -> None:
-    """Though all that it has answered before is dead by now."""
-    health, _, _ = told("abAB!!")
+    """Even if everything that it has answered before times out now."""
+    health, _, _ = after("abAB!!")
     assert LOCAL in {(health.probe(), health.missed())[0] for _ in range(2)}
 
 
 @pytest.mark.parametrize("fault", sorted(UNRESOLVED))
 def test_a_server_that_only_refers_is_down(fault: Status) -> None:
-    """It is probed with what only a resolver answers: it may hold the zone "localhost" itself."""
-    health = Health()
+    """It is probed with a question that only a resolver answers, because it may hold the zone "localhost"."""
+    health = ServerHealth()
     assert not health.unanswered(A, fault)
     assert health.unanswered(B, fault)
     assert health.probe() == RECURSIVE
@@ -126,9 +126,9 @@ def test_a_server_that_only_refers_is_down(fault: Status) -> None:
     assert (health.down, health.fault, health.probe()) == (False, "timeout", LOCAL)
 
 
-def test_a_senders_broken_zone_is_no_useless_server() -> None:
-    """All that was ever answered is the sender's, whose zone now refers: every second probe is not his."""
-    health = Health()
+def test_a_senders_broken_zone_does_not_make_a_server_useless() -> None:
+    """All answers so far are about the sender's zone, which now gives referrals. Every second probe is about another name."""
+    health = ServerHealth()
     for number in range(20):
         health.answered(Question(f"n{number}.evil.example", "TXT"))
     health.unanswered(A, "referral")
@@ -136,7 +136,7 @@ def test_a_senders_broken_zone_is_no_useless_server() -> None:
     for _ in range(6):
         probe = health.probe()
         if probe in (LOCAL, RECURSIVE):
-            health.answered(probe)  # which a resolver does
+            health.answered(probe)  # as a resolver does
             health.unanswered(A, "referral")
             health.unanswered(B, "referral")
         else:
@@ -144,8 +144,8 @@ def test_a_senders_broken_zone_is_no_useless_server() -> None:
         assert not health.down
 
 
-def test_a_probe_that_hangs_on_nobody_is_not_kept() -> None:
-    health = Health()
+def test_the_fixed_probes_are_not_kept() -> None:
+    health = ServerHealth()
     for question in (LOCAL, RECURSIVE, A, LOCAL):
         health.answered(question)
     assert {health.probe() for _ in range(4)} == {A}
@@ -156,16 +156,16 @@ EVENTS = st.text(alphabet="abcABCT!", max_size=60)
 
 @given(EVENTS)
 def test_down_only_without_any_answer(events: str) -> None:
-    """It is never down when it has answered since the last two probes, and always up after an answer."""
-    health, _, changes = told(events)
+    """A server is up after each answer, and down after two missed probes without an answer."""
+    health, _, changes = after(events)
     since = events[max(map(events.rfind, "abc")) + 1 :]
     assert health.down == (since.count("!") >= MISSES)
     assert changes == (["down", "up"] * len(changes))[: len(changes)]
 
 
 @given(EVENTS)
-def test_a_probe_is_due_only_by_silence_towards_different_names(events: str) -> None:
-    health, _, _ = told(events)
+def test_a_probe_is_due_only_after_different_names(events: str) -> None:
+    health, _, _ = after(events)
     since = events[max(map(events.rfind, "abc")) + 1 :]
     names = {QUESTIONS[event].name for event in since if event in QUESTIONS}
     due = health.unanswered(C)
