@@ -1,11 +1,12 @@
 """Read a DNS response of the plain shape, which nearly every response of a resolver has, in a few microseconds.
 
 Plain: the question byte for byte; then records of the type in question, at the question's name or behind CNAME records that follow
-one another, or one SOA record that says that there are none; then nothing, or an OPT record without content. Owners of answers are
+one another, or one SOA record that denies them; then nothing, or an OPT record without content. Owners of answers are
 compression pointers. Names in values consist of letters, digits, `-`, `_` and `/`.
 
-Returns what resolver/wire.py reads of the same bytes through dnspython, or None: not plain, so dnspython must read it. Must never
-raise, must never accept what dnspython refuses, and must never guess: each byte is compared, or read within its bounds.
+Returns the same as resolver/wire.py with dnspython does for these bytes, or None if the response is not plain and dnspython must
+read it. Must never raise, never accept a response that dnspython refuses, and never guess: each byte is compared, or read within
+its bounds.
 
 RFC 1035 4.1 (messages), RFC 2181 8 (TTL), RFC 2308 2 and 5 (negative answers), RFC 6891 6.1.2 (OPT).
 """
@@ -46,7 +47,7 @@ Labels = list[bytes]
 
 
 def read(wire: bytes, ident: int, question: bytes) -> Reading | None:
-    """Return what a response says, or None if it is not plain. `question`: name, type and class as they were sent."""
+    """Return the contents of a response, or None if it is not plain. `question`: name, type and class as they were sent."""
     try:
         return _read(wire, ident, question)
     except (LookupError, struct.error):  # it ends too early
@@ -99,7 +100,7 @@ def _positive(wire: bytes, at: int, end: int, start: bytes, count: int, ttl: int
 def _behind_aliases(
     wire: bytes, at: int, end: int, question: bytes, flags: int, answers: int, authorities: int
 ) -> Reading | None:
-    """Read CNAME records that follow one another, and what comes behind them. No name may come twice."""
+    """Read CNAME records that follow one another, and the records after them. No name may occur twice."""
     names = [_question_labels(wire)]
     owner, ttl = _TO_QUESTION, _MAX_TTL
     while answers and wire[at : at + 6] == owner + _CNAME:
@@ -109,7 +110,7 @@ def _behind_aliases(
         name = _name(wire, data, at)
         if name is None or name in names or len(names) > _MAX_ALIASES or life > _MAX_TTL or at > end:
             return None
-        # A name that is nothing but a pointer is written as that pointer again.
+        # A name that consists of a pointer only is repeated as that pointer.
         owner = wire[data:at] if wire[data] >= 0xC0 else (_POINTER | data).to_bytes(2, "big")
         names.append(name)
         ttl = min(ttl, life)
@@ -184,7 +185,7 @@ def _name(wire: bytes, at: int, end: int) -> Labels | None:
 
 
 def _question_labels(wire: bytes) -> Labels:
-    """Return the labels of the question's name, in lower case. It is known to be the one that was sent."""
+    """Return the labels of the question's name, in lower case. The question has been compared with the one that was sent."""
     found = _labels(wire, _HEADER.size, len(wire))
     return [label.lower() for label in found[0]] if found else []
 
@@ -201,7 +202,7 @@ def _ipv4(wire: bytes, at: int, end: int) -> str | None:
 
 
 def _ipv6(wire: bytes, at: int, end: int) -> str | None:
-    """Return the address as RFC 5952 4 has it. None where some write a part of it as IPv4."""
+    """Return the address in the form of RFC 5952 4; None for one of which a part may be written as IPv4."""
     if end - at != 16 or wire[at : at + 8] == bytes(8):
         return None
     text = ":{:x}:{:x}:{:x}:{:x}:{:x}:{:x}:{:x}:{:x}:".format(*_GROUPS.unpack_from(wire, at))

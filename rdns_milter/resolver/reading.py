@@ -1,6 +1,6 @@
-"""What one DNS response says, whichever reader has read it: resolver/plain_answer.py or resolver/wire.py.
+"""The contents of one DNS response, as resolver/plain_answer.py or resolver/wire.py has parsed it.
 
-A record, nothing else. Must never hold more values than MAX_VALUES.
+Plain data. Must never hold more than MAX_VALUES values.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ MAX_VALUES = 1024  # of one response; more are not kept
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a response says. `truncated`: ask again by TCP. `without_edns`: ask again without EDNS. `chase`: the name behind
-    a CNAME whose records the response does not hold; "" if there is none. `ttl`: seconds."""
+    """The contents of a response. `truncated`: send the query again over TCP. `without_edns`: send it again without EDNS. `chase`:
+    the name to which a CNAME leads whose records are not in the response; "" if there is none. `ttl`: seconds."""
 
     status: Status
     values: tuple[Value, ...] = ()

@@ -1,8 +1,8 @@
-"""DNS on the wire: write a question, and read a response.
+"""Encode DNS queries and decode responses.
 
-Must trust nothing that comes from the network: a response counts only if all of it can be parsed, by resolver/plain_answer.py or by
-dnspython, and if it answers this very question. Must never follow a name that the response does not hold, or keep more than was
-asked for.
+Must trust nothing that comes from the network: a response is accepted only if all of it can be parsed, by resolver/plain_answer.py
+or by dnspython, and if it answers the question that was sent. Must never follow a name that is not in the response, or keep records
+that the question does not ask for.
 
 RFC 1035 4 (messages), RFC 2308 (NXDOMAIN, NODATA, referrals), RFC 6672 (DNAME), RFC 6891 (EDNS), RFC 8914 (extended errors).
 """
@@ -34,10 +34,10 @@ from .lookup import Question, Status, Type, Value
 from .negative_answer import NegativeAnswer, classify
 from .reading import MAX_VALUES, Reading
 
-PAYLOAD = 1232  # octets that an answer by UDP may have: fits any path without fragments (DNS flag day 2020)
-# Extended errors that say: a validator found the signatures wrong (RFC 8914 4.2 to 4.13).
+PAYLOAD = 1232  # bytes that a response over UDP may have: it passes any path unfragmented (DNS flag day 2020)
+# Extended errors of a validator that found the signatures wrong (RFC 8914 4.2 to 4.13).
 _BOGUS = frozenset((1, 2, 5, 6, 7, 8, 9, 10, 11, 12))
-_DRAWN = 512  # ids at a time
+_DRAWN = 512  # ids that are read from the system at a time
 _RD = int(dns.flags.RD)
 _EDNS = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, PAYLOAD, 0, 0)  # RFC 6891 6.1.2
 _OPT_LENGTH = len(_EDNS)
@@ -50,22 +50,21 @@ _KINDS: Mapping[Type, bytes] = MappingProxyType(
 )
 _LENGTHS = tuple(bytes((length,)) for length in range(64))  # of a label
 _MAX_NAME = 255
-# dnspython imports the code of a type when it first meets one: better now than in a client's time.
+# dnspython imports the code of a type on first use: do it now, so that no client waits for it.
 for _rdtype in (*map(dns.rdatatype.from_text, _KINDS), dns.rdatatype.CNAME, dns.rdatatype.SOA, dns.rdatatype.OPT):
     dns.rdata.get_rdata_class(dns.rdataclass.IN, _rdtype)  # type: ignore[no-untyped-call, unused-ignore]
 _RCODES: Mapping[int, Status] = MappingProxyType({dns.rcode.SERVFAIL: "servfail", dns.rcode.REFUSED: "refused"})
-# A server that answers so may not know EDNS (RFC 6891 7).
+# A server that answers with one of these may not know EDNS (RFC 6891 7).
 _NO_EDNS = frozenset((dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS))
 
 
 class BadName(ValueError):
-    """A name that DNS cannot hold: an empty label, one of more than 63 octets, or more than 255 in all."""
+    """The name cannot be encoded: it has an empty label, a label of more than 63 bytes, or more than 255 bytes in all."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedQuery:
-    """A question as it goes out: its id, the bytes of its question section, and all of its bytes. `message`: the same as
-    dnspython's message, to compare an answer with."""
+    """An encoded query: its id, the bytes of its question section, and all of its bytes."""
 
     ident: int
     question: bytes
@@ -73,7 +72,7 @@ class EncodedQuery:
 
     @property
     def message(self) -> dns.message.QueryMessage:
-        """Without EDNS, which an answer need not repeat."""
+        """The query as a message of dnspython, to compare a response with. Without EDNS, which a response need not repeat."""
         name, length = dns.name.from_wire(self.question, 0)
         rdtype, rdclass = _TYPE_AND_CLASS.unpack_from(self.question, length)
         message = dns.message.QueryMessage(self.ident)
@@ -83,8 +82,8 @@ class EncodedQuery:
 
 
 class Ids:
-    """Ids that cannot be guessed (RFC 5452 4.3). Drawn from the system many at a time: for each draw Python's lock is let go, and
-    to have it back takes longer than all the rest. Not to be kept over a fork."""
+    """Ids that cannot be guessed (RFC 5452 4.3). Many are read from the system at a time, because each read releases the
+    interpreter lock, and getting it back takes longer than everything else. Must not be kept across a fork."""
 
     __slots__ = ("_left",)
 
@@ -92,21 +91,21 @@ class Ids:
         self._left: list[int] = []
 
     def next(self) -> int:
-        """The next one."""
+        """Return the next id."""
         if not self._left:
             self._left = list(struct.unpack(f"{_DRAWN}H", os.urandom(2 * _DRAWN)))
         return self._left.pop()
 
 
 def encode(question: Question, edns: bool, ident: int) -> EncodedQuery:
-    """Return a query. Raises BadName. Written by hand: nothing hostile is read here, and dnspython takes six times as long."""
+    """Return the encoded query. Raises BadName. Does not use dnspython, which takes six times as long."""
     asked = _name(question.name) + _KINDS[question.type]
     head = _HEADER.pack(ident, _RD, 1, 0, 0, edns)
     return EncodedQuery(ident, asked, head + asked + _EDNS if edns else head + asked)
 
 
 def _name(text: str) -> bytes:
-    """Return a name as it is written in a question. Raises BadName."""
+    """Return the encoded name. Raises BadName."""
     pieces: list[bytes] = []
     try:
         for label in text.encode("latin-1").split(b"."):
@@ -123,27 +122,27 @@ def _name(text: str) -> bytes:
 
 
 def decode(wire: bytes, query: EncodedQuery, over_tcp: bool) -> Reading | None:
-    """Return what a response says; None if it is not one to the query, or cannot be parsed."""
+    """Return the contents of a response; None if it does not belong to the query, or cannot be parsed."""
     return plain_answer.read(wire, query.ident, query.question) or decode_any(wire, query, over_tcp)
 
 
 def decode_any(wire: bytes, query: EncodedQuery, over_tcp: bool) -> Reading | None:
-    """Return the same, read by dnspython whatever its shape."""
+    """Return the same as `decode`, always parsed by dnspython."""
     try:
         answer = _parsed(wire)
         if not query.message.is_response(answer) or not isinstance(answer, dns.message.QueryMessage):
             return None
         return _read(answer, over_tcp)
     except (dns.exception.DNSException, ValueError, IndexError, KeyError, AttributeError, TypeError, AssertionError):
-        # dnspython promises DNSException; hostile octets have made it break that promise before.
+        # dnspython documents only DNSException; hostile bytes have made it raise others.
         return None
 
 
 def _parsed(wire: bytes) -> dns.message.Message:
-    """The message as dnspython parses it. Raises what it raises."""
+    """Return the message as dnspython parses it. Raises any exception of dnspython."""
     if wire[10:12] == b"\0\1" and _OPT_THAT_SAYS_NOTHING.match(wire[-_OPT_LENGTH:]):
-        # Without its last record the message says the same, and dnspython reads it in half the time. Were these octets part
-        # of another record, it would miss them.
+        # Without its last record the message means the same, and dnspython parses it in half the time. If these bytes are part
+        # of another record, dnspython finds that they are missing.
         with suppress(dns.exception.DNSException):
             return dns.message.from_wire(wire[:10] + b"\0\0" + wire[12:-_OPT_LENGTH])
     return dns.message.from_wire(wire)
@@ -168,7 +167,7 @@ def _read(answer: dns.message.QueryMessage, over_tcp: bool) -> Reading:
 
 
 def _negative(answer: dns.message.QueryMessage, chain: dns.message.ChainingResult) -> Reading:
-    """What an answer says without a record that was asked for."""
+    """Return the contents of a response without a record of the requested type."""
     try:
         name = _redirected(answer, chain.canonical_name)
         kind = classify(_summary(answer, name, name != answer.question[0].name))
@@ -179,8 +178,8 @@ def _negative(answer: dns.message.QueryMessage, chain: dns.message.ChainingResul
 
 
 def _redirected(answer: dns.message.QueryMessage, name: dns.name.Name) -> dns.name.Name:
-    """The name to which a DNAME leads that came without the CNAME made from it (RFC 6672 3.1), else the same name. Raises
-    dns.name.NameTooLong."""
+    """Return the name to which a DNAME leads if the CNAME that is made from it is missing (RFC 6672 3.1), else the same name.
+    Raises dns.name.NameTooLong."""
     for rrset in answer.answer:
         if rrset.rdtype == dns.rdatatype.DNAME and name != rrset.name and name.is_subdomain(rrset.name):
             return name.relativize(rrset.name).concatenate(rrset[0].target)
@@ -188,7 +187,7 @@ def _redirected(answer: dns.message.QueryMessage, name: dns.name.Name) -> dns.na
 
 
 def _summary(answer: dns.message.QueryMessage, name: dns.name.Name, aliased: bool) -> NegativeAnswer:
-    """What `classify` wants to know. `name`: behind all aliases."""
+    """Return the input of `classify`. `name`: the name to which all aliases lead."""
     soa, ns = _zones(answer, dns.rdatatype.SOA), _zones(answer, dns.rdatatype.NS)
     own_soa, own_ns = ([len(zone) for zone in zones if name.is_subdomain(zone)] for zones in (soa, ns))
     return NegativeAnswer(
@@ -198,19 +197,20 @@ def _summary(answer: dns.message.QueryMessage, name: dns.name.Name, aliased: boo
         ns=max(own_ns, default=None),
         other_soa=len(own_soa) < len(soa),
         other_ns=len(own_ns) < len(ns),
-        # The SOA of a response policy zone may stand there alone.
+        # The SOA record of a response policy zone may be the only one there.
         stray=not answer.authority and any(rrset.rdtype != dns.rdatatype.SOA for rrset in answer.additional),
         responsible=bool(answer.flags & (dns.flags.AA | dns.flags.RA)),
     )
 
 
 def _zones(answer: dns.message.QueryMessage, rdtype: dns.rdatatype.RdataType) -> list[dns.name.Name]:
-    """The owners of such records in the authority section."""
+    """Return the owners of the records of this type in the authority section."""
     return [rrset.name for rrset in answer.authority if rrset.rdtype == rdtype and rrset.rdclass == dns.rdataclass.IN]
 
 
 def _plain(answer: dns.message.QueryMessage) -> dns.message.ChainingResult | None:
-    """What `resolve_chaining` finds where there is nothing but what was asked for, which is mostly so, at a tenth of its cost."""
+    """Return the result of `resolve_chaining`, at a tenth of its cost, if the only records are those of the question, as in most
+    responses; else None."""
     if answer.rcode() != dns.rcode.NOERROR or len(answer.answer) != 1 or len(answer.question) != 1:
         return None
     (asked,), (found,) = answer.question, answer.answer
@@ -227,12 +227,13 @@ def _trouble(answer: dns.message.Message, rcode: int) -> Status:
 
 
 def _text(name: dns.name.Name) -> str:
-    """A name with what is no printable octet escaped, in lower case, without the final dot; "" for the root."""
+    """Return a name in lower case, without the final dot, with bytes escaped that are not printable; "" for the root."""
     return "" if len(name) <= 1 else name.to_text(omit_final_dot=True).lower()
 
 
 def _asked(name: dns.name.Name) -> str:
-    """A name as a Question has it: each character one octet; "" for the root. Raises ValueError where a label holds a dot."""
+    """Return a name as a Question has it: each character is one byte; "" for the root. Raises ValueError if a label contains a
+    dot."""
     if any(b"." in label for label in name.labels):
         raise ValueError(name)
     return b".".join(name.labels[:-1]).lower().decode("latin-1")
