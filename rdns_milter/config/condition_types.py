@@ -19,6 +19,7 @@ from ..text.compact_set import text_set
 from ..text.toml import quoted
 from .collectors import Collector, MailboxCollector, NameCollector, NetworkCollector, mailboxes_of, names_of
 from .errors import suggestion
+from .hints.value_hints import MAILBOX, NAME, NETWORK, hint
 from .value_parsers import read_greeting, read_mailbox, read_name, read_network, read_recipient
 
 
@@ -51,13 +52,14 @@ def size(values: Networks | Names | Mailboxes) -> int:
 class ConditionType:
     """One type. `expected`: a valid value, in words, for messages and the manual page; `read`: reads one value (raises ValueError);
     `combine`: makes a set of the values; `union`: makes one set of several; `collector`: creates a collector for the entries of a
-    list file, None if the condition cannot use lists."""
+    list file, None if the condition cannot use lists; `hint`: the end of the message about a value that cannot be read."""
 
     expected: str
     read: Callable[[str], Any]
     combine: Callable[[Iterable[Any]], Values]
     union: Callable[[Sequence[Any]], Values]
     collector: Callable[[], Collector] | None = None
+    hint: Callable[[str], str] = lambda text: ""
 
 
 def _fact(words: tuple[str, ...]) -> ConditionType:
@@ -75,24 +77,39 @@ def _only(parts: Sequence[Any]) -> Any:
     return part
 
 
+def _hint(kind: str, read: Callable[[str], Any]) -> Callable[[str], str]:
+    return lambda text: hint(text, kind, read)
+
+
 def _names(expected: str, read: Callable[[str], str]) -> ConditionType:
     def collector() -> NameCollector:
         return NameCollector(read)
 
-    return ConditionType(expected, read, lambda found: names_of([*found]), _union_of_names, collector)
+    return ConditionType(
+        expected, read, lambda found: names_of([*found]), _union_of_names, collector, _hint(NAME, read)
+    )
 
 
 def _mailboxes(expected: str, read: Callable[[str], str]) -> ConditionType:
     def collector() -> MailboxCollector:
         return MailboxCollector(read)
 
-    return ConditionType(expected, read, lambda found: mailboxes_of([*found]), _union_of_mailboxes, collector)
+    return ConditionType(
+        expected, read, lambda found: mailboxes_of([*found]), _union_of_mailboxes, collector, _hint(MAILBOX, read)
+    )
 
 
 _NAME = 'a name ("mx.example.com"), a suffix for all names below it (".example.com")'
 _MAILBOX = 'a mailbox ("user@dom"), a local part in any domain ("user@"), a domain ("dom"), a suffix for the domains below (".dom")'
 
-NETWORKS = ConditionType("an address, a network or an @list", read_network, Networks, Networks.union, NetworkCollector)
+NETWORKS = ConditionType(
+    "an address, a network or an @list",
+    read_network,
+    Networks,
+    Networks.union,
+    NetworkCollector,
+    _hint(NETWORK, read_network),
+)
 PTR_NAMES = _names(f"{_NAME} or an @list", read_name)
 GREETINGS = _names(f"{_NAME}, an address, an address literal or an @list", read_greeting)
 SENDERS = _mailboxes(f'{_MAILBOX}, the null sender ("<>") or an @list', read_mailbox)

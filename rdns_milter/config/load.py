@@ -22,6 +22,7 @@ from ..text.toml_positions import Positions
 from .errors import ConfigError as ConfigError
 from .errors import Error as Error
 from .errors import ErrorCollector
+from .hints.date_hints import date_hint
 from .list_files import ListFile, Lists
 from .option_reader import LISTS, RULES, read_sections
 from .options import SECTIONS, options_of
@@ -38,6 +39,7 @@ MAX_BYTES = 1_000_000
 _WARN_DAYS = 7  # before the last day of a rule
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
+_UNTIL = re.compile(r"\s*until\s*=\s*([^\"'#]*?)\s*(?:#.*)?\Z")
 # Common mistakes in TOML: the start of the parser's message, the text at the position that it names, and a hint.
 _HINTS = (
     ("Invalid value", re.compile(r"[A-Za-z@/.]"), "write strings in quotes"),
@@ -77,20 +79,23 @@ def load(path: str | None = None) -> Config:
         if path is None and error.missing:
             return parse(sample(), BUILT_IN)
         raise ConfigError([Error(file, error.line, "", str(error))]) from None
-    if not any(_tables(document, file).values()):
+    today = date.today()
+    if not any(_tables(document, file, today).values()):
         raise ConfigError([Error(file, 0, "", "is empty: it sets no option and has no rule")])
-    return parse(document, file)
+    return parse(document, file, today)
 
 
-def parse(document: str, path: str) -> Config:
+def parse(document: str, path: str, today: date | None = None) -> Config:
     """Return the configuration in a TOML document, which may be empty. Reads the lists that it names. `path`: the document's file,
-    for messages and for relative paths of lists. Raises ConfigError."""
-    tables = _tables(document, path)
+    for messages and for relative paths of lists; `today`: for messages about dates, by default by this host's clock. Raises
+    ConfigError."""
+    today = today or date.today()
+    tables = _tables(document, path, today)
     errors = ErrorCollector(path, Positions(document))
     sections = read_sections(tables, errors)
     check_patterns(sections["generic"].patterns, ("generic", "patterns"), errors)
     lists = Lists(tables.get(LISTS, {}), errors)
-    rules = read_rules(tables.get(RULES, []), lists, errors)
+    rules = read_rules(tables.get(RULES, []), lists, errors, today)
     errors.raise_if_any()
     return Config(
         path=path,
@@ -126,7 +131,7 @@ def warnings(config: Config, today: date) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _tables(document: str, path: str) -> dict[str, Any]:
+def _tables(document: str, path: str, today: date) -> dict[str, Any]:
     try:
         document.encode()
         return tomllib.loads(document)
@@ -135,10 +140,10 @@ def _tables(document: str, path: str) -> dict[str, Any]:
     except RecursionError:
         raise ConfigError([Error(path, 0, "", "lists or tables are nested too deeply")]) from None
     except ValueError as error:
-        raise ConfigError([_syntax_error(document, path, str(error))]) from None
+        raise ConfigError([_syntax_error(document, path, str(error), today)]) from None
 
 
-def _syntax_error(document: str, path: str, message: str) -> Error:
+def _syntax_error(document: str, path: str, message: str, today: date) -> Error:
     """Return the error for a message of the parser, with the line that it is about and a hint."""
     place = _PLACE.search(message)
     if place is None:
@@ -152,6 +157,8 @@ def _syntax_error(document: str, path: str, message: str) -> Error:
     written = lines[line - 1] if line <= len(lines) else ""
     hints = (hint for start, found, hint in _HINTS if problem.startswith(start) and found.match(written, column - 1))
     hint = f" ({hint})" if "=" in written[:column] and (hint := next(hints, "")) else ""
+    if (until := _UNTIL.match(written)) and "date" not in problem.lower().partition("expected")[0]:
+        hint = date_hint(until[1], today)
     return Error(path, line, "", f"not valid TOML: {problem} at column {column}{hint}: {quoted(written.strip())}")
 
 

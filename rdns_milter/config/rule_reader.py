@@ -34,6 +34,7 @@ from ..text.toml import quoted
 from ..text.toml_positions import Path
 from .condition_types import NAMES, SINGLE_CONDITIONS, STRING_CONDITIONS, ConditionType, read_boolean, read_number
 from .errors import ErrorCollector, dotted, suggestion
+from .hints.date_hints import date_hint
 from .list_files import Lists
 
 MAX_RULES = 1000
@@ -46,8 +47,8 @@ _BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
-def read_rules(tables: object, lists: Lists, errors: ErrorCollector) -> tuple[Rule, ...]:
-    """Return the valid rules in their order, and add errors for the others."""
+def read_rules(tables: object, lists: Lists, errors: ErrorCollector, today: date) -> tuple[Rule, ...]:
+    """Return the valid rules in their order, and add errors for the others. `today`: for messages about dates."""
     if not isinstance(tables, list):
         errors.add(("rule",), "write rules with double brackets: [[rule]]")
         return ()
@@ -58,7 +59,7 @@ def read_rules(tables: object, lists: Lists, errors: ErrorCollector) -> tuple[Ru
     lines: dict[str, int] = {}
     all_valid = True
     for index, table in enumerate(tables):
-        reader = _RuleReader(index, table, lists, errors)
+        reader = _RuleReader(index, table, lists, errors, today)
         if reader.name in lines:
             reader.add_error(
                 ("name",), f"{quoted(reader.name)} is already the name of the rule on line {lines[reader.name]}"
@@ -81,11 +82,11 @@ class _RuleReader:
     """Read one table. `name`: the rule's name, "" if it has no valid one. Messages call a rule without a name by its number, from
     1."""
 
-    def __init__(self, index: int, table: object, lists: Lists, errors: ErrorCollector) -> None:
+    def __init__(self, index: int, table: object, lists: Lists, errors: ErrorCollector, today: date) -> None:
         self._where: Path = ("rule", index)
         self._table: dict[str, Any] = table if isinstance(table, dict) else {}
         self._is_table = isinstance(table, dict)
-        self._lists, self._errors = lists, errors
+        self._lists, self._errors, self._today = lists, errors, today
         name = self._table.get("name")
         self.name = name if isinstance(name, str) and _NAME.match(name) else ""
         self._label = f"rule[{self.name or index + 1}]"
@@ -105,9 +106,9 @@ class _RuleReader:
         for key, value in self._table.items():
             if key in _CONDITIONS:
                 found[key] = self._conditions(key, value)
-            elif key in _READERS:
+            elif key in _READERS or key == "until":
                 try:
-                    found[key] = _READERS[key](value)
+                    found[key] = _READERS[key](value) if key in _READERS else _until(value, self._today)
                 except ValueError as error:
                     self.add_error((key,), str(error))
             elif key in NAMES:
@@ -164,15 +165,33 @@ class _RuleReader:
             )
             raise ValueError(f"must be {condition_type.expected}, not {quoted(item)}{hint}")
         if not item.startswith("@") or not condition_type.collector:
+            if item in self._lists.names and condition_type.collector and "." not in item:
+                raise ValueError(f"{quoted(item)} is the name of a list; write {quoted(f'@{item}')}")
             single.append(condition_type.read(item))
             return
         values = self._lists.listed(item[1:], condition_type)
         if values is None:
-            names = self._lists.names
-            raise ValueError(
-                f"there is no list {quoted(item)}{suggestion(item[1:], names) if names else '; [lists] is empty'}"
-            )
+            raise ValueError(f"there is no list {quoted(item)}{self._list_hint(item, condition_type)}")
         listed[id(values)] = values
+
+    def _list_hint(self, item: str, condition_type: ConditionType) -> str:
+        written, names = item.lstrip("@ ").rstrip(), self._lists.names
+        similar = suggestion(written, names) if names else ""
+        if (
+            "." in written or ":" in written
+        ) and "." not in similar:  # the name of a list seldom has them, all other values do
+            try:
+                condition_type.read(written)
+            except ValueError:
+                if "/" in written:
+                    return f'; a file gets a name in [lists], NAME = {quoted(written)}, and is used as "@NAME"'
+            else:
+                return (
+                    condition_type.hint(item) if "write" in condition_type.hint(item) else f"; write {quoted(written)}"
+                )
+        if "did you mean" in similar:
+            return similar.replace('"', '"@', 1)
+        return similar or "; [lists] is empty"
 
 
 def _name(value: object) -> str:
@@ -225,7 +244,7 @@ def _text(value: object) -> str:
     return value
 
 
-def _until(value: object) -> date:
+def _until(value: object, today: date) -> date:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     try:
@@ -233,7 +252,7 @@ def _until(value: object) -> date:
             return date.fromisoformat(value)
     except ValueError:
         pass
-    raise ValueError(f"must be a date such as 2026-12-31, not {quoted(value)}")
+    raise ValueError(f"must be a date such as 2026-12-31, not {quoted(value)}{date_hint(value, today)}")
 
 
 _SHOWN_PLACEHOLDERS = tuple(f"{{{name}}}" for name in PLACEHOLDERS)
@@ -247,7 +266,6 @@ _READERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "code": _code,
         "enhanced": _enhanced,
         "text": _text,
-        "until": _until,
     }
 )
 RULE_KEYS = ("name", "when", "unless", "action", "score", "shadow", "code", "enhanced", "text", "until")

@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from ipaddress import ip_interface, ip_network
+from typing import TypeVar
 
 from ..net.mailboxes import parse_mailbox
 from ..net.names import Address, canonical, is_domain, is_hostname, is_special_use, parse_address, parse_literal
 from ..net.networks import Network, parse_network
 from ..text.toml import quoted
+from .hints.value_hints import MAILBOX, NAME, NETWORK, hint
 
+_Value = TypeVar("_Value")
 _MAX_PATTERN = 500  # characters
 _PREFIX = re.compile(r"[^/%]+(?:/[0-9]{1,3})?\Z")
+_WILDCARD = re.compile(r"[*?]|\A[%^]")
 _LOCAL = re.compile(r"""(?:"(?:[^"\\]|\\.)+"|[^\s"()<>,;:\\@]+)\Z""")
 # Fields with a meaning of their own. As a tag they would claim something about the message that the milter has not checked.
 _STANDARD_FIELDS = frozenset(
@@ -29,8 +34,31 @@ _STANDARD_FIELDS = frozenset(
 )  # fmt: skip
 
 
+class InvalidValueError(ValueError):
+    """A value that cannot be read. The hint is searched when the text of the error is asked for: of the wrong entries of a list
+    file, of which there can be a million, only the first are reported."""
+
+    def __init__(self, message: str, hint: Callable[[], str]) -> None:
+        super().__init__(message)
+        self._hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}{self._hint()}"
+
+
+def _read(text: str, kind: str, read: Callable[[str], _Value]) -> _Value:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise InvalidValueError(str(error), lambda: hint(text, kind, read)) from None
+
+
 def read_network(text: str) -> Network:
     """Read an address or a network in CIDR notation. Raises ValueError; if host bits are set, with the valid alternatives."""
+    return _read(text, NETWORK, _network)
+
+
+def _network(text: str) -> Network:
     try:
         if _PREFIX.match(text):
             return parse_network(text)
@@ -56,8 +84,10 @@ def write_network(network: Network) -> str:
 
 def read_name(text: str) -> str:
     """Read a host name, or a suffix with its leading dot. Raises ValueError."""
-    if text.startswith("*."):
-        raise ValueError(f"{quoted(text)}: for all names below a domain write {quoted(text[1:])}")
+    return _read(text, NAME, _name)
+
+
+def _name(text: str) -> str:
     dot = "." if text.startswith(".") else ""
     name = canonical(text.removeprefix("."))
     if not is_hostname(name):
@@ -67,24 +97,31 @@ def read_name(text: str) -> str:
 
 def read_greeting(text: str) -> str:
     """Read a name as read_name does, or an address or address literal, which some clients send in HELO (RFC 5321 4.1.3)."""
+    return _read(text, NAME, _greeting)
+
+
+def _greeting(text: str) -> str:
     if parse_literal(text) is not None or parse_address(text) is not None:
         return canonical(text)
-    return read_name(text)
+    return _name(text)
 
 
 def read_mailbox(text: str) -> str:
-    """Read "user@dom", "user@", "dom", ".dom" or "<>". Raises ValueError."""
+    """Read "user@dom", "user@", "dom", ".dom" or "<>". A local part with a wildcard must be in quotes: nobody has such an address,
+    and other programs would take it for a pattern. Raises ValueError."""
+    return _read(text, MAILBOX, _mailbox)
+
+
+def _mailbox(text: str) -> str:
     if text == "<>":
         return text
-    if text.startswith("<"):
-        raise ValueError(f"{quoted(text)}: write it without angle brackets")
     if "@" not in text:
         return _mail_domain(text)
     mailbox = parse_mailbox(text)
     if not mailbox.readable or not _LOCAL.match(text.rpartition("@")[0]) or not mailbox.local.isprintable():
-        raise ValueError(
-            f'{quoted(text)} is not a mailbox; for all mailboxes of a domain write "dom", of all domains below it ".dom"'
-        )
+        raise ValueError(f"{quoted(text)} is not a mailbox")
+    if _WILDCARD.search(mailbox.local) and not text.lstrip().startswith('"'):
+        raise ValueError(f"{quoted(text)} would match that very mailbox only: wildcards are not possible")
     if text.endswith("@"):
         return f"{mailbox.local.lower()}@"
     if not is_hostname(mailbox.domain) and parse_literal(mailbox.domain) is None:
@@ -96,11 +133,17 @@ def read_recipient(text: str) -> str:
     """Read the same as read_mailbox, except "<>"."""
     if text == "<>":
         raise ValueError('"<>" is the null sender (mailfrom); a recipient cannot be "<>"')
-    return read_mailbox(text)
+    return _read(text, MAILBOX, _recipient)
+
+
+def _recipient(text: str) -> str:
+    if text == "<>":
+        raise ValueError
+    return _mailbox(text)
 
 
 def _mail_domain(text: str) -> str:
-    name = read_name(text)
+    name = _name(text)
     if not name.startswith(".") and not is_domain(name) and not is_special_use(name):
         raise ValueError(f'{quoted(text)} is not a domain; for that user in every domain write "{name}@"')
     return name

@@ -111,6 +111,8 @@ LADDER: dict[str, tuple[str, ...]] = {
         "patterns.slow_names",
         "patterns.timing",
         "textfile",
+        "hints.date_hints",
+        "hints.value_hints",
         "value_parsers",
         "collectors",
         "condition_types",
@@ -204,7 +206,14 @@ LADDER: dict[str, tuple[str, ...]] = {
     ),
 }
 
-FOLDERS = ("resolver.admission", "resolver.servers", "config.patterns", "config.sections", "daemon.configuration")
+FOLDERS = (
+    "resolver.admission",
+    "resolver.servers",
+    "config.hints",
+    "config.patterns",
+    "config.sections",
+    "daemon.configuration",
+)
 ORDER = {
     name: place
     for place, name in enumerate(
