@@ -68,17 +68,23 @@ class Outcome:
     @property
     def status(self) -> int:
         """The exit status of the command."""
-        if self.verdict.action in REFUSALS:
-            return EX_REFUSED
-        return EX_TEMPFAIL if self.verdict.action == TEMPFAIL else EX_OK
+        return status_of(self.verdict)
 
 
-def examine(client: Client, config: Config, servers: tuple[Endpoint, ...]) -> Outcome:
-    """Run a session in which the client sends a message to one recipient. Makes DNS queries."""
+def status_of(verdict: Verdict) -> int:
+    """Return the exit status for a verdict."""
+    if verdict.action in REFUSALS:
+        return EX_REFUSED
+    return EX_TEMPFAIL if verdict.action == TEMPFAIL else EX_OK
+
+
+def examine(client: Client, config: Config, servers: tuple[Endpoint, ...], hostname: str = "") -> Outcome:
+    """Run a session in which the client sends a message to one recipient. Makes DNS queries. `hostname`: the receiver's,
+    "" for that of this host."""
+    hostname = hostname or socket.gethostname()
     decisions: list[Decision] = []
     bugs: list[BaseException] = []
     with DnsThread(config, servers, lambda where, error: bugs.append(error)) as dns_thread:
-        hostname = socket.gethostname()
         service = Service(config, dns_thread.check_runner, decisions.append, date.today, time.monotonic, hostname)
         session = Session(service)
         session.connect(client.address, hostname)
@@ -95,8 +101,13 @@ def examine(client: Client, config: Config, servers: tuple[Endpoint, ...]) -> Ou
 
 def as_json(outcome: Outcome) -> str:
     """Return the outcome for `--json`."""
+    return json.dumps(document(outcome), indent=2)
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    """Return the outcome as `--json` has it."""
     verdict, decision = outcome.verdict, outcome.decision
-    document: dict[str, Any] = {
+    return {
         "evidence": {key: as_unicode(value) for key, value in values(decision).items()},
         "queries": [
             {
@@ -120,7 +131,6 @@ def as_json(outcome: Outcome) -> str:
         "headers": [list(field) for field in reversed(outcome.modifications.fields)],
         "advice": [str(each) for each in advice(decision.evidence)],
     }
-    return json.dumps(document, indent=2)
 
 
 def show(outcome: Outcome, console: Console) -> None:

@@ -19,19 +19,16 @@ from ..config.sample import sample
 from ..config.textfile import read_text
 from ..daemon.privileges import NotPossible, service_account, unreadable
 from ..logs.files import UnreadableLogError
-from ..net.names import parse_address
 from ..text.exit_status import EX_CONFIG, EX_INTERRUPTED, EX_IOERR, EX_OK, EX_UNAVAILABLE, EX_USAGE
 from ..text.output_file import OutputError
 from ..text.standard_streams import describe, discard, discard_errors, flush, prepare
 from ..text.toml_positions import Positions
-from . import doctor, log_commands, why
+from . import check_command, doctor, log_commands, why
 from .common import (
     CommandParser,
     Commands,
     Failure,
     add_config_option,
-    add_dns_option,
-    asked_nameservers,
     say,
 )
 
@@ -90,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"rdns-milter {__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=CommandParser)
     _add_run(commands)
-    _add_check(commands)
+    check_command.add_command(commands)
     _add_config(commands)
     log_commands.add_commands(commands)
     why.add_command(commands)
@@ -106,20 +103,6 @@ def _add_run(commands: Commands) -> None:
     add_config_option(run)
     run.add_argument("-n", "--dry-run", action="store_true", help="check the config, bind the socket, report, and exit")
     run.set_defaults(command=_run)
-
-
-def _add_check(commands: Commands) -> None:
-    check = commands.add_parser("check", help="judge one client as the milter would, and show why")
-    check.add_argument("address", metavar="IP", help="the client's address")
-    check.add_argument("--helo", metavar="NAME", default="", help="the name in HELO or EHLO")
-    check.add_argument(
-        "--from", metavar="ADDR", dest="mailfrom", default="", help="the sender (default: the null sender)"
-    )
-    check.add_argument("--rcpt", metavar="ADDR", default="", help="the recipient")
-    add_config_option(check)
-    add_dns_option(check)
-    check.add_argument("--json", action="store_true", help="write JSON")
-    check.set_defaults(command=_check)
 
 
 def _add_config(commands: Commands) -> None:
@@ -157,24 +140,6 @@ def _run(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise Failure(f"run needs pymilter and libmilter: {error}", EX_UNAVAILABLE) from None
     return run(loaded, memory, options.config, options.dry_run, say)
-
-
-def _check(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from .check import Client, as_json, examine, show
-
-    address = parse_address(options.address)
-    if address is None:
-        raise Failure(f"{options.address!r} is not an IP address")
-    config = load(options.config)
-    asked = asked_nameservers(options, config)
-    outcome = examine(Client(address, options.helo, options.mailfrom, options.rcpt), config, asked)
-    if options.json:
-        print(as_json(outcome))
-    else:
-        show(outcome, Console(highlight=False))
-    return outcome.status
 
 
 def _config_check(options: argparse.Namespace) -> int:

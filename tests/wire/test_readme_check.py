@@ -18,6 +18,14 @@ def settled(output: str) -> list[str]:
     return sorted(" ".join(re.sub(r"\b(\d+ ms|cached)\b", "T", line).split()) for line in output.split("\n"))
 
 
+def test_check_self() -> None:
+    first, _, shown = documents.blocks("self")[0].partition("\n")
+    with NameServer(Zone.from_file(ZONE)) as server:
+        done = command(*shlex.split(first)[2:], "--dns", server.hostport)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.stdout.decode() == shown
+
+
 def test_check() -> None:
     first, _, shown = documents.blocks("check")[0].partition("\n")
     with NameServer(Zone.from_file(ZONE)) as server:

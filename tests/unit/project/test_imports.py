@@ -187,6 +187,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     "doctor": (
         "finding",
         "host",
+        "own_addresses",
         "nameserver_probe",
         "nameserver_check",
         "postfix_settings",
@@ -195,10 +196,14 @@ LADDER: dict[str, tuple[str, ...]] = {
         "setup_check",
         "socket_check",
         "examination",
+        "mta_identity",
+        "receivers",
     ),
     "cli": (
         "check",
+        "self_check",
         "common",
+        "check_command",
         "log_commands",
         "why",
         "doctor",
@@ -247,7 +252,7 @@ OWNERS = {
     "prometheus_client": {"monitoring.exposition"},
     "rich": {
         "text.terminal", "analysis.progress", "analysis.replay_text", "analysis.report_text", "analysis.forecast_text",
-        "cli.check", "cli.why", "cli.doctor", "analysis.why_text", "cli.main", "cli.log_commands",
+        "cli.check", "cli.self_check", "cli.check_command", "cli.why", "cli.doctor", "analysis.why_text", "cli.log_commands",
     },
 }  # fmt: skip
 

@@ -143,7 +143,7 @@ def test_commands_are_real() -> None:
         assert all(re.search(rf"{argument}\b", help_text) for argument in arguments), line
     check = shlex.split(documents.blocks("check")[0].split("\n")[0])
     assert check[:2] == ["$", "rdns-milter"]
-    assert parser().parse_args(check[2:]).address == "198.51.100.30"
+    assert parser().parse_args(check[2:]).addresses == ["198.51.100.30"]
 
 
 def _commands() -> dict[str, argparse.ArgumentParser]:
