@@ -54,7 +54,7 @@ def test_after_two_hyphens_nothing_is_an_option(written: str, what: str, logs: l
         ("replay one.log --json two.log --csv", "not allowed with argument --json"),
         ("why a@b.example --no-such one.log", "unrecognized arguments: --no-such"),
         ("run one.log", "unrecognized arguments: one.log"),
-        ("check 192.0.2.1 --json 192.0.2.2", "unrecognized arguments: 192.0.2.2"),
+        ("doctor --json 192.0.2.2", "unrecognized arguments: 192.0.2.2"),
     ],
 )
 def test_errors(written: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
