@@ -99,8 +99,11 @@ def _mailboxes(expected: str, read: Callable[[str], str]) -> ConditionType:
     )
 
 
-_NAME = 'a name ("mx.example.com"), a suffix for all names below it (".example.com")'
-_MAILBOX = 'a mailbox ("user@dom"), a local part in any domain ("user@"), a domain ("dom"), a suffix for the domains below (".dom")'
+_NAME = 'a name without those below it ("mx.example.com"), a suffix for all names below it (".example.com")'
+_MAILBOX = (
+    'a mailbox ("user@dom"), a local part in any domain ("user@"), a domain without those below it ("dom"), a suffix for the domains'
+    ' below (".dom")'
+)
 
 NETWORKS = ConditionType(
     "an address, a network or an @list",

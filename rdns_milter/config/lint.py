@@ -33,6 +33,8 @@ from ..policy.what_if import (
 from ..text.escape import one_line
 from ..text.toml import quoted
 from ..text.toml_positions import Path, Positions
+from .lint_checks.name_scope import missing_names
+from .lint_checks.rule_effect import late_exceptions, not_judged, unused_lists, unused_scores
 from .load import Config
 from .patterns.syntax import has_nested_repeat, parse
 
@@ -304,6 +306,11 @@ _CHECKS: tuple[LintCheck, ...] = (
     _nested_repetitions,
     _ended,
     _covered_by_earlier,
+    late_exceptions,
+    unused_scores,
+    not_judged,
+    unused_lists,
+    missing_names,
     _single_faults,
     _neutral,
     _postmaster,

@@ -62,6 +62,12 @@ class Lists:
         """The names of the lists."""
         return tuple(self._readable)
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The names of the lists that no condition has asked for."""
+        used = {name for name, _ in self._sets}
+        return tuple(name for name in self._paths if name not in used)
+
     def listed(self, name: str, condition_type: ConditionType) -> Any:
         """Return the set of a list's entries as that type of condition reads them, the same object each time; None if there is no
         such list. Adds each invalid entry to the errors once."""

@@ -52,7 +52,8 @@ _HINTS = (
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A valid configuration. `path`: its file, "" for the built-in one; `lists`: the list files; `rules`: the rules as TOML, with
+    """A valid configuration. `path`: its file, "" for the built-in one; `lists`: the list files; `unused_lists`: those that no
+    those that no rule uses; `rules`: the rules as TOML, with
     the values as written in the file; `policy`: the rules and the mode by which messages are judged."""
 
     path: str = BUILT_IN
@@ -65,6 +66,7 @@ class Config:
     log: Log = field(default_factory=Log)
     metrics: Metrics = field(default_factory=Metrics)
     lists: tuple[ListFile, ...] = ()
+    unused_lists: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
 
@@ -101,6 +103,7 @@ def parse(document: str, path: str, today: date | None = None) -> Config:
         path=path,
         **sections,
         lists=lists.files,
+        unused_lists=lists.unused,
         rules=tuple(map(_rule_text, tables.get(RULES, []))),
         policy=Policy(rules, sections["milter"].mode, digest(rules)),
     )

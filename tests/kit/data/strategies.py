@@ -20,6 +20,7 @@ from rdns_milter.checks.evidence import FACTS, LOOKED_UP, UNKNOWN, Cost, Evidenc
 from rdns_milter.logs.decision import Decision
 from rdns_milter.net.names import Address
 from rdns_milter.net.networks import Networks, parse_network
+from rdns_milter.policy import reachability
 from rdns_milter.policy.decide import CONDITIONS, decide
 from rdns_milter.policy.rules import ACTIONS, MODES, Condition, Mailboxes, Names, Policy, Rule, Values, Words
 
@@ -231,4 +232,23 @@ def decisions(draw: st.DrawFn, text: SearchStrategy[str]) -> Decision:
         policy=policy.digest,
         cost=draw(st.builds(Cost, st.integers(0, 40), st.integers(0, 40), st.just(0), milliseconds, milliseconds)),
         reply=draw(text),
+    )
+
+
+def possible(evidence: Evidence, number: int) -> Evidence:
+    """Return the same client with facts that can occur together."""
+    dice = Random(number)
+    words: dict[str, str] = {}
+    for name, fact in FACTS.items():
+        allowed = set(fact.words)
+        for first, second, table in reachability._TOGETHER:
+            if second == name and first in words:
+                allowed &= table[words[first]]
+        words[name] = dice.choice(sorted(allowed))
+    names = ("mx.example.com",) if words["iprev"] == "pass" else ()
+    evidence = with_facts(evidence, words)
+    return replace(
+        evidence,
+        helo_name="" if words["helo_kind"] == "missing" else evidence.helo_name or "x",
+        iprev=replace(evidence.iprev, names=names, claimed=names),
     )

@@ -80,6 +80,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "decide",
         "digest",
         "reachability",
+        "overlap",
         "what_if",
     ),
     "responses": (
@@ -125,6 +126,8 @@ LADDER: dict[str, tuple[str, ...]] = {
         "rule_source",
         "sample",
         "load",
+        "lint_checks.name_scope",
+        "lint_checks.rule_effect",
         "lint",
     ),
     "session": (
@@ -215,6 +218,7 @@ FOLDERS = (
     "resolver.admission",
     "resolver.servers",
     "config.hints",
+    "config.lint_checks",
     "config.patterns",
     "config.sections",
     "daemon.configuration",
