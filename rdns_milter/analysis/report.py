@@ -42,12 +42,12 @@ class Bar:
 class Report:
     """Counts over the lines of a log, which are given one by one.
 
-    `date_of`: returns when a line was written, None if the line has no date; `since`: lines from before that, and lines without a
-    date, do not count; `rules`: names of rules, of which `unmatched` holds those that have not matched."""
+    `date_of`: returns when a line was written, None if the line has no date; `since`: lines from before that (`early`), and lines
+    without a date (`undated`), do not count; `rules`: names of rules, of which `unmatched` holds those that have not matched."""
 
     def __init__(self, date_of: Clock, since: datetime | None = None, rules: Collection[str] = ()) -> None:
         self.since = since
-        self.lines = self.decisions = self.recipients = self.undated = 0
+        self.lines = self.decisions = self.recipients = self.undated = self.early = 0
         self.actions: Counter[str] = Counter()
         self.exempt: Counter[str] = Counter()
         self.modes: Counter[str] = Counter()
@@ -84,6 +84,7 @@ class Report:
         moment = self._date_of(line)
         if self.since is not None and (moment is None or moment < self.since):
             self.undated += moment is None
+            self.early += moment is not None
             return
         self.decisions += 1
         self._count(fields)

@@ -198,6 +198,9 @@ def faults(example: str) -> str:
 
 def warnings(report: Report, digest: str = "") -> Iterator[str]:
     """Yield the limits of the numbers, a sentence each. `digest`: see summarize."""
+    if not report.decisions and report.early:
+        yield f"the log contains no decision since then, but {report.early:,} earlier ones"
+        return
     if not report.decisions:
         yield unread(report.prefixes, "the log contains no decision")
         return

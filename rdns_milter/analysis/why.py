@@ -57,12 +57,13 @@ class Match:
 
 
 class Search:
-    """Collect the newest `most` decisions that match. `count`: how many match in all."""
+    """Collect the newest `most` decisions that match. `count`: how many match in all; `undated`: how many do not count because of
+    `since`, as their lines have no date."""
 
     def __init__(
         self, what: Wanted, most: int, moment: Callable[[str], datetime | None], since: datetime | None = None
     ) -> None:
-        self.count = 0
+        self.count = self.undated = 0
         self._what = what
         self._most = most
         self._moment = moment
@@ -78,6 +79,7 @@ class Search:
             return
         moment = self._moment(line)
         if self._since is not None and (moment is None or moment < self._since):
+            self.undated += moment is None
             return
         self.count += 1
         entry = (moment.timestamp() if moment else 0.0, self.count, Match(moment, fields, line))

@@ -198,4 +198,9 @@ def _summary(options: argparse.Namespace, logs: Logs, dates: Dates, since: datet
     report = Report(dates.of, since, [rule.name for rule in policy.rules if rule.action])
     for line in reading(logs, Console(stderr=True)):
         report.add(line)
+    if report.undated and not report.decisions and not report.early:
+        raise Failure(
+            f"--since needs dates, and none of the {report.undated:,} decisions in {', '.join(options.logs)} has one: leave"
+            " --since out, or give a log with dates (of journalctl: -o short-iso or -o export, not -o cat)"
+        )
     return summarize(report, options.top, policy.digest, logs.troubles)

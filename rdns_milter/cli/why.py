@@ -88,6 +88,8 @@ def _why(options: argparse.Namespace) -> int:
         show(found, search.count, what.kind, config.path, Console(highlight=False))
     else:
         print(f"No decision on {what.kind} in {name}{' since then' if since else ''}.")
+        if search.undated:
+            print(f"{search.undated:,} decisions on it have no date, which --since needs: try without --since.")
     return EX_OK if found else EX_NOT_FOUND
 
 

@@ -150,6 +150,22 @@ def test_since() -> None:
     assert found["warnings"] == ["1 decisions have no date: they are left out"]
 
 
+@pytest.mark.parametrize("form", [[], ["--json"], ["--html", "PAGE"]])
+def test_since_on_a_log_without_dates(form: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log, page = tmp_path / "LOG", tmp_path / "page.html"
+    log.write_text("".join(each[each.index("action=") :] + "\n" for each in LINES[:5]))
+    assert main(["report", "--since", "7d", *(str(page) if each == "PAGE" else each for each in form), str(log)]) == 2
+    captured = capsys.readouterr()
+    assert f"--since needs dates, and none of the 5 decisions in {log} has one: leave --since out" in captured.err
+    assert (captured.out, page.exists()) == ("", False)
+    assert main(["report", str(log)]) == 0
+
+
+def test_since_a_time_after_all_decisions() -> None:
+    report = reported(LINES[:5], datetime(2026, 11, 29, tzinfo=UTC))
+    assert summarize(report, 5).warnings == ("the log contains no decision since then, but 5 earlier ones",)
+
+
 def test_lines_without_a_date_count_but_are_on_no_timeline() -> None:
     found = summarize(reported(each[each.index("action=") :] for each in LINES[:100]), 5)
     assert (found.decisions, found.first, found.timeline.bars) == (100, None, ())

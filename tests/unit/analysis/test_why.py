@@ -198,3 +198,12 @@ def test_the_command(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "No decision on the client 192.0.2.9" in capsys.readouterr().out
     assert main(["why", "?", str(log)]) == 2
     assert main(["why", "192.0.2.7", str(log), "--since", "2026-11-29"]) == 1
+
+
+def test_since_on_a_log_without_dates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"{line(DECISION)}\n" * 3)
+    client = "192.0.2.7"
+    assert main(["why", client, str(log), "--since", "7d"]) == 1
+    assert "3 decisions on it have no date, which --since needs" in capsys.readouterr().out
+    assert main(["why", client, str(log)]) == 0
