@@ -101,8 +101,8 @@ def _mailboxes(expected: str, read: Callable[[str], str]) -> ConditionType:
 
 _NAME = 'a name without those below it ("mx.example.com"), a suffix for all names below it (".example.com")'
 _MAILBOX = (
-    'a mailbox ("user@dom"), a local part in any domain ("user@"), a domain without those below it ("dom"), a suffix for the domains'
-    ' below (".dom")'
+    'a mailbox ("user@dom"), a local part in any domain ("user@"), a domain without those below it ("dom"), a suffix for the'
+    ' domains below (".dom")'
 )
 
 NETWORKS = ConditionType(
