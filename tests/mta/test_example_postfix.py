@@ -63,13 +63,36 @@ def test_the_variant_in_a_comment(directory: Path) -> None:
 
 
 def test_postfix_takes_master_cf(directory: Path) -> None:
-    assert len(postconf("-c", str(directory), "-M").split("\n")) > 4
+    assert len(postconf("-c", str(directory), "-M").splitlines()) == 3
     milters = dict(re.findall(r"^(\S+)/smtpd_milters = ?(.*)$", postconf("-c", str(directory), "-P"), re.MULTILINE))
     services = [line.split()[0] for line in postconf("-c", str(directory), "-M").splitlines() if line[0] not in " #"]
-    assert services == ["smtp", "submission", "submissions", "127.0.0.1:10025"]
-    assert milters == {f"{service}/inet": "" for service in services[1:]}
+    assert services == ["submission", "submissions", "127.0.0.1:10025"]
+    assert milters == {f"{service}/inet": "" for service in services}
     options = {line.partition(" =")[0].rpartition("/")[2] for line in postconf("-c", str(directory), "-P").splitlines()}
     assert options <= parameters()
+
+
+DEBIAN = Path("/usr/share/postfix/master.cf.dist")
+
+
+@pytest.mark.skipif(not DEBIAN.exists(), reason="no master.cf of a Debian package")
+def test_both_can_be_appended_to_those_of_debian(directory: Path) -> None:
+    """Postfix warns of duplicate entries; the warning would be in the output."""
+    (directory / "master.cf").write_text(DEBIAN.read_text() + examples.text("master.cf"))
+    (directory / "main.cf").write_text(DEBIAN.with_name("main.cf.dist").read_text() + examples.text("main.cf"))
+    entries = [line.split()[:2] for line in postconf("-c", str(directory), "-M").splitlines() if line[0] not in " #"]
+    assert [entry for entry in entries if entries.count(entry) > 1] == []
+    assert {"smtp", "submission", "submissions"} <= {service for service, kind in entries if kind == "inet"}
+
+
+def test_the_commands_for_services_that_are_there(directory: Path) -> None:
+    commands = re.findall(r"^#   (postconf -P .*)$", examples.text("master.cf"), re.MULTILINE)
+    assert len(commands) == 2
+    lines = "submission inet n - y - - smtpd\nsubmissions inet n - y - - smtpd\n"
+    (directory / "master.cf").write_text(lines)
+    for command in commands:
+        postconf("-c", str(directory), *command.split()[1:])
+    assert postconf("-c", str(directory), "-P").count("/smtpd_milters =") == 2
 
 
 class PostfixWithSubmission(Postfix):

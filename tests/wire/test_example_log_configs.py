@@ -6,6 +6,7 @@ Tests are skipped where a program is missing. Dates and hosts are as these progr
 
 from __future__ import annotations
 
+import grp
 import os
 import re
 import shutil
@@ -56,9 +57,11 @@ def life() -> Life:
     for form in ("logfmt", "json"):
         config = {"log": {"target": "stderr", "format": form}, "metrics": {"listen": f"127.0.0.1:{free_port()}"}}
         with Daemon(config, RULES) as daemon:
-            daemon.judge(client=Client("192.0.2.7"), helo='odd "greeting"=')
+            daemon.judge(client=Client("192.0.2.7"), helo='odd "greeting"=', mailfrom="<anna@good.example>")
             daemon.judge(
-                client=Client("2001:db8::7"), rcpts=["a@rcpt.example", "user@rcpt.example", "x-user@rcpt.example"]
+                client=Client("2001:db8::7"),
+                mailfrom="<bob@news.good.example>",
+                rcpts=["a@rcpt.example", "user@rcpt.example", "x-user@rcpt.example"],
             )
             daemon.reload(config, RULES)
             daemon.reload('[milter]\nmode = "obey"\n')
@@ -143,6 +146,9 @@ def test_rsyslog_sorts_the_lines(rsyslog: Child, life: Life, tmp_path: Path) -> 
     assert written(rsyslog, "rdns-milter-refused.log") == refused != []
     (rest,) = written(rsyslog, "rest")
     assert rest.endswith(OTHERS)
+    for name in ("rdns-milter.log", "rdns-milter-refused.log"):
+        found = (rsyslog.directory / name).stat()
+        assert (found.st_mode & 0o777, grp.getgrgid(found.st_gid).gr_name) == (0o640, "adm")
     assert reported(tmp_path, lines) == lines[-len(life.unusual) :]
 
 
@@ -205,7 +211,7 @@ def test_queries_of_the_journal(journal: Path, life: Life, tmp_path: Path) -> No
         )
         assert done.stderr == "", line
         said.append(done.stdout)
-    everything, notices, refused, client, rcpt, would, rules, report, replay = said
+    everything, notices, refused, client, sender, domain, rcpt, would, rules, report, replay = said
     wanted = [parse(line) or {} for line in life.usual + life.unusual]
     assert len(everything.splitlines()) == len(wanted)
     assert len(notices.splitlines()) == sum(not fields for fields in wanted)
@@ -216,6 +222,8 @@ def test_queries_of_the_journal(journal: Path, life: Life, tmp_path: Path) -> No
 
     assert len(refused.splitlines()) == count("action", "reject", "tempfail") > 0
     assert len(client.splitlines()) == count("client", "192.0.2.7") == 1
+    assert [(parse(line) or {})["mailfrom"] for line in sender.splitlines()] == ["anna@good.example"]
+    assert len(domain.splitlines()) == count("mailfrom", "anna@good.example", "bob@news.good.example") == 2
     assert [(parse(line) or {})["rcpt"].count("user@") for line in rcpt.splitlines()] == [2]
     assert len(would.splitlines()) == count("would", "reject")
     assert sum(int(line.split()[0]) for line in rules.splitlines()) == count("mode", "enforce")
