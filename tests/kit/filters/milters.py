@@ -16,6 +16,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.zone import Zone
@@ -113,9 +114,12 @@ def opendmarc(server: NameServer, **changes: str | None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def rspamd(server: NameServer, remove: str | None = "false") -> Iterator[str]:
+def rspamd(
+    server: NameServer, remove: str | None = "false", files: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[str]:
     """Run rspamd with Debian's configuration and the examples; yield its socket as Postfix writes it. `remove`: the option of that
-    name (None: rspamd's default). It adds X-Spamd-Result, so that a test sees its symbols."""
+    name (None: rspamd's default). `files`: further ones, of local.d and override.d. It adds X-Spamd-Result, so that a test sees its
+    symbols."""
     port = free_port()
     changes = {'use = ["': 'use = ["x-spamd-result", "', "remove = false;": f"remove = {remove};" if remove else ""}
     with Child("rspamd") as child:
@@ -123,15 +127,15 @@ def rspamd(server: NameServer, remove: str | None = "false") -> Iterator[str]:
             (child.directory / name).mkdir()
         off = dict.fromkeys(("worker-normal.inc", "worker-controller.inc", "worker-fuzzy.inc"), "enabled = false;\n")
         off |= dict.fromkeys(("fuzzy_check.conf", "rbl.conf", "surbl.conf"), "enabled = false;\n")
-        files = off | {
+        local = off | {
             "worker-proxy.inc": f'bind_socket = "{HERE}:{port}";\nupstream "local" {{ self_scan = yes; }}\n',
             "options.inc": f'dns {{ nameserver = ["{server.hostport}:1"]; }}\nurl_tld = "{child.directory}/suffixes";\n',
             "logging.inc": 'type = "console";\n',
             "milter_headers.conf": examples.changed("neighbours/rspamd/milter_headers.conf", changes),
             "multimap.conf": examples.text("neighbours/rspamd/multimap.conf"),
         }
-        for name, text in files.items():
-            child.write(f"local.d/{name}", text)
+        for name, text in ({f"local.d/{name}": text for name, text in local.items()} | dict(files)).items():
+            child.write(name, text)
         child.write("suffixes", SUFFIXES)
         variables = {"LOCAL_CONFDIR": "", **dict.fromkeys(("DBDIR", "RUNDIR", "LOGDIR"), "/db")}
         settings = [f"--var={name}={child.directory}{below}" for name, below in variables.items()]
