@@ -134,6 +134,7 @@ def test_what_each_filter_does_with_the_same_mail(running: Stack, title: str) ->
         rspamd, spamassassin = (running.deliver(chain, mail) for chain in ("rspamd", "spamassassin"))
         assert rspamd.reply.code == spamassassin.reply.code == 250
         assert ("iprev" in rspamd.results()) is (title != USER), "our field is kept"
+        print(rspamd.values("X-Spamd-Result"))
         found += [
             by_opendmarc(outcome),
             symbols(rspamd.values("X-Spamd-Result"), "DMARC_POLICY_[A-Z]+|DMARC_NA|RDNS_MILTER_[A-Z]+"),
