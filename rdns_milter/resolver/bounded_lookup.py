@@ -29,7 +29,7 @@ class BoundedLookup:
 
     __slots__ = (
         "_answers", "_asked", "_deadline", "_expires", "_is_wake_up_queued", "_joined", "_open", "_requester", "_resolver",
-        "_wake_up", "trail",
+        "_timer", "_wake_up", "trail",
     )  # fmt: skip
 
     def __init__(self, resolver: Resolver, seconds: float, requester: Requester = ANONYMOUS) -> None:
@@ -43,6 +43,7 @@ class BoundedLookup:
         self._joined: frozenset[Question] = frozenset()
         self._is_wake_up_queued = False
         self._wake_up: asyncio.Future[bool] | None = None
+        self._timer: asyncio.TimerHandle | None = None  # of the deadline
         self._expires = float("inf")  # when the first of the answers does, on the loop's clock
         self.trail: list[Answer] = []
 
@@ -55,6 +56,8 @@ class BoundedLookup:
 
     def close(self) -> None:
         """End all that is under way."""
+        if self._timer is not None:
+            self._timer.cancel()
         for question in self._open:
             self._resolver.count_if_queued(question, self._requester)
         self._withdraw(self._open.copy())
@@ -147,13 +150,20 @@ class BoundedLookup:
     async def _wait(self, until: float) -> bool:
         """Wait for one more answer. Return False if there is none by then."""
         loop = self._resolver.loop
+        if loop.time() >= until:
+            return False
         self._wake_up = loop.create_future()
-        timer = loop.call_at(until, self._wake, False)
+        timer = None
+        if until < self._deadline:
+            timer = loop.call_at(until, self._wake, False)
+        elif self._timer is None:
+            self._timer = loop.call_at(until, self._wake, False)
         try:
             return await self._wake_up
         finally:
-            timer.cancel()
             self._wake_up = None
+            if timer is not None:
+                timer.cancel()
 
     def _wake(self, is_answer: bool) -> None:
         if self._wake_up is not None and not self._wake_up.done():

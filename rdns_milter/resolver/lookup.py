@@ -9,8 +9,7 @@ RFC 1034 (questions and answers), RFC 2308 (NXDOMAIN and NODATA), RFC 8914 (why 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from ..net.names import Address
 
@@ -40,9 +39,10 @@ TEMPORARY: frozenset[str] = frozenset(
 UNRESOLVED: frozenset[str] = frozenset(("referral", "lame"))
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A name and a type. The name is canonical, without the final dot; each of its characters is one byte."""
+class Question(NamedTuple):
+    """A name and a type. The name is canonical, without the final dot; each of its characters is one byte.
+
+    A tuple, because questions are keys of dictionaries everywhere, and the hash of a dataclass is computed in Python."""
 
     name: str
     type: Type
@@ -51,8 +51,7 @@ class Question:
 Value = str | bytes | tuple[int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The answer to a question.
 
     `values`: for A and AAAA addresses as text, for PTR names, for MX pairs of preference and name, for TXT bytes, the strings of a

@@ -18,7 +18,8 @@ from ..net.endpoints import Endpoint
 from .admission.fair_queue import Ticket
 from .lookup import Answer, Question, Status
 from .reading import Reading
-from .transport import SocketPool, UdpSocket, exchange
+from .transport.sockets import SocketPool, UdpSocket, exchange
+from .transport.timeouts import Timeout
 from .wire import BadName, EncodedQuery, decode, encode
 
 _LARGE = 4096  # bytes; a larger response is parsed in a thread, so that it does not delay others
@@ -76,7 +77,7 @@ class Query:
         self._on_done = on_done
         self._on_status = on_status
         self._sent: list[tuple[UdpSocket, int]] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timeout | None = None
         self._task: asyncio.Task[None] | None = None
         self._last_status: Status = "timeout"
         self._is_done = False
@@ -108,7 +109,7 @@ class Query:
             self._timer = None
         for attempt in self._attempts if self.waiters else ():
             if self._send(attempt):
-                self._timer = self._loop.call_later(attempt.seconds, self._on_timeout, attempt.server)
+                self._timer = self._sockets.timeouts.start(attempt.seconds, partial(self._on_timeout, attempt.server))
             if self._is_done or self._timer is not None:
                 return
         self._end(Reading(self._last_status))

@@ -22,7 +22,7 @@ from .lookup import TEMPORARY, Answer, Question
 from .query import Attempt, Query
 from .reading import Reading
 from .servers.pool import ServerPool
-from .transport import SocketPool
+from .transport.sockets import SocketPool
 
 FAILURE_TTL = 30.0  # seconds for which a failure is cached
 MAX_ALIASES = 8  # CNAMEs that are followed from response to response

@@ -17,7 +17,7 @@ from contextlib import closing
 import pytest
 
 from rdns_milter.net.endpoints import Endpoint
-from rdns_milter.resolver.transport import SocketPool
+from rdns_milter.resolver.transport.sockets import SocketPool
 from tests.kit.milter.daemon import ROOT
 
 TRUE, FORGED = b"true........", b"forged......"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -62,7 +63,7 @@ class ZoneQuery(Query):
         lookup = DictLookup(self._zone, delay=0.0, deadline=math.inf)
         (answer,) = run(lookup.ask((self.question,)))
         reading = Reading(answer.status, answer.values, answer.ttl)
-        self._timer = self._loop.call_later(lookup.now + self._delay, self._end, reading)
+        self._timer = self._sockets.timeouts.start(lookup.now + self._delay, partial(self._end, reading))
 
 
 class ZoneResolver(Resolver):

@@ -53,7 +53,9 @@ LADDER: dict[str, tuple[str, ...]] = {
         "reading",
         "plain_answer",
         "wire",
-        "transport",
+        "transport.datagrams",
+        "transport.timeouts",
+        "transport.sockets",
         "query",
         "servers.health",
         "servers.pool",
@@ -217,6 +219,7 @@ LADDER: dict[str, tuple[str, ...]] = {
 FOLDERS = (
     "resolver.admission",
     "resolver.servers",
+    "resolver.transport",
     "config.hints",
     "config.lint_checks",
     "config.patterns",

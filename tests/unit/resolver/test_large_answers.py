@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from rdns_milter.resolver.transport import WorkQueue
+from rdns_milter.resolver.transport.sockets import WorkQueue
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -13,7 +13,8 @@ from rdns_milter.resolver.admission.requester import Requester
 from rdns_milter.resolver.bounded_lookup import BoundedLookup
 from rdns_milter.resolver.lookup import Answer, Question
 from rdns_milter.resolver.query import Attempt, Query
-from rdns_milter.resolver.transport import WorkQueue
+from rdns_milter.resolver.transport.sockets import WorkQueue
+from rdns_milter.resolver.transport.timeouts import Timeouts
 from rdns_milter.resolver.wire import Ids
 
 
@@ -64,6 +65,9 @@ class FakeSockets:
     ids: Ids = field(default_factory=Ids)
     callbacks: list[tuple[int, Callable[[bytes | None], None]]] = field(default_factory=list)
     sent: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.timeouts = Timeouts(self.loop)
 
     def to(self, server: Endpoint) -> FakeSockets:
         """Return itself."""

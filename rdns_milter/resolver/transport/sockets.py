@@ -16,8 +16,10 @@ from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
 
-from ..net.endpoints import Endpoint
-from .wire import PAYLOAD, Ids
+from ...net.endpoints import Endpoint
+from ..wire import PAYLOAD, Ids
+from .datagrams import Datagrams
+from .timeouts import Timeouts
 
 REUSES = 10_000  # queries that one socket to a server on this host carries
 MAX_SHARED = 4_000  # queries that may be under way on one socket: enough ids must be free to choose from
@@ -61,10 +63,16 @@ class UdpSocket:
     """A connected UDP socket for so many queries. To send one: `reserve` an id, `send` it, and `release` the id at the end. Until
     then each datagram with the id is passed to `on_response`."""
 
-    __slots__ = ("_ids", "_large", "_left", "_loop", "_socket", "_waiting")
+    __slots__ = ("_datagrams", "_ids", "_large", "_left", "_loop", "_socket", "_waiting")
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, server: Endpoint, queries: int, large: WorkQueue, ids: Ids
+        self,
+        loop: asyncio.AbstractEventLoop,
+        server: Endpoint,
+        queries: int,
+        large: WorkQueue,
+        ids: Ids,
+        datagrams: Datagrams,
     ) -> None:
         """`large`: the queue for large responses. Raises OSError."""
         sock = _socket(server, socket.SOCK_DGRAM)
@@ -78,6 +86,7 @@ class UdpSocket:
         self._left = queries
         self._large = large
         self._ids = ids
+        self._datagrams = datagrams
         self._waiting: dict[int, OnResponse] = {}
         loop.add_reader(sock, self._on_readable)
 
@@ -98,7 +107,7 @@ class UdpSocket:
     def send(self, wire: bytes) -> None:
         """Send a query. Raises OSError."""
         try:
-            self._socket.send(wire)
+            self._datagrams.send(self._socket, wire)
         except ConnectionRefusedError:  # the ICMP error of an earlier query: this one will fare the same
             self._loop.call_soon(self._on_refused)
 
@@ -119,11 +128,11 @@ class UdpSocket:
     def _on_readable(self) -> None:
         for _ in range(_BATCH):
             try:
-                wire = self._socket.recv(_MAX_DATAGRAM)
-            except (BlockingIOError, InterruptedError):
-                return
+                wire = self._datagrams.receive(self._socket)
             except OSError:
                 self._on_refused()
+                return
+            if wire is None:
                 return
             ident = int.from_bytes(wire[:2], "big")
             if len(wire) > _SMALL and ident in self._waiting:
@@ -182,26 +191,34 @@ async def _read(loop: asyncio.AbstractEventLoop, sock: socket.socket, size: int)
 
 
 class SocketPool:
-    """The sockets of a resolver. `ids`: for queries by TCP; `low_priority`: the queue for work that comes after all other."""
+    """The sockets of a resolver. `ids`: for queries by TCP; `low_priority`: the queue for work that comes after all other;
+    `timeouts`: the timers of queries."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._shared: dict[Endpoint, UdpSocket] = {}
+        self._on_loopback: dict[Endpoint, bool] = {}
         self.ids = Ids()
         self._large = WorkQueue(loop)
+        self._datagrams = Datagrams(_MAX_DATAGRAM)
         self.low_priority = WorkQueue(loop)
+        self.timeouts = Timeouts(loop)
 
     def to(self, server: Endpoint) -> UdpSocket:
         """Return a socket to a server. Raises OSError."""
-        if not ip_address(server.host).is_loopback:
-            return UdpSocket(self.loop, server, 1, self._large, self.ids)
+        on_loopback = self._on_loopback.get(server)
+        if on_loopback is None:
+            on_loopback = self._on_loopback[server] = ip_address(server.host).is_loopback
+        if not on_loopback:
+            return UdpSocket(self.loop, server, 1, self._large, self.ids, self._datagrams)
         shared = self._shared.get(server)
         if shared is None or not shared.is_open:
-            shared = self._shared[server] = UdpSocket(self.loop, server, REUSES, self._large, self.ids)
+            shared = self._shared[server] = UdpSocket(self.loop, server, REUSES, self._large, self.ids, self._datagrams)
         return shared
 
     def close(self) -> None:
-        """Close the shared sockets. The others are closed by their queries."""
+        """Close the shared sockets and cancel all timers. The other sockets are closed by their queries."""
+        self.timeouts.close()
         for shared in self._shared.values():
             shared.close()
         self._shared.clear()
