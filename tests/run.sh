@@ -24,8 +24,8 @@ provide $RUNTIME python3-venv python3-dev python3-pytest python3-pytest-xdist py
 if [ -n "$all" ]; then
     # The programs that packaging/examples configures, a clock that jumps, and a browser for the report's page.
     provide chromium haproxy unbound rsyslog logrotate prometheus faketime
-    # The mail filters of packaging/doc/neighbours.md.
-    provide opendkim opendmarc rspamd spamassassin spamd spamass-milter dovecot-sieve
+    # The mail filters of packaging/doc/neighbours.md, and the policy service of packaging/doc/migration.md.
+    provide opendkim opendmarc rspamd spamassassin spamd spamass-milter dovecot-sieve postfix-policyd-spf-python
 fi
 
 venv=${RDNS_MILTER_VENV:-.venv}

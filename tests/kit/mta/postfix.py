@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -108,6 +109,7 @@ def _compiled(name: str) -> str:
 
 class Postfix:
     """`milter`: the socket for smtpd_milters, in any spelling (None: no milter). `hold`: every message stays in the hold queue.
+    `within`: a command that takes the command of the master process as its last arguments.
 
     `services`: further lines of master.cf; there, and in settings, `{inner}` is a free address and port, for a listener behind a
     content filter. Further keywords are main.cf settings. `.address`, `.port`: its SMTP port; `.bare_port`: one without milters;
@@ -115,9 +117,16 @@ class Postfix:
     """
 
     def __init__(
-        self, milter: Endpoint | None = None, *, hold: bool = False, services: str = "", **settings: str | int
+        self,
+        milter: Endpoint | None = None,
+        *,
+        hold: bool = False,
+        services: str = "",
+        within: Sequence[str] = (),
+        **settings: str | int,
     ) -> None:
         self.settings: dict[str, str] = {}
+        self._within = tuple(within)
         self.services = services
         if milter is not None:
             self.settings["smtpd_milters"] = postfix_style(milter)
@@ -177,7 +186,7 @@ class Postfix:
         self._launch()
 
     def _launch(self) -> None:
-        command = [f"{_compiled('daemon_directory')}/master", "-c", str(self.config), "-d"]
+        command = [*self._within, f"{_compiled('daemon_directory')}/master", "-c", str(self.config), "-d"]
         self._processes = ProcessGroup(command, self.base)
         self._await_answer(self._processes.leader)
 
