@@ -158,14 +158,17 @@ def _number(value: float, digits: int = 0) -> int | float:
 
 
 def _logfmt(values: Mapping[str, Value]) -> str:
-    return " ".join(f"{key}={_token(key, value)}" for key, value in values.items())
+    # Numbers, and the words of facts, need neither quotes nor escapes.
+    return " ".join(
+        [
+            f"{key}={value}" if type(value) is int or key in FACTS else f"{key}={_token(value)}"
+            for key, value in values.items()
+        ]
+    )
 
 
-def _token(key: str, value: Value) -> str:
-    if value is None:
-        return NONE
-    text = str(value)
-    return text if text == NONE and key in FACTS else quoted(text, NONE)
+def _token(value: Value) -> str:
+    return NONE if value is None else quoted(str(value), NONE)
 
 
 def _json(values: Mapping[str, Value]) -> str:

@@ -84,7 +84,8 @@ class Recipients:
         their order."""
         verdicts = []
         for group in self._taken.values():
-            of_group = replace(evidence, rcpt=group.names[0])
+            first = group.names[0]
+            of_group = evidence if evidence.rcpt == first else replace(evidence, rcpt=first)
             verdicts.append(decide(of_group, self._policy))
             self._note(of_group, verdicts[-1], group)
         self._taken.clear()
