@@ -78,8 +78,14 @@ def with_the_rule_for_neighbours() -> str:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     key = DkimKey(tmp_path_factory.mktemp("dkim") / "key.pem")
     chains = RECOMMENDED | {change: chain for change, (chain, _) in COSTS.items()}
-    with stack(chains, key, with_the_rule_for_neighbours(), **VARIANTS) as started:
-        yield started
+    # Once in some 150 starts rspamd 3.4 did not check DMARC for as long as it ran.
+    for tries in range(2):
+        with stack(chains, key, with_the_rule_for_neighbours(), **VARIANTS) as started:
+            if tries or all(
+                "dmarc" in started.deliver(each, CORPUS[GOOD]).results() for each in chains if "rspamd" in each
+            ):
+                yield started
+                return
 
 
 def table(first: str) -> list[list[str]]:
@@ -134,7 +140,6 @@ def test_what_each_filter_does_with_the_same_mail(running: Stack, title: str) ->
         rspamd, spamassassin = (running.deliver(chain, mail) for chain in ("rspamd", "spamassassin"))
         assert rspamd.reply.code == spamassassin.reply.code == 250
         assert ("iprev" in rspamd.results()) is (title != USER), "our field is kept"
-        print(rspamd.values("X-Spamd-Result"))
         found += [
             by_opendmarc(outcome),
             symbols(rspamd.values("X-Spamd-Result"), "DMARC_POLICY_[A-Z]+|DMARC_NA|RDNS_MILTER_[A-Z]+"),

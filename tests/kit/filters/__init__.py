@@ -1,1 +1,1 @@
-"""Other mail filters, started for tests with the configuration of packaging/examples/neighbours."""
+"""Other mail filters: started with packaging/examples/neighbours, and what is set in those that rules replace."""
