@@ -1,0 +1,33 @@
+#!/bin/sh
+# Tries `rdns-milter doctor` as an administrator in trouble would: in a Debian of its own, with systemd and the real Postfix, one
+# thing after the other is broken; each time doctor must name it, and what doctor prints, typed as it stands, must mend it, so that
+# doctor finds nothing more and mail is judged again. Prints a table. As root; some minutes, some 500 MB.
+# Nothing of this machine is touched, but for the package, which is built here.
+#
+#   sh packaging/try-doctor.sh              Debian 12 (bookworm)
+#   sh packaging/try-doctor.sh trixie       Debian 13
+#   BASE=DIRECTORY sh packaging/try-doctor.sh [SUITE]    with a pristine root that is there already; it is copied
+#   ONLY=WORDS sh packaging/try-doctor.sh [SUITE]        only the set-ups whose names have these words
+set -eu
+suite=${1-bookworm}
+case $suite in
+    bookworm | trixie) ;;
+    *)
+        sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
+        case $suite in -h | --help) exit 0 ;; *) exit 2 ;; esac
+        ;;
+esac
+cd "$(dirname "$0")/.."
+[ "$(id -u)" = 0 ] || { echo "only root can make a root" >&2; exit 1; }
+. packaging/provide.sh
+. packaging/try/root.sh
+provide debootstrap util-linux iproute2
+
+make_root "$suite"
+sh packaging/build-deb.sh "$scratch/built" > "$scratch/log" 2>&1 || { cat "$scratch/log" >&2; exit 1; }
+mkdir "$root/root/clone/dist"
+cp "$scratch/built"/rdns-milter_*_all.deb "$root/root/clone/dist/"
+printf '%s' "${ONLY-}" > "$root/root/only"
+inside ours doctor.sh
+seconds=900 booted doctor.py
+echo "doctor mends all of it on $suite ($(cat "$root/etc/debian_version"))"
