@@ -19,7 +19,7 @@ from ..net.endpoints import Endpoint
 from ..resolver.nameservers import NoNameservers, nameservers
 from .finding import Finding, bad, ok, warn
 from .host import Host
-from .nameserver_check import check_clock, check_nameservers
+from .nameserver_check import OWN_RESOLVER, check_clock, check_nameservers
 from .nameserver_probe import Probe, probe
 from .postfix_check import check_postfix
 from .postfix_settings import PostfixSettings, parse_settings
@@ -35,16 +35,17 @@ DoctorCheck = Callable[[], Iterable[Finding]]
 
 
 def examine(host: Host, path: str | None, sendmail_cf: str = SENDMAIL_CF) -> list[Finding]:
-    """Return the findings in the order of the checks. `path`: the config file; `sendmail_cf`: Sendmail's."""
+    """Return the findings in the order of the checks: the reasons why a service does not start come before that it is down.
+    `path`: the config file; `sendmail_cf`: Sendmail's."""
     config, found = check_config(path, date.today())
     used = config or Config()
     checks: list[tuple[str, DoctorCheck]] = [
-        ("milter", lambda: check_socket(host, used.milter.socket, _mta_user(host))),
-        ("MTA", lambda: _mta(host, used, sendmail_cf)),
         ("name server", lambda: _nameservers(used.dns.nameservers)),
         ("log", lambda: check_log(host, used.log.target)),
         ("metrics", lambda: check_metrics(used.metrics.listen)),
-        ("service", lambda: check_service(host)),
+        ("service", lambda: check_service(host, used.milter.user)),
+        ("milter", lambda: check_socket(host, used.milter.socket, _mta_user(host))),
+        ("MTA", lambda: _mta(host, used, sendmail_cf)),
     ]
     return [*found, *_side_by_side(checks, SECONDS)]
 
@@ -96,7 +97,7 @@ def _nameservers(configured: Sequence[Endpoint]) -> Iterator[Finding]:
     try:
         servers = nameservers(configured)
     except NoNameservers as error:
-        yield bad("name server", str(error), 'in the config file, section [dns]: nameservers = ["127.0.0.1"]')
+        yield bad("name server", str(error), *OWN_RESOLVER)
         return
     probes = _probed(servers)
     yield from check_nameservers(probes)

@@ -30,17 +30,19 @@ PUBLIC = Networks(
         ),
     )
 )  # fmt: skip
-_OWN = (
+OWN_RESOLVER = (
     "apt install -y unbound   # a resolver of your own, which caches and validates",
     'in the config file, section [dns]: nameservers = ["127.0.0.1"]',
-    "systemctl reload rdns-milter",
+    "systemctl reload-or-restart rdns-milter",
 )
 
 
 def check_nameservers(probes: Sequence[Probe], stubs: Collection[str] = _STUBS) -> Iterator[Finding]:
     """Yield the findings on each server. `stubs`: the addresses of systemd-resolved."""
     if not probes:
-        yield bad(SUBJECT, "there is none: neither dns.nameservers nor /etc/resolv.conf names a usable one", *_OWN)
+        yield bad(
+            SUBJECT, "there is none: neither dns.nameservers nor /etc/resolv.conf names a usable one", *OWN_RESOLVER
+        )
     for probe in probes:
         yield from _of_server(probe, stubs, only=len(probes) == 1)
 
@@ -49,33 +51,39 @@ def _of_server(probe: Probe, stubs: Collection[str], only: bool) -> Iterator[Fin
     server = probe.server
     if probe.trouble:
         level = bad if only else warn
-        yield level(SUBJECT, f"{server}: {probe.trouble}", *_OWN)
+        yield level(SUBJECT, f"{server}: {probe.trouble}", *OWN_RESOLVER)
         return
     yield ok(SUBJECT, f"{server} answers in {probe.ms:.0f} ms")
     if probe.ms > SLOW:
-        yield warn(SUBJECT, f"{server} is slow: {probe.ms:.0f} ms for a name that it has just been asked for", *_OWN)
+        yield warn(
+            SUBJECT, f"{server} is slow: {probe.ms:.0f} ms for a name that it has just been asked for", *OWN_RESOLVER
+        )
     if probe.invented:
         yield bad(
             SUBJECT,
             f"{server} invents answers: it has an address for {probe.invented}, which does not exist; no fact can rest on it",
-            *_OWN,
+            *OWN_RESOLVER,
         )
     if not probe.tcp:
-        yield bad(SUBJECT, f"{server} does not answer over TCP: long SPF records cannot be read", *_OWN)
+        yield bad(SUBJECT, f"{server} does not answer over TCP: long SPF records cannot be read", *OWN_RESOLVER)
     if not probe.validates:
-        yield warn(SUBJECT, f"{server} does not validate (DNSSEC): forged answers are not found out", *_OWN)
+        yield warn(SUBJECT, f"{server} does not validate (DNSSEC): forged answers are not found out", *OWN_RESOLVER)
     address = parse_address(server.host)
     if server.host in stubs:
-        yield warn(SUBJECT, f"{server} is systemd-resolved's stub, which forwards to the servers of the network", *_OWN)
+        yield warn(
+            SUBJECT, f"{server} is systemd-resolved's stub, which forwards to the servers of the network", *OWN_RESOLVER
+        )
     elif address is not None and address in PUBLIC:
         yield warn(
-            SUBJECT, f"{server} is a big public resolver: senders' servers and DNS lists limit or refuse it", *_OWN
+            SUBJECT,
+            f"{server} is a big public resolver: senders' servers and DNS lists limit or refuse it",
+            *OWN_RESOLVER,
         )
     elif probe.egress is not None and probe.egress in PUBLIC:
         yield warn(
             SUBJECT,
             f"{server} forwards to a big public resolver ({probe.egress}), which DNS lists limit or refuse",
-            *_OWN,
+            *OWN_RESOLVER,
         )
 
 

@@ -46,7 +46,14 @@ _KNOWN = (
 def check_postfix(settings: PostfixSettings, socket: SocketAddress, deadline: float) -> Iterator[Finding]:
     """Yield the findings. `socket`: where the milter listens; `deadline`: seconds that a message may wait for the milter."""
     services = settings.from_strangers()
-    if not services:
+    if not services and any(each.program == "postscreen" for each in settings.services):
+        yield bad(
+            SUBJECT,
+            "postscreen hands clients to the service smtpd/pass, which master.cf does not have",
+            "postconf -M smtpd/pass='smtpd pass - - y - - smtpd'",
+            _RELOAD,
+        )
+    elif not services:
         yield bad(
             SUBJECT,
             "master.cf has no smtpd for port 25, so no mail from outside comes to the milter",

@@ -8,26 +8,37 @@ journald.conf(5) (RateLimitBurst), systemd.exec(5).
 from __future__ import annotations
 
 import os
+import re
 import socket
 import stat
 from collections.abc import Iterator
 from datetime import date
+from shlex import quote
 
-from ..config.lint import lint
-from ..config.load import MAX_BYTES, Config, ConfigError, load, warnings
+from ..config.lint import LintWarning, lint
+from ..config.load import MAX_BYTES, Config, ConfigError, Error, load, warnings
 from ..config.textfile import UnreadableError, read_text
-from ..daemon.privileges import MIN_FILES, NotPossible, service_account, unreadable
+from ..daemon.privileges import MIN_FILES, SERVICE_USER, NotPossible, service_account, unreadable
 from ..logs.output import SYSLOG_PATH
 from ..net.endpoints import Endpoint
 from ..net.names import parse_address
+from ..net.networks import parse_network
+from ..text.toml import text as toml
 from ..text.toml_positions import Positions
 from .finding import Finding, bad, ok, warn
 from .host import Host
 
-_RELOAD = "systemctl reload rdns-milter"
+# Also starts a service that is down.
+_RELOAD = "systemctl reload-or-restart rdns-milter"
+_RESTART = "systemctl restart rdns-milter"
+_LOOPBACK = ("127.0.0.0/8", "::1")
+# A mistyped word, and the valid one, in the message of an error in the config.
+_MISTYPED = re.compile(r'(?:"([\w-]+)".*)?; did you mean "([\w-]+)"\?')
 # What journald writes when it drops lines of a service (SD_MESSAGE_JOURNAL_DROPPED).
 _DROPPED = "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e"
 _MIN_TASKS = 256
+_JOURNAL_SOCKET = "/run/systemd/journal/dev-log"
+_DROP_INS = "/etc/systemd/system/rdns-milter.service.d"
 
 
 def check_config(path: str | None, day: date) -> tuple[Config | None, list[Finding]]:
@@ -35,10 +46,7 @@ def check_config(path: str | None, day: date) -> tuple[Config | None, list[Findi
     try:
         config = load(path)
     except ConfigError as error:
-        lines = str(error).splitlines()
-        return None, [
-            bad("config", line, f"rdns-milter config --check{f' -c {path}' if path else ''}") for line in lines
-        ]
+        return None, [bad("config", str(each), *_correction(each)) for each in error.errors]
     name = config.path or "the built-in default"
     found = [ok("config", f"{name} is valid: {len(config.policy.rules)} rules, mode {config.milter.mode}")]
     found += [warn("config", text) for text in warnings(config, day)]
@@ -47,10 +55,40 @@ def check_config(path: str | None, day: date) -> tuple[Config | None, list[Findi
     except UnreadableError:
         text = ""
     found += [
-        warn("config", f"{name}:{each.line}: {each}" if each.line else f"{name}: {each}")
+        warn("config", f"{name}:{each.line}: {each}" if each.line else f"{name}: {each}", *_lint_remedy(each, config))
         for each in lint(config, day, Positions(text))
     ]
     return config, [*found, *_unreadable(config)]
+
+
+def _correction(error: Error) -> tuple[str, ...]:
+    """The command that corrects a mistyped word, else the one that shows whether the file is valid."""
+    check = f"rdns-milter config --check -c {quote(error.file)}"
+    match = _MISTYPED.search(error.message)
+    wrong = match and (match[1] or error.key.rpartition(".")[2])
+    if not match or not wrong or not error.line or not re.fullmatch(r"[\w-]+", wrong):
+        return (check,)
+    return (rf"sed -i '{error.line}s/\b{wrong}\b/{match[2]}/' {quote(error.file)}", check, _RELOAD)
+
+
+def _lint_remedy(warning: LintWarning, config: Config) -> tuple[str, ...]:
+    """The line that adds loopback to exempt.networks, () for other warnings."""
+    networks = list(map(str, config.exempt.networks))
+    missing = [each for each in _LOOPBACK if parse_network(each).network_address not in config.exempt.networks]
+    if warning.path != ("exempt", "networks") or not missing:
+        return ()
+    return (f"in the config file, section [exempt]: networks = {toml([*missing, *networks])}", _RELOAD)
+
+
+def _drop_in(name: str, *settings: str) -> tuple[str, ...]:
+    """The commands that change the unit. The file's name is behind override.conf, that of `systemctl edit`, and so prevails."""
+    lines = r"\n".join(("[Service]", *settings, ""))
+    return (
+        f"mkdir -p {_DROP_INS}",
+        f"printf '{lines}' > {_DROP_INS}/zz-{name}.conf",
+        "systemctl daemon-reload",
+        _RESTART,
+    )
 
 
 def _unreadable(config: Config) -> Iterator[Finding]:
@@ -79,23 +117,30 @@ def check_log(host: Host, target: str, path: str = SYSLOG_PATH) -> Iterator[Find
         yield bad(
             "log",
             f"nothing takes it: {path} {why}",
-            "systemctl restart systemd-journald.socket systemd-journald-dev-log.socket",
+            *_dev_log(path),
         )
     elif why:
-        yield warn("log", f"goes to standard error only: {path} {why}", "apt install -y rsyslog")
+        yield warn("log", f"goes to standard error only: {path} {why}", *_dev_log(path))
     else:
         yield ok("log", f"goes to {path}, facility mail")
     dropped = host.output("journalctl", _DROPPED, "--since=-7d", "--lines=50", "--output=cat", "--no-pager") or ""
     lines = [line for line in dropped.splitlines() if "rdns-milter" in line]
-    if lines:
+    limit = (host.output("systemctl", "show", "-P", "LogRateLimitIntervalUSec", "rdns-milter") or "").strip()
+    if lines and limit == "0":
+        yield ok("log", f"journald dropped lines before the service's rate limit was lifted: {lines[-1]}")
+    elif lines:
         yield warn(
             "log",
             f"journald dropped lines within the last week: {lines[-1]}",
-            "mkdir -p /etc/systemd/system/rdns-milter.service.d",
-            r"printf '[Service]\nLogRateLimitIntervalSec=0\n' > /etc/systemd/system/rdns-milter.service.d/log.conf",
-            "systemctl daemon-reload",
-            "systemctl restart rdns-milter",
+            *_drop_in("log", "LogRateLimitIntervalSec=0"),
         )
+
+
+def _dev_log(path: str) -> tuple[str, ...]:
+    """The commands that give the host a log daemon at that path: journald, where it runs, has a socket for it."""
+    if os.path.exists(_JOURNAL_SOCKET):
+        return (f"ln -sf {_JOURNAL_SOCKET} {path}", _RESTART)
+    return ("apt install -y rsyslog", _RESTART)
 
 
 def _no_syslog(path: str) -> str:
@@ -125,23 +170,23 @@ def check_metrics(listen: Endpoint | None) -> Iterator[Finding]:
             "metrics",
             f"are served at {listen}, which is open to other hosts unless a firewall closes it",
             f'in the config file, section [metrics]: listen = "127.0.0.1:{listen.port}"',
-            "systemctl restart rdns-milter",
+            _RESTART,
         )
 
 
-def check_service(host: Host) -> Iterator[Finding]:
-    """Yield the findings on the running service: its user and its limits."""
+def check_service(host: Host, milter_user: str = "") -> Iterator[Finding]:
+    """Yield the findings on the running service: its user and its limits. `milter_user`: milter.user."""
     shown = host.output("systemctl", "show", "rdns-milter", "-p", "LoadState,MainPID,User,LimitNOFILE,TasksMax")
     facts = dict(line.partition("=")[::2] for line in (shown or "").splitlines())
     if facts.get("LoadState") != "loaded":
         yield ok("service", "systemd has no unit rdns-milter here: user and limits were not looked at")
         return
-    user = facts.get("User", "") or "root"
+    user = facts.get("User", "") or milter_user or "root"
     if user == "root":
         yield warn(
             "service",
-            "runs as root unless milter.user is set",
-            'in the config file, section [milter]: user = "rdns-milter"',
+            "runs as root",
+            *_drop_in("user", f"User={SERVICE_USER}", f"Group={SERVICE_USER}"),
         )
     else:
         yield ok("service", f"runs as {user}")
@@ -151,8 +196,5 @@ def check_service(host: Host) -> Iterator[Finding]:
             yield bad(
                 "service",
                 f"{name}={value} is too low: at least {least}, better what the packaged unit sets",
-                "mkdir -p /etc/systemd/system/rdns-milter.service.d",
-                rf"printf '[Service]\n{name}=16384\n' > /etc/systemd/system/rdns-milter.service.d/limits.conf",
-                "systemctl daemon-reload",
-                "systemctl restart rdns-milter",
+                *_drop_in(name.lower(), f"{name}=16384"),
             )

@@ -78,9 +78,13 @@ def _group(gid: int) -> str:
 
 def _remedy(user: str, place: str, path: str) -> tuple[str, ...]:
     if place != path:
-        return (f"chgrp {user} {place}", f"chmod g+x {place}")
+        # With the set-group-ID bit the socket, which is made anew at each start, gets the group of its directory.
+        mode = "g+xs" if place == path.rpartition("/")[0] else "g+x"
+        return (f"chgrp {user} {place}", f"chmod {mode} {place}", "systemctl restart rdns-milter")
     return (
         f'in the config file, section [milter]: socket_group = "{user}"',
-        f"systemctl edit rdns-milter   # with the two lines: [Service] and SupplementaryGroups={user}",
+        "mkdir -p /etc/systemd/system/rdns-milter.service.d",
+        rf"printf '[Service]\nSupplementaryGroups={user}\n' > /etc/systemd/system/rdns-milter.service.d/zz-group.conf",
+        "systemctl daemon-reload",
         "systemctl restart rdns-milter",
     )

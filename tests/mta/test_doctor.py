@@ -229,7 +229,8 @@ def test_a_unix_socket_that_the_mta_may_not_open(tmp_path: Path) -> None:
             fault = permission()
             assert f"no search permission on {base}" in fault.text
             for command in fault.remedy:
-                subprocess.run(command.split(), check=True, timeout=10)
+                if not command.startswith("systemctl"):
+                    subprocess.run(command.split(), check=True, timeout=10)
             assert permission().level == "ok"
     finally:
         path.unlink(missing_ok=True)
