@@ -96,18 +96,20 @@ def _of_address(text: str) -> Wanted:
     if not asked.readable or not (asked.local or asked.domain):
         raise ValueError(f"{text!r} is no address such as user@example.com")
 
+    @functools.lru_cache(maxsize=65_536)
     def is_meant(path: str) -> bool:
+        if path in ("", NULL_PATH):
+            return False
         found = parse_mailbox(path)
         return (not asked.local or found.local.lower() == asked.local.lower()) and (
             not asked.domain or found.domain == asked.domain
         )
 
     def matches(fields: Fields) -> bool:
-        return any(
-            path not in ("", NULL_PATH) and is_meant(path) for path in (fields.get("mailfrom", ""), *rcpts_of(fields))
-        )
+        return is_meant(fields.get("mailfrom", "")) or any(map(is_meant, rcpts_of(fields)))
 
-    return Wanted(f"the address {text}", _containing(asked.local or asked.domain), matches)
+    tests = [_containing(part) for part in (asked.domain, asked.local) if part]
+    return Wanted(f"the address {text}", lambda line: all(test(line) for test in tests), matches)
 
 
 def _of_name(text: str) -> Wanted:
@@ -119,11 +121,22 @@ def _of_name(text: str) -> Wanted:
     def is_meant(found: str) -> bool:
         return found == name or found.endswith(f".{name}")
 
+    # Names and mailboxes come again and again in a log.
+    @functools.lru_cache(maxsize=65_536)
+    def is_mailbox(path: str) -> bool:
+        return path not in ("", NULL_PATH) and is_meant(parse_mailbox(path).domain)
+
+    @functools.lru_cache(maxsize=65_536)
+    def is_host(text: str) -> bool:
+        return is_meant(canonical(text))
+
     def matches(fields: Fields) -> bool:
-        paths = (fields.get("mailfrom", ""), *rcpts_of(fields))
-        domains = (parse_mailbox(path).domain for path in paths if path not in ("", NULL_PATH))
-        hosts = (canonical(fields.get(key, "")) for key in ("helo_name", "ptr"))
-        return any(is_meant(found) for found in (*domains, *hosts) if found)
+        return (
+            is_mailbox(fields.get("mailfrom", ""))
+            or is_host(fields.get("helo_name", ""))
+            or is_host(fields.get("ptr", ""))
+            or any(map(is_mailbox, rcpts_of(fields)))
+        )
 
     return Wanted(
         f"the domain or host {name}", _containing(name) if name == text.strip(".").lower() else _any_line, matches

@@ -18,7 +18,7 @@ from datetime import date, datetime, timedelta
 from ..checks.evidence import FACTS
 from ..config.load import Config
 from ..config.rule_source import RuleSource
-from ..logs.decision import EXEMPT, NO_QUEUE, NULL_PATH, evidence_of, parse, rcpts_of
+from ..logs.decision import EXEMPT, NO_QUEUE, NULL_PATH, evidence_of, parse, parse_names, rcpts_of
 from ..net.mailboxes import parse_mailbox
 from ..net.names import is_domain
 from ..policy.rules import ACCEPT, DEFAULT_RULE, QUARANTINE, REJECT, TAG, TEMPFAIL
@@ -68,21 +68,21 @@ class Search:
         self._most = most
         self._moment = moment
         self._since = since
-        self._kept: list[tuple[float, int, Match]] = []
+        self._kept: list[tuple[float, int, datetime | None, str]] = []
 
     def add(self, line: str) -> None:
         """Take one line of the log."""
         if not self._what.may_match(line):
             return
-        fields = parse(line)
-        if fields is None or not self._what.matches(fields):
+        names = parse_names(line)
+        if names is None or not self._what.matches(names):
             return
         moment = self._moment(line)
         if self._since is not None and (moment is None or moment < self._since):
             self.undated += moment is None
             return
         self.count += 1
-        entry = (moment.timestamp() if moment else 0.0, self.count, Match(moment, fields, line))
+        entry = (moment.timestamp() if moment else 0.0, self.count, moment, line)
         if len(self._kept) < self._most:
             heapq.heappush(self._kept, entry)
         else:
@@ -90,7 +90,8 @@ class Search:
 
     def newest(self) -> tuple[Match, ...]:
         """Return the matches, the newest first."""
-        return tuple(match for _, _, match in sorted(self._kept, key=lambda entry: entry[:2], reverse=True))
+        kept = sorted(self._kept, key=lambda entry: entry[:2], reverse=True)
+        return tuple(Match(moment, fields, line) for _, _, moment, line in kept if (fields := parse(line)) is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,9 @@ _PAIRS = (f"(?: {key}=({_VALUE}))?" if key in LATER else f" {key}=({_VALUE})" fo
 _WHOLE = re.compile(_PREFIX + "".join(_PAIRS).removeprefix(" "))
 _START = re.compile(_PREFIX + r'(?=action=|(\{"action":))')
 _PAIR = re.compile(rf"([a-z][a-z0-9_]*+)=({_VALUE})( |\Z)")
+# What a decision is found by.
+NAMES = ("qid", "client", "helo_name", "mailfrom", "rcpt", "ptr")
+_NAME_GROUPS = tuple(KEYS.index(key) + 1 for key in NAMES)
 # The rest of a pair where a log daemon has cut the line.
 _STUMP = re.compile(r'(?:[a-z][a-z0-9_]*+(?:="[ !#-\[\]-~]*+(?:\\[ -~][ !#-\[\]-~]*+)*+\\?)?)?\Z')
 
@@ -209,6 +212,17 @@ def parse(text: str) -> dict[str, str] | None:
         return None
     # Callers rely on these two keys.
     return fields if fields and fields.get("action") in _ACTIONS and "rule" in fields else None
+
+
+def parse_names(text: str) -> Mapping[str, str] | None:
+    """Return at least the keys of NAMES and their values, as `parse` does in twice the time; None if it is no decision."""
+    whole = _WHOLE.fullmatch(text)
+    if whole is None:
+        return parse(text)
+    values = whole.group(*_NAME_GROUPS)
+    if '"' in "".join(values) or whole[1] not in _ACTIONS:
+        return parse(text)
+    return dict(zip(NAMES, ["" if each == NONE else each for each in values], strict=True))
 
 
 def _plain(fields: dict[str, str], text: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ from rdns_milter.analysis.report_summary import as_dict as report_as_dict
 from rdns_milter.analysis.report_summary import summarize
 from rdns_milter.checks.evidence import FACTS
 from rdns_milter.config.load import load
-from rdns_milter.logs.decision import KEYS, MAX_LINE, evidence_of, line, parse, rcpts_of
+from rdns_milter.logs.decision import KEYS, MAX_LINE, NAMES, evidence_of, line, parse, parse_names, rcpts_of
 from rdns_milter.logs.mta_log import deliveries
 from rdns_milter.logs.timestamps import Dates
 from rdns_milter.policy.rules import ACTIONS
@@ -59,6 +59,7 @@ def read_by_all(lines: list[str]) -> None:
     """Give the lines to all readers of logs, and let them print everything."""
     replay, report = Replay(Evaluator(load(), date(2026, 11, 21))), Report(Dates(NOW, UTC).of, None, ["x"])
     for each in lines:
+        names_are_those_of_the_whole_line(each)
         replay.add(each)
         report.add(each)
     assert set(report.actions) <= set(ACTIONS)
@@ -72,6 +73,13 @@ def read_by_all(lines: list[str]) -> None:
     page(found, "1", NOW).encode("ascii", "xmlcharrefreplace")
     for delivery in grouped(deliveries(lines), 0):
         assert delivery.rcpts
+
+
+def names_are_those_of_the_whole_line(text: str) -> None:
+    fields, names = parse(text), parse_names(text)
+    assert (fields is None) == (names is None)
+    if fields is not None and names is not None:
+        assert [fields.get(key) for key in NAMES] == [names.get(key) for key in NAMES]
 
 
 def mutated(rng: Random, text: str) -> str:
