@@ -3,6 +3,7 @@ mends it. Sendmail's configuration is read from sendmail.cf."""
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import re
@@ -98,6 +99,10 @@ CASES = (
     Case(
         "SPF twice", "evaluates SPF a second time",
         {"smtpd_recipient_restrictions": "permit_mynetworks, check_policy_service unix:private/policyd-spf"}, level="warn",
+    ),
+    Case(
+        "postscreen without smtpd", "hands clients to the service smtpd/pass, which master.cf does not have",
+        master="smtp inet n - n - 1 postscreen\n",
     ),
     Case("no smtpd at port 25", "master.cf has no smtpd for port 25", master="submission inet n - n - - smtpd\n"),
     Case("postscreen without the milter", "smtpd/pass does not ask", {"smtpd_milters": ""}, POSTSCREEN),
@@ -288,6 +293,15 @@ def test_the_command_runs_whole_and_says_what_is_bad(tmp_path: Path) -> None:
         line.startswith("bad") and "smtp/inet asks inet:127.0.0.1:8895, and the milter listens at inet:9" in line
         for line in lines
     )
+    in_json = subprocess.run(
+        [*command, "--json"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (in_json.returncode, in_json.stderr) == (1, "")
+    document = json.loads(in_json.stdout)
+    assert all(list(each) == ["level", "subject", "text", "remedy"] for each in document)
+    [line for line in lines if not line.startswith(("       ", "ok   doctor", "bad  doctor", "not run by root"))]
+    (wrong,) = (each for each in document if "smtp/inet asks inet:127.0.0.1:8895" in each["text"])
+    assert wrong["remedy"] == ["postconf -e 'smtpd_milters = inet:127.0.0.1:9'", "postfix reload"]
     broken = tmp_path / "broken.toml"
     broken.write_text("[milter]\nworker = 1\n")
     done = subprocess.run(
@@ -295,4 +309,7 @@ def test_the_command_runs_whole_and_says_what_is_bad(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert re.search(r"^bad +config: .*broken\.toml:2: .*worker", done.stdout, re.MULTILINE)
+    (correction,) = (line.strip() for line in done.stdout.splitlines() if line.strip().startswith("sed "))
+    subprocess.run(["sh", "-c", correction], check=True, timeout=10)
+    assert broken.read_text() == "[milter]\nworkers = 1\n"
     assert "metrics: " in done.stdout

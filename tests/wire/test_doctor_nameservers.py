@@ -140,6 +140,10 @@ def test_lines_that_journald_dropped(tmp_path: Path) -> None:
     fault = list(check_log(Host({"PATH": str(tmp_path)}), "stderr"))[-1]
     assert "Suppressed 4711 messages" in fault.text
     assert any("LogRateLimitIntervalSec=0" in line for line in fault.remedy)
+    program(tmp_path, "systemctl", "0\n")
+    lifted = list(check_log(Host({"PATH": str(tmp_path)}), "stderr"))[-1]
+    assert lifted.level == "ok"
+    assert "before the service's rate limit was lifted" in lifted.text
 
 
 def test_metrics_open_to_the_world() -> None:
@@ -157,7 +161,11 @@ def test_the_service_as_systemd_has_it(tmp_path: Path) -> None:
     host = Host({"PATH": str(tmp_path)})
     assert [each.level for each in check_service(host)] == ["ok"]
     program(tmp_path, "systemctl", "LoadState=loaded\nMainPID=1\nUser=\nLimitNOFILE=64\nTasksMax=infinity\n")
-    assert [each.level for each in check_service(host)] == ["warn", BAD]
+    root, limit = check_service(host)
+    assert (root.level, limit.level) == ("warn", BAD)
+    assert any("User=rdns-milter" in line for line in root.remedy)
+    assert any("LimitNOFILE=16384" in line for line in limit.remedy)
+    assert [each.level for each in check_service(host, "milter")] == ["ok", BAD]
     program(tmp_path, "systemctl", "LoadState=loaded\nMainPID=1\nUser=rdns-milter\nLimitNOFILE=65536\nTasksMax=16384\n")
     assert [each.level for each in check_service(host)] == ["ok"]
 
@@ -177,6 +185,7 @@ def test_the_config(tmp_path: Path) -> None:
     assert config is not None
     (fault,) = [each for each in found if "lacks loopback" in each.text]
     assert fault.text.endswith('add "127.0.0.0/8", "::1"')
+    assert 'section [exempt]: networks = ["127.0.0.0/8", "::1", "10.0.0.0/8"]' in fault.remedy[0]
     path.write_text("[exempt]\nnetwork = []\n")
     config, (fault,) = check_config(str(path), date(2026, 11, 29))
     assert config is None

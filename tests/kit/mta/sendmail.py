@@ -159,6 +159,12 @@ class Sendmail:
     def address(self) -> tuple[str, int]:
         return OWN_ADDRESS, self.port
 
+    def write_configuration(self, root: Root) -> Path:
+        """Make sendmail.cf in that root, and start nothing. Return its path; sendmail.mc is beside it."""
+        self.root, self.base, self.port = root, root.path / "mnt", free_port()
+        self._configure()
+        return self.base / "sendmail.cf"
+
     # Starting and stopping
 
     def _start(self) -> None:
