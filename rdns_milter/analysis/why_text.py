@@ -5,19 +5,25 @@ Explains nothing itself (why.py does). Text from the log is escaped for the term
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from os.path import dirname
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from ..config.load import DEFAULT_PATH
 from ..logs.decision import NULL_PATH, reply_of
+from ..policy.rules import TEMPFAIL
 from ..text.escape import escaped
 from ..text.terminal import heading, word
 from .why import OUTCOMES, Explanation, Match, queue_id, recipients
 
 _UNKNOWN_TIME = "(no date)"
 _MAX = 200  # characters of an address or a name
+_RECORD = re.compile(r"\. (?:A|AAAA|PTR|TXT) ")
+_NO_REMEDY = ("This can be temporary", "Nothing is wrong")
 
 
 def as_dict(found: Sequence[Explanation], count: int, path: str) -> dict[str, Any]:
@@ -102,7 +108,8 @@ def _show_rule(each: Explanation, path: str, console: Console) -> None:
     if each.rule is None:
         _line(console, f"    {_sentence(each.rule_note)}" if each.rule_note else f"    Rule {escaped(each.rule_name)}.")
         return
-    _line(console, f"    The rule {escaped(each.rule_name)}, {escaped(path)} line {each.rule.line}:")
+    place = f"The rule {escaped(each.rule_name)}, {escaped(path)} line {each.rule.line}"
+    _line(console, f"    {place if path else f'The built-in rule {escaped(each.rule_name)}'}:")
     for line in (*(f"# {comment}" for comment in each.rule.comment), *each.rule.text):
         _print(console, Text(f"      {escaped(line)}", style="dim"))
     if each.rule_note:
@@ -121,10 +128,26 @@ def _show_advice(each: Explanation, console: Console) -> None:
     done = each.outcome.partition(":")[0]
     server = escaped(fields.get("client", ""))
     _line(console, f"    Your message to {escaped(recipients(fields), _MAX)} was {done} on {_time(each.match)}.")
-    _line(console, f"    The cause is the set-up of the mail server that sent it, {server}:")
+    if fields["action"] == TEMPFAIL:
+        _line(
+            console,
+            "    Nothing is lost: the mail server that sent it tries again by itself. If that goes on for hours:",
+        )
+        _line(console, f"    This was noticed about that mail server, {server}:")
+    else:
+        _line(console, f"    The cause is the set-up of the mail server that sent it, {server}:")
     for advice in each.advice:
         _line(console, f"    - {_sentence(escaped(advice.fault, 600))}")
-        _line(console, f"      To mend it: {escaped(advice.remedy, 600)}.")
+        remedy = _sentence(escaped(advice.remedy, 600))
+        _line(
+            console,
+            f"      {remedy if remedy.startswith(_NO_REMEDY) else f'To mend it: {remedy[:1].lower()}{remedy[1:]}'}",
+        )
+    if any(_RECORD.search(advice.remedy) for advice in each.advice):
+        _line(
+            console,
+            "    (Names followed by A, AAAA, PTR or TXT are entries for the DNS, which that administrator can make.)",
+        )
     _line(console, "    Please pass this on to the administrator of that mail server.")
 
 
@@ -136,7 +159,13 @@ def _show_let_in(each: Explanation, path: str, console: Console) -> None:
         if each.rule
         else escaped(path) or "the config file, above all rules"
     )
-    _head(console, f"To let such mail in, put into {where}")
+    if each.rule and not path:
+        _head(console, "To let such mail in, write the built-in rules, which are in force, to a file first")
+        _line(console, f"      mkdir -p {dirname(DEFAULT_PATH)}")
+        _line(console, f"      rdns-milter config --sample > {DEFAULT_PATH}")
+        _line(console, f"    then put into it, above line {each.rule.line}")
+    else:
+        _head(console, f"To let such mail in, put into {where}")
     for line in each.let_in:
         _line(console, f"      {escaped(line)}")
     _line(console, "    then: systemctl reload rdns-milter")
@@ -158,7 +187,10 @@ def _time(match: Match) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+    """The text with a full stop and, unless it begins with a host name, a capital letter."""
+    word = text.split(" ", 1)[0]
+    first = text[:1] if "." in word else text[:1].upper()
+    return f"{first}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 def _head(console: Console, title: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from rdns_milter.checks.evidence import Iprev
 from rdns_milter.cli.main import main
 from rdns_milter.config.load import Config, parse
 from rdns_milter.config.rule_source import rule_sources
+from rdns_milter.config.sample import sample
 from rdns_milter.logs.decision import Decision, line
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import Rule
@@ -47,9 +49,9 @@ def explained(decision: Decision = DECISION, document: str = CONFIG) -> Explanat
     return explain(match, parse(document, "r.toml"), rule_sources(document), TODAY)
 
 
-def printed(*found: Explanation, count: int = 0) -> str:
+def printed(*found: Explanation, count: int = 0, path: str = "r.toml") -> str:
     file = io.StringIO()
-    show(found, count or len(found), "the client 192.0.2.7", "r.toml", Console(file=file, width=100, highlight=False))
+    show(found, count or len(found), "the client 192.0.2.7", path, Console(file=file, width=100, highlight=False))
     return file.getvalue()
 
 
@@ -92,6 +94,30 @@ def test_the_sender_can_be_told() -> None:
     assert "Your message to b@example.net was refused on 2026-11-28 14:03." in text
     assert "Reverse name mx.example.com does not resolve back to 192.0.2.7." in text
     assert "To mend it: publish mx.example.com. A 192.0.2.7" in text
+    assert "Names followed by A, AAAA, PTR or TXT are entries for the DNS" in text
+    assert ".." not in text.replace("...", "")
+    assert "Example.com" not in text, "a name keeps its case"
+    assert "Nothing is lost" not in text
+
+
+def test_the_sender_of_deferred_mail_is_told_that_the_server_tries_again() -> None:
+    evidence = replace(EVIDENCE, iprev=Iprev("temperror", "servfail"))
+    deferred = replace(DECISION, verdict=replace(DECISION.verdict, action="tempfail"), evidence=evidence)
+    text = printed(explained(deferred))
+    assert "Nothing is lost: the mail server that sent it tries again by itself." in text
+    assert "To mend it: this can be temporary" not in text
+    assert "This can be temporary" in text
+
+
+def test_built_in_rules_are_written_to_a_file_before_they_are_changed() -> None:
+    fields = read(line(replace(DECISION, verdict=replace(DECISION.verdict, rule="nothing-confirmed"))))
+    found = explain(Match(None, fields, ""), parse(sample(), ""), rule_sources(sample()), TODAY)
+    text = printed(found, path="")
+    assert "The built-in rule nothing-confirmed:" in text
+    (command,) = (each.strip() for each in text.splitlines() if "--sample" in each)
+    assert command == "rdns-milter config --sample > /etc/rdns-milter/rdns-milter.toml"
+    assert re.search(r"^    then put into it, above line (\d+)$", text, re.MULTILINE)
+    assert "  put into ," not in text
 
 
 def test_what_lets_such_mail_in_is_a_rule_that_does_so() -> None:
