@@ -125,6 +125,9 @@ def _add_config(commands: Commands) -> None:
         const=_config_lint,
         help="warn of rules against an RFC",
     )
+    config.add_argument(
+        "--changed", action="store_true", help="with --show: only what differs from the defaults, and the lists"
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -142,7 +145,13 @@ def _run(options: argparse.Namespace) -> int:
     return run(loaded, memory, options.config, options.dry_run, say)
 
 
+def _refuse_changed(options: argparse.Namespace) -> None:
+    if options.changed:
+        raise Failure("--changed goes with --show only")
+
+
 def _config_check(options: argparse.Namespace) -> int:
+    _refuse_changed(options)
     config = load(options.config)
     for warning in (*warnings(config, date.today()), *_out_of_reach(config)):
         print(f"warning: {warning}", file=sys.stderr)
@@ -164,16 +173,18 @@ def _out_of_reach(config: Config) -> Iterator[str]:
 
 
 def _config_show(options: argparse.Namespace) -> int:
-    print(show(load(options.config)), end="")
+    print(show(load(options.config), options.changed), end="")
     return EX_OK
 
 
 def _config_sample(options: argparse.Namespace) -> int:
+    _refuse_changed(options)
     print(sample(), end="")
     return EX_OK
 
 
 def _config_lint(options: argparse.Namespace) -> int:
+    _refuse_changed(options)
     from ..config.lint import lint
 
     config = load(options.config)

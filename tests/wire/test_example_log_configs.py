@@ -197,7 +197,7 @@ def test_queries_of_the_journal(journal: Path, life: Life, tmp_path: Path) -> No
     (tmp_path / "rdns-milter").write_text(f'#!/bin/sh\ncd {ROOT} && exec {PYTHON} -m rdns_milter "$@"\n')
     (tmp_path / "rdns-milter").chmod(0o755)
     new = tmp_path / "new.toml"
-    new.write_text("")
+    new.write_text(RULES)
     said = []
     for line in commands():
         command = line.replace("journalctl -t", f"journalctl --file {journal} -q -t").replace(" -f", "")

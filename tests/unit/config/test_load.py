@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rdns_milter.cli.main import main
 from rdns_milter.config import load as module
 from rdns_milter.config.load import BUILT_IN, Config, ConfigError, load, parse, show, warnings
 from rdns_milter.config.options import SECTIONS, options_of
@@ -279,6 +280,34 @@ def test_show_has_every_option_in_the_usual_notation() -> None:
     assert "socket_mode = 0o666\n" in shown
     assert 'networks = ["192.0.2.0/24", "2001:db8::1"]\n' in shown
     assert all(f"\n[{name}]\n" in shown for name in SECTIONS)
+
+
+def test_show_only_what_is_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert show(parse(sample(), PATH), True).splitlines()[1:] == []
+    assert show(parse("", PATH), True).splitlines()[2].startswith("# default rules that are not there: postmaster, ")
+    spare = rule('when = { rcpt = "spare@" }', 'action = "accept"', name="spare")
+    changed = sample().replace('mode = "enforce"', 'mode = "observe"', 1)
+    head, *rest = changed.rpartition('[[rule]]\nname   = "spf-softfail"')
+    path = tmp_path / "c.toml"
+    path.write_text(f"{head}{spare}{''.join(rest)}")
+    assert main(["config", "--show", "--changed", "-c", str(path)]) == 0
+    shown = capsys.readouterr().out
+    policy = load(str(path)).policy
+    assert shown == (
+        f'# "{path}", policy {policy.digest}: what is changed\n\n[milter]\nmode = "observe"\n\n'
+        '[[rule]]\nname   = "spare"\nwhen   = { rcpt = "spare@" }\naction = "accept"\n'
+    )
+    for other in ("--check", "--lint", "--sample"):
+        assert main(["config", other, "--changed", "-c", str(path)]) == 2
+        assert "--changed goes with --show only" in capsys.readouterr().err
+
+
+def test_show_only_what_is_changed_of_every_option() -> None:
+    config = parse(FULL, PATH)
+    for line in show(config, True).splitlines():
+        assert line in show(config).splitlines() or line.startswith("#") or not line
+    again = parse(show(config, True), PATH)
+    assert all(getattr(again, name) == getattr(config, name) for name in (*SECTIONS, "lists", "policy"))
 
 
 def test_warnings() -> None:

@@ -126,7 +126,8 @@ def test_main_cf_names_the_sockets_of_the_milter() -> None:
 
 
 def test_commands_are_real() -> None:
-    commands = re.findall(r"^ {4}(?:sh|cp) +((?:packaging|tests|etc)/[\w./-]+)", documents.text(), re.MULTILINE)
+    programs = r"^ {4}(?:sh|cp|install)(?: -D)?(?: -m 644)?"
+    commands = re.findall(rf"{programs} +((?:packaging|tests|etc)/[\w./-]+)", documents.text(), re.MULTILINE)
     assert {
         "packaging/demo.sh",
         "tests/run.sh",
