@@ -27,6 +27,7 @@ from ..logs.decision import Decision, line
 from ..logs.output import Sink
 from ..monitoring.alarms import Alarm, Alarms
 from ..monitoring.counters import Counters
+from ..monitoring.help_pages import with_help
 from ..net.accepted_connections import count_accepted
 from ..net.endpoints import Endpoint
 from ..net.listener import connect
@@ -283,7 +284,7 @@ class Worker:
     def _log_alarm(self, alarm: Alarm | None) -> None:
         """Log an alarm, unless another worker has logged it already."""
         if alarm is not None and self._counters.count_alarm(alarm):
-            self._sink.write(f"{alarm.name}: {alarm.text}", "warning")
+            self._sink.write(f"{alarm.name}: {with_help(alarm.name, alarm.text)}", "warning")
 
     def _shut_lost_connections(self) -> None:
         """Shut down connections that libmilter does not serve. It must be short of threads, so this worker has to be replaced."""

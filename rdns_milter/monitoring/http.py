@@ -18,6 +18,7 @@ from http import HTTPStatus
 from ..net.endpoints import SocketAddress
 from .exposition import CONTENT_TYPE, Exposition
 from .healthcheck import find_problem
+from .help_pages import UNHEALTHY, with_help
 from .shared_memory import SharedMemory
 
 MAX_CONNECTIONS = 50
@@ -137,7 +138,7 @@ class MetricsServer:
     async def _healthz(self) -> Page:
         problem = await find_problem(self._place, self._memory)
         if problem:
-            return Page(HTTPStatus.SERVICE_UNAVAILABLE, f"{problem}\n".encode())
+            return Page(HTTPStatus.SERVICE_UNAVAILABLE, f"{with_help(UNHEALTHY, problem)}\n".encode())
         return Page(HTTPStatus.OK, b"alive: a negotiation was answered, and the event loop of each worker is running\n")
 
 

@@ -145,6 +145,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     ),
     "monitoring": (
         "alarms",
+        "help_pages",
         "definitions",
         "shared_memory",
         "exposition",

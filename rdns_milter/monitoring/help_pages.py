@@ -1,0 +1,52 @@
+"""Which page of the documentation helps with an alarm or with a failed health check.
+
+Looks only whether the page is installed: packages install the pages, pip does not. Must never raise.
+
+packaging/doc/log.md (Alarms), packaging/doc/metrics.md (Health check).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from .alarms import CLOCK_JUMPED, CROWDED_OUT, FACTS_LATE
+
+DIRECTORY = "/usr/share/doc/rdns-milter"
+UNHEALTHY = "unhealthy"
+
+
+class Section(NamedTuple):
+    """A section of a page: the file's name, and the heading."""
+
+    page: str
+    heading: str
+
+
+_HIDDEN_CLIENTS = Section("cookbook.md", "Behind HAProxy or another relay")
+_FLOODS = Section("metrics.md", "Floods")
+# By the alarm's name, and for the health check.
+SECTIONS: Mapping[str, Section] = MappingProxyType(
+    {
+        "all-exempt": _HIDDEN_CLIENTS,
+        "one-address": _HIDDEN_CLIENTS,
+        "no-reverse-names": Section("failures.md", "DNS"),
+        "no-greetings": Section("README.md", "Postfix"),
+        "translated-clients": Section("README.md", "Install"),
+        CLOCK_JUMPED: Section("log.md", "Alarms"),
+        CROWDED_OUT: _FLOODS,
+        FACTS_LATE: _FLOODS,
+        UNHEALTHY: Section("cookbook.md", "If mail stops"),
+    }
+)
+
+
+def with_help(name: str, text: str, directory: str = DIRECTORY) -> str:
+    """Return the text with the section that helps: the path of the page if it is installed, else its name."""
+    section = SECTIONS.get(name)
+    if section is None:
+        return text
+    path = os.path.join(directory, section.page)
+    return f'{text}; see {path if os.path.exists(path) else section.page}, "{section.heading}"'
