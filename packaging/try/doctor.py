@@ -168,6 +168,7 @@ def main() -> None:
         main_cf.write_text(main_cf.read_text() + documents.blocks("main.cf")[0])
         run("systemctl", "restart", "rdns-milter", "postfix")
         is_judged()
+        assert "milter claimed" not in run("journalctl", "--no-pager", "-o", "cat"), "libmilter complains"
         text, status, seconds = doctor()
         print(text, f"status {status}, {seconds:.1f} seconds")
         assert status == 0

@@ -63,6 +63,15 @@ booted() {
         mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
         for directory in run tmp; do mount -t tmpfs -o mode=1777 tmpfs "$1/$directory"; done
         chmod 755 "$1/run"
+        # Not a devtmpfs, which systemd would mount: there is only one for all, and /dev/log in it would be seen by this machine.
+        mount -t tmpfs -o mode=755 tmpfs "$1/dev"
+        for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0; do
+            number=${node#*:}
+            mknod -m 666 "$1/dev/${node%%:*}" c "${number%:*}" "${number#*:}"
+        done
+        mkdir "$1/dev/shm" "$1/dev/pts"
+        ln -s /proc/self/fd "$1/dev/fd"
+        ln -s pts/ptmx "$1/dev/ptmx"
         ip link set lo up
         for address in 192.0.2.1 192.0.2.10 198.51.100.30; do ip address add "$address/32" dev lo; done
         exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ..config.load import DEFAULT_PATH
 from ..logs.decision import NULL_PATH, reply_of
-from ..policy.rules import TEMPFAIL
+from ..policy.rules import LET_IN, TEMPFAIL
 from ..text.escape import escaped
 from ..text.terminal import heading, word
 from .why import OUTCOMES, Explanation, Match, queue_id, recipients
@@ -128,7 +128,9 @@ def _show_advice(each: Explanation, console: Console) -> None:
     done = each.outcome.partition(":")[0]
     server = escaped(fields.get("client", ""))
     _line(console, f"    Your message to {escaped(recipients(fields), _MAX)} was {done} on {_time(each.match)}.")
-    if fields["action"] == TEMPFAIL:
+    if fields["action"] in LET_IN:
+        _line(console, f"    But the set-up of the mail server that sent it, {server}, is not in order:")
+    elif fields["action"] == TEMPFAIL:
         _line(
             console,
             "    Nothing is lost: the mail server that sent it tries again by itself. If that goes on for hours:",

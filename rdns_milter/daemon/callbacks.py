@@ -85,8 +85,7 @@ def _guarded(callback: Callable[..., int]) -> Callable[..., int]:
 
 class Callbacks:
     """The callbacks of a process, for all its connections. Registered before the fork and attached to the worker's service after
-    it. `open`: the open connections; `busy`: those in the middle of a message; `steps`: about how many callbacks have been
-    called."""
+    it. `open`: the open connections; `busy`: those in the middle of a message; `steps`: callbacks called, about."""
 
     _service: Service
     _report_error: ReportError
@@ -107,6 +106,7 @@ class Callbacks:
         milter.set_envfrom_callback(self.mail)
         milter.set_envrcpt_callback(self.rcpt)
         milter.set_header_callback(self.header)
+        milter.set_eoh_callback(lambda context: _NO_REPLY)  # without it pymilter replies, and libmilter logs an error
         milter.set_eom_callback(self.end)
         milter.set_abort_callback(self.abort)
         milter.set_close_callback(self.close)

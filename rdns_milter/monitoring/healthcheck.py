@@ -42,6 +42,8 @@ async def negotiation_trouble(place: SocketAddress, timeout: float = TIMEOUT) ->
             return await _negotiate(place)
     except TimeoutError:
         return f"no answer to a negotiation at {place} within {timeout:g} seconds"
+    except (ConnectionRefusedError, FileNotFoundError):
+        return f"nothing listens at {place}"
     except (OSError, EOFError) as error:
         return f"negotiation at {place} failed: {error}"
 

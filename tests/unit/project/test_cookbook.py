@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import tomllib
 from dataclasses import replace
 from datetime import date
 from ipaddress import ip_address
@@ -15,6 +16,7 @@ import pytest
 
 from rdns_milter.cli.main import parser
 from rdns_milter.config.load import parse
+from rdns_milter.config.sample import sample
 from rdns_milter.logs.decision import line
 from rdns_milter.policy.decide import decide
 from tests.kit.data import documents
@@ -100,7 +102,7 @@ def test_partners_are_let_in_by_their_list(tmp_path: Path) -> None:
 
 
 def test_a_shadow_is_logged_and_found(tmp_path: Path) -> None:
-    policy = parse(rule("no-reverse-name", tmp_path), "c.toml").policy
+    policy = parse(rule("no-confirmed-name", tmp_path), "c.toml").policy
     verdict = decide(EVIDENCE, policy)
     assert verdict.action == "accept"
     (search,) = (re.search(r"-g '(.*)'", command) for command in COMMANDS if "shadow_rule" in command)
@@ -122,6 +124,12 @@ def test_quarantine_is_what_the_rule_does(tmp_path: Path) -> None:
     pool = replace(EVIDENCE, generic=replace(EVIDENCE.generic, result="yes"))
     assert decide(pool, policy).action == "quarantine"
     assert decide(EVIDENCE, policy).action == "accept"
+
+
+@pytest.mark.parametrize("text", RULES)
+def test_no_rule_has_the_name_of_a_default_rule(text: str) -> None:
+    names = {each["name"] for each in tomllib.loads(text).get("rule", ())}
+    assert not names & {each["name"] for each in tomllib.loads(sample())["rule"]}
 
 
 @pytest.mark.parametrize("number", [number for number, text in enumerate(RULES) if "[exempt]" in text])
