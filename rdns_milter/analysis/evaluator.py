@@ -1,8 +1,9 @@
 """Judge logged decisions by another policy, from the facts in their lines.
 
-The verdict is that of `policy.decide`, cached by all that the policy can test. Changes in [exempt] and [generic] apply where the
-line has what they need: a client that is exempt now is exempt, and names are tested again if patterns or exceptions are set. Must
-never decide anything itself. Pure except for the caches, which are bounded.
+The verdict is that of `policy.decide`, cached by all that the policy can test. Changes in [exempt], [relays] and [generic] apply
+where the line has what they need: a client that is exempt now is exempt, and names are tested again if patterns or exceptions are
+set. Where another client would be judged now, the one behind a relay or the relay itself, there is no verdict. Must never decide
+anything itself. Pure except for the caches, which are bounded.
 
 packaging/doc/rules.md; packaging/doc/log.md (the keys of a line).
 """
@@ -19,10 +20,11 @@ from types import MappingProxyType
 from ..checks.evidence import FACTS, Evidence, exempted
 from ..checks.generic import generic
 from ..config.load import Config
-from ..logs.decision import EXEMPT, NULL_PATH, evidence_of
+from ..logs.decision import EXEMPT, NULL_PATH
+from ..logs.decision_fields import evidence_of
 from ..net.names import parse_address
 from ..policy.decide import CONDITIONS, decide, possible_actions
-from ..policy.rules import ENFORCE, Policy, Values, Verdict
+from ..policy.rules import ENFORCE, REPLIED, Policy, Values, Verdict
 
 _FACTS_AND_RULE = itemgetter(*FACTS, "rule")
 _MAX_CACHED = 1 << 16  # texts, and verdicts
@@ -67,9 +69,11 @@ class Evaluator:
             rule.name for rule in policy.rules if any(each.name in _NOT_LOGGED for each in rule.when + rule.unless)
         )
         self._exempt = config.exempt
+        self._relays = config.relays.networks
         self._generic = config.generic
         self._tests_names = bool(config.generic.patterns or config.generic.exceptions)
         self._is_exempt = functools.lru_cache(_MAX_CACHED)(self._is_exempt_now)
+        self._is_relay = functools.lru_cache(_MAX_CACHED)(self._is_relay_now)
         self._generic_now = functools.lru_cache(_MAX_CACHED)(self._test_name)
         outcomes = {
             name: functools.lru_cache(_MAX_CACHED)(functools.partial(_outcomes, name, tuple(values[name])))
@@ -82,12 +86,15 @@ class Evaluator:
 
     def verdict(self, fields: Mapping[str, str], recipient: str) -> Verdict | None:
         """Return the verdict of the policy on the message to that recipient; None if it depends on what is not in the line."""
+        if self.judges_another(fields):
+            return None
         try:
             if self._tests_names and fields["ptr"]:
                 fields = {**fields, "generic": self._generic_now(fields["ptr"], fields["client"], fields["generic"])}
             key = (
                 _FACTS_AND_RULE(fields),
                 fields.get("forged"),
+                not fields.get("via"),
                 self._is_exempt(fields["client"]),
                 self._rcpt(recipient) if self._rcpt else None,
                 *[outcomes(texts(fields)) for texts, outcomes in self._texts],
@@ -110,12 +117,24 @@ class Evaluator:
             return not self._exempt.authenticated
         return rule == EXEMPT + "network" and not self._is_exempt(fields.get("client", ""))
 
+    def judges_another(self, fields: Mapping[str, str]) -> bool:
+        """Return whether another client would be judged now: the connected host was no relay then and is one now, or the other way
+        round."""
+        via = fields.get("via", "")
+        if not via and not self._relays:
+            return False
+        return self._is_relay(via or fields.get("client", "")) != bool(via)
+
     def _of_incomplete_line(self, fields: Mapping[str, str], recipient: str) -> Verdict | None:
         """Return the verdict if no key that is missing could change the action, else None."""
         if any(key not in FACTS and key not in fields for key in self.keys):
             return None
         evidence = self._evidence(fields, recipient)
-        return decide(evidence, self.policy) if len(possible_actions(evidence, self.policy)) == 1 else None
+        actions = possible_actions(evidence, self.policy)
+        is_cut = "reply" not in fields
+        if len(actions) > 1 or (is_cut and self._relays and "via" not in fields and actions & REPLIED):
+            return None
+        return decide(evidence, self.policy)
 
     def _evidence(self, fields: Mapping[str, str], recipient: str) -> Evidence:
         evidence = evidence_of(fields, recipient)
@@ -126,6 +145,10 @@ class Evaluator:
     def _is_exempt_now(self, client: str) -> bool:
         address = parse_address(client)
         return address is not None and address in self._exempt.networks
+
+    def _is_relay_now(self, host: str) -> bool:
+        address = parse_address(host)
+        return address is not None and address in self._relays
 
     def _test_name(self, ptr: str, client: str, logged: str) -> str:
         address = parse_address(client)

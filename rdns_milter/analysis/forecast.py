@@ -149,11 +149,12 @@ class Forecast:
 
     `verdicts`: one for each recipient; `matrix`: by what the MTA did, and what the policy would do (or OPEN); `rules`: by rule and
     action; `open`: by the possible actions; `refused`: mail that the MTA accepted and the policy would keep out; `without_helo`:
-    verdicts without a HELO name; `with_temperror`: verdicts with a temporary DNS error in their facts."""
+    verdicts without a HELO name; `with_temperror`: verdicts with a temporary DNS error in their facts; `relayed`: verdicts on mail
+    that came through a relay."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self.deliveries = self.verdicts = self.without_helo = self.with_temperror = 0
+        self.deliveries = self.verdicts = self.without_helo = self.with_temperror = self.relayed = 0
         self.matrix: Counter[tuple[str, str]] = Counter()
         self.rules: Counter[tuple[str, str]] = Counter()
         self.open: Counter[tuple[str, ...]] = Counter()
@@ -170,6 +171,7 @@ class Forecast:
         self.verdicts += count
         self.matrix[delivery.outcome, outlook.action] += count
         self.without_helo += count * (delivery.helo is None and not outlook.evidence.exempt)
+        self.relayed += count * (outlook.evidence.via is not None)
         self.with_temperror += count * bool(facts_in_trouble(outlook.evidence))
         if outlook.action == OPEN:
             self.open[outlook.actions] += count
@@ -228,6 +230,11 @@ def warnings(forecast: Forecast, config: Config, limit: int, prefixes: PrefixFor
     if forecast.with_temperror:
         found.append(
             f"{forecast.with_temperror:,} verdicts have temporary DNS errors (temperror) in their facts; a second run may differ"
+        )
+    if forecast.relayed:
+        found.append(
+            f"{forecast.relayed:,} verdicts are on mail that comes through a relay (relays.networks). The client behind it is not"
+            " in the log, so such mail counts as accepted; the milter would accept, tag or quarantine it, never refuse or defer it"
         )
     if forecast.policy.mode == OBSERVE:
         found.append(OBSERVE_WARNING)

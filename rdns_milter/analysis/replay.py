@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from ..logs.decision import EXEMPT, parse, rcpts_of
+from ..logs.decision import EXEMPT, parse
+from ..logs.decision_fields import rcpts_of
 from ..logs.line_prefix import KNOWN_FORMS, PrefixForms
 from ..monitoring.top_k import Entry, TopList
 from ..net.mailboxes import parse_mailbox
@@ -95,7 +96,8 @@ class Replay:
     `rules`: verdicts by rule and action of the policy; `shadows`: shadow rules with their action; `refused`, `admitted`: mail
     that the policy would newly keep out or let in. `missing`: verdicts that depend on a key that is not in the line, by key;
     `cut`: lines that were cut; `unnamed`: recipients that are not named in the line; `exempt`: lines of clients that were exempt
-    then and are not now."""
+    then and are not now; `others`: lines for which another client would be judged now, because relays.networks has changed;
+    `relayed`: verdicts on mail through relays, by the action that the policy calls for."""
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
@@ -109,7 +111,8 @@ class Replay:
         self.admitted: Movement[str] = Movement()
         self.missing: Counter[str] = Counter()
         self.prefixes = PrefixForms()
-        self.uncertain = self.unnamed = self.exempt = self.cut = 0
+        self.relayed: Counter[str] = Counter()
+        self.uncertain = self.unnamed = self.exempt = self.cut = self.others = 0
 
     def add(self, line: str) -> None:
         """Count one line of the log, whatever it is."""
@@ -125,7 +128,9 @@ class Replay:
         self.decisions += 1
         self.policies.add(fields.get("policy", ""))
         self.cut += "reply" not in fields
-        if fields["rule"].startswith(EXEMPT):
+        other = self.evaluator.judges_another(fields)
+        self.others += other
+        if fields["rule"].startswith(EXEMPT) and not other:
             self.exempt += self.evaluator.was_exempt(fields)
         recipients = rcpts_of(fields)
         if fields.get("nrcpt", "1") != "1":
@@ -146,6 +151,8 @@ class Replay:
         self.rules[verdict.rule, would] += 1
         if verdict.shadow_rules:
             self.shadows.update(_shadows(verdict))
+        if fields.get("via"):
+            self.relayed[verdict.withheld or would] += 1
         if was == would:
             return
         self.changes.add((was, fields["rule"], would, verdict.rule))
@@ -175,10 +182,9 @@ def _unnamed(fields: dict[str, str], named: int) -> int:
 
 
 def _shadows(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """Yield the shadow rules that matched, each with its action."""
-    names, actions = verdict.shadow_rules, verdict.would
-    # In observe mode `would` can be the action of enforcement instead.
-    yield from zip(names, actions if len(actions) == len(names) else ("",) * len(names), strict=True)
+    """Yield the shadow rules that matched, each with its action, which is not known if `would` is that of the deciding rule."""
+    names = verdict.shadow_rules
+    yield from zip(names, ("",) * len(names) if verdict.withheld else verdict.would, strict=True)
 
 
 def warnings(replay: Replay) -> tuple[str, ...]:
@@ -202,6 +208,11 @@ def warnings(replay: Replay) -> tuple[str, ...]:
     if replay.exempt:
         found.append(
             f"lines of clients that were exempt then and would be judged now, whose facts are not known: {replay.exempt:,}"
+        )
+    if replay.others:
+        found.append(
+            "lines left out because relays.networks was another then, so that another client would be judged now, the one behind a"
+            f" relay or the relay itself: {replay.others:,}"
         )
     if replay.unnamed and "rcpt" in evaluator.keys:
         found.append(f"recipients that did not fit into their lines and were not judged: {replay.unnamed:,}")
@@ -236,6 +247,7 @@ def as_dict(replay: Replay, most: int, troubles: Sequence[str] = ()) -> dict[str
         ],
         "rules": [{"rule": rule, "action": action, "count": n} for (rule, action), n in replay.rules.most_common()],
         "shadow": [{"rule": rule, "would": action, "count": n} for (rule, action), n in replay.shadows.most_common()],
+        "relayed": {action: replay.relayed[action] for action in ACTIONS if replay.relayed[action]},
         "newly_refused": replay.refused.as_dict(most, str),
         "newly_let_in": replay.admitted.as_dict(most, str),
         "policies": [{"policy": entry.name, "lines": entry.count} for entry in replay.policies.top(most)],

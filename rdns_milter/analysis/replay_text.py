@@ -37,6 +37,7 @@ def show(replay: Replay, title: str, most: int, troubles: Sequence[str], console
     _show_changes(replay, most, console)
     show_rules(replay.rules, replay.verdicts, console)
     _show_shadows(replay, console)
+    _show_relayed(replay, console)
     for name, movement in (("refused or deferred", replay.refused), ("let in", replay.admitted)):
         show_movement(f"Newly {name}", movement, most, _fields, console)
     show_warnings((*warnings(replay), *troubles), console)
@@ -113,6 +114,12 @@ def _show_shadows(replay: Replay, console: Console) -> None:
         heading(console, "Shadow rules", "what they would do without shadow = true")
         shadows = replay.shadows.most_common()
         table(console, [(escaped(rule), word(would), number(count)) for (rule, would), count in shadows], left=2)
+
+
+def _show_relayed(replay: Replay, console: Console) -> None:
+    if replay.relayed:
+        heading(console, "Through relays", "what the rules call for; nothing of it is refused or deferred")
+        table(console, [(word(action), number(count)) for action, count in replay.relayed.most_common()])
 
 
 def show_movement(

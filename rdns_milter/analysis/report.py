@@ -14,6 +14,7 @@ from operator import itemgetter
 
 from ..checks.evidence import FACTS, LOOKED_UP, TEMPERROR, UNKNOWN
 from ..logs.decision import EXEMPT, parse
+from ..logs.decision_fields import withheld_by_relay
 from ..logs.line_prefix import PrefixForms
 from ..monitoring.top_k import TopList
 from ..policy.rules import ACTIONS, KEPT_OUT, OBSERVE
@@ -55,6 +56,8 @@ class Report:
         self.rules: TopList[tuple[str, str], None] = TopList()
         self.shadows: TopList[tuple[str, str], None] = TopList()
         self.policies: TopList[str, None] = TopList()
+        self.relays: TopList[str, None] = TopList()
+        self.relayed: Counter[str] = Counter()
         self.clients: TopList[str, str] = TopList()
         self.senders: TopList[str, str] = TopList()
         self.waited_ms: Counter[int] = Counter()
@@ -102,8 +105,12 @@ class Report:
         self.policies.add(fields.get("policy", ""))
         self.modes[mode if mode in ("enforce", OBSERVE) else ""] += 1
         self.unmatched.pop(rule, None)
+        withheld = withheld_by_relay(fields)
         if would:
-            self._count_would(would, fields.get("shadow_rule", ""), mode)
+            self._count_would("" if withheld else would, fields.get("shadow_rule", ""), mode)
+        if relay := fields.get("via"):
+            self.relays.add(relay)
+            self.relayed[withheld if withheld in ACTIONS else action] += 1
         if rule.startswith(EXEMPT):
             self.exempt[rule if rule.isascii() and len(rule) < 30 else EXEMPT] += 1
             return
@@ -119,9 +126,10 @@ class Report:
         self.cached += _number(fields.get("cached", ""))
 
     def _count_would(self, would: str, shadows: str, mode: str) -> None:
-        """Count `would` for the shadow rules; in observe mode it may be the action of enforcement instead."""
+        """Count `would` for the shadow rules; in observe mode it may be the action of enforcement instead. "": the actions of the
+        shadow rules are not known."""
         names, actions = shadows.split(",") if shadows else [], would.split(",")
-        if len(names) == len(actions) and not (mode == OBSERVE and len(names) == 1 and not names[0]):
+        if would and len(names) == len(actions) and not (mode == OBSERVE and len(names) == 1 and not names[0]):
             for name, action in zip(names, actions, strict=True):
                 self.shadows.add((name, action))
                 self.unmatched.pop(name, None)

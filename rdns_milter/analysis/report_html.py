@@ -47,7 +47,10 @@ def page(summary: Summary, version: str, made: datetime) -> str:
         _head(summary),
         _cards(summary),
         _timeline(summary),
-        _pair(_rules(summary) + _never_matched(summary), _dns(summary) + _trials(summary) + _exempt(summary)),
+        _pair(
+            _rules(summary) + _never_matched(summary),
+            _dns(summary) + _trials(summary) + _relays(summary) + _exempt(summary),
+        ),
         _facts(summary),
         _refused("Clients refused or deferred most", "clients", summary.refused.clients),
         _refused("Sender domains refused or deferred most", "senders", summary.refused.senders),
@@ -218,6 +221,20 @@ def _trials(summary: Summary) -> str:
     return _section("Shadow rules", shadows, "what they would have done") + _section(
         "Observe mode", observed, "what enforcement would have done"
     )
+
+
+def _relays(summary: Summary) -> str:
+    found = summary.through_relays
+    actions = [
+        (_text(action), _n(count, f"through_relays.actions.{action}")) for action, count in found.actions.items()
+    ]
+    relays = [
+        (f"<code>{_text(each.relay)}</code>", _n(each.decisions, f"through_relays.relays.{index}.decisions"))
+        for index, each in enumerate(found.relays)
+    ]
+    called_for = _table((("", "called for"), ("n", "decisions")), actions)
+    tables = called_for + _table((("name", "relay"), ("n", "decisions")), relays)
+    return _section("Through relays", tables, "reject and tempfail became tag")
 
 
 def _exempt(summary: Summary) -> str:

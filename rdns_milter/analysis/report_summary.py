@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from ..checks.evidence import LOOKED_UP, TEMPERROR
-from ..logs.decision import evidence_of, parse
+from ..logs.decision import parse
+from ..logs.decision_fields import evidence_of
 from ..monitoring.top_k import Entry
 from ..policy.rules import ACTIONS, KEPT_OUT, OBSERVE
 from ..responses.advice import advice
@@ -83,6 +84,22 @@ class MostRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class RelayCount:
+    """A relay, by its address."""
+
+    relay: str
+    decisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughRelays:
+    """Decisions on mail that came through relays. `actions`: what the rules called for; reject and tempfail became tag."""
+
+    relays: tuple[RelayCount, ...]
+    actions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyCount:
     """A policy, by its digest."""
 
@@ -113,6 +130,7 @@ class Summary:
     observed: Mapping[str, int]
     modes: Mapping[str, int]
     never_matched: tuple[str, ...]
+    through_relays: ThroughRelays
     refused: MostRefused
     waited_ms: Mapping[str, int]
     waited: int
@@ -139,8 +157,8 @@ class Summary:
 
 
 def summarize(report: Report, most: int, digest: str = "", troubles: Sequence[str] = ()) -> Summary:
-    """Return the numbers of a report. `most`: how many clients, senders and policies; `digest`: of the policy whose rules `report`
-    was given; `troubles`: sentences about the files, which follow the warnings."""
+    """Return the numbers of a report. `most`: how many clients, senders, relays and policies; `digest`: of the policy whose rules
+    `report` was given; `troubles`: sentences about the files, which follow the warnings."""
     hours, bars = report.timeline()
     facts = report.facts
     share = round(report.with_temperror / report.judged, 6) if report.judged else None
@@ -161,6 +179,10 @@ def summarize(report: Report, most: int, digest: str = "", troubles: Sequence[st
         observed=dict(report.observed.most_common()),
         modes=dict(report.modes.most_common()),
         never_matched=tuple(report.unmatched),
+        through_relays=ThroughRelays(
+            tuple(RelayCount(entry.name, entry.count) for entry in report.relays.top(most)),
+            {action: report.relayed[action] for action in ACTIONS if report.relayed[action]},
+        ),
         refused=MostRefused(_refused(report.clients.top(most)), _refused(report.senders.top(most))),
         waited_ms=percentiles(report.waited_ms),
         waited=sum(count for ms, count in report.waited_ms.items() if ms),

@@ -29,6 +29,7 @@ def show(summary: Summary, console: Console) -> None:
     _show_timeline(summary, console)
     _show_rules(summary, width, console)
     _show_trials(summary, console)
+    _show_relays(summary, console)
     _show_facts(summary, console)
     _show_dns(summary, console)
     _show_refused("Refused or deferred most: clients", summary.refused.clients, console)
@@ -127,6 +128,15 @@ def _show_trials(summary: Summary, console: Console) -> None:
     if summary.never_matched:
         heading(console, "Rules that matched nothing")
         console.print(Text("  " + ", ".join(map(escaped, summary.never_matched))), soft_wrap=True)
+
+
+def _show_relays(summary: Summary, console: Console) -> None:
+    found = summary.through_relays
+    if found.actions:
+        heading(console, "Through relays", "what the rules called for; nothing of it was refused or deferred")
+        table(console, [(word(action), number(count)) for action, count in found.actions.items()])
+        relays = ", ".join(f"{escaped(each.relay)} {number(each.decisions)}" for each in found.relays)
+        console.print(Text(f"  relays          {relays}"), soft_wrap=True)
 
 
 def _show_facts(summary: Summary, console: Console) -> None:

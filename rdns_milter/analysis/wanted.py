@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..logs.decision import NULL_PATH, rcpts_of
+from ..logs.decision import NULL_PATH
+from ..logs.decision_fields import rcpts_of
 from ..net.mailboxes import Mailbox, parse_mailbox
 from ..net.names import canonical, parse_address
 from ..net.networks import Network, parse_network
@@ -21,7 +22,7 @@ from ..net.networks import Network, parse_network
 Fields = Mapping[str, str]
 
 _QUEUE_ID = re.compile(r"[A-Za-z0-9]{5,64}")
-_CLIENT = re.compile(r'client(?:=|":")([0-9A-Fa-f.:]+)')
+_HOST = re.compile(r'(?:client|via)(?:=|":")([0-9A-Fa-f.:]+)')
 _SIMPLE = re.compile(r"[a-z0-9._+-]+")  # is written into a log line as it is
 
 
@@ -72,7 +73,7 @@ def _containing(needle: str) -> Callable[[str], bool]:
 
 
 def _is_client(fields: Fields, client: str) -> bool:
-    return fields.get("client") == client
+    return client in (fields.get("client"), fields.get("via"))
 
 
 def _of_network(network: Network) -> Wanted:
@@ -82,9 +83,13 @@ def _of_network(network: Network) -> Wanted:
         return address is not None and address.version == network.version and address in network
 
     def may_match(line: str) -> bool:
-        return any(map(is_in, _CLIENT.findall(line)))
+        return any(map(is_in, _HOST.findall(line)))
 
-    return Wanted(f"clients in {network}", may_match, lambda fields: is_in(fields.get("client", "")))
+    return Wanted(
+        f"clients in {network}",
+        may_match,
+        lambda fields: any(is_in(fields.get(key, "")) for key in ("client", "via")),
+    )
 
 
 def _of_address(text: str) -> Wanted:

@@ -6,7 +6,7 @@ Explains nothing itself (why.py does). Text from the log is escaped for the term
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os.path import dirname
 from typing import Any
 
@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from ..config.load import DEFAULT_PATH
-from ..logs.decision import NULL_PATH, reply_of
+from ..logs.decision import EXEMPT, NULL_PATH
+from ..logs.decision_fields import reply_of, withheld_by_relay
 from ..policy.rules import LET_IN, TEMPFAIL
 from ..text.escape import escaped
 from ..text.terminal import heading, word
@@ -88,9 +89,7 @@ def _show_one(number: int, total: int, each: Explanation, path: str, console: Co
         _print(console, Text(f"  {name:<9} ").append(text))
     if each.would:
         outcomes = ", ".join(OUTCOMES.get(action, action) for action in each.would.split(","))
-        mode = fields.get("mode") == "observe" and fields.get("shadow_rule", "") in ("", "none")
-        how = "In enforce mode" if mode else f"With the shadow rule {escaped(fields.get('shadow_rule', ''))} in force"
-        _line(console, f"  {how} it would have been {outcomes}.")
+        _line(console, f"  {_condition(fields)} it would have been {outcomes}.")
     _show_rule(each, path, console)
     if each.facts:
         _head(console, "What was found")
@@ -101,6 +100,16 @@ def _show_one(number: int, total: int, each: Explanation, path: str, console: Co
         _line(console, f"    {escaped(reply, 600)}")
     _show_advice(each, console)
     _show_let_in(each, path, console)
+
+
+def _condition(fields: Mapping[str, str]) -> str:
+    """Return under which condition `would` would have been done."""
+    if withheld_by_relay(fields):
+        return f"Without the relay {escaped(fields.get('via', ''))}, which had taken the message already,"
+    shadows = fields.get("shadow_rule", "")
+    if fields.get("mode") == "observe" and shadows in ("", "none"):
+        return "In enforce mode"
+    return f"With the shadow rule {escaped(shadows)} in force"
 
 
 def _show_rule(each: Explanation, path: str, console: Console) -> None:
@@ -177,7 +186,10 @@ def _client(each: Explanation) -> str:
     fields = each.match.fields
     host = fields.get("ptr", "") if fields.get("iprev") == "pass" else "no confirmed name"
     address, greeting = escaped(fields.get("client", "")), escaped(fields.get("helo_name", ""))
-    return f"{address or '(no IP address)'} ({escaped(host)}), greeted as {greeting or '(nothing)'}"
+    if fields["rule"] == f"{EXEMPT}relay":
+        return f"{address}, a relay of our own"
+    behind = f", behind our relay {escaped(relay)}" if (relay := fields.get("via", "")) else ""
+    return f"{address or '(no IP address)'} ({escaped(host)}), greeted as {greeting or '(nothing)'}{behind}"
 
 
 def _sender(mailfrom: str) -> str:

@@ -102,8 +102,8 @@ NOTHING_LATE = Late()
 class Evidence:
     """Everything that a rule can test. `client`: None if the client has no IP address; `helo_name`: as the client sent it;
     `mailfrom`, `rcpt`: normalized by net.mailboxes.normalized_path; `exempt`: why the client is not judged ("network",
-    "authenticated", "not-ip"), or ""; `forged`: the number of header fields so far that falsely claim to be written by this
-    host."""
+    "authenticated", "not-ip", "relay"), or ""; `forged`: the number of header fields so far that falsely claim to be written by
+    this host; `via`: the relay of ours that handed the message on, None if the client is connected itself."""
 
     client: Address | None = None
     helo_name: str = ""
@@ -119,6 +119,7 @@ class Evidence:
     spf_mailfrom: Spf = field(default_factory=Spf)
     mailfrom_match: str = UNKNOWN
     forged: int = 0
+    via: Address | None = None
 
     @property
     def sender(self) -> Mailbox:

@@ -18,11 +18,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ..config.load import Config
-from ..logs.decision import NONE, Decision, not_enforced, values
+from ..logs.decision import NONE, Decision, values
 from ..logs.escapes import as_unicode
 from ..net.endpoints import Endpoint
 from ..net.names import Address
-from ..policy.rules import REFUSALS, TEMPFAIL, Verdict
+from ..policy.rules import OBSERVE, REFUSALS, TEMPFAIL, Verdict
 from ..resolver.lookup import Answer
 from ..responses.advice import advice
 from ..session.dns_thread import DnsThread
@@ -44,12 +44,14 @@ _FACTS = (
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The client to judge, with its commands to the MTA."""
+    """The client to judge, with its commands to the MTA. `via`: the relay that hands its message on, None if it connects
+    itself."""
 
     address: Address
     helo: str = ""
     mailfrom: str = ""
     rcpt: str = ""
+    via: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,14 @@ def examine(client: Client, config: Config, servers: tuple[Endpoint, ...], hostn
     with DnsThread(config, servers, lambda where, error: bugs.append(error)) as dns_thread:
         service = Service(config, dns_thread.check_runner, decisions.append, date.today, time.monotonic, hostname)
         session = Session(service)
-        session.connect(client.address, hostname)
-        if client.helo:
-            session.helo(client.helo)
+        relay = client.via
+        session.connect(relay or client.address, hostname)
+        if greeting := f"[{relay}]" if relay else client.helo:
+            session.helo(greeting)
         session.mail(client.mailfrom)
         refused = session.rcpt(client.rcpt) is not None
+        if relay:
+            session.field("Received", f"from {client.helo or 'unknown'} (unknown [{client.address}]) by [{relay}]")
         modifications = session.end()
         trail = tuple(session.trail())
     if bugs:
@@ -143,7 +148,8 @@ def show(outcome: Outcome, console: Console) -> None:
 def _show_facts(outcome: Outcome, console: Console) -> None:
     facts = values(outcome.decision)
     evidence = outcome.decision.evidence
-    console.print(Text(f"Client {evidence.client}", style="bold"))
+    behind = f" behind the relay {evidence.via}" if evidence.via and evidence.exempt != "relay" else ""
+    console.print(Text(f"Client {evidence.client}{behind}", style="bold"))
     notes = {
         "spf_helo": evidence.spf_helo.problem or evidence.spf_helo.mechanism,
         "spf_mailfrom": evidence.spf_mailfrom.problem or evidence.spf_mailfrom.mechanism,
@@ -185,8 +191,9 @@ def _show_verdict(outcome: Outcome, console: Console) -> None:
     verdict, decision = outcome.verdict, outcome.decision
     heading(console, "verdict")
     text = Text("  ").append(word(verdict.action))
-    if action := not_enforced(decision):
-        text.append(f" in observe mode, although rule {verdict.rule} would ").append(word(action))
+    if verdict.withheld:
+        why = "in observe mode" if decision.mode == OBSERVE else "because the message comes through a relay"
+        text.append(f" {why}, although rule {verdict.rule} would ").append(word(verdict.withheld))
     else:
         text.append(f" by rule {verdict.rule}")
         for rule, would in zip(verdict.shadow_rules, verdict.would, strict=True):

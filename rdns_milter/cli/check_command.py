@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from ..config.load import load
+from ..config.load import Config, load
 from ..net.names import Address, parse_address
 from .common import Commands, Failure, add_config_option, add_dns_option, asked_nameservers
 
@@ -40,6 +40,12 @@ def add_command(commands: Commands) -> None:
         help="the sender (default: the null sender; with --self postmaster at the MTA's domain)",
     )
     check.add_argument("--rcpt", metavar="ADDR", default="", help="the recipient")
+    check.add_argument(
+        "--via",
+        metavar="RELAY",
+        default="",
+        help="the address of a relay of yours (relays.networks) that hands the client's message on",
+    )
     add_config_option(check)
     add_dns_option(check)
     check.add_argument("--json", action="store_true", help="write JSON")
@@ -51,6 +57,8 @@ def _check(options: argparse.Namespace) -> int:
 
     addresses = _addresses(options.addresses)
     if options.own:
+        if options.via:
+            raise Failure("--via does not go with --self")
         return _self(options, addresses)
     if len(addresses) != 1:
         raise Failure(
@@ -61,12 +69,20 @@ def _check(options: argparse.Namespace) -> int:
 
     config = load(options.config)
     asked = asked_nameservers(options, config)
-    outcome = examine(Client(addresses[0], options.helo, options.mailfrom, options.rcpt), config, asked)
+    relay = _relay(options.via, config) if options.via else None
+    outcome = examine(Client(addresses[0], options.helo, options.mailfrom, options.rcpt, relay), config, asked)
     if options.json:
         print(as_json(outcome))
     else:
         show(outcome, Console(highlight=False))
     return outcome.status
+
+
+def _relay(text: str, config: Config) -> Address:
+    (address,) = _addresses([text])
+    if address not in config.relays.networks:
+        raise Failure(f"{address} is not in relays.networks")
+    return address
 
 
 def _addresses(words: Sequence[str]) -> list[Address]:

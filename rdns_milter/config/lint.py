@@ -119,6 +119,29 @@ def _exceptions(config: Config, today: date) -> Iterator[Problem]:
             )
 
 
+_MAX_RELAYS = 1 << 16  # addresses of a network in relays.networks
+
+
+def _relays(config: Config, today: date) -> Iterator[Problem]:
+    for index, network in enumerate(config.relays.networks):
+        first = network.network_address
+        size = network.num_addresses if network.version == 4 else network.num_addresses >> 64  # an IPv6 host has a /64
+        if size > _MAX_RELAYS and not network.is_private:
+            yield (
+                ("relays", "networks", index),
+                "",
+                f"relays.networks contains {network}, which is more than your own hosts: what every host in it writes about a"
+                " client is believed, and none of their mail is refused",
+            )
+        if first.is_loopback:
+            yield (
+                ("relays", "networks", index),
+                "",
+                f"relays.networks contains {network}, loopback: every program on this host can name any client; mail from such"
+                " programs is better exempt (exempt.networks)",
+            )
+
+
 _EXAMPLE_ADDRESS = ip_address("192.0.2.1")
 _LETTERS = re.compile(r"[a-z]+")
 
@@ -302,6 +325,7 @@ _CHECKS: tuple[LintCheck, ...] = (
     _no_rules,
     _deadline,
     _loopback,
+    _relays,
     _exceptions,
     _nested_repetitions,
     _ended,

@@ -29,7 +29,7 @@ from .options import SECTIONS, options_of
 from .patterns.timing import check_patterns
 from .rule_reader import RULE_KEYS, read_rules
 from .sample import sample
-from .sections.mail import Exempt, GenericNames, Headers, SpfLimits
+from .sections.mail import Exempt, GenericNames, Headers, Relays, SpfLimits
 from .sections.service import Dns, Log, Metrics, Milter
 from .textfile import UnreadableError, read_text
 
@@ -60,6 +60,7 @@ class Config:
     milter: Milter = field(default_factory=Milter)
     dns: Dns = field(default_factory=Dns)
     exempt: Exempt = field(default_factory=Exempt)
+    relays: Relays = field(default_factory=Relays)
     spf: SpfLimits = field(default_factory=SpfLimits)
     generic: GenericNames = field(default_factory=GenericNames)
     headers: Headers = field(default_factory=Headers)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .option_types import Option
-from .sections.mail import Exempt, GenericNames, Headers, SpfLimits
+from .sections.mail import Exempt, GenericNames, Headers, Relays, SpfLimits
 from .sections.service import Dns, Log, Metrics, Milter
 
 # The sections in the order of the file.
@@ -21,6 +21,7 @@ SECTIONS: Mapping[str, type[Any]] = MappingProxyType(
         "milter": Milter,
         "dns": Dns,
         "exempt": Exempt,
+        "relays": Relays,
         "spf": SpfLimits,
         "generic": GenericNames,
         "headers": Headers,

@@ -22,7 +22,7 @@ from ..net.names import Address, parse_address
 from ..responses.incoming_fields import watched
 from ..responses.replies import Reply
 from ..session.service import Service
-from ..session.session import Session
+from ..session.session import RECEIVED, Session
 from .quick_acks import QuickAcks
 
 NAME = "rdns-milter"
@@ -56,9 +56,7 @@ class Connection:
     decode, "" if none; `sender`, `recipient`: path and macro of the last MAIL and of the last RCPT, because libmilter keeps a macro
     that is not sent again."""
 
-    __slots__ = (
-        "connect_failed", "connected", "in_message", "recipient", "sender", "session", "undecoded_greeting",
-    )  # fmt: skip
+    __slots__ = ("connect_failed", "connected", "in_message", "recipient", "sender", "session", "undecoded_greeting")
 
     def __init__(self, service: Service) -> None:
         self.session = Session(service)
@@ -123,15 +121,16 @@ class Callbacks:
 
     @_guarded
     def negotiate(self, context: Any, options: list[int]) -> int:
-        """Ask the MTA only for what is needed: no body, and header fields only to find forged results. CONNECT and HELO keep their
-        replies, without which Postfix sends both only with MAIL. So does DATA over TCP: Postfix sends its macros in any case, and
-        each message would wait 40 ms for a delayed ACK if there was no reply."""
+        """Ask the MTA only for what is needed: no body, and header fields only for forged results and relays. CONNECT and HELO
+        keep their replies, without which Postfix sends both only with MAIL. So does DATA over TCP: Postfix sends its macros in
+        any case, and each message would wait 40 ms for a delayed ACK if there was no reply."""
         self.steps += 1
         self._quick_acks.connected()
         connection = self._local.connection = Connection(self._service)
         context.setpriv(connection)
         offered, steps = options[0], options[1]
-        unwanted = _NEVER_WANTED | (_HEADER if self._service.config.headers.remove_forged else _NO_HEADER)
+        config = self._service.config
+        unwanted = _NEVER_WANTED | (_HEADER if config.headers.remove_forged or config.relays.networks else _NO_HEADER)
         if self._on_unix_socket:
             unwanted |= _NOT_ON_UNIX_SOCKETS
         options[:] = [offered & _ACTIONS, steps & unwanted, 0, 0]
@@ -185,7 +184,8 @@ class Callbacks:
     def header(self, context: Any, name: str, value: bytes) -> int:
         """A header field. The reply is never sent (see negotiate). This is by far the most frequent call, so most fields are
         dismissed at once."""
-        if name.rstrip().lower() in watched(self._service.config.headers.tag):
+        key, config = name.rstrip().lower(), self._service.config
+        if key in watched(config.headers.tag) or (key == RECEIVED and config.relays.networks):
             self._add_field(context, name.rstrip(), value)
         return _NO_REPLY
 

@@ -9,7 +9,6 @@ packaging/doc/log.md; RFC 8259 section 8.1 and RFC 7493 section 2.1 (text in JSO
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 from collections.abc import Callable, Mapping, Set
@@ -17,9 +16,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from ..checks.evidence import FACTS, UNKNOWN, Cost, Evidence, Generic, Helo, Iprev, Spf
-from ..net.names import parse_address
-from ..policy.rules import ACTIONS, LET_IN, OBSERVE, Verdict
+from ..checks.evidence import FACTS, UNKNOWN, Cost, Evidence
+from ..policy.rules import ACCEPT, ACTIONS, OBSERVE, QUARANTINE, TAG, Verdict
 from .escapes import BARE_CHARACTER, as_unicode, from_unicode, quoted, unquoted
 from .line_prefix import prefix_pattern
 from .truncation import MAX_ADDRESS, cut, cut_address, joined
@@ -27,10 +25,10 @@ from .truncation import MAX_ADDRESS, cut, cut_address, joined
 KEYS = (
     "action", "rule", "qid", "client", "helo_name", "mailfrom", "rcpt", "nrcpt",
     "iprev", "iprev_reason", "ptr", "ptrs", "generic", "helo_kind", "helo", "helo_match", "helo_own",
-    "spf_helo", "spf_mailfrom", "mailfrom_match", "forged", "score", "mode", "would", "shadow_rule",
+    "spf_helo", "spf_mailfrom", "mailfrom_match", "client_spf", "dnslist", "via", "forged", "score", "mode", "would", "shadow_rule",
     "queries", "cached", "dns_ms", "waited_ms", "policy", "reply",
 )  # fmt: skip
-LATER = frozenset(("forged",))  # keys that lines of older versions do not have
+LATER = frozenset(("client_spf", "dnslist", "via", "forged"))  # keys that lines of older versions do not have
 
 NONE = "none"  # an absent value; a text that reads "none" is quoted
 NO_QUEUE = "NOQUEUE"
@@ -58,8 +56,10 @@ LIMITS: Mapping[str, int] = MappingProxyType(
 _SHARES = (1, 2, 4, 8, 16, 32)
 
 _ACTIONS = frozenset(ACTIONS)
+OBSERVING, THROUGH_RELAY = "observe mode", "through a relay"  # the beginning of a note in place of a reply
+_DONE: Mapping[str, str] = MappingProxyType({ACCEPT: "accepted", TAG: "tagged", QUARANTINE: "held"})
 # Keys whose absent value is read back as "".
-_TEXTS = ("client", "helo_name", "mailfrom", "rcpt", "ptr")
+_TEXTS = ("client", "helo_name", "mailfrom", "rcpt", "ptr", "client_spf", "dnslist", "via")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,9 @@ def values(decision: Decision, share: int = 1) -> dict[str, Value]:
         "nrcpt": decision.count or len(decision.rcpts),
         "ptr": evidence.iprev.ptr or None,
         "ptrs": evidence.iprev.count,
+        "client_spf": None,
+        "dnslist": None,
+        "via": None if evidence.via is None else str(evidence.via),
         "forged": evidence.forged,
         "score": _number(verdict.score, 6),
         "mode": decision.mode,
@@ -138,18 +141,14 @@ def values(decision: Decision, share: int = 1) -> dict[str, Value]:
     return {key: found[key] for key in KEYS}
 
 
-def not_enforced(decision: Decision) -> str:
-    """Return the action that observe mode did not carry out, "" if there is none."""
-    rule = decision.verdict.because
-    if decision.mode != OBSERVE or rule is None or rule.action in LET_IN:
-        return ""
-    return ",".join(decision.verdict.would)
-
-
 def _note(decision: Decision) -> str:
-    """Return the text in place of a reply. In observe mode it says that the rule is not why the message was accepted."""
-    action = not_enforced(decision)
-    return f"(observe mode: accepted although rule {decision.verdict.rule} would {action})" if action else ""
+    """Return the text in place of a reply, if observe mode or a relay did not allow the rule's action: the rule is not why the
+    message was let in."""
+    verdict = decision.verdict
+    if not verdict.withheld:
+        return ""
+    why = OBSERVING if decision.mode == OBSERVE else THROUGH_RELAY
+    return f"({why}: {_DONE[verdict.action]} although rule {verdict.rule} would {verdict.withheld})"
 
 
 def _number(value: float, digits: int = 0) -> int | float:
@@ -188,7 +187,7 @@ _WHOLE = re.compile(_PREFIX + "".join(_PAIRS).removeprefix(" "))
 _START = re.compile(_PREFIX + r'(?=action=|(\{"action":))')
 _PAIR = re.compile(rf"([a-z][a-z0-9_]*+)=({_VALUE})( |\Z)")
 # What a decision is found by.
-NAMES = ("qid", "client", "helo_name", "mailfrom", "rcpt", "ptr")
+NAMES = ("qid", "client", "helo_name", "mailfrom", "rcpt", "ptr", "via")
 _NAME_GROUPS = tuple(KEYS.index(key) + 1 for key in NAMES)
 # The rest of a pair where a log daemon has cut the line.
 _STUMP = re.compile(r'(?:[a-z][a-z0-9_]*+(?:="[ !#-\[\]-~]*+(?:\\[ -~][ !#-\[\]-~]*+)*+\\?)?)?\Z')
@@ -197,8 +196,8 @@ _STUMP = re.compile(r'(?:[a-z][a-z0-9_]*+(?:="[ !#-\[\]-~]*+(?:\\[ -~][ !#-\[\]-
 def parse(text: str) -> dict[str, str] | None:
     """Return the keys and values of one line of a log, with or without a log daemon's prefix; None if it is no decision.
 
-    Values are unescaped; absent texts (`client`, `helo_name`, `rcpt`, `ptr`) are "", absent facts "none". Of a line that was cut,
-    the keys that are complete; unknown keys, of newer versions, are kept. The parts of `rcpt`: see rcpts_of."""
+    Values are unescaped; absent texts (_TEXTS) are "", absent facts "none". Of a line that was cut, the keys that are complete;
+    unknown keys, of newer versions, are kept. For the parts of `rcpt` see decision_fields.rcpts_of."""
     if "action" not in text:
         return None
     text = text.rstrip("\r\n")
@@ -219,10 +218,10 @@ def parse_names(text: str) -> Mapping[str, str] | None:
     whole = _WHOLE.fullmatch(text)
     if whole is None:
         return parse(text)
-    values = whole.group(*_NAME_GROUPS)
+    values = ["" if each is None or each == NONE else each for each in whole.group(*_NAME_GROUPS)]
     if '"' in "".join(values) or whole[1] not in _ACTIONS:
         return parse(text)
-    return dict(zip(NAMES, ["" if each == NONE else each for each in values], strict=True))
+    return dict(zip(NAMES, values, strict=True))
 
 
 def _plain(fields: dict[str, str], text: str) -> dict[str, str]:
@@ -279,67 +278,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key is repeated")
     return found
-
-
-_RCPT = re.compile(r"(?:\A|,)((?:[^,\\]|\\.)*+)", re.DOTALL)
-_RCPT_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-
-
-def rcpts_of(fields: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the recipients that the line names; `nrcpt` is the number of all."""
-    text = fields.get("rcpt", "")
-    if "\\" not in text:
-        return tuple(text.split(",")) if text else ()
-    return tuple(_RCPT_ESCAPE.sub(r"\1", rcpt) for rcpt in _RCPT.findall(text))
-
-
-def reply_of(fields: Mapping[str, str]) -> str:
-    """Return the reply to the client; "" if it was not refused or deferred (in observe mode `reply` is a note)."""
-    return "" if fields.get("action") in LET_IN else fields.get("reply", "")
-
-
-def evidence_of(fields: Mapping[str, str], recipient: str | None = None) -> Evidence:
-    """Return the evidence in a parsed line: all that rules can test except `authenticated` and `tls`, which are not logged.
-
-    `recipient`: None for the first one in the line. A fact that is not in the line is `unknown` and matches nothing; see
-    evidence.missing_facts."""
-    get = fields.get
-    rule, mailfrom, rcpt = get("rule", ""), get("mailfrom", ""), get("rcpt", "")
-    if recipient is not None:
-        rcpt = recipient
-    elif "," in rcpt or "\\" in rcpt:
-        rcpt = rcpts_of(fields)[0]
-    exempt = rule[len(EXEMPT) :] if rule.startswith(EXEMPT) else ""
-    return Evidence(
-        _address(get("client", "")),
-        get("helo_name", ""),
-        "" if mailfrom == NULL_PATH else mailfrom,
-        rcpt,
-        exempt == "authenticated",
-        False,
-        exempt,
-        _iprev(get("iprev", UNKNOWN), get("iprev_reason", UNKNOWN), get("ptr", ""), get("ptrs", "")),
-        _generic(get("generic", UNKNOWN)),
-        _helo(get("helo_kind", UNKNOWN), get("helo_own", UNKNOWN), get("helo", UNKNOWN), get("helo_match", UNKNOWN)),
-        _spf(get("spf_helo", UNKNOWN)),
-        _spf(get("spf_mailfrom", UNKNOWN)),
-        get("mailfrom_match", UNKNOWN),
-        _count(get("forged", "0")),
-    )
-
-
-# Frozen records, shared between lines: millions of lines have a few thousand different ones.
-_address = functools.lru_cache(maxsize=16384)(parse_address)
-_generic = functools.lru_cache(maxsize=64)(Generic)
-_helo = functools.lru_cache(maxsize=1024)(Helo)
-_spf = functools.lru_cache(maxsize=64)(Spf)
-
-
-@functools.lru_cache(maxsize=16384)
-def _iprev(result: str, reason: str, ptr: str, count: str) -> Iprev:
-    claimed = (ptr,) if ptr else ()
-    return Iprev(result, reason, claimed if result == "pass" else (), claimed, _count(count))
-
-
-def _count(text: str) -> int:
-    return int(text) if len(text) < 10 and text.isascii() and text.isdecimal() else 0

@@ -46,6 +46,10 @@ def _unconfirmed(evidence: Evidence) -> Anomaly:
     return _IS_UNCONFIRMED.get(evidence.iprev.result)
 
 
+def _unnamed(evidence: Evidence) -> Anomaly:
+    return None if evidence.via is None else evidence.exempt == "relay"
+
+
 def _without_greeting(evidence: Evidence) -> Anomaly:
     return None if evidence.exempt else evidence.helo.kind == "missing"
 
@@ -70,8 +74,8 @@ DETECTORS: Mapping[str, Detector] = MappingProxyType(
         "one-address": Detector(
             _address,
             f"the last {MIN_DECISIONS} clients all had the same address. If it belongs to a proxy or to a relay of"
-            " yours, the real clients are hidden: let the MTA see them (PROXY protocol, XCLIENT), or run the milter on"
-            " the host that they connect to",
+            " yours, the real clients are hidden: let the MTA see them (PROXY protocol, XCLIENT), list the relay in"
+            " relays.networks, or run the milter on the host that they connect to",
             "All clients had the same address. It is probably that of a proxy or a relay.",
         ),
         "no-reverse-names": Detector(
@@ -86,6 +90,13 @@ DETECTORS: Mapping[str, Detector] = MappingProxyType(
             " which protocol steps the MTA offers to milters (in Postfix: milter_protocol), and that the mail arrives"
             " by SMTP and is not submitted locally (non_smtpd_milters)",
             "No client sent HELO or EHLO. The MTA probably does not pass it on to milters.",
+        ),
+        "relays-name-no-client": Detector(
+            _unnamed,
+            f"none of the last {MIN_DECISIONS} messages that came through relays (relays.networks) named the client behind"
+            ' them, so none was judged. The name after "by" in the newest Received field must belong to the domain of the'
+            " relay's HELO name, and the addresses by which your relays hand mail to each other must be in relays.networks, too",
+            "No message that came through a relay named the client behind it. The Received fields of the relay are not believed.",
         ),
         "translated-clients": Detector(
             _translated,

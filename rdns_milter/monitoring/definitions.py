@@ -23,7 +23,7 @@ PREFIX = "rdns_milter_"
 MAX_RULES = 500  # rule names that are counted separately between start and stop; further names count as OTHER
 MAX_SERVERS = 64  # name servers whose state is shown
 OTHER = "other"
-EXEMPTIONS = ("network", "authenticated", "not-ip")
+EXEMPTIONS = ("network", "authenticated", "not-ip", "relay")
 # The values of the label `rule` where no rule of the config decided. Each rule has a number, its slot; the slots of the config's
 # rules follow these.
 FIXED_RULES = (

@@ -25,7 +25,7 @@ class Section(NamedTuple):
     heading: str
 
 
-_HIDDEN_CLIENTS = Section("cookbook.md", "Behind HAProxy or another relay")
+_HIDDEN_CLIENTS = Section("cookbook.md", "Behind HAProxy or a relay")
 _FLOODS = Section("metrics.md", "Floods")
 # By the alarm's name, and for the health check.
 SECTIONS: Mapping[str, Section] = MappingProxyType(
@@ -34,6 +34,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "one-address": _HIDDEN_CLIENTS,
         "no-reverse-names": Section("failures.md", "DNS"),
         "no-greetings": Section("README.md", "Postfix"),
+        "relays-name-no-client": Section("rules.md", "Relays"),
         "translated-clients": Section("README.md", "Install"),
         CLOCK_JUMPED: Section("log.md", "Alarms"),
         CROWDED_OUT: _FLOODS,

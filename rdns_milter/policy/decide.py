@@ -2,7 +2,7 @@
 
 Pure and total: makes no lookup, reads no clock, changes nothing, raises nothing. Knows no SMTP code and no header field;
 `responses` derives those from the verdict. A refusal that a temporary DNS error could have caused becomes `tempfail`, whatever
-the rules say.
+the rules say. What comes through a relay of ours is never refused or deferred: the relay would have to bounce it.
 
 RFC 7208 8.6 and RFC 5321 4.2.1 (a temporary error is not answered with a permanent one).
 """
@@ -19,12 +19,14 @@ from ..net.names import canonical
 from .rules import (
     ACCEPT,
     DEFAULT_RULE,
-    ENFORCE,
     FORGED_RESULTS,
+    LET_IN,
     MAX_FORGED,
     OBSERVE,
+    QUARANTINE,
     REFUSALS,
     REJECT,
+    REPLIED,
     TAG,
     TAKEN,
     TEMPFAIL,
@@ -45,9 +47,7 @@ def decide(evidence: Evidence, policy: Policy) -> Verdict:
     on an unknown fact does not match. A message with more than MAX_FORGED forged fields is refused even if the client is exempt.
     """
     if evidence.forged > MAX_FORGED:
-        if policy.mode == OBSERVE:
-            return Verdict(ACCEPT, FORGED_RESULTS.name, would=(REJECT,), because=FORGED_RESULTS)
-        return Verdict(REJECT, FORGED_RESULTS.name, because=FORGED_RESULTS)
+        return _refused_for_forged_results(evidence, policy)
     if evidence.exempt:
         return Verdict(rule=f"exempt:{evidence.exempt}")
     score = 0.0
@@ -66,7 +66,7 @@ def decide(evidence: Evidence, policy: Policy) -> Verdict:
     action = deciding.action if deciding else ACCEPT
     softened = deciding is not None and action in REFUSALS and _depends_on_trouble(deciding, evidence, policy)
     enforced = TEMPFAIL if softened else action
-    taken = enforced if policy.mode == ENFORCE or enforced in (ACCEPT, TAG) else ACCEPT
+    taken = _allowed(enforced, evidence, policy)
     would = (enforced,) if taken != enforced else tuple([_shadow_action(rule, evidence, policy) for rule in shadows])
     return Verdict(
         action=taken,
@@ -76,7 +76,26 @@ def decide(evidence: Evidence, policy: Policy) -> Verdict:
         shadow_rules=tuple([rule.name for rule in shadows]),
         because=deciding,
         softened=softened,
+        withheld=enforced if taken != enforced else "",
     )
+
+
+def _allowed(action: str, evidence: Evidence, policy: Policy) -> str:
+    """Return the action that takes the place of the one that the rules call for."""
+    if action in LET_IN:
+        return action
+    if policy.mode == OBSERVE:
+        return ACCEPT
+    return TAG if evidence.via is not None and action in REPLIED else action
+
+
+def _refused_for_forged_results(evidence: Evidence, policy: Policy) -> Verdict:
+    """Return the verdict on a message with more forged fields than can be removed. It must not be delivered with them: one that
+    comes through a relay is held."""
+    taken = ACCEPT if policy.mode == OBSERVE else REJECT if evidence.via is None else QUARANTINE
+    withheld = REJECT if taken != REJECT else ""
+    would = (withheld,) if withheld else ()
+    return Verdict(taken, FORGED_RESULTS.name, would=would, because=FORGED_RESULTS, withheld=withheld)
 
 
 def possible_actions(evidence: Evidence, policy: Policy) -> frozenset[str]:
@@ -90,9 +109,7 @@ def possible_actions(evidence: Evidence, policy: Policy) -> frozenset[str]:
     actions = {_action(rule) for rule in candidates}
     if actions & REFUSALS and _may_soften(candidates, evidence, policy):
         actions.add(TEMPFAIL)
-    if policy.mode == OBSERVE:
-        return frozenset(action if action in (ACCEPT, TAG) else ACCEPT for action in actions)
-    return frozenset(actions)
+    return frozenset(_allowed(action, evidence, policy) for action in actions)
 
 
 def reply_is_settled(evidence: Evidence, policy: Policy) -> bool:

@@ -23,6 +23,8 @@ REFUSALS = frozenset((REJECT, QUARANTINE))
 TAKEN = frozenset((ACCEPT, TAG, QUARANTINE))
 # Actions that hand the message on to the recipient, and those that do not, for now or for good.
 LET_IN = frozenset((ACCEPT, TAG))
+# Actions that are a reply to the client.
+REPLIED = frozenset((TEMPFAIL, REJECT))
 KEPT_OUT = frozenset((TEMPFAIL, REJECT, QUARANTINE))
 ENFORCE, OBSERVE = MODES = ("enforce", "observe")
 DEFAULT_RULE = "default"
@@ -155,9 +157,9 @@ class Verdict:
     """The decision on a recipient.
 
     `action`: one of ACTIONS. `rule`: the rule's name, `default`, `exempt:...` or `limit:...`; `because`: that rule, None for
-    `default` and `exempt:...`. `shadow_rules`: the shadow rules that matched. `would`: in observe mode the one action that
-    enforcement would have taken, if it differs from `action`; otherwise the action of each of `shadow_rules`. `softened`: a
-    refusal became `tempfail` because it depends on a temporary DNS error.
+    `default` and `exempt:...`. `shadow_rules`: the shadow rules that matched. `withheld`: the action that the rules call for, if
+    observe mode or a relay does not allow it, else "". `would`: `withheld` if there is one, else the action of each of
+    `shadow_rules`. `softened`: a refusal became `tempfail` because it depends on a temporary DNS error.
     """
 
     action: str = ACCEPT
@@ -167,3 +169,4 @@ class Verdict:
     shadow_rules: tuple[str, ...] = ()
     because: Rule | None = None
     softened: bool = False
+    withheld: str = ""

@@ -86,9 +86,11 @@ def received_spf(evidence: Evidence, receiver: str) -> str:
 
 
 def tag(verdict: Verdict, evidence: Evidence) -> str:
-    """Return the value of the field that the action `tag` adds: `tag`, the rule and the facts as `key=word`, for mail filters."""
+    """Return the value of the field that the action `tag` adds: `tag`, the rule and the facts as `key=word`, for mail filters.
+    `would`: what would have been done if the message had not come through a relay."""
     facts = (
         ("rule", verdict.rule),
+        *([("would", verdict.withheld)] if verdict.withheld else []),
         ("iprev", evidence.iprev.result),
         ("generic", evidence.generic.result),
         ("helo_kind", evidence.helo.kind),

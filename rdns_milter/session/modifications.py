@@ -40,8 +40,10 @@ def modifications(
     refused = next((verdict for verdict in verdicts if verdict.action == REJECT), None)
     if refused is not None:
         return Modifications(reply=compose(refused, evidence))
+    held = next((verdict for verdict in verdicts if verdict.action == QUARANTINE), None)
+    quarantine = f"rdns-milter: rule {held.rule}" if held else ""
     if evidence.exempt:
-        return Modifications(removals)
+        return Modifications(removals, (), quarantine)
     fields = []
     tagged = next((verdict for verdict in verdicts if verdict.action == TAG), None)
     if tagged is not None and options.tag:
@@ -50,5 +52,4 @@ def modifications(
         fields.append((headers.RECEIVED_SPF, spf))
     if options.authentication_results:
         fields.append((headers.AUTHENTICATION_RESULTS, headers.authentication_results(authserv_id, evidence)))
-    held = next((verdict for verdict in verdicts if verdict.action == QUARANTINE), None)
-    return Modifications(removals, tuple(fields), f"rdns-milter: rule {held.rule}" if held else "")
+    return Modifications(removals, tuple(fields), quarantine)

@@ -67,7 +67,7 @@ class Recipients:
         group = self._taken.get(profile)
         if group is None:
             if len(self._taken) >= MAX_GROUPS:
-                return self._note(evidence, self._no_room())
+                return self._note(evidence, self._no_room(evidence))
             group = self._taken[profile] = Group(evidence)
         group.add([evidence.rcpt], 1)
         return None
@@ -76,7 +76,7 @@ class Recipients:
         """Judge this recipient now. Return its reply."""
         verdict = decide(evidence, self._policy)
         if len(self._judged) >= MAX_GROUPS and (verdict, compose(verdict, evidence)) not in self._judged:
-            verdict = self._no_room()
+            verdict = self._no_room(evidence)
         return self._note(evidence, verdict)
 
     def judge_taken(self, evidence: Evidence) -> list[Verdict]:
@@ -115,8 +115,8 @@ class Recipients:
             group.add(whole.names, whole.count)
         return reply
 
-    def _no_room(self) -> Verdict:
+    def _no_room(self, evidence: Evidence) -> Verdict:
         name = TOO_MANY_RECIPIENTS.name
-        if self._policy.mode == OBSERVE:
-            return Verdict(ACCEPT, name, would=(TEMPFAIL,), because=TOO_MANY_RECIPIENTS)
+        if self._policy.mode == OBSERVE or evidence.via is not None:
+            return Verdict(ACCEPT, name, would=(TEMPFAIL,), because=TOO_MANY_RECIPIENTS, withheld=TEMPFAIL)
         return Verdict(TEMPFAIL, name, because=TOO_MANY_RECIPIENTS)

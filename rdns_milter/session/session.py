@@ -10,59 +10,31 @@ RFC 5321 3.3 and 4.1.4 (order of the commands; a second EHLO starts anew), packa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from ..checks import helo as helo_check
-from ..checks.evidence import NOTHING_LATE, UNKNOWN, Cost, Evidence, Helo, Late, Spf, exempted
-from ..checks.spf import helo_mailbox
+from ..checks.evidence import NOTHING_LATE, Cost, Evidence, Late, Spf
 from ..config.load import Config
 from ..net.mailboxes import normalized_path, parse_mailbox
-from ..net.names import Address, alignment, canonical, is_domain, parse_address
+from ..net.names import Address, canonical
 from ..net.nat64 import translated
+from ..net.received_field import ReceivedField
+from ..net.relay_path import RelayPath
+from ..net.rewritten_senders import original_sender
 from ..policy.decide import reply_is_settled
-from ..policy.rules import Policy
 from ..resolver.admission.requester import requester
 from ..resolver.lookup import Answer, Question
 from ..responses.incoming_fields import IncomingFields
 from ..responses.replies import Reply
-from .check_runner import (
-    LATE_HELO,
-    LATE_REVERSE_NAME,
-    LATE_SPF,
-    UNKNOWN_REVERSE_NAME,
-    UNKNOWN_SPF,
-    HeloResult,
-    PendingFact,
-    ReverseName,
-)
+from .check_runner import PendingFact
+from .client import AnyFact, Client, Receiver, receiver_of
 from .costs import cost_of, late_facts
 from .latch import Latch
+from .message import Message
 from .modifications import Modifications, modifications
 from .recipients import Recipients
 from .service import Service
 
-MAX_HELO = 1000  # characters of a HELO name that are looked at; RFC 5321 4.5.3.1.2 requires 255
 RCPT, END = "rcpt", "end"
-AnyFact = PendingFact[ReverseName] | PendingFact[HeloResult] | PendingFact[Spf]
-
-
-@dataclass(slots=True)
-class Message:
-    """The current message. `path`: of MAIL FROM; `fields`: the header fields that claim to be ours, None if none is to be removed;
-    `queue_id`: "" until the MTA gives it one; `waited_ms`: how long the MTA was kept waiting for it; `given_up`: names of the facts
-    that it stopped waiting for."""
-
-    config: Config
-    policy: Policy
-    path: str
-    spf: PendingFact[Spf]
-    recipients: Recipients
-    authenticated: bool = False
-    exempt: str = ""
-    queue_id: str = ""
-    fields: IncomingFields | None = None
-    waited_ms: float = 0.0
-    given_up: frozenset[str] = frozenset()
+RECEIVED = "received"  # the name of a field, in lower case
 
 
 def _never_enough(evidence: Evidence) -> bool:
@@ -76,80 +48,51 @@ class Session:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._config = service.config
-        self._client: Address | None = None
-        self._exempt = "not-ip"
-        self._own_names: frozenset[str] = frozenset()
-        self._own_addresses: frozenset[Address] = frozenset()
-        self._authserv_ids: tuple[str, ...] = (service.hostname,)
-        self._receiver = ""
-        self._helo_name = ""
-        self._tls = False
-        self._helo = Helo()  # as far as it is known without DNS
-        self._helo_result: PendingFact[HeloResult] = PendingFact()
-        self._reverse_name: PendingFact[ReverseName] = PendingFact()
-        self._spf_helo: PendingFact[Spf] = PendingFact()
-        self._spf_mailfrom: PendingFact[Spf] = PendingFact()
+        self._receiver = Receiver(authserv_ids=(service.hostname,))
+        self._client: Client | None = None
         self._message: Message | None = None
+        self._last_facts: tuple[AnyFact, ...] = ()
         self._counted: frozenset[AnyFact] = frozenset()
 
     def connect(self, client: Address | None, own_name: str = "", own_address: str = "") -> None:
-        """Take a client's connection to `own_name` (the MTA's {j}) at `own_address`. Starts iprev."""
+        """Take a client's connection to `own_name` (the MTA's {j}) at `own_address`. Starts iprev, unless it is a relay of ours."""
         config = self._config = self._service.config
-        client = self._client = client and translated(client, config.dns.nat64)
-        self._set_own_names(own_name, own_address)
-        if client is None:
-            self._exempt = "not-ip"
-        elif client in config.exempt.networks:
-            self._exempt = "network"
+        self._receiver = receiver_of(config, self._service.hostname, own_name, own_address)
+        client, relays = client and translated(client, config.dns.nat64), config.relays.networks
+        if relays and client is not None and client in relays:
+            self._client = self._new_client(client, "relay", config, via=client)
         else:
-            self._exempt = ""
-            self._reverse_name = self._service.check_runner.start_reverse_name(client, config)
+            self._client = self._new_client(client, _exemption(client, config), config)
 
     def helo(self, name: str) -> None:
         """Take HELO or EHLO; a second one replaces the first. Starts the checks of the HELO name."""
         self.abort()
-        name = name[:MAX_HELO]
-        if self._client is None or self._exempt:
-            self._helo_name = name
-            self._helo = Helo(helo_check.kind(name), "no", "none", "none")
-            return
-        if name == self._helo_name and name:
-            return
-        self._helo_name = name
-        check_runner, config = self._service.check_runner, self._config
-        check_runner.cancel(self._helo_result, self._spf_helo)
-        self._helo = Helo(
-            helo_check.kind(name), helo_check.own(name, self._client, self._own_names, self._own_addresses)
-        )
-        self._helo_result = check_runner.start_helo(self._client, name, config)
-        self._spf_helo = check_runner.start_spf(self._client, helo_mailbox(name), name, config, self._receiver)
+        self._connected().helo(name)
 
     def mail(self, path: str, authenticated: bool = False, tls: bool = False, queue_id: str = "") -> None:
-        """Take MAIL FROM. Starts SPF of the sender; for the null sender SPF of the HELO name takes its place (RFC 7208 2.4).
-        Sendmail gives a message its queue id here, Postfix with the first recipient that it accepts."""
+        """Take MAIL FROM. Starts SPF of the sender. Sendmail gives a message its queue id here, Postfix with the first recipient
+        that it accepts."""
         self.abort()
-        config = self._service.config
-        if not self._helo_name and not self._exempt:
-            self._set_helo_missing()
-        self._tls = tls
-        mailbox, path = parse_mailbox(path), normalized_path(path)  # normalized before anything is stored
-        exempt = self._exempt
+        client, config = self._connected(), self._service.config
+        client.set_helo_missing()
+        sender, path = parse_mailbox(path), normalized_path(path)  # normalized before anything is stored
+        exempt = client.exempt
         if not exempt and authenticated and config.exempt.authenticated:
             exempt = "authenticated"
-        if exempt or self._client is None:
-            spf = PendingFact(Spf("none"))
-        elif mailbox.is_null:
-            spf = self._spf_helo
-        else:
-            spf = self._service.check_runner.start_spf(self._client, mailbox, self._helo_name, config, self._receiver)
-        self._spf_mailfrom = spf
+        spf = PendingFact(Spf("none")) if exempt else client.start_spf(sender, config)
+        self._last_facts = client.all_facts(spf)
         policy = config.policy.in_force(self._service.today())
-        self._message = Message(
-            config, policy, path, spf, Recipients(policy, bool(exempt)), authenticated, exempt, queue_id
+        recipients = Recipients(policy, bool(exempt) and client.via is None)
+        message = self._message = Message(
+            config, policy, path, sender, client, spf, recipients, authenticated, tls, exempt, queue_id
         )
         headers = config.headers
-        if headers.remove_forged and (self._client is None or self._client not in headers.trusted_networks):
-            self._message.fields = IncomingFields(self._authserv_ids, headers.tag)
+        if headers.remove_forged and (client.address is None or client.address not in headers.trusted_networks):
+            message.fields = IncomingFields(self._receiver.authserv_ids, headers.tag)
+        if client.via is not None:
+            message.relay_path = RelayPath(
+                self._config.relays.networks, client.via, client.helo_name, self._config.dns.nat64
+            )
 
     def rcpt(self, path: str) -> Reply | None:
         """Take RCPT TO. Return the reply that refuses or defers the recipient, None if it is accepted."""
@@ -167,8 +110,13 @@ class Session:
 
     def field(self, name: str, value: str) -> None:
         """Take a header field of the message. The fields come in their order."""
-        if self._message is not None and self._message.fields is not None:
-            self._message.fields.add(name, value)
+        message = self._message
+        if message is None:
+            return
+        if message.fields is not None:
+            message.fields.add(name, value)
+        if message.relay_path is not None and name.lower() == RECEIVED:
+            message.relay_path.add(value)
 
     def end(self, queue_id: str = "") -> Modifications:
         """Take the end of the message: wait for all facts, judge the recipients that are not judged yet, and record all
@@ -176,13 +124,15 @@ class Session:
         message = self._message
         if message is None:
             return Modifications()
+        if message.relay_path is not None and message.relay_path.client is not None:
+            self._judge_behind_relay(message, message.relay_path.client)
         evidence = self._collect(message, END, message.recipients.first)
         verdicts = message.recipients.judge_taken(evidence)
         self._record(message, queue_id or message.queue_id)
         self._message = None
-        self._cancel_spf(message)
+        self._cancel(message)
         removals = message.fields.removals() if message.fields else ()
-        return modifications(evidence, verdicts, removals, self._authserv_ids[0], message.config.headers)
+        return modifications(evidence, verdicts, removals, self._receiver.authserv_ids[0], message.config.headers)
 
     def abort(self) -> None:
         """Drop the message, if there is one. Decisions that were made on it are recorded."""
@@ -191,84 +141,54 @@ class Session:
             return
         if message.recipients.are_judged:
             self._record(message, message.queue_id)
-        self._cancel_spf(message)
+        self._cancel(message)
 
     def close(self) -> None:
         """End the connection."""
         self.abort()
-        self._service.check_runner.cancel(self._reverse_name, self._helo_result, self._spf_helo)
+        if self._client is not None:
+            self._client.cancel()
 
     def trail(self) -> list[Answer]:
         """Return every answer behind the facts of the last message, in the order of the checks. A question that several checks
         asked appears once, with the answer of the check that waited for it."""
         answers: dict[Question, Answer] = {}
-        for fact in (self._reverse_name, self._helo_result, self._spf_helo, self._spf_mailfrom):
+        for fact in self._last_facts:
             for answer in fact.trail:
                 if answer.question not in answers or answers[answer.question].cached:
                     answers[answer.question] = answer
         return list(answers.values())
 
-    def _set_own_names(self, own_name: str, own_address: str) -> None:
-        exempt, host, hostname = self._config.exempt, canonical(own_name), self._service.hostname
-        self._own_names = frozenset(exempt.own_names) or frozenset((host,) if host else ())
-        address = parse_address(own_address)
-        self._own_addresses = frozenset(exempt.own_addresses or ((address,) if address is not None else ()))
-        self._receiver = next(filter(is_domain, (host, *exempt.own_names, canonical(hostname))), "")
-        self._authserv_ids = self._config.headers.authserv_ids or (own_name or hostname,)
+    def _connected(self) -> Client:
+        """Return the connected client, one without an address if there was no `connect`."""
+        if self._client is None:
+            self._client = self._new_client(None, "not-ip", self._config)
+        return self._client
 
-    def _set_helo_missing(self) -> None:
-        self._helo = Helo("missing", "no", "none", "none")
-        self._spf_helo = PendingFact(Spf("none"))
+    def _new_client(self, address: Address | None, exempt: str, config: Config, via: Address | None = None) -> Client:
+        return Client(address, exempt, config, self._receiver, self._service.check_runner, via)
 
-    def _cancel_spf(self, message: Message) -> None:
-        """Stop SPF of the sender, unless it is that of the HELO name, which the next message may need."""
-        if message.spf is not self._spf_helo:
-            self._service.check_runner.cancel(message.spf)
+    def _judge_behind_relay(self, message: Message, found: ReceivedField) -> None:
+        """Let the client that a relay has named take the place of the relay, and start its checks."""
+        config = message.config
+        address = found.client and translated(found.client, config.dns.nat64)
+        exempt = _exemption(address, config)
+        if not exempt and found.authenticated and config.exempt.authenticated:
+            exempt = "authenticated"
+        client = message.client = self._new_client(address, exempt, config, message.client.via)
+        if found.helo:
+            client.helo(found.helo)
+        client.set_helo_missing()
+        message.exempt, message.authenticated, message.tls = exempt, found.authenticated, found.tls
+        message.sender = original_sender(message.sender)
+        message.spf = PendingFact(Spf("none")) if exempt else client.start_spf(message.sender, config)
+        self._last_facts = client.all_facts(message.spf)
 
-    def _facts(self, message: Message) -> dict[str, AnyFact]:
-        """Return the facts that a check finds for a message, by their names."""
-        facts: dict[str, AnyFact] = {
-            "iprev": self._reverse_name,
-            "spf_helo": self._spf_helo,
-            "spf_mailfrom": message.spf,
-        }
-        if self._helo.result == UNKNOWN:
-            facts["helo"] = self._helo_result
-        return facts
-
-    def _evidence(self, message: Message, recipient: str = "", late: bool = False) -> Evidence:
-        """Return what is known now. A missing fact is unknown, or `temperror` if it is too late for it."""
-        reverse = self._reverse_name.value or (LATE_REVERSE_NAME if late else UNKNOWN_REVERSE_NAME)
-        missing_spf = LATE_SPF if late else UNKNOWN_SPF
-        is_known = reverse is not UNKNOWN_REVERSE_NAME
-        names = reverse.iprev.names
-        evidence = Evidence(
-            client=self._client,
-            helo_name=self._helo_name,
-            mailfrom=message.path,
-            rcpt=recipient,
-            authenticated=message.authenticated,
-            tls=self._tls,
-            iprev=reverse.iprev,
-            generic=reverse.generic,
-            helo=self._helo_fact(reverse, late),
-            spf_helo=self._spf_helo.value or missing_spf,
-            spf_mailfrom=message.spf.value or missing_spf,
-            mailfrom_match=alignment(parse_mailbox(message.path).domain, names) if is_known else UNKNOWN,
-            forged=message.fields.forged if message.fields else 0,
-        )
-        return exempted(evidence, message.exempt) if message.exempt else evidence
-
-    def _helo_fact(self, reverse: ReverseName, late: bool) -> Helo:
-        helo = self._helo
-        found = self._helo_result.value or (LATE_HELO if late else None)
-        result, reason = helo.result, ""
-        if result == UNKNOWN and found is not None:
-            result, reason = found.result, found.reason
-        match = UNKNOWN
-        if reverse is not UNKNOWN_REVERSE_NAME:
-            match = alignment(canonical(self._helo_name), reverse.iprev.names)
-        return Helo(helo.kind, helo.own, result, match, reason)
+    def _cancel(self, message: Message) -> None:
+        """Stop the checks that no further message of the connection can need."""
+        message.client.cancel_spf(message.spf)
+        if message.client is not self._client:
+            message.client.cancel()
 
     def _collect(
         self,
@@ -279,9 +199,9 @@ class Session:
     ) -> Evidence:
         """Return the evidence once it is enough or complete, or once the message's time is up."""
         # The missing facts are noted before the evidence is read: a fact that arrives in between is in one of the two.
-        missing = _missing(self._facts(message))
-        evidence = self._evidence(message, recipient)
-        if not missing or message.exempt or is_enough(evidence):
+        missing = _missing(message.facts())
+        evidence = message.evidence(recipient)
+        if not missing or is_enough(evidence):
             return evidence
         latch = Latch()
 
@@ -299,10 +219,10 @@ class Session:
             left = until - service.clock()
             if left <= 0 or not service.wait(latch, left):
                 message.given_up |= _missing(missing).keys()
-                evidence = self._evidence(message, recipient, late=True)
+                evidence = message.evidence(recipient, late=True)
                 break
             is_complete = not _missing(missing)
-            evidence = self._evidence(message, recipient)
+            evidence = message.evidence(recipient)
             if is_complete or is_enough(evidence):
                 break
         self._note_wait(message, stage, missing, began)
@@ -322,25 +242,31 @@ class Session:
         """Return the cost of the message's facts. Checks of the connection count for its first message."""
         if message.exempt:
             return Cost(waited_ms=message.waited_ms)
-        facts = dict.fromkeys(self._facts(message).values())
+        facts = dict.fromkeys(message.facts().values())
         fresh = [fact for fact in facts if fact not in self._counted]
         self._counted = frozenset(facts)
         return cost_of(fresh, message.waited_ms)
 
     def _late(self, message: Message) -> Late:
-        facts = () if message.exempt else late_facts(self._facts(message), message.given_up)
-        if not facts or self._client is None:
+        facts, client = late_facts(message.facts(), message.given_up), message.client
+        if not facts or client.address is None:
             return NOTHING_LATE
-        who = requester(self._client, parse_mailbox(message.path).domain or canonical(self._helo_name))
+        who = requester(client.address, message.sender.domain or canonical(client.helo_name))
         return Late(facts, who.client, who.sender)
 
     def _record(self, message: Message, queue_id: str) -> None:
         """Record one decision for each group of recipients with the same verdict."""
         cost = self._cost(message)
-        forged = message.fields.forged if message.fields else 0
-        self._service.events.judged(cost, forged, self._late(message))
+        self._service.events.judged(cost, message.forged, self._late(message))
         for decision in message.recipients.decisions(queue_id, cost):
             self._service.record(decision)
+
+
+def _exemption(client: Address | None, config: Config) -> str:
+    """Return why a client is not judged, "" if it is."""
+    if client is None:
+        return "not-ip"
+    return "network" if client in config.exempt.networks else ""
 
 
 def _missing(facts: dict[str, AnyFact]) -> dict[str, AnyFact]:

@@ -30,8 +30,8 @@ class Exempt:
     """[exempt]. `own`: names (canonical) and addresses."""
 
     doc: ClassVar[str] = (
-        "Clients that are not judged; the log gives the reason. List your own mail hosts here, your backup MX, and hosts that"
-        " forward mail to you."
+        "Clients that are not judged; the log gives the reason. List your own mail hosts here, and hosts that forward mail to you."
+        " A backup MX, and any other host of yours that hands on mail from anywhere, belongs in [relays]."
     )
 
     networks: Networks = option(
@@ -154,4 +154,24 @@ class Headers:
         ["127.0.0.0/8", "::1"],
         "Your own hosts, in CIDR notation, whose fields are not removed. It is not enough that a client is exempt. Your list"
         " replaces the default.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Relays:
+    """[relays]"""
+
+    doc: ClassVar[str] = (
+        "Hosts of your own that receive mail from anywhere and hand it on to this MTA: a backup MX, a filter in front of it, a"
+        " forwarder. Not they are judged but the client behind them, which is named by the Received fields that they write. They"
+        " have taken the message already, so nothing that comes through them is refused or deferred: such a message is tagged, and"
+        " the log has would=reject or would=tempfail."
+    )
+
+    networks: Networks = option(
+        "networks",
+        list_of("addresses and networks", read_network, write_network, Networks),
+        [],
+        "Addresses and networks of these hosts in CIDR notation, with the addresses by which they send mail to each other. A host"
+        " that is listed here does not count as exempt. What these hosts write about a client is believed: list only your own.",
     )

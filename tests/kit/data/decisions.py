@@ -14,7 +14,8 @@ EXAMPLE = (
     "rcpt=b@example.net nrcpt=1 "
     "iprev=fail iprev_reason=not-confirmed ptr=mx.example.com ptrs=2 generic=no helo_kind=fqdn helo=fail helo_match=none "
     "helo_own=no "
-    "spf_helo=none spf_mailfrom=softfail mailfrom_match=none forged=0 score=0 mode=enforce would= shadow_rule= queries=7 cached=2 "
+    "spf_helo=none spf_mailfrom=softfail mailfrom_match=none client_spf=none dnslist=none via=none forged=0 score=0 "
+    "mode=enforce would= shadow_rule= queries=7 cached=2 "
     "dns_ms=41 waited_ms=12 "
     'policy=3f9a1c reply="550 5.7.25 ..."'
 )

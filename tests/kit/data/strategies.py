@@ -25,6 +25,7 @@ from rdns_milter.policy.decide import CONDITIONS, decide
 from rdns_milter.policy.rules import ACTIONS, MODES, Condition, Mailboxes, Names, Policy, Rule, Values, Words
 
 ADDRESSES: tuple[Address, ...] = tuple(map(ip_address, ("192.0.2.7", "198.51.100.9", "2001:db8::7")))
+RELAY = ip_address("203.0.113.5")
 NETWORKS = ("192.0.2.0/24", "198.51.100.9", "2001:db8::/32", "0.0.0.0/0")
 HOSTS = ("mx.example.com", "example.com", "pool-7.isp.example", "MX.Example.Com.", "localhost", "none", "")
 MAILBOXES = (
@@ -127,9 +128,14 @@ def every_replacement(
 
 @st.composite
 def evidences(
-    draw: st.DrawFn, unknown: bool = False, exempt: bool = False, text: SearchStrategy[str] | None = None
+    draw: st.DrawFn,
+    unknown: bool = False,
+    exempt: bool = False,
+    text: SearchStrategy[str] | None = None,
+    via: bool = False,
 ) -> Evidence:
-    """Any evidence; with `unknown` facts may be missing, with `exempt` some clients are not judged; `text`: names and mailboxes."""
+    """Any evidence; with `unknown` facts may be missing, with `exempt` some clients are not judged, with `via` some come through a
+    relay; `text`: names and mailboxes."""
     hosts, mailboxes = (st.sampled_from(HOSTS), st.sampled_from(MAILBOXES)) if text is None else (text, text)
     evidence = Evidence(
         client=draw(st.none() | st.sampled_from(ADDRESSES)),
@@ -148,8 +154,8 @@ def evidences(
         missing = rng.choice((FACTS.keys(), _some(rng, sorted(FACTS)), _some(rng, LOOKED_UP, 1)))
         evidence = with_facts(evidence, dict.fromkeys(missing, UNKNOWN))
     if exempt and draw(st.integers(0, 4)) == 4:
-        evidence = exempted(evidence, draw(st.sampled_from(("network", "authenticated", "not-ip"))))
-    return evidence
+        evidence = exempted(evidence, draw(st.sampled_from(("network", "authenticated", "not-ip", "relay"))))
+    return replace(evidence, via=RELAY) if via and (evidence.exempt == "relay" or draw(st.booleans())) else evidence
 
 
 def _some(rng: Random, words: Sequence[str], least: int = 0) -> frozenset[str]:
@@ -218,9 +224,9 @@ def policies(but: frozenset[str] = frozenset(), modes: Sequence[str] = MODES) ->
 
 
 @st.composite
-def decisions(draw: st.DrawFn, text: SearchStrategy[str]) -> Decision:
-    """Any decision, its verdict that of any policy on its evidence; `text`: names, mailboxes and reply."""
-    evidence = draw(evidences(exempt=True, text=text))
+def decisions(draw: st.DrawFn, text: SearchStrategy[str], via: bool = False) -> Decision:
+    """Any decision, its verdict that of any policy on its evidence; `text`: names, mailboxes and reply; `via`: as of evidences."""
+    evidence = draw(evidences(exempt=True, text=text, via=via))
     policy = draw(policies())
     milliseconds = st.floats(0, 1e5)
     return Decision(

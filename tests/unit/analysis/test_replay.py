@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 
 from rdns_milter.analysis.evaluator import Evaluator
 from rdns_milter.analysis.replay import Replay, as_dict, sender_domain, warnings
+from rdns_milter.checks.evidence import exempted
 from rdns_milter.config.load import Config, load, parse
 from rdns_milter.config.sample import sample
-from rdns_milter.logs.decision import Decision, evidence_of, line, rcpts_of
+from rdns_milter.logs.decision import Decision, line
 from rdns_milter.logs.decision import parse as parse_line
+from rdns_milter.logs.decision_fields import evidence_of, rcpts_of
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import ACTIONS, LET_IN, Policy
 from tests.kit.data import random_log
@@ -248,6 +251,84 @@ def test_authenticated_and_tls_are_not_logged() -> None:
                  '[[rule]]\nname = "users"\nunless = { authenticated = true }\naction = "tag"\n')  # fmt: skip
     (text,) = (each for each in warnings(replayed(new, decision_lines(load().policy, 3))) if "tls" in each)
     assert text.endswith(": plain, users")
+
+
+RELAY = ip_address("203.0.113.5")
+WITH_RELAY = '[relays]\nnetworks = ["203.0.113.0/28"]\n'
+
+
+def relayed_decisions(policy: Policy, count: int) -> list[Decision]:
+    """Return decisions on messages of which every other one comes through a relay, or is from the relay itself."""
+    found = []
+    for number, decision in enumerate(random_log.decisions(policy, count, seed=4)):
+        evidence = decision.evidence if number % 2 else replace(decision.evidence, via=RELAY)
+        if number % 20 == 0:
+            evidence = exempted(replace(evidence, client=RELAY, via=RELAY), "relay")
+        found.append(replace(decision, evidence=evidence, verdict=decide(evidence, policy), reply=""))
+    return found
+
+
+def test_through_relays_the_same_policy_changes_nothing_and_another_refuses_nothing() -> None:
+    policy = load().policy
+    decisions = relayed_decisions(policy, 2000)
+    lines = [line(each, form) for each in decisions for form in ("logfmt", "json")]
+    same = replayed(replace(parse(WITH_RELAY, "c.toml"), policy=policy), lines)
+    assert (same.verdicts, same.changed, same.uncertain) == (4000, 0, 0)
+    assert same.relayed.total() == 2000
+    assert same.relayed["reject"] > 50 < same.relayed["tempfail"]
+    strict = config(STRICT, WITH_RELAY)
+    replay = replayed(strict, lines)
+    direct = [each for each in decisions if each.evidence.via is None]
+    expected = [decide(each.evidence, strict.policy).action for each in direct]
+    was_in = sum(
+        each.verdict.action in LET_IN and action not in LET_IN for each, action in zip(direct, expected, strict=True)
+    )
+    held = [
+        each for each in decisions if each.evidence.via and decide(each.evidence, strict.policy).action == "quarantine"
+    ]
+    assert replay.refused.count == 2 * (was_in + sum(each.verdict.action in LET_IN for each in held))
+    assert as_dict(replay, 5)["relayed"] == dict(replay.relayed) | {}
+    assert warnings(same) == warnings(replay) == ()
+
+
+def test_where_another_client_would_be_judged_there_is_no_verdict() -> None:
+    """A relay that is none any more, and one that is new: the facts in the line are those of another client."""
+    lines = [line(each) for each in relayed_decisions(load().policy, 200)]
+    gone = replayed(load(), lines)
+    assert (gone.verdicts, gone.uncertain, gone.others) == (100, 100, 100)
+    client = next(random_log.decisions(load().policy, 1)).evidence.client
+    new = config(STRICT, f'[relays]\nnetworks = ["203.0.113.0/28", "{client}"]\n')
+    (direct,) = decision_lines(load().policy, 1)
+    replay = replayed(new, [*lines, direct])
+    assert (replay.verdicts, replay.uncertain, replay.others) == (200, 1, 1)
+    assert any("relays.networks was another then" in text for text in warnings(replay))
+
+
+def test_a_cut_line_is_not_taken_for_one_without_a_relay() -> None:
+    """The key is behind the cut: with relays in the config it is not known whether the message was refused."""
+    policy = load().policy
+    lines = [line(each) for each in relayed_decisions(policy, 300)]
+    cut = [each[: each.index(" client_spf=")] for each in lines if "exempt:" not in each]
+    replay = replayed(replace(parse(WITH_RELAY, "c.toml"), policy=policy), cut)
+    assert replay.cut == len(cut)
+    assert {would for (_, would), count in replay.matrix.items() if count} <= {"accept", "tag"}
+    assert replay.uncertain == sum(
+        decide(each.evidence, policy).withheld != "" or decide(each.evidence, policy).action not in LET_IN
+        for each in relayed_decisions(policy, 300)
+        if not each.evidence.exempt
+    )
+
+
+def test_lines_of_the_last_release_are_judged_as_before() -> None:
+    """Its lines have none of the keys client_spf, dnslist and via."""
+    policy = load().policy
+    lines = decision_lines(policy, 500)
+    old = [each.replace(" client_spf=none dnslist=none via=none", "") for each in lines]
+    assert all(len(before) < len(after) for before, after in zip(old, lines, strict=True))
+    for new in (load(), config(STRICT), config(STRICT, WITH_RELAY)):
+        before, after = replayed(new, old), replayed(new, lines)
+        assert as_dict(before, 5)["matrix"] == as_dict(after, 5)["matrix"]
+        assert warnings(before) == warnings(after) == ()
 
 
 def test_observe_mode_and_enforce() -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from rdns_milter.config.load import load
 from rdns_milter.config.load import parse as parse_config
 from rdns_milter.logs.decision import line, parse
 from rdns_milter.logs.timestamps import Dates
+from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import ACTIONS
 from tests.kit.data import random_log
 from tests.kit.data.html_page import check_numbers
@@ -62,6 +64,32 @@ def reported(lines: Iterable[str], since: datetime | None = None, rules: Sequenc
     for each in lines:
         report.add(each)
     return report
+
+
+def test_mail_through_relays() -> None:
+    """Mail that was only tagged because of a relay is counted by what the rules called for, and not for a shadow rule."""
+    decisions = [
+        replace(each, evidence=replace(each.evidence, via=ip_address(f"203.0.113.{number % 3}")), reply="")
+        for number, each in enumerate(random_log.decisions(POLICY, 600))
+    ]
+    decisions = [replace(each, verdict=decide(each.evidence, POLICY)) for each in decisions]
+    summary = summarize(reported([line(each) for each in decisions]), 2)
+    found = summary.through_relays
+    assert found.actions == Counter(each.verdict.withheld or each.verdict.action for each in decisions)
+    assert found.actions["reject"] > 20
+    assert [each.decisions for each in found.relays] == [200, 200]
+    assert summary.observed == {}
+    shadows = Counter(
+        (name, "" if each.verdict.withheld else would)
+        for each in decisions
+        for name, would in itertools.zip_longest(each.verdict.shadow_rules, each.verdict.would)
+        if name
+    )
+    assert {(each.rule, each.would): each.count for each in summary.shadow} == shadows
+    text = text_of(summary)
+    assert "Through relays" in text
+    assert "203.0.113.0 200" in text
+    check_numbers(page(summary, __version__, NOW), as_dict(summary))
 
 
 def text_of(summary: Summary, width: int = 120) -> str:

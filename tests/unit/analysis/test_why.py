@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,15 @@ from rich.console import Console
 from rdns_milter.analysis.wanted import wanted
 from rdns_milter.analysis.why import Explanation, Match, Search, explain
 from rdns_milter.analysis.why_text import as_dict, show
-from rdns_milter.checks.evidence import Iprev
+from rdns_milter.checks.evidence import Iprev, exempted
 from rdns_milter.cli.main import main
 from rdns_milter.config.load import Config, parse
 from rdns_milter.config.rule_source import rule_sources
 from rdns_milter.config.sample import sample
 from rdns_milter.logs.decision import Decision, line
 from rdns_milter.policy.decide import decide
-from rdns_milter.policy.rules import Rule
-from tests.kit.data.decisions import DECISION, EVIDENCE, read
+from rdns_milter.policy.rules import Rule, Verdict
+from tests.kit.data.decisions import DECISION, EVIDENCE, FORMATS, read
 from tests.kit.data.strategies import decisions, hostile_text
 
 TODAY = date(2026, 11, 29)
@@ -144,12 +145,39 @@ def test_mail_that_was_accepted_needs_no_rule_and_no_advice() -> None:
 
 
 def test_observe_mode_says_what_would_have_been() -> None:
-    verdict = replace(DECISION.verdict, action="accept", would=("reject",), because=Rule("r", action="reject"))
+    verdict = replace(
+        DECISION.verdict, action="accept", would=("reject",), because=Rule("r", action="reject"), withheld="reject"
+    )
     observed = replace(DECISION, mode="observe", reply="", verdict=verdict)
     assert 'reply="(observe mode: accepted' in line(observed)
     text = printed(explained(observed))
     assert "In enforce mode it would have been refused." in text
     assert "What the sender's server was told" not in text
+
+
+def test_a_relay_is_named_with_what_it_has_prevented() -> None:
+    evidence = replace(EVIDENCE, via=ip_address("203.0.113.5"))
+    verdict = replace(
+        DECISION.verdict, action="tag", would=("reject",), because=Rule("r", action="reject"), withheld="reject"
+    )
+    text = printed(explained(replace(DECISION, evidence=evidence, reply="", verdict=verdict)))
+    assert "accepted and tagged" in text
+    assert "greeted as mx.example.com, behind our relay 203.0.113.5" in text
+    assert "Without the relay 203.0.113.5, which had taken the message already, it would have been refused." in text
+    assert "What the sender's server was told" not in text
+    assert "To let such mail in" in text
+    unnamed = replace(exempted(evidence, "relay"), client=evidence.via)
+    text = printed(explained(replace(DECISION, evidence=unnamed, reply="", verdict=Verdict(rule="exempt:relay"))))
+    assert "203.0.113.5, a relay of our own" in text
+    assert "The client is one of our own relays, and the message names no client behind it." in text
+
+
+@pytest.mark.parametrize("what", ["203.0.113.5", "203.0.113.0/24", "192.0.2.7", "192.0.2.0/24"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_message_is_found_by_its_relay_too(what: str, form: str) -> None:
+    search = Search(wanted(what), 2, lambda text: None)
+    search.add(line(replace(DECISION, evidence=replace(EVIDENCE, via=ip_address("203.0.113.5"))), form))
+    assert search.count == 1
 
 
 def test_a_rule_that_is_gone_and_rules_that_have_changed_are_said() -> None:

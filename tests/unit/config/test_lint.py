@@ -221,6 +221,30 @@ def test_loopback(networks: str, missing: str) -> None:
         assert document.split("\n")[warning.line - 1].startswith("networks = ")
 
 
+@pytest.mark.parametrize(
+    ("network", "warning"),
+    [
+        ("198.51.0.0/16", ""),
+        ("10.0.0.0/8", ""),
+        ("2001:db8::/32", ""),
+        ("2a00:1::/48", ""),
+        ("198.51.100.7", ""),
+        ("8.0.0.0/14", "more than your own hosts"),
+        ("0.0.0.0/0", "more than your own hosts"),
+        ("2a00::/32", "more than your own hosts"),
+        ("127.0.0.1", "loopback"),
+        ("::1", "loopback"),
+    ],
+)
+def test_relays(network: str, warning: str) -> None:
+    found = linted(f'{SPARED}[relays]\nnetworks = ["203.0.113.7", "{network}"]\n')
+    assert len(found) == bool(warning)
+    for each in found:
+        assert f"relays.networks contains {network}" in str(each)
+        assert warning in str(each)
+        assert (each.path, each.line > 0) == (("relays", "networks", 1), True)
+
+
 def test_the_line_of_an_option() -> None:
     document = SPARED + '[milter]\nmode = "enforce"\ndeadline = 12.5\n'
     (warning,) = linted(document)

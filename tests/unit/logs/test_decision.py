@@ -12,18 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rdns_milter.checks.evidence import FACTS, Cost, Evidence, Spf, exempted
-from rdns_milter.logs.decision import (
-    KEYS,
-    LIMITS,
-    MAX_LINE,
-    Decision,
-    evidence_of,
-    line,
-    not_enforced,
-    parse,
-    rcpts_of,
-    reply_of,
-)
+from rdns_milter.logs.decision import KEYS, LIMITS, MAX_LINE, Decision, line, parse
+from rdns_milter.logs.decision_fields import evidence_of, rcpts_of, reply_of
 from rdns_milter.net.mailboxes import parse_mailbox
 from rdns_milter.net.names import parse_address
 from rdns_milter.policy.decide import decide
@@ -60,7 +50,15 @@ OBSERVED = replace(
         would=("tempfail",),
         because=Rule("nothing-confirmed", action="reject"),
         softened=True,
+        withheld="tempfail",
     ),
+)
+# A refusal of a message that comes through a relay.
+RELAYED = replace(
+    DECISION,
+    reply="",
+    evidence=replace(EVIDENCE, via=parse_address("2001:db8::5")),
+    verdict=Verdict("tag", "a", would=("reject",), because=Rule("a", action="reject"), withheld="reject"),
 )
 # A decision, and a part of its line.
 PIECES: list[tuple[Decision, str]] = [
@@ -104,6 +102,16 @@ PIECES: list[tuple[Decision, str]] = [
         OBSERVED,
         " mode=observe would=tempfail shadow_rule= queries=7 cached=2 dns_ms=41 waited_ms=12 policy=3f9a1c"
         ' reply="(observe mode: accepted although rule nothing-confirmed would tempfail)"',
+    ),
+    (RELAYED, " client_spf=none dnslist=none via=2001:db8::5 forged=0 score=0 mode=enforce would=reject shadow_rule= "),
+    (RELAYED, ' policy=3f9a1c reply="(through a relay: tagged although rule a would reject)"'),
+    (
+        replace(RELAYED, verdict=replace(RELAYED.verdict, action="quarantine")),
+        ' reply="(through a relay: held although rule a would reject)"',
+    ),
+    (
+        replace(RELAYED, mode="observe", verdict=replace(RELAYED.verdict, action="accept")),
+        ' reply="(observe mode: accepted although rule a would reject)"',
     ),
     (replace(DECISION, reply=""), " policy=3f9a1c reply="),
     (replace(DECISION, cost=Cost(0, 0, 0, 0.4, 1e9)), " queries=0 cached=0 dns_ms=0 waited_ms=1000000000 "),
@@ -192,7 +200,7 @@ def test_a_line_is_bounded_whatever_is_in_it(letter: str, form: str) -> None:
 TOLERANT = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@given(decisions(hostile_text()), st.sampled_from(FORMATS))
+@given(decisions(hostile_text(), via=True), st.sampled_from(FORMATS))
 @TOLERANT
 def test_any_decision_is_read_back(decision: Decision, form: str) -> None:
     written = line(decision, form)
@@ -211,7 +219,7 @@ def test_any_decision_is_read_back(decision: Decision, form: str) -> None:
         name: fact.get(evidence) for name, fact in FACTS.items()
     }
     assert (back.iprev.ptr, back.iprev.count) == (evidence.iprev.ptr, evidence.iprev.count)
-    assert back.exempt == evidence.exempt
+    assert (back.exempt, back.via) == (evidence.exempt, evidence.via)
     named = rcpts_of(fields)
     assert named == decision.rcpts or (decision.rcpts == ("",) and named == ())
 
@@ -221,7 +229,7 @@ REPLAYABLE = policies(but=frozenset(("authenticated", "tls")))
 
 
 @given(
-    evidences(exempt=True) | evidences(exempt=True, text=hostile_text()),
+    evidences(exempt=True, via=True) | evidences(exempt=True, text=hostile_text(), via=True),
     REPLAYABLE,
     REPLAYABLE,
     st.sampled_from(FORMATS),
@@ -235,17 +243,16 @@ def test_a_logged_decision_is_judged_like_the_client(evidence: Evidence, old: Po
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_the_note_of_observe_mode_is_no_reply(form: str) -> None:
-    assert not_enforced(OBSERVED) == "tempfail"
-    assert reply_of(read(line(OBSERVED, form))) == ""
+def test_a_note_is_no_reply(form: str) -> None:
+    assert reply_of(read(line(OBSERVED, form))) == reply_of(read(line(RELAYED, form))) == ""
     assert reply_of(read(line(DECISION, form))) == DECISION.reply
 
 
 @pytest.mark.parametrize(
     "decision",
     [
-        replace(OBSERVED, mode="enforce"),
         replace(OBSERVED, verdict=Verdict("tag", "t", because=Rule("t", action="tag"))),
+        replace(RELAYED, verdict=Verdict("tag", "t", because=Rule("t", action="tag"))),
         replace(
             OBSERVED,
             verdict=Verdict("accept", "a", would=("reject",), shadow_rules=("s",), because=Rule("a", action="accept")),

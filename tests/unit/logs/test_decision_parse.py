@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rdns_milter.checks.evidence import FACTS, Evidence, missing_facts
-from rdns_milter.logs.decision import KEYS, evidence_of, line, parse, rcpts_of
+from rdns_milter.logs.decision import KEYS, line, parse
+from rdns_milter.logs.decision_fields import evidence_of, rcpts_of
 from tests.kit.data.decisions import DECISION, EXAMPLE, FORMATS, read, said
 from tests.kit.data.strategies import hostile_text
 

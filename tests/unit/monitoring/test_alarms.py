@@ -46,6 +46,7 @@ ODD = {
     "one-address": [GOOD] * 2 * MIN_DECISIONS,
     "no-reverse-names": clients(replace(GOOD, iprev=NO_PTR)),
     "no-greetings": clients(NO_GREETING),
+    "relays-name-no-client": clients(exempted(replace(GOOD, via=ip_address("203.0.113.5")), "relay")),
     "translated-clients": [
         replace(each, client=ip_address(0x64FF9B << 96 | n)) for n, each in enumerate(clients(GOOD))
     ],
@@ -79,7 +80,7 @@ def test_translated_clients_come_among_others() -> None:
 
 @pytest.mark.parametrize("name", sorted(ODD.keys() - {"translated-clients"}))
 def test_one_exception_is_enough(name: str) -> None:
-    usual = replace(GOOD, client=ip_address("192.0.2.99"))
+    usual = replace(GOOD, client=ip_address("192.0.2.99"), via=ODD[name][0].via)
     odd = ODD[name][: MIN_DECISIONS - 1]
     assert heard([*odd, usual, *odd]) == []
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rdns_milter.checks.evidence import FACTS, LOOKED_UP, TEMPERROR, Evidence, facts_in_trouble, missing_facts
 from rdns_milter.policy.decide import decide, possible_actions, reply_is_settled
 from rdns_milter.policy.rules import ACTIONS, ENFORCE, OBSERVE, REFUSALS, TAKEN, Policy, Rule
-from tests.kit.data.strategies import every_replacement, evidences, policies, replaced, with_facts
+from tests.kit.data.strategies import RELAY, every_replacement, evidences, policies, replaced, with_facts
 
 ENFORCED = policies(modes=(ENFORCE,))
 CATCH_ALL = Rule("all", action="reject")
@@ -50,7 +50,7 @@ def every_way(
     return every_replacement(drawn, facts & asked, without)
 
 
-@given(evidences(unknown=True, exempt=True), policies())
+@given(evidences(unknown=True, exempt=True, via=True), policies())
 @thorough
 def test_there_is_always_a_verdict_and_always_the_same(evidence: Evidence, policy: Policy) -> None:
     verdict = decide(evidence, policy)
@@ -97,7 +97,7 @@ def test_trouble_softens_only_what_it_could_have_changed(
     assert not decide(answered, policy).softened
 
 
-@given(st.data(), evidences(unknown=True), policies())
+@given(st.data(), evidences(unknown=True, via=True), policies())
 @thorough
 def test_every_completion_has_a_possible_action(data: st.DataObject, evidence: Evidence, policy: Policy) -> None:
     possible = possible_actions(evidence, policy)
@@ -106,7 +106,7 @@ def test_every_completion_has_a_possible_action(data: st.DataObject, evidence: E
         assert decide(completion, policy).action in possible
 
 
-@given(st.data(), evidences(unknown=True), policies())
+@given(st.data(), evidences(unknown=True, via=True), policies())
 @thorough
 def test_a_settled_reply_stays(data: st.DataObject, evidence: Evidence, policy: Policy) -> None:
     assume(reply_is_settled(evidence, policy))
@@ -132,6 +132,21 @@ def test_observing_refuses_nothing_and_says_what_enforcing_would_do(evidence: Ev
     assert (observed.rule, observed.score) == (enforced.rule, enforced.score)
     assert observed.action == enforced.action or (observed.action == "accept" and observed.would == (enforced.action,))
     assert possible_actions(evidence, policy) <= {"accept", "tag"}
+
+
+@given(evidences(unknown=True), policies())
+@thorough
+def test_nothing_is_refused_or_deferred_through_a_relay(evidence: Evidence, policy: Policy) -> None:
+    relayed = replace(evidence, via=RELAY)
+    verdict, direct = decide(relayed, policy), decide(evidence, policy)
+    assert verdict.action in ("accept", "tag", "quarantine")
+    assert (verdict.rule, verdict.score, verdict.softened) == (direct.rule, direct.score, direct.softened)
+    if direct.action in ("reject", "tempfail"):
+        assert (verdict.action, verdict.would, verdict.withheld) == ("tag", (direct.action,), direct.action)
+    else:
+        assert verdict == direct
+    assert possible_actions(relayed, policy) <= {"accept", "tag", "quarantine"}
+    assert reply_is_settled(relayed, policy)
 
 
 @given(calm(), policies(), policies())

@@ -38,6 +38,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "networks",
         "received_field",
         "relay_path",
+        "rewritten_senders",
         "socket_activation",
     ),
     "resolver": (
@@ -101,6 +102,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "line_prefix",
         "truncation",
         "decision",
+        "decision_fields",
         "mta_log_lines",
         "mta_log",
         "output",
@@ -135,10 +137,12 @@ LADDER: dict[str, tuple[str, ...]] = {
     "session": (
         "latch",
         "check_runner",
+        "client",
         "costs",
         "dns_thread",
         "modifications",
         "recipients",
+        "message",
         "service",
         "session",
         "warmup",
@@ -241,7 +245,7 @@ ORDER = {
 PURE_PACKAGES = ("checks", "policy", "responses")
 PURE = {name for name in ORDER if name.split(".")[0] in PURE_PACKAGES} | {
     "text.escape", "text.toml", "text.numbers", "net.names", "net.networks", "net.endpoints", "net.received_field",
-    "net.relay_path", "resolver.lookup",
+    "net.relay_path", "net.rewritten_senders", "resolver.lookup",
 }  # fmt: skip
 WORLD = frozenset(
     ("socket", "time", "threading", "logging", "asyncio", "concurrent", "multiprocessing", "select", "selectors", "signal",
@@ -346,7 +350,7 @@ def test_owners_use_what_they_own() -> None:
 
 def test_the_reader_of_imports_sees_them_all() -> None:
     assert inner_imports("net.networks") == {"net.names"}
-    assert {"checks.helo", "session.session", "checks.evidence"} - inner_imports("session.session") == {
+    assert {"session.client", "session.session", "checks.evidence"} - inner_imports("session.session") == {
         "session.session"
     }
     assert outer_imports("net.names") >= {"idna", "re"}

@@ -1,0 +1,152 @@
+"""One SMTP client: start the checks of its address, HELO name and senders, and return what is known of it.
+
+The client is the host that is connected, or the one behind a relay of ours. Never waits and never judges.
+
+RFC 5321 4.1.4 (a second EHLO starts anew), RFC 7208 2.4 (SPF of the null sender is that of the HELO name).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..checks import helo as helo_check
+from ..checks.evidence import UNKNOWN, Helo, Spf
+from ..checks.spf import helo_mailbox
+from ..config.load import Config
+from ..net.mailboxes import Mailbox
+from ..net.names import Address, alignment, canonical, is_domain, parse_address
+from .check_runner import (
+    LATE_HELO,
+    LATE_REVERSE_NAME,
+    UNKNOWN_REVERSE_NAME,
+    CheckRunner,
+    HeloResult,
+    PendingFact,
+    ReverseName,
+)
+
+MAX_HELO = 1000  # characters of a HELO name that are looked at; RFC 5321 4.5.3.1.2 requires 255
+AnyFact = PendingFact[ReverseName] | PendingFact[HeloResult] | PendingFact[Spf]
+
+
+@dataclass(slots=True)
+class Receiver:
+    """The MTA that has taken the connection. `own_names` (canonical), `own_addresses`: those that no foreign client has;
+    `authserv_ids`: all that are ours; `name`: for SPF macros, "" if it has no domain name."""
+
+    own_names: frozenset[str] = frozenset()
+    own_addresses: frozenset[Address] = frozenset()
+    authserv_ids: tuple[str, ...] = ()
+    name: str = ""
+
+
+def receiver_of(config: Config, hostname: str, own_name: str = "", own_address: str = "") -> Receiver:
+    """Return the MTA that calls itself `own_name` (its {j}) and was reached at `own_address`. `hostname`: the name of this host."""
+    exempt, host = config.exempt, canonical(own_name)
+    address = parse_address(own_address)
+    return Receiver(
+        frozenset(exempt.own_names) or frozenset((host,) if host else ()),
+        frozenset(exempt.own_addresses or ((address,) if address is not None else ())),
+        config.headers.authserv_ids or (own_name or hostname,),
+        next(filter(is_domain, (host, *exempt.own_names, canonical(hostname))), ""),
+    )
+
+
+class Client:
+    """One client. `address`: None if it has no IP address; `exempt`: why it is not judged, or "": then iprev starts at once;
+    `via`: the relay that hands its mail on; `helo_name`: as it was sent."""
+
+    __slots__ = (
+        "_check_runner", "_config", "_helo", "_helo_result", "_receiver", "_reverse_name", "address", "exempt", "helo_name",
+        "spf_helo", "via",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        address: Address | None,
+        exempt: str,
+        config: Config,
+        receiver: Receiver,
+        check_runner: CheckRunner,
+        via: Address | None = None,
+    ) -> None:
+        self.address = address
+        self.exempt = exempt
+        self.via = via
+        self.helo_name = ""
+        self.spf_helo: PendingFact[Spf] = PendingFact()
+        self._config = config
+        self._receiver = receiver
+        self._check_runner = check_runner
+        self._helo = Helo()  # as far as it is known without DNS
+        self._helo_result: PendingFact[HeloResult] = PendingFact()
+        self._reverse_name: PendingFact[ReverseName] = PendingFact()
+        if address is not None and not exempt:
+            self._reverse_name = check_runner.start_reverse_name(address, config)
+
+    def helo(self, name: str) -> None:
+        """Take the HELO name, which replaces an earlier one, and start its checks."""
+        name = name[:MAX_HELO]
+        if self.address is None or self.exempt:
+            self.helo_name = name
+            self._helo = Helo(helo_check.kind(name), "no", "none", "none")
+            return
+        if name == self.helo_name and name:
+            return
+        self.helo_name = name
+        check_runner, config, receiver = self._check_runner, self._config, self._receiver
+        check_runner.cancel(self._helo_result, self.spf_helo)
+        own = helo_check.own(name, self.address, receiver.own_names, receiver.own_addresses)
+        self._helo = Helo(helo_check.kind(name), own)
+        self._helo_result = check_runner.start_helo(self.address, name, config)
+        self.spf_helo = check_runner.start_spf(self.address, helo_mailbox(name), name, config, receiver.name)
+
+    def set_helo_missing(self) -> None:
+        """Note that the client has begun a message without HELO."""
+        if not self.helo_name and not self.exempt:
+            self._helo = Helo("missing", "no", "none", "none")
+            self.spf_helo = PendingFact(Spf("none"))
+
+    def start_spf(self, sender: Mailbox, config: Config) -> PendingFact[Spf]:
+        """Start SPF of a sender. For the null sender SPF of the HELO name takes its place."""
+        if self.address is None:
+            return PendingFact(Spf("none"))
+        if sender.is_null:
+            return self.spf_helo
+        return self._check_runner.start_spf(self.address, sender, self.helo_name, config, self._receiver.name)
+
+    def cancel_spf(self, spf: PendingFact[Spf]) -> None:
+        """Stop SPF of a sender, unless it is that of the HELO name, which the next message may need."""
+        if spf is not self.spf_helo:
+            self._check_runner.cancel(spf)
+
+    def cancel(self) -> None:
+        """Stop the checks of address and HELO name."""
+        self._check_runner.cancel(self._reverse_name, self._helo_result, self.spf_helo)
+
+    def facts(self, spf: PendingFact[Spf]) -> dict[str, AnyFact]:
+        """Return the facts that checks find, by their names. `spf`: of the sender."""
+        facts: dict[str, AnyFact] = {"iprev": self._reverse_name, "spf_helo": self.spf_helo, "spf_mailfrom": spf}
+        if self._helo.result == UNKNOWN:
+            facts["helo"] = self._helo_result
+        return facts
+
+    def all_facts(self, spf: PendingFact[Spf]) -> tuple[AnyFact, ...]:
+        """Return all facts in the order of the checks, those that need no lookup included."""
+        return self._reverse_name, self._helo_result, self.spf_helo, spf
+
+    def reverse_name(self, late: bool) -> ReverseName:
+        """Return the facts that depend on the address. If they are missing, they are unknown, or `temperror` if it is too late."""
+        return self._reverse_name.value or (LATE_REVERSE_NAME if late else UNKNOWN_REVERSE_NAME)
+
+    def helo_fact(self, reverse: ReverseName, late: bool) -> Helo:
+        """Return the facts about the HELO name, likewise. `reverse`: those that depend on the address."""
+        helo = self._helo
+        found = self._helo_result.value or (LATE_HELO if late else None)
+        result, reason = helo.result, ""
+        if result == UNKNOWN and found is not None:
+            result, reason = found.result, found.reason
+        match = UNKNOWN
+        if reverse is not UNKNOWN_REVERSE_NAME:
+            match = alignment(canonical(self.helo_name), reverse.iprev.names)
+        return Helo(helo.kind, helo.own, result, match, reason)
