@@ -217,7 +217,8 @@ class Session:
             fact.add_callback(on_fact)
         while True:
             left = until - service.clock()
-            if left <= 0 or not service.wait(latch, left):
+            in_time = left > 0 and service.wait(latch, left)
+            if not in_time:
                 message.given_up |= _missing(missing).keys()
                 evidence = message.evidence(recipient, late=True)
                 break
@@ -225,16 +226,16 @@ class Session:
             evidence = message.evidence(recipient)
             if is_complete or is_enough(evidence):
                 break
-        self._note_wait(message, stage, missing, began)
+        self._note_wait(message, stage, missing, began, in_time)
         return evidence
 
-    def _note_wait(self, message: Message, stage: str, facts: dict[str, AnyFact], began: float) -> None:
-        """Count the time that the message waited for these facts."""
+    def _note_wait(self, message: Message, stage: str, facts: dict[str, AnyFact], began: float, in_time: bool) -> None:
+        """Count the wait for these facts. `in_time`: it ended before the deadline, so a fact without a value was not needed."""
         events, ended = self._service.events, self._service.clock()
         message.waited_ms += (ended - began) * 1000
         events.waited(stage, ended - began)
         for name, fact in facts.items():
-            if fact.value is not None or name in message.given_up:
+            if fact.value is not None or not in_time:
                 until = ended if fact.value is None else fact.ended
                 events.waited_for(stage, name, max(0.0, until - began) * 1000)
 

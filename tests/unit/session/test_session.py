@@ -1,0 +1,47 @@
+"""A session as the MTA drives it: what it counts as waited for."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any, cast
+
+import pytest
+
+from rdns_milter.net.names import parse_address
+from rdns_milter.session.latch import Latch
+from rdns_milter.session.service import Service, SessionEvents
+from rdns_milter.session.session import Session
+from tests.kit.data.evidence import GOOD
+from tests.kit.data.session_steps import TODAY, ScriptedFacts
+from tests.unit.session.test_early_reply import DEFAULT
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_fact_given_up_at_the_first_recipient_is_not_counted_at_the_second(seed: int) -> None:
+    """The first recipient may not wait, as at the limit of waiting sessions; for the second, facts arrive until the reply is
+    settled, and those that are still missing then were not needed."""
+    facts = ScriptedFacts(GOOD, Random(seed))
+    counted: list[str] = []
+    waits = iter((False,))
+
+    def wait(latch: Latch, seconds: float) -> bool:
+        if not next(waits, True):
+            return False
+        while facts.coming:
+            facts.settle(1)
+            if latch.wait(0):
+                return True
+        return False
+
+    events = SessionEvents(waited_for=lambda stage, fact, ms: counted.append(fact))
+    session = Session(
+        Service(DEFAULT, cast(Any, facts), lambda decision: None, lambda: TODAY, lambda: 0.0, "mx", wait, events=events)
+    )
+    session.connect(parse_address("192.0.2.7"), "mx.example.org")
+    session.helo("mail.example.com")
+    session.mail("<a@example.com>")
+    session.rcpt("<b@example.org>")
+    counted.clear()
+    session.rcpt("<c@example.org>")
+    known = {name for name, fact in facts.latest.items() if fact.value is not None}
+    assert set(counted) <= known
