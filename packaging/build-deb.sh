@@ -8,7 +8,7 @@ set -eu
 . "$(dirname "$0")/sources.sh"
 target=$(directory "${1-}")
 # shellcheck disable=SC2086
-provide $RUNTIME build-essential debhelper dh-python pybuild-plugin-pyproject python3-setuptools lintian
+provide $RUNTIME build-essential debhelper dh-python pybuild-plugin-pyproject python3-setuptools python3-shtab lintian
 if [ -z "$target" ]; then
     target=$PWD/dist
     mkdir -p "$target"
