@@ -23,7 +23,7 @@ provide $RUNTIME python3-venv python3-dev python3-pytest python3-pytest-xdist py
     gcc libc6-dev libmilter-dev postfix ca-certificates openssl iproute2 procps systemd groff mandoc
 if [ -n "$all" ]; then
     # The programs that packaging/examples configures, a clock that jumps, and a browser for the report's page.
-    provide chromium haproxy unbound rsyslog logrotate prometheus faketime
+    provide chromium haproxy unbound rsyslog logrotate prometheus faketime fail2ban
     # The mail filters of packaging/doc/neighbours.md, and the policy service of packaging/doc/migration.md.
     provide opendkim opendmarc rspamd spamassassin spamd spamass-milter dovecot-sieve postfix-policyd-spf-python
 fi

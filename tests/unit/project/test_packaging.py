@@ -122,7 +122,7 @@ def test_the_unit_can_be_moved_to_usr() -> None:
 
 
 def test_the_config_is_where_the_program_looks() -> None:
-    (source, directory) = text("debian/rdns-milter.install").split()
+    source, directory = text("debian/rdns-milter.install").splitlines()[0].split()
     assert (ROOT / source).is_file()
     assert f"/{directory}/{Path(source).name}" == DEFAULT_PATH
     assert f"%config(noreplace) {DEFAULT_PATH.replace('/etc', '%{_sysconfdir}')}\n" in text("rpm/rdns-milter.spec")
