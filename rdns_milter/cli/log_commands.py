@@ -8,7 +8,9 @@ packaging/doc/tuning.md.
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import socket
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from ..logs.timestamps import Dates
 from ..policy.rules import Policy
 from ..text.exit_status import EX_OK
 from .common import Commands, Failure, add_config_option, add_dns_option, asked_nameservers
+from .report_mail import check_recipient, message, send
 
 if TYPE_CHECKING:
     from ..analysis.report_summary import Summary
@@ -78,6 +81,7 @@ def _add_report(commands: Commands) -> None:
     form = report.add_mutually_exclusive_group()
     form.add_argument("--html", metavar="FILE", help="write a page with charts, in one file")
     form.add_argument("--json", action="store_true", help="write JSON")
+    form.add_argument("--mail", metavar="ADDR", help="mail it, with the page attached, by the MTA's sendmail command")
     _add_logs(report, "LOG")
     report.set_defaults(command=_report)
 
@@ -167,6 +171,8 @@ def _report(options: argparse.Namespace) -> int:
     from ..analysis.report_text import show
     from ..text.output_file import open_output
 
+    if options.mail is not None:
+        check_recipient(options.mail)
     now = datetime.now().astimezone()
     policy = load(options.config).policy if options.config else Policy()
     logs, dates = Logs(options.logs), Dates(now)
@@ -180,11 +186,24 @@ def _report(options: argparse.Namespace) -> int:
             output.write(page(_summary(options, logs, dates, since, policy), __version__, now))
         return EX_OK
     summary = _summary(options, logs, dates, since, policy)
+    if options.mail is not None:
+        _mail(options.mail, summary, page(summary, __version__, now))
+        return EX_OK
     if options.json:
         print(json.dumps(as_dict(summary), indent=2))
     else:
         show(summary, Console(highlight=False))
     return EX_OK
+
+
+def _mail(recipient: str, summary: Summary, page: str) -> None:
+    from rich.console import Console
+
+    from ..analysis.report_text import show
+
+    text = io.StringIO()
+    show(summary, Console(file=text, width=100, highlight=False, no_color=True))
+    send(message(text.getvalue(), page, recipient, socket.getfqdn(), summary.period))
 
 
 def _summary(options: argparse.Namespace, logs: Logs, dates: Dates, since: datetime | None, policy: Policy) -> Summary:

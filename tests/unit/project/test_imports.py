@@ -214,6 +214,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "self_check",
         "common",
         "check_command",
+        "report_mail",
         "log_commands",
         "why",
         "doctor",
