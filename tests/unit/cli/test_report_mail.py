@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from email import message_from_bytes
@@ -100,3 +101,17 @@ def test_a_host_without_a_domain() -> None:
 def test_the_timer_is_off_by_default() -> None:
     rules = (documents.ROOT / "packaging" / "debian" / "rules").read_text()
     assert "\tdh_installsystemd --no-enable --no-start --name=rdns-milter-report\n" in rules
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_systemd_takes_both_units(tmp_path: Path) -> None:
+    for name in ("rdns-milter-report.service", "rdns-milter-report.timer"):
+        (tmp_path / name).write_text(UNIT.with_name(name).read_text().replace("User=rdns-milter", "User=daemon"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *map(str, sorted(tmp_path.glob("rdns-milter-report.*")))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, [line for line in done.stderr.splitlines() if "rdns-milter" in line]) == (0, [])
