@@ -69,7 +69,7 @@ def _containing(needle: str) -> Callable[[str], bool]:
     needle = needle.lower()
     if not (_SIMPLE.fullmatch(needle) or parse_address(needle)) or "xn--" in needle:
         return _any_line
-    return lambda line: needle in line.lower()
+    return lambda line: needle in line or needle in line.lower()
 
 
 def _is_client(fields: Fields, client: str) -> bool:

@@ -70,6 +70,8 @@ class Search:
         self._moment = moment
         self._since = since
         self._kept: list[tuple[float, int, datetime | None, str]] = []
+        self._latest: datetime | None = None
+        self._seconds = 0.0
 
     def add(self, line: str) -> None:
         """Take one line of the log."""
@@ -83,7 +85,9 @@ class Search:
             self.undated += moment is None
             return
         self.count += 1
-        entry = (moment.timestamp() if moment else 0.0, self.count, moment, line)
+        if moment is not self._latest:  # the reader of dates has one object for all lines of a minute
+            self._latest, self._seconds = moment, moment.timestamp() if moment else 0.0
+        entry = (self._seconds, self.count, moment, line)
         if len(self._kept) < self._most:
             heapq.heappush(self._kept, entry)
         else:
