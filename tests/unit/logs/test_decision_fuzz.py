@@ -80,7 +80,7 @@ def names_are_those_of_the_whole_line(text: str) -> None:
     fields, names = parse(text), parse_names(text)
     assert (fields is None) == (names is None)
     if fields is not None and names is not None:
-        assert [fields.get(key) for key in NAMES] == [names.get(key) for key in NAMES]
+        assert [fields.get(key, "") for key in NAMES] == [names.get(key, "") for key in NAMES]
 
 
 def mutated(rng: Random, text: str) -> str:
