@@ -26,7 +26,7 @@ from ..policy.rules import ACCEPT, DEFAULT_RULE, QUARANTINE, REJECT, TAG, TEMPFA
 from ..responses.advice import Advice, advice
 from ..responses.fact_sentences import fact_sentence
 from ..text.toml import text as toml
-from .wanted import Wanted
+from .decision_filter import DecisionFilter
 
 LET_IN_DAYS = 30
 
@@ -62,7 +62,7 @@ class Search:
     `since`, as their lines have no date."""
 
     def __init__(
-        self, what: Wanted, most: int, moment: Callable[[str], datetime | None], since: datetime | None = None
+        self, what: DecisionFilter, most: int, moment: Callable[[str], datetime | None], since: datetime | None = None
     ) -> None:
         self.count = self.undated = 0
         self._what = what

@@ -64,14 +64,14 @@ def _count(text: str) -> int:
 def _why(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from ..analysis.wanted import wanted
+    from ..analysis.decision_filter import decision_filter
     from ..analysis.why import Search, explain
     from ..analysis.why_text import as_dict, show
 
     config, now = load(options.config), datetime.now().astimezone()
     dates = Dates(now)
     try:
-        what = wanted(options.what)
+        what = decision_filter(options.what)
         since = dates.since(options.since) if options.since else None
     except ValueError as error:
         raise Failure(str(error)) from None

@@ -1,13 +1,13 @@
 """Switch off delayed ACKs on connections of Sendmail over TCP.
 
 Sendmail sends the macros of a stage and the command itself in two packets. Nagle's algorithm holds the second packet back until the
-first is acknowledged. The milter does not reply to macros, so the kernel sends that ACK only after 40 ms, five times for each
-message. TCP_QUICKACK switches the delay off, but only until the next reply, which libmilter sends after the callback has returned.
-Therefore a thread sets the option shortly after each callback, and several times more. The thread starts when an MTA other than
-Postfix connects: Postfix sends both in one packet.
+first is acknowledged. The milter does not reply to macros, so the kernel delays that ACK by 40 ms, five times for each message.
+TCP_QUICKACK switches the delay off, but only until the next reply, which libmilter sends after the callback has returned. Therefore
+a thread sets the option shortly after each callback, and several times more. The thread starts when an MTA other than Postfix
+connects: Postfix sends both in one packet.
 
-Must never keep a connection open or close it: the descriptors are libmilter's, and are only looked at. Its work does not grow with
-the number of connections: beyond MAX_CONNECTIONS nothing is done, and a message waits for delayed ACKs, which stops no mail.
+Must never keep a connection open or close it: the descriptors are libmilter's. The work is bounded: with more than MAX_CONNECTIONS
+nothing is done, and each message is slowed down by delayed ACKs.
 
 RFC 896, RFC 1122 4.2.3.2, tcp(7); packaging/doc/platform.md 2.3.
 """
@@ -24,18 +24,17 @@ from contextlib import suppress
 from ..net.accepted_connections import descriptors
 from ..net.endpoints import SocketAddress
 
-_FIRST = 0.001  # seconds after a callback has returned: its reply has been sent by then, mostly
-_NEXT = 0.005  # seconds from one time to the next, for later replies and for DATA, which has no callback
+_FIRST = 0.001  # seconds after a callback has returned; mostly its reply has been sent by then
+_NEXT = 0.005  # seconds until the option is set again, for later replies and for DATA, which has no callback
 _TIMES = 10
-MAX_CONNECTIONS = (
-    64  # of one process; for more of them the system calls would cost other clients more than the ACKs save
-)
-_RESCAN = 0.1  # seconds at least between two searches for new connections
+# Of one process. With more, the system calls would cost other clients more time than the ACKs save.
+MAX_CONNECTIONS = 64
+_RESCAN = 0.1  # seconds, at least, between two searches for new connections
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 
 class QuickAcks:
-    """The connections of one process. `place`: where its MTAs connect."""
+    """The connections of one process. `place`: the socket to which its MTAs connect."""
 
     def __init__(self, place: SocketAddress, clock: Callable[[], float] = time.monotonic) -> None:
         self._place = place
@@ -47,21 +46,21 @@ class QuickAcks:
         self._known: dict[int, int] = {}
 
     def want(self) -> None:
-        """Start the thread, because an MTA that needs it has connected. A unix socket delays nothing."""
+        """Start the thread; an MTA that needs it has connected. With a unix socket it is not needed and not started."""
         if self._wanted or self._place.path or _QUICKACK is None:
             return
         self._wanted = True
         try:
             threading.Thread(target=self._watch, name="quick-acks", daemon=True).start()
-        except RuntimeError:  # no more threads: the next connection tries again
+        except RuntimeError:  # out of threads: the next connection tries again
             self._wanted = False
 
     def connected(self) -> None:
-        """Take note that there is a new connection."""
+        """Search for new connections next time."""
         self._looked = False
 
     def replied(self) -> None:
-        """Take note that a reply is about to be sent."""
+        """Wake the thread: a reply is about to be sent."""
         if self._wanted:
             self._replied.set()
 
@@ -76,7 +75,7 @@ class QuickAcks:
             self.acknowledge()
 
     def acknowledge(self) -> None:
-        """Acknowledge what has come in on the connections, if they are few."""
+        """Acknowledge received data on all connections, if there are at most MAX_CONNECTIONS."""
         now = self._clock()
         if not self._looked and now >= self._next_scan:
             self._looked, self._next_scan = True, now + _RESCAN
@@ -88,8 +87,8 @@ class QuickAcks:
 
 
 def _acknowledge(fd: int, inode: int) -> bool:
-    """Switch off delayed ACKs until the next reply. Return False if the connection is closed. If the descriptor is reused
-    meanwhile, setting the option fails or does no harm."""
+    """Switch off delayed ACKs until the next reply. Return False if the connection is closed. If the descriptor has been reused,
+    the option cannot be set or does no harm."""
     try:
         if os.fstat(fd).st_ino != inode:
             return False

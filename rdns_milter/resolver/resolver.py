@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from ..net.endpoints import Endpoint
 from .admission.fair_queue import FairQueue, Ticket
-from .admission.requester import ANONYMOUS, LEAST, Requester, capacity, sender_of
+from .admission.requester import ANONYMOUS, Requester, sender_of
+from .admission.shares import LEAST, capacity
 from .admission.silent_zones import SilentZones
 from .cache import Cache
 from .events import NO_EVENTS, ResolverEvents

@@ -1,8 +1,9 @@
-"""A fair queue for places: how many tasks may run at the same time, in all and for each owner, and which one is next.
+"""A fair queue: limits the tasks that run at the same time, in all and for each owner, and chooses the next task.
 
-Pure: no DNS, no clock, no event loop; the caller starts and ends the tasks. A task counts for several owners (its client, a domain,
-its kind), and each kind of owner has a limit. A task that finds no place waits. The clients take turns, so a client with a thousand
-waiting tasks delays only itself. Of NEW free places all but one go to clients that hold none. Must never exceed a limit.
+Pure: no DNS, no clock, no event loop; the caller starts and ends the tasks. A running task holds one place. It counts for several
+owners (its client, a domain, its kind), and each kind of owner has a limit. A task waits if there is no free place or a limit is
+reached. The clients take turns, so a client with a thousand waiting tasks delays only itself. Of every NEW free places, one goes
+to a client that holds places already, the others to clients that hold none. Must never exceed a limit.
 
 Fair queueing: RFC 970; new and old flows: RFC 8290 4.2.
 """
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-NEW = 4  # free places, of which one goes to the clients that hold some already
+NEW = 4  # free places, of which one goes to a client that holds places already
 SCAN = 200  # lanes that are examined for one free place, at most
 
 Task = TypeVar("Task")
@@ -24,8 +25,8 @@ Owner = tuple[str, str]  # kind and name; each kind has a limit
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """`places`: tasks that may run at the same time. `limits`: the same for one owner, by the kind of owner. `waiting`: tasks that
-    may wait, in all; `waiting_each`: the same for one client."""
+    """Limits. `places`: tasks that may run at the same time. `limits`: the same for one owner, by the kind of owner. `waiting`:
+    tasks that may wait, in all; `waiting_each`: the same for one client."""
 
     places: int
     limits: Mapping[str, int]
@@ -34,7 +35,7 @@ class Capacity:
 
 
 class Ticket(Generic[Task]):
-    """A task's request for a place. `client`: in whose turn it is served; `owners`: those for which it counts while it runs."""
+    """A task's request for a place. `client`: the client whose turn it uses; `owners`: those for which it counts while it runs."""
 
     __slots__ = ("client", "owners", "task")
 
@@ -44,7 +45,7 @@ class Ticket(Generic[Task]):
         self.task = task
 
 
-# A lane: waiting tickets of one client with the same owners, oldest first. The same limits block all of them.
+# A lane: waiting tickets of one client with the same owners, oldest first. A limit blocks all of them or none.
 _Lane = OrderedDict[Ticket[Task], None]
 _Lanes = OrderedDict[tuple[Owner, ...], _Lane[Task]]
 _Ring = OrderedDict[str, None]
@@ -90,8 +91,8 @@ class FairQueue(Generic[Task]):
             _subtract(self._held, owner)
 
     def next(self) -> Ticket[Task] | None:
-        """Give a free place to the ticket whose turn it is, and return it; None if there is no place, or no ticket that may have
-        it."""
+        """Give a free place to the next ticket, and return the ticket. Return None if no place is free, or limits block all
+        tickets."""
         if not self.waiting or self.running >= self.capacity.places:
             return None
         self._turn = (self._turn + 1) % NEW
@@ -138,9 +139,12 @@ class FairQueue(Generic[Task]):
         return self._clients.get(client, 0)
 
     def overflow(self, client: str) -> Ticket[Task] | None:
-        """After a ticket of this client has begun to wait: if too many wait, remove and return one. It is the client's newest if
-        the client exceeds its limit, or the newest of the client with the most if all tickets do. "" is no client and has no
-        limit."""
+        """Remove and return a waiting ticket if too many wait; None otherwise. Call it after a ticket of `client` has begun to
+        wait.
+
+        If the client exceeds its limit, it is its newest ticket. If all clients together exceed the limit, it is the newest ticket
+        of the client with the most. The client "" has no limit of its own.
+        """
         if self.waiting > self.capacity.waiting:
             client = max(self._waiting_of, key=self._waiting_of.__getitem__)
         elif not client or self._waiting_of.get(client, 0) <= self.capacity.waiting_each:

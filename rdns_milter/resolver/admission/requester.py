@@ -1,9 +1,8 @@
-"""On whose account a DNS query is sent, and how many queries each account may have under way.
+"""The accounts for which a DNS query counts: its client, the sender's domain if SPF sends it, and the zone that it asks about.
 
-Pure. A query counts for its client, for the sender's domain if SPF sends it, and for the zone that it asks about. So none of these
-can take all places of the others: the PTR and A queries of a new client always find one.
+Pure. admission/shares.py has the number of queries that each account may have in progress.
 
-RFC 7208 4.6.4 (one message may lead to more than two hundred queries), RFC 6177 2 (an IPv6 site has a /64 at least).
+RFC 6177 2 (an IPv6 site has at least a /64).
 """
 
 from __future__ import annotations
@@ -12,24 +11,17 @@ from dataclasses import dataclass
 from ipaddress import IPv6Network
 
 from ...net.names import Address, organizational_domain
-from .fair_queue import Capacity, Owner
+from .fair_queue import Owner
 from .silent_zones import zone_of
 
-# One client, one sender's domain and one zone may each hold one in so many of all places.
-CLIENT, SENDER, ZONE = 20, 10, 10
-# Percent of all places for SPF of all messages together. The others are for PTR, and for A of PTR and HELO names.
-SPF_PERCENT = 75
-LEAST = 4  # places that each may hold, however few there are
-WAITING = 10  # queries that may wait for a place, for each that may be under way
-WAITING_EACH = 10  # likewise, of one client
 _IPV6_PREFIX = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """`client`: its address, or the network of an IPv6 address; `sender`: for SPF the organizational domain of the identity;
-    `owners`: the accounts for which each of its queries counts; `low_priority`: it has sent more queries than an ordinary check, so
-    answers to it are processed after all other work."""
+    """The check that sends queries. `client`: the client's address, or the /64 network of an IPv6 address; `sender`: for SPF the
+    organizational domain of the identity; `owners`: the accounts for which each of its queries counts; `low_priority`: set once it
+    has sent more queries than an ordinary check; answers to it are then processed after all other work."""
 
     client: str = ""
     sender: str = ""
@@ -56,14 +48,3 @@ def requester(address: Address, identity: str = "") -> Requester:
 def sender_of(owners: tuple[Owner, ...]) -> str:
     """Return the sender's domain among the accounts of a query; "" if SPF did not send it."""
     return next((name for kind, name in owners if kind == "sender"), "")
-
-
-def capacity(places: int) -> Capacity:
-    """Return the limits for so many places."""
-    limits = {
-        "client": max(LEAST, places // CLIENT),
-        "sender": max(LEAST, places // SENDER),
-        "zone": max(LEAST, places // ZONE),
-        "spf": max(1, places * SPF_PERCENT // 100),
-    }
-    return Capacity(places, limits, WAITING * places, WAITING_EACH * limits["client"])

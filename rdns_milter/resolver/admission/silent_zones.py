@@ -2,9 +2,9 @@
 
 Pure: sends nothing; the time is an argument. A zone is suspect once a query about a name below it has timed out. It is silent once
 queries about BRANCHES different names directly below it, all sent after that, have timed out too. Any answer about a name below it
-ends the suspicion. Queries that were in progress together do not count, because the zone may have answered others meanwhile. A
-dead subdomain must never make its parent silent, and no client may make a zone silent that answers. A public suffix is never
-silent. One query in PROBE seconds is let through, to find out whether the zone answers again.
+ends the suspicion. Queries that were in progress at the same time do not count, because the zone may have answered others
+meanwhile. Must never make a zone silent because of one dead subdomain, nor because of a client's queries while the zone answers. A
+public suffix is never silent. One query in PROBE seconds is sent nevertheless, to find out whether the zone answers again.
 
 RFC 2308 7.1 and RFC 9520 3.2 (failures are remembered, for a short time, and retries are bounded).
 """
@@ -16,17 +16,18 @@ from collections.abc import Iterator
 
 from ...net.names import organizational_domain
 
-BRANCHES = 5  # branches without an answer that make a zone silent
+BRANCHES = 5  # names directly below a zone without an answer that make it silent
 HOLDS = 30.0  # seconds from the last query without an answer until the zone is forgotten
-PROBE = 1.0  # seconds between two queries that are let through
-MAX_ZONES = 10_000  # that are kept
-MAX_LEVELS = 8  # labels below a zone's top that are distinguished
+PROBE = 1.0  # seconds between two queries that are sent nevertheless
+MAX_ZONES = 10_000  # entries kept
+MAX_LEVELS = 8  # labels below the topmost zone that are distinguished
 _IPV4, _IPV6 = ".in-addr.arpa", ".ip6.arpa"
-_LABELS_IPV4, _LABELS_IPV6 = 3 + 2, 12 + 2  # of the reverse zones of a /24 and of a /48
+_LABELS_IPV4, _LABELS_IPV6 = 3 + 2, 12 + 2  # labels of the reverse zones of a /24 and of a /48
 
 
 def zone_of(name: str) -> str:
-    """Return the zone that one operator runs: the organizational domain of a name, or the reverse zone of a /24 or a /48."""
+    """Return the topmost zone that one operator runs: the organizational domain of a name, or the reverse zone of a /24 or a
+    /48."""
     if name.endswith(_IPV4):
         return _last(name, _LABELS_IPV4)
     if name.endswith(_IPV6):
@@ -39,8 +40,8 @@ def _last(name: str, count: int) -> str:
 
 
 class _Zone:
-    """`since`: when it became suspect; `branches`: labels below it with queries sent since then and not answered; `until`: when it
-    is forgotten; `probe`: when the next query is let through."""
+    """A suspect zone. `since`: when it became suspect; `branches`: labels below it with queries sent since then and not answered;
+    `until`: when it is forgotten; `probe`: when the next query is sent nevertheless."""
 
     __slots__ = ("branches", "probe", "since", "until")
 

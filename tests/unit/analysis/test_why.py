@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from rdns_milter.analysis.wanted import wanted
+from rdns_milter.analysis.decision_filter import decision_filter
 from rdns_milter.analysis.why import Explanation, Match, Search, explain
 from rdns_milter.analysis.why_text import as_dict, show
 from rdns_milter.checks.evidence import Iprev, exempted
@@ -175,7 +175,7 @@ def test_a_relay_is_named_with_what_it_has_prevented() -> None:
 @pytest.mark.parametrize("what", ["203.0.113.5", "203.0.113.0/24", "192.0.2.7", "192.0.2.0/24"])
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_message_is_found_by_its_relay_too(what: str, form: str) -> None:
-    search = Search(wanted(what), 2, lambda text: None)
+    search = Search(decision_filter(what), 2, lambda text: None)
     search.add(line(replace(DECISION, evidence=replace(EVIDENCE, via=ip_address("203.0.113.5"))), form))
     assert search.count == 1
 
@@ -186,7 +186,7 @@ def test_a_rule_that_is_gone_and_rules_that_have_changed_are_said() -> None:
 
 
 def test_the_newest_come_first_whatever_the_order_of_the_files() -> None:
-    search = Search(wanted("192.0.2.7"), 2, lambda text: datetime.fromisoformat(text.split(" ")[0]))
+    search = Search(decision_filter("192.0.2.7"), 2, lambda text: datetime.fromisoformat(text.split(" ")[0]))
     for second in (50, 10, 30, 20):
         search.add(STAMP.format(second) + line(replace(DECISION, reply=str(second))))
     assert search.count == 4

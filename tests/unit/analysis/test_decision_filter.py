@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdns_milter.analysis.wanted import wanted
+from rdns_milter.analysis.decision_filter import decision_filter
 from rdns_milter.logs.decision import Decision, line, parse
 from tests.kit.data import decisions as examples
 from tests.kit.data.strategies import decisions, hostile_text
@@ -44,7 +44,7 @@ FOUND = {
 
 @pytest.mark.parametrize("what", FOUND)
 def test_what_is_found(what: str) -> None:
-    search = wanted(what)
+    search = decision_filter(what)
     found = {name for name, text in LINES.items() if search.may_match(text) and search.matches(parse(text) or {})}
     assert found == FOUND[what]
 
@@ -52,7 +52,7 @@ def test_what_is_found(what: str) -> None:
 @pytest.mark.parametrize("what", ["", "x", "a b", "192.0.2.0/99", "..", "@", "no-such-id!"])
 def test_what_is_none_of_the_forms(what: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        wanted(what)
+        decision_filter(what)
 
 
 @given(decisions(hostile_text()), st.sampled_from(examples.FORMATS), st.data())
@@ -64,7 +64,7 @@ def test_the_quick_test_loses_no_decision(decision: Decision, form: str, data: s
         st.sampled_from([fields.get(key, "") for key in ("qid", "client", "helo_name", "mailfrom", "ptr")])
     )
     try:
-        search = wanted(what)
+        search = decision_filter(what)
     except ValueError:
         return
     assert search.may_match(text) or not search.matches(fields)

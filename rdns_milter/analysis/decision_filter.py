@@ -1,7 +1,6 @@
-"""Match decisions of a log against what the reader of `why` has in hand: a queue id, an address, a domain, a host or a network.
+"""Find decisions in a log by the argument WHAT of `why`: a queue id, an address, a domain, a host or a network.
 
-Pure. Must never miss a decision that `parse` would read: the quick test on the text of a line only rules out lines that cannot
-match.
+Pure. Must never miss a matching decision: the quick test on the text of a line only rules out lines that cannot match.
 
 RFC 5321 section 4.1.2 (mailboxes); RFC 5891 section 4 (A-labels).
 """
@@ -23,28 +22,28 @@ Fields = Mapping[str, str]
 
 _QUEUE_ID = re.compile(r"[A-Za-z0-9]{5,64}")
 _HOST = re.compile(r'(?:client|via)(?:=|":")([0-9A-Fa-f.:]+)')
-_SIMPLE = re.compile(r"[a-z0-9._+-]+")  # is written into a log line as it is
+_SIMPLE = re.compile(r"[a-z0-9._+-]+")  # written into a log line unchanged
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is looked for. `kind`: what WHAT was taken for, in words; `may_match`: False for a line that cannot match; `matches`:
-    whether a parsed decision does."""
+class DecisionFilter:
+    """A test for decisions. `kind`: what WHAT was read as, in words; `may_match`: False for a line that cannot match; `matches`:
+    True for a parsed decision that matches."""
 
     kind: str
     may_match: Callable[[str], bool]
     matches: Callable[[Fields], bool]
 
 
-def wanted(what: str) -> Wanted:
-    """Return the search for WHAT. Raises ValueError for a text that is none of the forms."""
+def decision_filter(what: str) -> DecisionFilter:
+    """Return the filter for WHAT. Raises ValueError for a text that is none of the forms."""
     text = what.strip()
     if text in (NULL_PATH, '""'):
-        return Wanted(
+        return DecisionFilter(
             "the null sender <>", lambda line: NULL_PATH in line, lambda fields: fields.get("mailfrom") == NULL_PATH
         )
     if (address := parse_address(text.strip("[]"))) is not None:
-        return Wanted(
+        return DecisionFilter(
             f"the client {address}", _containing(str(address)), lambda fields: _is_client(fields, str(address))
         )
     if "/" in text:
@@ -54,7 +53,9 @@ def wanted(what: str) -> Wanted:
     if "." in text.strip("."):
         return _of_name(text)
     if _QUEUE_ID.fullmatch(text):
-        return Wanted(f"the queue id {text}", lambda line: text in line, lambda fields: fields.get("qid") == text)
+        return DecisionFilter(
+            f"the queue id {text}", lambda line: text in line, lambda fields: fields.get("qid") == text
+        )
     raise ValueError(
         f"{what!r} is no queue id, no address (user@example.com), no domain or host name, no client address and no network"
     )
@@ -65,7 +66,7 @@ def _any_line(line: str) -> bool:
 
 
 def _containing(needle: str) -> Callable[[str], bool]:
-    """A test without regard to case; of any line where the needle could be written in another way."""
+    """Return a case-insensitive test for the needle. It accepts every line if the log may spell the needle differently."""
     needle = needle.lower()
     if not (_SIMPLE.fullmatch(needle) or parse_address(needle)) or "xn--" in needle:
         return _any_line
@@ -76,7 +77,7 @@ def _is_client(fields: Fields, client: str) -> bool:
     return client in (fields.get("client"), fields.get("via"))
 
 
-def _of_network(network: Network) -> Wanted:
+def _of_network(network: Network) -> DecisionFilter:
     @functools.lru_cache(maxsize=65_536)
     def is_in(text: str) -> bool:
         address = parse_address(text)
@@ -85,15 +86,15 @@ def _of_network(network: Network) -> Wanted:
     def may_match(line: str) -> bool:
         return any(map(is_in, _HOST.findall(line)))
 
-    return Wanted(
+    return DecisionFilter(
         f"clients in {network}",
         may_match,
         lambda fields: any(is_in(fields.get(key, "")) for key in ("client", "via")),
     )
 
 
-def _of_address(text: str) -> Wanted:
-    """A sender or a recipient: `user@example.com`, `user@`, or `@example.com`, which is a domain of mailboxes."""
+def _of_address(text: str) -> DecisionFilter:
+    """Return the filter for senders and recipients: `user@example.com`, `user@`, or `@example.com` for all of a domain."""
     asked = parse_mailbox(text.removesuffix("@") if text.endswith("@") else text)
     if text.startswith("@"):
         domain = canonical(text[1:])
@@ -114,11 +115,11 @@ def _of_address(text: str) -> Wanted:
         return is_meant(fields.get("mailfrom", "")) or any(map(is_meant, rcpts_of(fields)))
 
     tests = [_containing(part) for part in (asked.domain, asked.local) if part]
-    return Wanted(f"the address {text}", lambda line: all(test(line) for test in tests), matches)
+    return DecisionFilter(f"the address {text}", lambda line: all(test(line) for test in tests), matches)
 
 
-def _of_name(text: str) -> Wanted:
-    """A domain of senders or recipients, or a host, with all that is below it."""
+def _of_name(text: str) -> DecisionFilter:
+    """Return the filter for a name and all names below it: domains of senders and recipients, and hosts."""
     name = canonical(text.strip("."))
     if not name:
         raise ValueError(f"{text!r} is no domain and no host name")
@@ -126,7 +127,7 @@ def _of_name(text: str) -> Wanted:
     def is_meant(found: str) -> bool:
         return found == name or found.endswith(f".{name}")
 
-    # Names and mailboxes come again and again in a log.
+    # The same names and mailboxes recur in a log.
     @functools.lru_cache(maxsize=65_536)
     def is_mailbox(path: str) -> bool:
         return path not in ("", NULL_PATH) and is_meant(parse_mailbox(path).domain)
@@ -143,6 +144,6 @@ def _of_name(text: str) -> Wanted:
             or any(map(is_mailbox, rcpts_of(fields)))
         )
 
-    return Wanted(
+    return DecisionFilter(
         f"the domain or host {name}", _containing(name) if name == text.strip(".").lower() else _any_line, matches
     )
