@@ -44,7 +44,7 @@ why.shouting.example  TXT  "\027[31mred\007"
 CONFIG: dict[str, dict[str, Any]] = {
     "headers": {"authserv_id": OWN_NAME, "received_spf": True},
     "exempt": {"own_names": [OWN_NAME]},
-    "milter": {"deadline": 2.0},
+    "milter": {"deadline": 20.0},
     "dns": {"timeout": 0.4, "tries": 1},
 }
 RULES: list[dict[str, Any]] = [
