@@ -1,14 +1,14 @@
-"""The project's benchmark: the cost of the milter beside a no-op pymilter, in the same run on the same machine.
+"""The benchmark: the cost of the milter compared with that of a no-op pymilter, in the same run on the same machine.
 
     python -m tests.bench                       all scenarios, about a minute
-    python -m tests.bench --quick               a few seconds: shows that it works; its figures mean nothing
+    python -m tests.bench --quick               a few seconds: tests the benchmark; its figures mean nothing
     python -m tests.bench million               memory and CPU time over many clients, each seen once
     python -m tests.bench million --clients 1000000 --entries 100000
-    python -m tests.bench floods                what others notice of clients that flood it with questions, a minute or two
+python -m tests.bench floods                the effect of clients that cause many DNS questions on other clients, a minute or two
     python -m tests.bench end-to-end            messages a second through a real Postfix, some minutes (tests.bench.end_to_end)
 
-Read the ratios to the floor, not the absolute figures: load, DNS and milter share the machine. The load is in Python, and its own
-CPU time is reported.
+The ratios to the floor are meaningful, the absolute figures are not: load, DNS and milter share the machine. The load generator is
+written in Python; its own CPU time is reported too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ QUICK_SECONDS, QUICK_BURST, QUICK_DEADLINE = 0.4, 20, 1.0
 
 
 def scenarios(rounds: int, seconds: float, peers: Sequence[Peer], bench: Bench) -> dict[str, dict[str, Figures]]:
-    """Return the median figures of this many rounds, the peers taking turns."""
+    """Return the medians of this many rounds. In each round the peers are measured one after the other."""
     found: dict[str, dict[str, Figures]] = {}
     for peer in peers:
         bench.warm_up(peer)
@@ -47,7 +47,7 @@ def scenarios(rounds: int, seconds: float, peers: Sequence[Peer], bench: Bench) 
 
 
 def everything(chosen: argparse.Namespace) -> dict[str, Any]:
-    """Run all scenarios and the burst: print the figures, and return them for a file."""
+    """Run all scenarios and the burst. Print the figures, and return them for the JSON file."""
     deadline = QUICK_DEADLINE if chosen.quick else DEADLINE
     with contextlib.ExitStack() as stack:
         stub = stack.enter_context(StubProcess())
@@ -64,7 +64,7 @@ def everything(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -87,7 +87,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Exit status: 0, or what the end-to-end benchmark's process ends with."""
+    """Run the command. Return the exit status: 0, or that of the end-to-end benchmark's process."""
     chosen = arguments(given)
     if chosen.what == "end-to-end":
         options = ["--rounds", str(chosen.rounds), "--seconds", str(chosen.seconds)]

@@ -1,11 +1,11 @@
-"""Messages a second through a private Postfix: without a filter, with a no-op milter, with ours, with Postfix's own check.
+"""Messages per second through a private Postfix: without a filter, with a no-op milter, with this milter, with Postfix's own check.
 
     python -m tests.bench end-to-end
 
-Postfix's own check is reject_unknown_client_hostname, alone and with Debian's policyd-spf. The load is Postfix's smtp-source, one
-message a connection, from one client in 10/8 whose name and SPF record are right: known to the milter's cache after the first
-message. The setups take turns, so read the ratios. All of it runs in a network and a mount namespace of its own, where
-/etc/resolv.conf names the benchmark's DNS. Needs root, Postfix and ip(8).
+Postfix's own check is reject_unknown_client_hostname, alone and with Debian's policyd-spf. The load generator is Postfix's
+smtp-source, with one message per connection, from one client in 10/8 with a correct name and SPF record; after the first message
+the milter has its facts in the cache. The setups are measured in turn, so that their ratios are meaningful. Everything runs in its
+own network and mount namespaces, in which /etc/resolv.conf names the benchmark's name server. Needs root, Postfix and ip(8).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.kit.milter.daemon import until
 from tests.kit.milter.endpoint import milter_style
 from tests.kit.mta.postfix import SBIN, Postfix, installed
 
-CLIENT = 5  # the number of the load's client
+CLIENT = 5  # number of the client that sends the load
 LOADS: Mapping[str, tuple[int, int]] = {
     "small, 1 at once": (0, 1),
     "small, 10 at once": (0, 10),
@@ -40,8 +40,8 @@ LOADS: Mapping[str, tuple[int, int]] = {
     "20 KB, 10 at once": (20_000, 10),
 }
 """Bytes of the header, and sessions."""
-PROBE = 20  # messages of the run that tells how many a run shall have
-FIELD = 250  # bytes, about, of a field
+PROBE = 20  # messages of a first run, from which the number of messages of a run is computed
+FIELD = 250  # bytes of a header field, approximately
 QUEUES = ("maildrop", "incoming", "active")
 NO_FILTER, NO_OP, OURS = "no filter", "no-op milter", "rdns-milter"
 CHECK, CHECK_AND_SPF = "own check", "own check, policyd-spf"
@@ -52,7 +52,8 @@ ASKED = CHECKED | {"smtpd_recipient_restrictions": f"check_policy_service unix:p
 
 @dataclass
 class Setup:
-    """A Postfix, and the milter that it has, if any. `rates`: messages a second, by load; `cpu`: microseconds of the milter's."""
+    """A Postfix with its milter, if any. `rates`: messages per second, by load; `cpu`: the milter's CPU time in microseconds per
+    message, by load."""
 
     name: str
     postfix: Postfix
@@ -61,7 +62,7 @@ class Setup:
     cpu: dict[str, list[float]] = field(default_factory=dict)
 
     def measure(self, load: str, message: Path, sessions: int, seconds: float) -> None:
-        """One run of about so many seconds."""
+        """Measure one run of about this many seconds."""
         count = max(PROBE, round(PROBE / self._send(message, sessions, PROBE) * seconds))
         before = self.peer.cpu if self.peer else 0.0
         self.rates.setdefault(load, []).append(count / self._send(message, sessions, count))
@@ -70,7 +71,7 @@ class Setup:
             self.peer.forget_log()
 
     def _send(self, message: Path, sessions: int, count: int) -> float:
-        """Send so many messages, and let Postfix deliver them; seconds that it took to send them."""
+        """Send this many messages, and wait until Postfix has delivered them. Return the seconds that sending took."""
         host, port = self.postfix.address
         command = [f"{SBIN}/smtp-source", "-M", clients.host(CLIENT), "-f", f"user@{clients.sender(CLIENT)}"]
         command += [
@@ -96,7 +97,7 @@ class Setup:
 
 @contextlib.contextmanager
 def setups(nameserver: str, policy_service: str) -> Iterator[list[Setup]]:
-    """All of them. `policy_service`: policyd-spf's line of master.cf, "" if there is none."""
+    """Return all setups. `policy_service`: policyd-spf's line of master.cf, "" if it is not available."""
     with contextlib.ExitStack() as stack:
 
         def setup(name: str, peer: Peer | None, settings: Mapping[str, str], services: str = "") -> Setup:
@@ -116,7 +117,7 @@ def setups(nameserver: str, policy_service: str) -> Iterator[list[Setup]]:
 
 
 def message(directory: Path, header: int) -> Path:
-    """A file with a message whose header has about so many bytes."""
+    """Write a file with a message whose header has about this many bytes."""
     path = directory / f"message-{header}"
     fields = [f"From: user@{clients.sender(CLIENT)}\n", "To: user@rcpt.example\n", "Subject: test\n"]
     fields += [f"X-Filler-{number}: {'x' * FIELD}\n" for number in range(header // FIELD)]
@@ -125,7 +126,7 @@ def message(directory: Path, header: int) -> Path:
 
 
 def run(rounds: int, seconds: float, policy_service: str) -> list[Setup]:
-    """Measure all setups under all loads, in turns."""
+    """Measure all setups under all loads, in turn."""
     with (
         tempfile.TemporaryDirectory(prefix="rdns-end-to-end-") as directory,
         StubProcess(53) as stub,
@@ -140,12 +141,12 @@ def run(rounds: int, seconds: float, policy_service: str) -> list[Setup]:
 
 
 def medians(found: Sequence[Setup]) -> dict[str, dict[str, float]]:
-    """Messages a second, by setup and load."""
+    """Return the medians of messages per second, by setup and load."""
     return {setup.name: {load: statistics.median(rates) for load, rates in setup.rates.items()} for setup in found}
 
 
 def report(found: Sequence[Setup]) -> str:
-    """Messages a second, the share of what Postfix does without a filter, and the milters' CPU time for a message."""
+    """Return a table: messages per second, the ratio to Postfix without a filter, and the milters' CPU time per message."""
     rates = medians(found)
     rows: list[Sequence[str]] = [("messages/s (of no filter)", "", *LOADS)]
     for name, each in rates.items():
@@ -161,7 +162,7 @@ def report(found: Sequence[Setup]) -> str:
 
 
 def enter(arguments: Sequence[str]) -> int:
-    """Run this module in namespaces of its own."""
+    """Run this module in its own namespaces."""
     if os.geteuid() != 0 or not installed():
         print("end-to-end: needs root and Postfix", file=sys.stderr)
         return 2
@@ -179,7 +180,7 @@ def _enter(arguments: Sequence[str], service: str) -> int:
 
 
 def _furnish(directory: Path) -> None:
-    """Give the namespace a network, in which connections to loopback come from the load's client, and a resolver."""
+    """Set up the namespace: a network in which connections to loopback come from the load's client, and resolv.conf."""
     address = clients.address(CLIENT)
     resolv_conf = directory / "resolv.conf"
     resolv_conf.write_text("nameserver 127.0.0.1\n")
@@ -195,7 +196,7 @@ def _furnish(directory: Path) -> None:
 
 
 def main() -> int:
-    """Within the namespaces: measure, and print. Exit status: 0."""
+    """Measure and print, inside the namespaces. Return the exit status, 0."""
     parser = argparse.ArgumentParser(prog=f"python -m {__name__}", description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)

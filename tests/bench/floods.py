@@ -1,8 +1,8 @@
-"""Floods: what good and bad clients notice of others that ask DNS for as much as SPF allows, compared with a quiet phase of the
+"""Floods: the effect of clients that cause as many DNS queries as SPF allows on other clients, compared with a quiet phase of the
 same run.
 
-Each flood has a milter of its own, with the default rules. Where a rate is given, it is five times or more that at which good
-mail had to wait before lookups were shared out fairly.
+Each flood has its own milter with the default rules. A rate, where given, is at least five times the rate at which good mail was
+delayed before places for queries were shared.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ ALARMS = ("questions-crowded-out", "facts-too-late")
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`rate`: rounds a second, 0: as fast as the milter answers; `rounds`: those before other clients are measured beside the
-    flood."""
+    """A flood. `rate`: rounds per second, 0 for as fast as the milter answers; `rounds`: rounds before other clients are measured
+    during the flood."""
 
     name: str
     run: Run
@@ -48,9 +48,9 @@ SCENARIOS = (
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Seconds that good messages waited (95th percentile), quiet and beside the flood; of so many messages of each kind beside it,
-    the good ones that were accepted and the bad ones that were refused; rounds of the flood a second; questions without a place,
-    late facts, and alarms, of the whole run."""
+    """Figures of one run: seconds that good messages waited (95th percentile), in the quiet phase and during the flood; the number
+    of messages of each kind during the flood, how many good ones were accepted, and how many bad ones were refused; rounds of the
+    flood per second; questions without a place, late facts, and alarms of the whole run."""
 
     quiet: float
     beside: float
@@ -113,5 +113,5 @@ def report(found: dict[str, Figures]) -> str:
 
 
 def as_json(found: dict[str, Figures]) -> dict[str, object]:
-    """Return the figures for a file."""
+    """Return the figures for the JSON file."""
     return {"floods": {name: asdict(each) for name, each in found.items()}}

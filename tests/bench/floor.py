@@ -1,7 +1,7 @@
-"""The floor: a pymilter that answers "continue" to everything and asks the MTA for nothing more. Its cost is that of libmilter,
-the protocol and Python; no milter in Python on libmilter can be cheaper.
+"""The floor: a pymilter that answers "continue" to everything and asks the MTA for nothing more.
 
-`python -m tests.bench.floor SOCKET`, until it is ended.
+Its cost is that of libmilter, the protocol and Python; a milter in Python on libmilter cannot cost less. Run it with `python -m
+tests.bench.floor SOCKET`; it runs until it gets a signal.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import Milter
 
 
 class Floor(Milter.Base):  # type: ignore[misc]
-    """The callbacks that a milter needs to judge clients; all others are negotiated away."""
+    """The callbacks that a milter needs to judge clients. All others are switched off in the negotiation."""
 
     def connect(self, hostname: str, family: int, address: Any) -> int:
         return int(Milter.CONTINUE)

@@ -1,7 +1,7 @@
-"""Random and mutated milter packets against the milter: `python -m tests.bench.fuzz --packets 100000 --seed 1`.
+"""Send random and mutated milter packets to the milter: `python -m tests.bench.fuzz --packets 100000 --seed 1`.
 
-Prints what was sent, what was received, and the use of memory, threads and descriptors before and after. Exit status 1 if the
-milter crashed, hung, answered what it must not, or grew.
+Prints the packets sent and received, and the use of memory, threads and descriptors before and after. Exit status 1 if the milter
+crashed, hung, sent an invalid answer, or if one of these grew.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from tests.kit.milter.daemon import Daemon, until
 from tests.kit.mta.process_usage import Figures, figures
 
 AT_ONCE = 4
-WARM_UP = 0.2  # of the packets: until then caches fill and thread pools grow
-MORE_THREADS, MORE_DESCRIPTORS, MORE_MEMORY = 8, 8, 8 * 1024  # KiB: growth that is not a leak
+WARM_UP = 0.2  # fraction of the packets, during which caches fill and thread pools grow
+MORE_THREADS, MORE_DESCRIPTORS, MORE_MEMORY = 8, 8, 8 * 1024  # tolerated growth; memory in KiB
 CONFIG: dict[str, dict[str, Any]] = {
     "milter": {"deadline": 1.0},
     "dns": {"timeout": 0.1, "tries": 1, "cache_entries": 1000},
@@ -49,7 +49,7 @@ NOTHING = Figures(0, 0, 0)
 
 @dataclass
 class Report:
-    """The result. `faults`: errors of the milter, in words."""
+    """The result of a run. `faults`: errors of the milter, in words."""
 
     packets: int = 0
     sessions: int = 0
@@ -71,7 +71,7 @@ class Report:
 
 
 def run(packets: int, seed: int = 1, workers: int = 1) -> Report:
-    """Send this many packets, in sessions of about ten, to a milter of its own."""
+    """Start a milter, and send it this many packets, in sessions of about ten."""
     report = Report()
     began = time.monotonic()
     with NameServer(Zone(ZONE)) as server, Daemon(CONFIG, RULES, server, workers) as daemon:
@@ -96,7 +96,7 @@ def run(packets: int, seed: int = 1, workers: int = 1) -> Report:
 
 
 def _send(daemon: Daemon, packets: float, seed: int, report: Report) -> None:
-    """Send at most this many packets in all, with those that the report already counts."""
+    """Send packets until the report counts this many."""
     rng = Random(seed)
 
     def session(number: int) -> int:
@@ -118,7 +118,7 @@ def _send(daemon: Daemon, packets: float, seed: int, report: Report) -> None:
 
 
 def _at_rest(pids: Sequence[int]) -> Figures:
-    """Return the use of the processes once the last connections are closed."""
+    """Wait until all connections are closed, and return the resource usage of the processes."""
     last = [figures(pids)]
 
     def settled() -> bool:
@@ -131,7 +131,7 @@ def _at_rest(pids: Sequence[int]) -> Figures:
 
 
 def _complaints(lines: Sequence[str]) -> list[str]:
-    """Return lines of the log that must not be there."""
+    """Return log lines that are errors of the milter."""
     found = []
     for line in lines:
         if parse(line) is None and not _NOTICE.fullmatch(line):

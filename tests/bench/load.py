@@ -1,8 +1,8 @@
-"""The MTA of the benchmark: many whole milter conversations at once from one thread, with as little work for each as possible.
+"""The MTA of the benchmark: many complete milter conversations at the same time in one thread, at low cost.
 
-It sends what Postfix sends: negotiation, macros, CONNECT, HELO, MAIL, RCPT, DATA (if the milter wants it), then 20 header fields
-(if the milter wants them) and the end of the message; one message for each connection. It waits for each reply, and may pause
-before the next command, as a remote client makes an MTA do.
+It sends the same packets as Postfix: negotiation, macros, CONNECT, HELO, MAIL, RCPT, DATA (if the milter wants it), 20 header
+fields (if the milter wants them) and the end of the message; one message per connection. It waits for each reply. It can pause
+before the next command, as an MTA does that waits for its client.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.bench import clients
 from tests.kit.milter.packets import ALL_ACTIONS, ALL_STEPS, VERSION, Steps, packet, strings
 
 TIMEOUT = 40.0  # seconds without a reply after which a conversation is aborted
-RETRY = 0.002  # seconds until a connection is retried that the kernel had no room for
+RETRY = 0.002  # seconds until a connection is tried again if the listen queue is full
 LARGEST = 1 << 16
 NEGOTIATE, CONNECT, HELO, MAIL, RCPT, DATA, END = range(7)
 THOUGHTS = (
@@ -33,7 +33,7 @@ THOUGHTS = (
     1,
     1,
     0,
-)  # pauses after the reply to each stage; without DATA its pause follows RCPT
+)  # number of pauses after the reply to each stage; without DATA its pause comes after RCPT
 
 _NEGOTIATION = packet(b"O", struct.pack(">III", VERSION, ALL_ACTIONS, ALL_STEPS))
 _MACROS = packet(b"D", b"C" + strings("j", "mx.bench.test", "{daemon_addr}", "127.0.0.1", "{client_addr}", "10.0.0.1"))
@@ -42,15 +42,15 @@ _DATA = packet(b"D", b"T" + strings("i", "4KitQ00001")) + packet(b"T")
 _END = packet(b"D", b"E" + strings("i", "4KitQ00001")) + packet(b"E")
 _QUIT = packet(b"Q")
 _FIELDS = b"".join(packet(b"L", strings(f"X-Field-{number}", " " + 40 * "x")) for number in range(20))
-_FINAL = frozenset(b"acrtdy")  # the first byte of a packet that ends a stage
+_FINAL = frozenset(b"acrtdy")  # command bytes of replies that end a stage
 _TAKEN = frozenset(b"ac")
 
 
 @dataclass(slots=True)
 class Result:
-    """The result of a run. `seconds`: from the first connection to the last reply; `cpu`: seconds of CPU time of the load itself;
-    `waits`: for each message the seconds that the milter made the MTA wait, sorted; `ended`: how the messages ended, by the
-    milter's reply or the error."""
+    """The result of a run. `seconds`: from the first connection to the last reply; `cpu`: seconds of CPU time of the load
+    generator; `waits`: the seconds that the MTA waited for the milter, for each message, sorted; `ended`: the number of messages by
+    the milter's last reply, or by the error."""
 
     seconds: float = 0.0
     cpu: float = 0.0
@@ -59,16 +59,16 @@ class Result:
 
     @property
     def messages(self) -> int:
-        """The number of messages that the milter answered to the end."""
+        """The number of messages for which the milter answered every command."""
         return len(self.waits)
 
     def wait(self, part: float) -> float:
-        """Return the wait that this part of the messages (0 to 1) did not exceed."""
+        """Return the quantile of `waits` for a part of 0 to 1."""
         return self.waits[min(len(self.waits) - 1, int(part * len(self.waits)))] if self.waits else 0.0
 
 
 class _Conversation:
-    """One connection. `wait`: seconds waited so far; `asked`: when the last command was sent."""
+    """One connection. `wait`: seconds waited so far; `asked`: the time at which the last command was sent."""
 
     __slots__ = ("asked", "connected", "number", "socket", "stage", "unread", "wait")
 
@@ -83,8 +83,8 @@ class _Conversation:
 
 
 class Load:
-    """A closed loop: `concurrency` conversations at once over the UNIX socket `path`, with clients of these numbers, until that
-    many messages have been sent or that many seconds have passed. `think`: seconds before each further command."""
+    """A closed loop: `concurrency` conversations at the same time over the UNIX socket `path`. It ends after a number of messages
+    or of seconds. `numbers`: the clients (tests.bench.clients); `think`: seconds before each command after the first."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Load:
         self._order = itertools.count()
 
     def run(self) -> Result:
-        """Run it to its end. Raises RuntimeError if the milter wants something that this MTA does not do."""
+        """Run the load to its end. Raises RuntimeError if the milter negotiates something that this MTA does not support."""
         result, began, cpu = self._result, time.monotonic(), time.process_time()
         until, check = began + self._seconds, began
         self._fill(until)
@@ -146,7 +146,7 @@ class Load:
     def _connect(self, conversation: _Conversation) -> None:
         try:
             conversation.socket.connect(self._path)
-        except BlockingIOError:  # the queue of the socket is full
+        except BlockingIOError:  # the listen queue of the socket is full
             self._later(conversation, RETRY)
             return
         conversation.connected = True
@@ -158,7 +158,7 @@ class Load:
 
     def _resume(self, conversation: _Conversation) -> None:
         if conversation.socket.fileno() < 0:
-            return  # it was aborted meanwhile
+            return  # it has been aborted meanwhile
         if conversation.connected:
             self._send(conversation)
         else:

@@ -1,5 +1,5 @@
-"""Many clients, each seen once, with a cache that holds a fraction of them: memory must level off, and the last message must be as
-cheap as the first."""
+"""Many clients, each seen once, with a cache that holds a fraction of them. Memory must stop growing, and the last messages must
+cost no more than the first."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PARTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the run: messages so far; messages a second; microseconds of CPU time for a message; questions for a message;
-    megabytes of memory at its end, of all processes."""
+    """One part of the run: messages so far; messages per second; microseconds of CPU time per message; questions per message;
+    megabytes of memory of all processes at the end of the part."""
 
     messages: int
     rate: float
@@ -66,7 +66,7 @@ def report(parts: list[Part]) -> str:
 
 
 def as_json(parts: list[Part]) -> dict[str, object]:
-    """Return the figures for a file."""
+    """Return the figures for the JSON file."""
     return {
         "parts": [asdict(part) for part in parts],
         "cpu_ratio": parts[-1].cpu / parts[0].cpu,

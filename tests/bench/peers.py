@@ -1,4 +1,5 @@
-"""What is measured: the floor, and the milter as it would be installed, both over a UNIX socket unless TCP is wanted."""
+"""The programs that the benchmark compares: the floor, and the milter as it is installed. Both use a UNIX socket, or TCP on
+request."""
 
 from __future__ import annotations
 
@@ -26,13 +27,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Died(RuntimeError):
-    """A process that is measured has ended by itself."""
+    """A measured process has ended unexpectedly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A milter that runs. `path`: its socket, or `inet:PORT@HOST`; `pids`: all of its processes; `log`: where its log goes, if it
-    has one."""
+    """A running milter. `path`: its socket, or `inet:PORT@HOST`; `pids`: all of its processes; `log`: its log file, if it has
+    one."""
 
     name: str
     path: str
@@ -41,36 +42,36 @@ class Peer:
 
     @property
     def cpu(self) -> float:
-        """Return seconds of CPU time that it has used so far. Raises Died."""
+        """Return the CPU time that it has used so far, in seconds. Raises Died."""
         try:
             return process.cpu_seconds(self.pids)
         except OSError as error:
             raise Died(f"{self.name}: a process has ended amid the run: {self.notices()}") from error
 
     def notices(self) -> list[str]:
-        """Return its log without decisions."""
+        """Return the lines of its log that are not decisions."""
         lines = self.log.read_text("utf-8", "replace").splitlines() if self.log else []
         return [line for line in lines if parse_line(line) is None]
 
     @property
     def memory(self) -> float:
-        """Return megabytes of memory."""
+        """Return its memory in megabytes."""
         return process.memory_mb(self.pids)
 
     @property
     def peak(self) -> float:
-        """Return megabytes of memory at most."""
+        """Return its peak memory in megabytes."""
         return process.peak_mb(self.pids)
 
     def forget_log(self) -> None:
-        """Empty the log so that it does not fill the disk; the milter goes on appending to it."""
+        """Truncate the log, so that it does not fill the disk. The milter continues to append to it."""
         if self.log is not None:
             os.truncate(self.log, 0)
 
 
 @contextlib.contextmanager
 def floor(kind: str = UNIX) -> Iterator[Peer]:
-    """The no-op milter. Any user may connect."""
+    """Run the no-op milter. Any user may connect."""
     with tempfile.TemporaryDirectory(prefix="rdns-floor-") as directory:
         Path(directory).chmod(0o755)
         path = f"{directory}/socket" if kind == UNIX else f"inet:{free_port()}@127.0.0.1"
@@ -83,7 +84,7 @@ def floor(kind: str = UNIX) -> Iterator[Peer]:
                 raise RuntimeError(f"the floor did not start (status {child.returncode})")
             yield Peer(FLOOR, path, (child.pid,))
         finally:
-            child.kill()  # libmilter would take five seconds to end
+            child.kill()  # libmilter takes five seconds to end
             child.wait(PATIENCE)
 
 
@@ -96,8 +97,8 @@ def milter(
     kind: str = UNIX,
     group: str = "",
 ) -> Iterator[Peer]:
-    """The milter with its default rules, so many workers (0: one for each core), and further options of the section [dns]. `group`:
-    may connect, too."""
+    """Run the milter with its default rules. `workers`: 0 for one per core; `dns`: further options of the section [dns]; `group`: a
+    group that may connect too."""
     config = {
         "milter": {"deadline": deadline, "socket_group": group},
         "dns": dict(dns or {}),

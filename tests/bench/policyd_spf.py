@@ -1,6 +1,6 @@
-"""Debian's policyd-spf as a policy service of Postfix (SMTPD_POLICY_README): the installed one, or unpacked for the run.
+"""Debian's policyd-spf as a policy service of Postfix (SMTPD_POLICY_README): the installed one, or one unpacked for the run.
 
-Nothing is installed. Its own dependencies (python3-spf, python3-authres, a DNS library) must be there.
+Installs nothing. The dependencies of policyd-spf (python3-spf, python3-authres, a DNS library) must be installed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PACKAGES = ("postfix-policyd-spf-python", "python3-spf-engine")
 INSTALLED = Path("/usr/bin/policyd-spf")
 PYTHON = "/usr/bin/python3"
 SERVICE = "policyd-spf"
-# All clients are judged: the installed file leaves loopback out.
+# Checks all clients; the installed file excludes loopback.
 CONFIG = """
 debugLevel = 0
 TestOnly = 1
@@ -28,12 +28,12 @@ skip_addresses = 192.0.2.254/32
 
 
 class NoPolicyd(RuntimeError):
-    """It cannot be had; the text says why."""
+    """policyd-spf is not available; the text says why."""
 
 
 @contextlib.contextmanager
 def policyd_spf() -> Iterator[str]:
-    """A line of master.cf for the service. Raises NoPolicyd."""
+    """Return a line of master.cf for the service. Raises NoPolicyd."""
     with tempfile.TemporaryDirectory(prefix="rdns-policyd-") as name:
         directory = Path(name)
         directory.chmod(0o755)
@@ -63,7 +63,7 @@ def _run(command: list[str], directory: Path) -> None:
 
 
 def _try(command: list[str]) -> None:
-    """Make sure that it answers. The client is one that it leaves out, so no DNS is needed."""
+    """Check that it answers. The client is one that it excludes, so no DNS is needed."""
     request = (
         "request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=192.0.2.254\nhelo_name=x.example\nsender=\n"
     )

@@ -11,13 +11,13 @@ _KILOBYTES = re.compile(r"^(\w+):\s+(\d+) kB", re.MULTILINE)
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """Return user and system time of all threads that the processes have or had. Raises OSError for one that has ended."""
-    # The clock of another process, as clock_getcpuclockid(3) computes it; Python has only that of a thread.
+    """Return the user and system time of the processes in seconds, ended threads included. Raises OSError if one has ended."""
+    # The CPU clock of another process, as clock_getcpuclockid(3) computes it. Python supports that of a thread only.
     return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
 
 
 def memory_mb(pids: Iterable[int]) -> float:
-    """Return the memory of all of them in megabytes, shared pages counted once."""
+    """Return the memory of all processes in megabytes. Shared pages count once."""
     return _sum(pids, "smaps_rollup", "Pss")
 
 

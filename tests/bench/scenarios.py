@@ -1,4 +1,4 @@
-"""The scenarios in which a milter is measured, and its figures in one of them."""
+"""The scenarios in which a milter is measured, and the figures of a scenario."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.bench.peers import Peer
 from tests.bench.stub import StubProcess
 
 WARM_CLIENTS = 100
-WARM_UP = 8 * WARM_CLIENTS  # messages; enough for each worker to see each client
+WARM_UP = 8 * WARM_CLIENTS  # messages; enough that each worker has seen each client
 AT_ONCE = 10
 ANSWERED = frozenset(("accepted", "refused"))
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`delay`: milliseconds until DNS answers; `think`: milliseconds before each SMTP command."""
+    """A scenario. `delay`: milliseconds until DNS answers; `think`: milliseconds before each SMTP command."""
 
     name: str
     what: str
@@ -40,9 +40,8 @@ BURST = "burst-silent"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The figures of one peer: messages a second; milliseconds that it made the MTA wait for a message, at most, for half of them
-    and for 99 of 100; microseconds of CPU time for a message, of all its processes, and of the load itself; questions to DNS for a
-    message."""
+    """The figures of one peer: messages per second; milliseconds that the MTA waited for it, median and 99th percentile;
+    microseconds of CPU time per message, of all its processes and of the load generator; DNS questions per message."""
 
     messages: int
     rate: float
@@ -63,8 +62,8 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """The result of many conversations at once whose DNS is silent: their number; those answered, and those answered within the
-    deadline and a second; seconds that the last one waited; the milter's peak memory in megabytes."""
+    """The result of many conversations at the same time while DNS does not answer: their number; those answered, and those answered
+    within the deadline plus one second; seconds that the last one waited; the milter's peak memory in megabytes."""
 
     conversations: int
     answered: int
@@ -77,14 +76,14 @@ class Burst:
 
 
 class Bench:
-    """Measure peers against one DNS stub. In cold scenarios every client is new, for all peers."""
+    """Measure peers with one DNS stub. In cold scenarios each client is new to all peers."""
 
     def __init__(self, stub: StubProcess) -> None:
         self._stub = stub
         self._fresh = itertools.count(WARM_CLIENTS)
 
     def warm_up(self, peer: Peer) -> None:
-        """Let the peer see the warm clients."""
+        """Send messages of the warm clients, so that the peer has them in its cache."""
         Load(peer.path, _again(), AT_ONCE, messages=WARM_UP).run()
 
     def measure(self, peer: Peer, scenario: Scenario, seconds: float) -> Figures:
@@ -99,7 +98,7 @@ class Bench:
         return _figures(result, cpu, queries)
 
     def burst(self, peer: Peer, conversations: int, deadline: float) -> Burst:
-        """Return the result of this many conversations at once with silent DNS."""
+        """Return the result of this many conversations at the same time while DNS does not answer."""
         cpu = peer.cpu
         result = Load(peer.path, itertools.count(HOLES), conversations, messages=conversations).run()
         cpu = peer.cpu - cpu
@@ -135,7 +134,7 @@ def _figures(result: Result, cpu: float, queries: int) -> Figures:
 
 
 def median(runs: Sequence[Figures]) -> Figures:
-    """Return the median of several runs, each figure by itself; messages and failures are summed."""
+    """Return the median of each figure over several runs; messages and failures are summed."""
     chosen = {each.name: statistics.median([getattr(run, each.name) for run in runs]) for each in fields(Figures)}
     chosen["messages"] = sum(run.messages for run in runs)
     chosen["failed"] = sum(run.failed for run in runs)
@@ -143,5 +142,5 @@ def median(runs: Sequence[Figures]) -> Figures:
 
 
 def as_json(figures: Figures | Burst) -> dict[str, object]:
-    """Return the figures for a file."""
+    """Return the figures for the JSON file."""
     return asdict(figures)

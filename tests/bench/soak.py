@@ -1,9 +1,10 @@
-"""Messages in great numbers, good, bad and hostile ones mixed: `python -m tests.bench.soak --messages 200000`.
+"""A soak test with a mixture of good, bad and hostile messages: `python -m tests.bench.soak --messages 200000`.
 
-Reports in ten rows the workers' use of memory, threads and descriptors, and at the end its growth since the first tenth and all
-errors: a reply that is missing or wrong, a refusal that rests on trouble, a line that cannot be read, a worker that has ended.
-Exit status 1 if there was any, or if memory has grown by more than five percent. Growth counts from 100,000 messages on, as
-caches fill during the first 10,000. `--attacks 5`: five of a hundred messages are attacks on the milter's time and memory.
+Reports the workers' use of memory, threads and descriptors in ten rows, and at the end its growth since the first row and all
+errors: a missing or wrong reply, a refusal that depends on a temporary error, a log line that cannot be parsed, a worker that has
+ended. Exit status 1 after any error, or if memory has grown by more than five percent. Growth is an error only in runs of at least
+100,000 messages, because caches fill during the first 10,000. `--attacks 5`: five percent of the messages are attacks on the
+milter's time and memory.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from tests.kit.mta.process_usage import Figures, figures
 AT_ONCE = 24
 ROWS = 10
 MOST_GROWTH = 5.0  # percent
-ENOUGH = 100_000  # messages from which on growth counts
+ENOUGH = 100_000  # messages of a run in which growth is an error
 FAULTS_KEPT = 20
-FEW = 200  # kinds of odd bytes: so few that all are in the caches within the first tenth
+FEW = 200  # kinds of odd bytes; few, so that all are in the caches within the first tenth of the run
 CONFIG: dict[str, dict[str, Any]] = {
     "milter": {"deadline": 3.0},
     "dns": {"timeout": 0.8, "tries": 1, "cache_entries": 1000},
@@ -74,13 +75,13 @@ COSTLY: Mapping[str, list[Any]] = {
 NEGOTIATION = packet(b"O", bytes.fromhex("00000006 000001ff 001fffff"))
 
 Packets = list[bytes]
-# The kind of message, and the reply codes that RCPT may have: 0 for "goes on"; empty where there may be no reply.
+# Kinds of messages, and the reply codes that RCPT may have: 0 for "continue"; empty if there may be no reply.
 Made = tuple[Packets, frozenset[int]]
 TAKEN, REFUSED, DEFERRED = frozenset((0,)), frozenset((550,)), frozenset((451,))
 
 
 def message(address: str, helo: str | bytes, sender: str | bytes, *fields: tuple[str | bytes, str | bytes]) -> Packets:
-    """Return the packets of an MTA for one message; its recipient is judged."""
+    """Return the packets of an MTA for one message."""
     return [
         packet(b"D", b"C" + strings("j", "mx.test.example", "{client_addr}", address)),
         packet(b"C", strings(f"[{address}]") + b"4\x82\x35" + strings(address)),
@@ -98,88 +99,88 @@ def transaction(sender: str | bytes, *fields: tuple[str | bytes, str | bytes]) -
 
 
 def good(rng: Random, number: int) -> Made:
-    """A good client, with another domain each time."""
+    """Return the packets of a good client, with a new domain each time."""
     fields = ("Subject", "soak"), ("Authentication-Results", "mx.test.example; spf=pass")
     return message("192.0.2.1", GOOD_HELO, f"<a@n{number}.good.example>", *fields), TAKEN
 
 
 def known(rng: Random, number: int) -> Made:
-    """The same client and domain again."""
+    """Return the packets of a good client with the same domain each time."""
     return message("192.0.2.1", GOOD_HELO, "<a@good.example>"), TAKEN
 
 
 def bad(rng: Random, number: int) -> Made:
-    """A client without a reverse name, or with one that leads elsewhere."""
+    """Return the packets of a client without a reverse name, or with one that resolves to another address."""
     return message(rng.choice(("192.0.2.7", "192.0.2.8")), "mx.liar.example", "<a@liar.example>"), REFUSED
 
 
 def troubled(rng: Random, number: int) -> Made:
-    """A client for which DNS answers SERVFAIL, or not at all."""
+    """Return the packets of a client for which DNS answers SERVFAIL, or does not answer."""
     return message(rng.choice(("192.0.2.66", "192.0.2.77")), "mail.trouble.example", "<a@trouble.example>"), DEFERRED
 
 
 def misled(rng: Random, number: int) -> Made:
-    """A client whose DNS is badly behaved in one way or another."""
+    """Return the packets of a client whose DNS misbehaves."""
     address = f"198.18.{rng.randrange(len(BEHAVIOURS))}.{rng.randrange(1, 20)}"
     return message(address, f"n{number}.example", f"<a@n{number}.good.example>"), TAKEN | REFUSED | DEFERRED
 
 
 def costly_spf(rng: Random, number: int) -> Made:
-    """A sender whose SPF record is costly; on a busy machine a fact or two may be missing."""
+    """Return the packets of a sender with a costly SPF record. On a busy machine facts may be missing at the deadline."""
     word = rng.choice(("loop", "long", "digits", "mx", "lines"))
     return message("192.0.2.1", GOOD_HELO, f"<a@n{number}.{word}.example>"), REFUSED | TAKEN
 
 
 def odd(rng: Random, number: int) -> Made:
-    """Bytes outside any grammar."""
+    """Return packets whose texts match no grammar."""
     rng = Random(number % FEW)
     one, other, *rest = (packet_fuzz.octets(rng, 300).replace(b"\0", b"") for _ in range(4))
     return message("192.0.2.1", one, other, ("Authentication-Results", rest[0]), (b"X" + rest[1], one)), frozenset()
 
 
 def many(rng: Random, number: int) -> Made:
-    """Ten messages over one connection."""
+    """Return the packets of ten messages over one connection."""
     return [*message("192.0.2.1", GOOD_HELO, "<a@good.example>"), *transaction("<a@good.example>") * 9], TAKEN
 
 
 def lost(rng: Random, number: int) -> Made:
-    """The MTA closes the connection somewhere."""
+    """Return packets that stop somewhere, because the MTA closes the connection."""
     packets = message("192.0.2.1", GOOD_HELO, f"<a@n{number}.good.example>")
     del packets[rng.randrange(len(packets)) :]
     return packets, frozenset()
 
 
 def malformed(rng: Random, number: int) -> Made:
-    """Packets at random, with their own negotiation."""
+    """Return random packets with their own negotiation."""
     return packet_fuzz.session(Random(number % FEW)), frozenset()
 
 
 def forger(rng: Random, number: int) -> Made:
-    """10,500 results with our authserv-id."""
+    """Return a message with 10,500 forged results under the milter's authserv-id."""
     return message("192.0.2.1", GOOD_HELO, "<a@good.example>", *[FORGED] * 10_500), TAKEN | REFUSED
 
 
 def swelling(rng: Random, number: int) -> Made:
-    """A megabyte of a character that compatibility normalization makes eighteen times as long."""
+    """Return a message with a megabyte of a character that compatibility normalization makes eighteen times as long."""
     fields = [("Authentication-Results", "\ufdfa" * 20_000)] * 17
     return message("192.0.2.1", GOOD_HELO, "<a@good.example>", *fields), TAKEN
 
 
 def restless(rng: Random, number: int) -> Made:
-    """MAIL whose SPF record has ten mx of ten silent hosts, and RSET, again and again."""
+    """Return MAIL and RSET many times; each sender's SPF record has ten `mx` of ten hosts that do not answer."""
     start = message(attacker(rng), f"n{number}.example", "<>")[:3]
     turns = [(packet(b"M", strings(f"<a@n{number}t{turn}.mxsilent.example>")), packet(b"A")) for turn in range(20)]
     return [*start, *(each for turn in turns for each in turn)], frozenset((0,))
 
 
 def greeter(rng: Random, number: int) -> Made:
-    """A hundred greetings, each with ten silent names."""
+    """Return a hundred HELO commands, each with an SPF record of ten names that do not answer."""
     start = message(attacker(rng), "x", "<>")[:2]
     return [*start, *(packet(b"H", strings(f"h{number}-{turn}.fan.example")) for turn in range(100))], frozenset((0,))
 
 
 def crowd(rng: Random, number: int) -> Made:
-    """A thousand recipients, all of them refused."""
+    """Return a message with a thousand recipients, all of which are refused."""
     packets = message("192.0.2.7", "mx.liar.example", "<a@liar.example>")
     return [
         *packets[:4],
@@ -189,7 +190,7 @@ def crowd(rng: Random, number: int) -> Made:
 
 
 def attacker(rng: Random) -> str:
-    """Return the address of one of those who attack by DNS."""
+    """Return the address of one of the clients that attack by DNS."""
     return f"198.18.200.{rng.randrange(1, 20)}"
 
 
@@ -202,7 +203,7 @@ KINDS: Mapping[Callable[[Random, int], Made], int] = {
 
 @dataclass
 class Soak:
-    """The progress of a run. `rows`: messages sent, seconds, figures of the workers."""
+    """A run. `rows`: messages sent, seconds, figures of the workers."""
 
     daemon: Daemon
     seed: int
@@ -249,12 +250,12 @@ class Soak:
             self.fault(f"message {number} ({kind.__name__}): {len(replies)} replies, {given} instead of {set(codes)}")
 
     def rest(self, pids: Sequence[int], began: float) -> None:
-        """Record the figures of the workers once the last connections are closed."""
+        """Wait until all connections are closed, and record the figures of the workers."""
         time.sleep(0.5)
         self.rows.append((self.sent.total(), time.monotonic() - began, figures(pids)))
 
     def read_log(self) -> int:
-        """Return the number of decisions; errors in the log are recorded."""
+        """Read the log, record errors in it, and return the number of decisions."""
         decisions = 0
         with self.daemon.output.open(encoding="utf-8", errors="surrogateescape") as lines:
             for line in lines:
@@ -274,7 +275,7 @@ class Soak:
 def run(
     messages: int, seed: int = 1, workers: int = 2, attacks: float = 0.0, say: Callable[[str], None] = print
 ) -> int:
-    """Run it; return the exit status."""
+    """Run the test. Return the exit status."""
     zone = Zone(
         ZONE,
         "*.good.example TXT v=spf1 ip4:192.0.2.1 -all",

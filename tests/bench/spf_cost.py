@@ -1,10 +1,10 @@
-"""The cost of the costliest SPF beside an ordinary message, both cold, in CPU time of the thread that asks DNS.
+"""Compare the CPU time of the DNS thread for SPF of the highest cost with that for an ordinary message, without a cache.
 
     python -m tests.bench.spf_cost
 
-An ordinary message: reverse name, greeting, SPF of both identities, as in the benchmark's scenario "cold". The costliest: the
-same, with ten mx of ten hosts for each of two domains (RFC 7208 4.6.4). The cost of libmilter and the session is the same for
-both, and not counted. Read the ratio, not the figures.
+The checks of an ordinary message: reverse name, HELO, SPF of both identities, as in the benchmark's scenario "cold". Those of the
+other: the same, with ten `mx` of ten hosts for each of two domains (RFC 7208 4.6.4). The cost of libmilter and the session is the
+same for both and is not measured. The ratio is meaningful, the absolute figures are not.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WARM_UP, ORDINARY, COSTLY, ROUNDS = 30, 60, 8, 5
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of message: the greeting and the sender's domain of number N."""
+    """A kind of message: functions that return the HELO name and the sender's domain of message number N."""
 
     greeting: Callable[[int], str]
     sender: Callable[[int], str]
@@ -45,14 +45,14 @@ KINDS = {
 
 @dataclass
 class Messages:
-    """Messages, one after the other, each from a client that was never seen."""
+    """Sends messages one after the other, each from a new client."""
 
     check_runner: CheckRunner
     config: Config
     number: int = 0
 
     async def send(self, kind: Kind, count: int) -> tuple[float, float]:
-        """Return milliseconds of CPU and questions of one message, on average."""
+        """Send messages. Return the averages per message: milliseconds of CPU time, and questions."""
         began, questions = time.thread_time(), 0
         for _ in range(count):
             questions += await self._message(kind)
@@ -81,7 +81,7 @@ async def _settled(pending: PendingFact[Any]) -> None:
 
 
 async def measure(hostport: str) -> dict[str, tuple[float, float]]:
-    """Return milliseconds and questions of each kind of message: medians of some rounds, the kinds taking turns."""
+    """Return milliseconds and questions for each kind of message: medians over several rounds, in which the kinds take turns."""
     loop = asyncio.get_running_loop()
     resolver = Resolver(loop, [parse_nameserver(hostport)], ResolverLimits())
     messages = Messages(CheckRunner(loop, resolver, 1000, _bug), parse("", BUILT_IN))
@@ -99,7 +99,7 @@ def _bug(where: str, error: BaseException) -> None:
 
 
 def main() -> int:
-    """Return the exit status: 0."""
+    """Run the command. Return the exit status, 0."""
     with StubProcess() as stub:
         found = asyncio.run(measure(stub.hostport))
     for name, (ms, questions) in found.items():

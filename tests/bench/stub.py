@@ -1,8 +1,8 @@
-"""The DNS of the benchmark: answers for every client (tests.bench.clients), made when asked for, after a delay if wanted.
+"""The name server of the benchmark: computes the answers for all clients (tests.bench.clients), and can delay them.
 
-A process of its own, `python -m tests.bench.stub [PORT]`, that prints `listening on HOST:PORT`. A datagram too short for DNS is a
-command:
-`?` gives the number of questions so far, `d20` sets the delay in milliseconds. Loopback only; checks nothing.
+A separate process, `python -m tests.bench.stub [PORT]`, that prints `listening on HOST:PORT`. A datagram too short for DNS is a
+command: `?` returns the number of questions so far, `d20` sets the delay to 20 milliseconds. Listens on loopback only; checks
+nothing.
 
 RFC 1035 4.1.
 """
@@ -34,7 +34,7 @@ PATIENCE = 10.0
 A, SOA, PTR, MX, TXT, OPT = 1, 6, 12, 15, 16, 41
 
 Records = list[tuple[int, bytes]]  # type and data of each
-Answer = Callable[[int, int], Records]  # by the type that is asked for and the number of the client
+Answer = Callable[[int, int], Records]  # arguments: the type of the question and the number of the client
 Peer = Any
 
 
@@ -69,8 +69,8 @@ _NOTHING = name("test") + struct.pack("!HHIH", SOA, 1, NEGATIVE_TTL, len(_SOA_DA
 
 
 def respond(wire: bytes) -> bytes | None:
-    """Return the answer to a query; None if the client is a hole. Raises ValueError or IndexError for a datagram that is not a
-    query about a client."""
+    """Return the response to a query; None if the client is one of the HOLES. Raises ValueError or IndexError for a datagram that
+    is not a query about a client."""
     end = wire.index(b"\0", HEADER)
     kind = wire[end + 2]
     start = HEADER + 1 + wire[HEADER]
@@ -94,7 +94,7 @@ def respond(wire: bytes) -> bytes | None:
 
 
 def _reversed(wire: bytes) -> int:
-    """Return the number of the client whose reverse name is asked for."""
+    """Return the number of the client for a name in in-addr.arpa."""
     number, place = 0, HEADER
     for shift in (0, 8, 16):
         length = wire[place]
@@ -104,7 +104,7 @@ def _reversed(wire: bytes) -> int:
 
 
 class Stub:
-    """The server in this process. Late answers are kept in a heap, so that a delay does not limit their number."""
+    """The server in this process. Delayed answers are kept in a heap, so that a delay does not limit the rate."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -117,7 +117,7 @@ class Stub:
         self._queries = 0
 
     def serve(self) -> None:
-        """Serve until the process is ended."""
+        """Serve until the process gets a signal."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         while True:
@@ -157,7 +157,8 @@ class Stub:
 
 
 class StubProcess:
-    """The server as a child. A context manager; `port`: 0 for a free one; `hostport`: where it listens; `pid`."""
+    """The server as a child process; a context manager. `port`: 0 for a free port; `hostport`: its address; `pid`: its process
+    id."""
 
     def __init__(self, port: int = 0) -> None:
         self._port = port

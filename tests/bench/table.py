@@ -12,7 +12,7 @@ _RATIOS = "x floor"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Format rows in columns, the first two left-aligned, numbers right-aligned; the first row is the head."""
+    """Format rows in columns, the first two left-aligned, the others right-aligned. The first row is the heading."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
@@ -26,7 +26,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def of_scenarios(figures: Mapping[str, Mapping[str, Figures]]) -> str:
-    """Return the table of all scenarios: floor, milter, and their ratio."""
+    """Return the table of all scenarios: floor, milter, and the ratio of both."""
     rows: list[Sequence[str]] = [_HEAD]
     for scenario, peers in figures.items():
         for name, each in peers.items():
@@ -52,7 +52,7 @@ def _cells(figures: Figures) -> tuple[str, ...]:
 
 
 def of_burst(burst: Burst) -> str:
-    """Return the burst's figures as sentences."""
+    """Return the figures of the burst as sentences."""
     limit = burst.deadline + 1
     return (
         f"{BURST}: {burst.conversations} conversations at once, DNS says nothing: {burst.in_time} answered within {limit:g} s"

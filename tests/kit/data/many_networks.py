@@ -1,4 +1,4 @@
-"""List files of very many networks, each time the same."""
+"""Long list files of networks; the same for the same arguments."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 
 def networks(count: int, seed: int = 1) -> Iterator[str]:
-    """So many lines: addresses and networks of both families, a tenth of them IPv6, none with
-    a client of tests.kit.data.scenario."""
+    """Return this number of lines: addresses and networks, a tenth of them IPv6. None contains a client of
+    tests.kit.data.scenario."""
     rng = random.Random(seed)
     for number in range(count):
         bits = rng.getrandbits(28)

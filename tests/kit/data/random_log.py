@@ -1,7 +1,7 @@
-"""A log as the milter writes it, diced: any number of decisions, the same for the same seed.
+"""A randomly generated log of the milter: any number of decisions, the same for the same seed.
 
-Facts are combined as they come, also as no lookup would ever find them; names, senders and clients repeat as in real mail: a few
-often, most seldom.
+Facts are combined at random, also in combinations that no lookup can give. Names, senders and clients repeat as in real mail: a few
+often, most rarely.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _NEIGHBOUR = ip_address("10.1.2.3")  # in a network that is exempt by default
 
 
 def _zipf(rng: Random, many: int) -> int:
-    """A number below `many`, small ones far more often."""
+    """Return a random number below `many`, small ones far more often (Zipf's law)."""
     return int(many ** rng.random()) - 1
 
 
 def evidence(rng: Random) -> Evidence:
-    """Any client's; one in twenty is exempt."""
+    """Return random evidence; one client in twenty is exempt."""
     result = rng.choice(("pass", "pass", "pass", "fail", "permerror", "temperror"))
     reason = rng.choice(_REASONS[result])
     name = f"mx{_zipf(rng, 5000)}.example.{rng.choice(('com', 'net', 'org'))}" if result in ("pass", "fail") else ""
@@ -63,7 +63,7 @@ def evidence(rng: Random) -> Evidence:
 
 
 def decisions(policy: Policy, count: int, seed: int = 1) -> Iterator[Decision]:
-    """So many decisions by that policy, a recipient each."""
+    """Yield this number of decisions by the policy, each for one recipient."""
     rng = Random(seed)
     for number in range(count):
         found = evidence(rng)
@@ -75,7 +75,7 @@ def decisions(policy: Policy, count: int, seed: int = 1) -> Iterator[Decision]:
 
 
 def lines(policy: Policy, count: int, seed: int = 1, form: str = "logfmt", different: int = 0) -> Iterator[str]:
-    """The same as rsyslog has them, the lines a second apart. `different`: how many are diced; then they come again."""
+    """Yield decisions as lines of rsyslog, one a second. `different`: the number of different decisions; they are then repeated."""
     found: Iterator[str] = (line(decision, form) for decision in decisions(policy, different or count, seed))
     if different:
         found = itertools.islice(itertools.cycle(found), count)
@@ -84,6 +84,6 @@ def lines(policy: Policy, count: int, seed: int = 1, form: str = "logfmt", diffe
 
 
 def stamp(seconds: int) -> str:
-    """So many seconds into 20 November 2026."""
+    """Return the time that is this number of seconds after the beginning of 20 November 2026."""
     days, rest = divmod(seconds, 86_400)
     return f"2026-11-{20 + days:02}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}.000000+00:00"

@@ -1,5 +1,7 @@
-"""Drive a session as the milter does. Facts arrive when a test says so: between two commands, or one by one while the session
-waits. No thread, no clock, no DNS: a run is the same each time.
+"""Drive a session as the milter does, with facts that arrive when a test says so: between two commands, or one by one while the
+session waits.
+
+Uses no thread, no clock and no DNS, so each run is the same.
 """
 
 from __future__ import annotations
@@ -27,13 +29,13 @@ from tests.kit.data.strategies import HOSTS, MAILBOXES
 CLIENT = parse_address("192.0.2.7")
 HOST = "mx.test.example"
 TODAY = date(2026, 12, 1)
-MOMENT = 0.01  # seconds from one fact to the next
+MOMENT = 0.01  # seconds between two facts
 ALL = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: its sender, how it came, and its recipients."""
+    """One message: its sender, its recipients, and whether the client has logged in and uses TLS."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -50,7 +52,7 @@ class Dialogue:
 
 
 def random_dialogue(seed: int) -> Dialogue:
-    """Any dialogue."""
+    """Return a random dialogue, the same for the same seed."""
     rng = Random(seed)
     recipients = [box for box in MAILBOXES if box]
     messages = tuple(
@@ -66,7 +68,7 @@ def random_dialogue(seed: int) -> Dialogue:
 
 
 class ScriptedFacts:
-    """Stand-in for CheckRunner: its facts are those of `evidence`. Those in `at_once` are there from the start, the others arrive
+    """Stand-in for CheckRunner with the facts of `evidence`. Those named in `at_once` are known from the start, the others arrive
     one at a time. `latest`: the newest pending fact of each name."""
 
     def __init__(self, evidence: Evidence, rng: Random, at_once: Collection[str] = ()) -> None:
@@ -80,7 +82,7 @@ class ScriptedFacts:
     def start_reverse_name(self, address: Address, config: Config) -> PendingFact[ReverseName]:
         """See CheckRunner."""
         found = self._evidence.iprev
-        if found.result != "pass":  # no name is confirmed then, and HELO and sender match none
+        if found.result != "pass":  # then no name is confirmed, so that HELO and sender match none
             found = replace(found, names=())
         return self._begin("iprev", ReverseName(found, self._evidence.generic))
 
@@ -91,7 +93,7 @@ class ScriptedFacts:
     def start_spf(
         self, address: Address, mailbox: Mailbox, helo: str, config: Config, receiver: str = ""
     ) -> PendingFact[Spf]:
-        """See CheckRunner. Of a connection's identities the greeting is the first; senders' results name their domains."""
+        """See CheckRunner. The first call of a connection is for the HELO name, the others are for senders."""
         if "spf_helo" not in self.latest:
             return self._begin("spf_helo", self._evidence.spf_helo)
         return self._begin("spf_mailfrom", replace(self._evidence.spf_mailfrom, domain=mailbox.domain))
@@ -102,11 +104,11 @@ class ScriptedFacts:
 
     @property
     def coming(self) -> int:
-        """How many are still to come."""
+        """The number of facts that have not arrived."""
         return len(self._coming)
 
     def settle(self, count: int) -> None:
-        """So many more come in, any of them."""
+        """Let this number of further facts arrive, chosen at random."""
         for _ in range(min(count, len(self._coming))):
             _, pending, value = self._coming.pop(self._rng.randrange(len(self._coming)))
             pending.set(value)
@@ -121,9 +123,8 @@ class ScriptedFacts:
 @dataclass(slots=True)
 class Run:
     """The outcome of a dialogue: the reply to each recipient, the decisions, and the modifications of each message that was sent.
-    `waits`: the stage of each command at which the session waited; `wakes`: the stage each time that it was woken, or its time was
-    up; `waited`: the session's own account, (stage, fact); `evidence`: the last evidence, by number of the message and
-    recipient."""
+    `waits`: the stages of the commands at which the session waited; `wakes`: the stage of each single wait; `waited`: the waits
+    that the session itself reported, as (stage, fact); `evidence`: the last evidence, by number of the message and recipient."""
 
     replies: list[Reply | None] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
@@ -135,11 +136,11 @@ class Run:
 
 
 class DialogueRunner:
-    """Plays dialogues.
+    """Runs dialogues.
 
-    `early`: the numbers of facts that come in before each command, again and again. `patience`: how many come in while the session
-    waits, before its time is up. `complete`: Run.evidence of the same dialogue; if it is given, each wait for a recipient is held
-    against it: nobody waits for what is settled.
+    `early`: the numbers of facts that arrive before each command; repeated as often as needed. `patience`: the number of facts that
+    arrive while the session waits, before its time is up. `complete`: Run.evidence of the same dialogue; if given, each wait at
+    RCPT is checked: the session must not wait once the reply is settled.
     """
 
     def __init__(
@@ -173,7 +174,7 @@ class DialogueRunner:
         )
 
     def run_dialogue(self, dialogue: Dialogue) -> Run:
-        """From the connection to its end."""
+        """Run the dialogue, from the connection to its end."""
         session = Session(self._service)
         session.connect(CLIENT, HOST, "198.51.100.1")
         self._command()
@@ -209,7 +210,7 @@ class DialogueRunner:
         self._has_waited = False
 
     def _wait(self, latch: Latch, seconds: float) -> bool:
-        """Let facts arrive one by one until the session is woken, or patience is at its end."""
+        """Let facts arrive one by one until the session is woken, or `patience` facts have arrived."""
         assert 0 < seconds < self._service.config.milter.deadline + MOMENT
         assert self._facts.coming
         stage = "rcpt" if self._about else "end"
@@ -218,7 +219,7 @@ class DialogueRunner:
         self._has_waited = True
         self.run.wakes.append(stage)
         while not (woken := latch.wait(0)) and self._patience_left > 0:
-            self._hold_unsettled()
+            self._check_unsettled()
             self._facts.settle(1)
             self._now += MOMENT
             self._patience_left -= 1
@@ -226,13 +227,13 @@ class DialogueRunner:
             self._now += seconds
         return woken
 
-    def _hold_unsettled(self) -> None:
-        """What is known does not settle the reply that somebody waits for."""
+    def _check_unsettled(self) -> None:
+        """Check that the known facts do not settle the reply for which the session waits."""
         if self._complete is not None and self._about is not None:
             assert not reply_is_settled(self._known(self._complete[self._about]), self._policy)
 
     def _known(self, complete: Evidence) -> Evidence:
-        """The evidence without what is still to come."""
+        """Return the evidence without the facts that have not arrived."""
         coming = {name for name, pending in self._facts.latest.items() if pending.value is None}
         known = complete
         if "iprev" in coming:

@@ -1,7 +1,8 @@
 """Hypothesis strategies: any evidence, any policy, any decision, and text as hostile as a client can send it.
 
-Values come out of small pools, so that conditions often hold; facts are combined freely, also as no lookup would ever find them.
-Facts and policies are diced from one drawn number: drawn one by one they come out so alike that rules hardly ever meet.
+Values come from small pools, so that conditions often hold. Facts are combined freely, also in combinations that no lookup can
+give. Facts and policies are generated at random from one drawn seed: if Hypothesis drew each value, they would be so similar that
+rules hardly ever match.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ SCORES = (-2.5, -1.0, 0.1, 0.5, 1.0, 2.5, 4.0)
 
 SEEDS = st.integers(0, 2**64)
 
-# What a client would have to write to add a key, end the line, begin another one, or close the quotes.
+# Texts with which a client could try to add a key, end the line, begin another one, or close the quotes.
 FORGERIES = (
     "action=reject",
     "x action=reject rule=forged",
@@ -68,13 +69,14 @@ FORGERIES = (
 
 
 def hostile_text(max_size: int = 60) -> SearchStrategy[str]:
-    """Any text that may come out of the milter protocol (PEP 383 for bytes that are no UTF-8), forgeries among it."""
+    """Return a strategy for texts that the milter protocol can deliver, with forgeries. Bytes that are not UTF-8 are as in PEP
+    383."""
     letters = st.characters() | st.sampled_from([chr(0xDC00 + octet) for octet in range(0x80, 0x100)])
     pieces = st.lists(st.sampled_from(FORGERIES) | st.text(letters, max_size=8), min_size=1, max_size=4).map("".join)
     return (pieces | st.sampled_from(FORGERIES) | st.text(letters, max_size=max_size)).map(lambda text: text[:max_size])
 
 
-# How to give each fact a word.
+# Functions that set the word of each fact.
 SETTERS: Mapping[str, Callable[[Evidence, str], Evidence]] = MappingProxyType(
     {
         "iprev": lambda e, word: replace(e, iprev=replace(e.iprev, result=word)),
@@ -92,7 +94,7 @@ SETTERS: Mapping[str, Callable[[Evidence, str], Evidence]] = MappingProxyType(
 
 
 def with_facts(evidence: Evidence, words: Mapping[str, str]) -> Evidence:
-    """The evidence with these facts instead."""
+    """Return the evidence with these facts replaced."""
     for name, word in words.items():
         evidence = SETTERS[name](evidence, word)
     return evidence
@@ -101,7 +103,8 @@ def with_facts(evidence: Evidence, words: Mapping[str, str]) -> Evidence:
 def replaced(
     evidence: Evidence, facts: Iterable[str], without: frozenset[str] = frozenset()
 ) -> SearchStrategy[Evidence]:
-    """The same evidence with any words for these facts, but those `without`; with other names too where iprev is among them."""
+    """Return a strategy for the evidence with any words for these facts, except those in `without`. If iprev is one of them, the
+    names vary too."""
     facts = sorted(facts)
 
     def build(seed: int) -> Evidence:
@@ -119,7 +122,7 @@ def replaced(
 def every_replacement(
     evidence: Evidence, facts: Iterable[str], without: frozenset[str] = frozenset()
 ) -> Iterator[Evidence]:
-    """The same evidence with each combination of words for these facts, but those `without`."""
+    """Yield the evidence with each combination of words for these facts, except words in `without`."""
     facts = sorted(facts)
     choices = [[word for word in FACTS[name].words if word not in without] for name in facts]
     for words in itertools.product(*choices):
@@ -134,8 +137,8 @@ def evidences(
     text: SearchStrategy[str] | None = None,
     via: bool = False,
 ) -> Evidence:
-    """Any evidence; with `unknown` facts may be missing, with `exempt` some clients are not judged, with `via` some come through a
-    relay; `text`: names and mailboxes."""
+    """Return a strategy for any evidence. `unknown`: facts may be missing; `exempt`: some clients are not judged; `via`: some come
+    through a relay; `text`: for names and mailboxes."""
     hosts, mailboxes = (st.sampled_from(HOSTS), st.sampled_from(MAILBOXES)) if text is None else (text, text)
     evidence = Evidence(
         client=draw(st.none() | st.sampled_from(ADDRESSES)),
@@ -203,7 +206,8 @@ def _rule(rng: Random, names: Sequence[str]) -> Rule:
 
 
 def policies(but: frozenset[str] = frozenset(), modes: Sequence[str] = MODES) -> SearchStrategy[Policy]:
-    """Any policy whose rules ask about one to three facts and conditions, none of them in `but`: so few that rules meet."""
+    """Return a strategy for policies whose rules test one to three facts and conditions, none of them in `but`; so few that rules
+    often match."""
     often = [*FACTS, *CONDITIONS, *LOOKED_UP, *LOOKED_UP, *LOOKED_UP, "ptr"]
     names = [name for name in often if name not in but]
 
@@ -212,9 +216,9 @@ def policies(but: frozenset[str] = frozenset(), modes: Sequence[str] = MODES) ->
         asked = rng.choices(names, k=3)
         rules = [_rule(rng, asked) for _ in range(rng.randint(0, 6))]
         shape = rng.random()
-        if shape < 0.3:  # nothing is accepted for want of a rule
+        if shape < 0.3:  # the last rule has no condition, so the default is never reached
             rules.append(Rule("rest", action=rng.choice(ACTIONS)))
-        elif shape < 0.6:  # all hangs on a score
+        elif shape < 0.6:  # the verdict depends on a score
             rules = [replace(rule, action="", shadow=False) for rule in rules]
             enough = Condition("min_score", rng.choice(SCORES))
             rules.append(Rule("enough", (enough,), action=rng.choice(("reject", "quarantine"))))
@@ -225,7 +229,8 @@ def policies(but: frozenset[str] = frozenset(), modes: Sequence[str] = MODES) ->
 
 @st.composite
 def decisions(draw: st.DrawFn, text: SearchStrategy[str], via: bool = False) -> Decision:
-    """Any decision, its verdict that of any policy on its evidence; `text`: names, mailboxes and reply; `via`: as of evidences."""
+    """Return a strategy for decisions: any evidence with the verdict of any policy. `text`: for names, mailboxes and replies;
+    `via`: see evidences."""
     evidence = draw(evidences(exempt=True, text=text, via=via))
     policy = draw(policies())
     milliseconds = st.floats(0, 1e5)

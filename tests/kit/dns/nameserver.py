@@ -1,4 +1,4 @@
-"""A name server for tests: UDP and TCP on one port of loopback, in a thread of its own, bound before it is announced.
+"""A name server for tests: UDP and TCP on one loopback port, in a thread of its own. It is reachable when `start` returns.
 
     with NameServer(Zone("mail.example.com A 192.0.2.1")) as server:
         ... server.address, server.hostport, server.queries.count("mail.example.com", "A") ...
@@ -41,11 +41,11 @@ _Peer = Any
 
 
 class NameServer:
-    """A name server for `zone` on `host`. `port`: 0 for a free one, which later starts use again. `tcp`: False to refuse TCP
+    """A name server for `zone` on `host`. `port`: 0 for a free port, which later starts use again. `tcp`: False to refuse TCP
     connections.
 
-    `zone` may be replaced while the server runs; `queries` counts what arrives. `pause`: it receives and counts queries, but sends
-    nothing. `stop` closes the port, `start` opens the same one again. A context manager that starts and stops the server.
+    `zone` may be replaced while the server runs; `queries` counts the queries. After `pause` it receives and counts queries, but
+    does not answer. `stop` closes the port, `start` opens the same port again. A context manager that starts and stops the server.
     """
 
     def __init__(self, zone: Zone | None = None, host: str = "127.0.0.1", port: int = 0, *, tcp: bool = True) -> None:
@@ -58,7 +58,7 @@ class NameServer:
 
     @property
     def zone(self) -> Zone:
-        """What it serves."""
+        """The zone that it serves."""
         return self._responder.zone
 
     @zone.setter
@@ -67,7 +67,7 @@ class NameServer:
 
     @property
     def address(self) -> tuple[str, int]:
-        """(host, port), once the server was started."""
+        """(host, port); the port is known once the server has been started."""
         return self.host, self.port
 
     @property
@@ -76,7 +76,7 @@ class NameServer:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def pause(self) -> None:
-        """Send nothing from now on, not even late answers that are due."""
+        """Send nothing from now on, not even delayed answers."""
         self._paused = True
 
     def resume(self) -> None:
@@ -156,7 +156,7 @@ class NameServer:
         for task in streams:
             task.cancel()
         await asyncio.gather(*streams, return_exceptions=True)
-        # A task cancelled before its first step never came to close its connection.
+        # A task that is cancelled before its first step does not close its connection.
         for connection in streams.values():
             connection.close()
 
@@ -189,7 +189,7 @@ class NameServer:
     def _reply(self, send: Send, peer: _Peer) -> None:
         if self._paused or self._stopping.is_set():
             return
-        # A full buffer or an answer that no datagram holds is lost, as it would be on a network.
+        # An answer is lost if the buffer is full or it does not fit into a datagram, as on a network.
         with contextlib.suppress(OSError):
             if send.source is Source.SAME:
                 self._udp.sendto(send.data, peer)
@@ -219,7 +219,7 @@ class NameServer:
         except BlockingIOError:
             return
         except OSError:
-            # No descriptors left: without a rest this would spin.
+            # No descriptors left: without a pause this would be a busy loop.
             self._loop.remove_reader(listener)
             self._loop.call_later(REST_SECONDS, self._listen)
             return
@@ -248,7 +248,7 @@ class NameServer:
         return data
 
     async def _one(self, connection: socket.socket) -> bool:
-        """Read one query and carry out its sends. Return False at the end of the connection."""
+        """Read one query and send its answers. Return False at the end of the connection."""
         async with asyncio.timeout(STREAM_SECONDS):
             size = int.from_bytes(await self._read(connection, 2), "big")
             if size > QUERY_MAX:
@@ -290,7 +290,7 @@ class NameServer:
                 while await self._loop.sock_recv(connection, QUERY_MAX):
                     pass
         elif end is End.RESET:
-            # Lingering for no time makes close send RST (socket(7)).
+            # With a linger time of zero, close sends RST (socket(7)).
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 

@@ -1,6 +1,6 @@
 """The data of the tests' name server, and its answer to a question (RFC 1034 4.3.2).
 
-A zone answers as a recursive resolver that reaches every name: it follows CNAME and DNAME, supports wildcards (RFC 4592),
+A zone answers like a recursive resolver: it follows CNAME and DNAME, supports wildcards (RFC 4592),
 distinguishes NXDOMAIN from NODATA (RFC 8020: empty non-terminals exist), and puts a SOA record into negative answers (RFC 2308).
 Pure: no socket, no clock, immutable. The text format: tests.kit.dns.zone_text.
 """
@@ -45,8 +45,8 @@ class _Node:
 class Zone:
     """Names with their records and behaviours.
 
-    `sources`: zone texts, dicts `{owner: [(type, data), ...]}`, or entries, one after another. `negative_ttl`: of the SOA record of
-    negative answers if the zone has none above the name. Raises ValueError for a source that cannot be read.
+    `sources`: zone texts, dicts `{owner: [(type, data), ...]}`, or entries, one after another. `negative_ttl`: the TTL of the SOA
+    record in negative answers if no SOA record of the zone is above the name. Raises ValueError for a source that cannot be read.
     """
 
     def __init__(self, *sources: Source, ttl: int = TTL, negative_ttl: int = NEGATIVE_TTL) -> None:
@@ -69,7 +69,7 @@ class Zone:
         return cls(read_suite(zonedata, timeout))
 
     def plus(self, *sources: Source) -> Zone:
-        """Return a zone with these sources too."""
+        """Return a new zone with these sources added."""
         return Zone(self.entries, *sources, ttl=self.ttl, negative_ttl=self.negative_ttl)
 
     def lookup(self, name: Name | str, rdtype: RdataType | str) -> Found:

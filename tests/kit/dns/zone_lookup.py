@@ -1,4 +1,4 @@
-"""A Lookup with the answers of a Zone, in virtual time. Nothing sleeps and nothing is sent.
+"""A Lookup with the answers of a Zone, in virtual time. It never sleeps and sends nothing.
 
 `now` is a clock that advances only when a check waits, so a test can count the round trips of a check. The coroutine of a check
 never suspends on this Lookup: rdns_milter.resolver.instant_lookup.run runs it without an event loop.
@@ -18,7 +18,7 @@ from tests.kit.dns.entries import Behaviour, Found
 from tests.kit.dns.zone import Zone
 
 GRACE = 0.1
-SILENCE = 4.0  # seconds after which a question without an answer is `timeout`
+SILENCE = 4.0  # seconds after which a question without an answer has the status `timeout`
 FAILURE_TTL = 30.0
 _STATUS: Mapping[str, Status] = {"servfail": "servfail", "refused": "refused", "silent": "timeout"}
 _RCODE: Mapping[int, Status] = {2: "servfail", 3: "nxdomain", 5: "refused"}
@@ -26,11 +26,11 @@ _RCODE: Mapping[int, Status] = {2: "servfail", 3: "nxdomain", 5: "refused"}
 
 @dataclass
 class DictLookup:
-    """The answers of a zone, each `delay` seconds after its question, or as `delays` says; the zone's behaviours DELAY and SILENT
-    apply too. `statuses`: questions that are answered with a status, whatever the zone says.
+    """The answers of a zone. Each arrives `delay` seconds after its question, or after the seconds that `delays` returns; the
+    zone's behaviours DELAY and SILENT apply too. `statuses`: statuses that replace the zone's answers to these questions.
 
-    `begun`: the questions, once each, in their order. `waits`: how often a check had to wait. `deadline`: seconds from the start
-    after which nothing is answered.
+    `begun`: the questions asked, each once, in order. `waits`: the number of times that a check had to wait. `deadline`: seconds
+    from the start; later answers do not arrive.
     """
 
     zone: Zone
@@ -62,7 +62,7 @@ class DictLookup:
         return tuple(self._answer_by_now(each) for each in questions if over or self.begun[each] <= self.now)
 
     def _begin(self, question: Question) -> float:
-        """Return when the answer arrives."""
+        """Return the time at which the answer arrives."""
         if question not in self.begun:
             special = self.delays(question)
             delay = self.delay if special is None else special

@@ -1,7 +1,7 @@
-"""A memory cgroup of our own, in which a process is killed by the kernel when it needs more than the limit.
+"""A memory cgroup: the kernel kills a process in it that needs more memory than the limit.
 
     with MemoryCgroup(limit=1 << 20) as group:
-        group.add(pid)          # what it has allocated before does not count
+        group.add(pid)          # memory that it has allocated before does not count
         until(group.oom_kills)
 
 Works with cgroup version 1 and 2. Needs root and a writable cgroup file system; cgroups(7).
@@ -24,12 +24,12 @@ _REMOVAL_SECONDS = 10.0
 
 
 class NoMemoryCgroup(RuntimeError):
-    """The machine does not allow one; the text says why."""
+    """No memory cgroup can be made on this machine; the text says why."""
 
 
 class MemoryCgroup:
-    """A memory cgroup for as long as the context lasts. `limit`: in bytes. Processes that are left in it are moved to the parent
-    cgroup at the end."""
+    """A memory cgroup that exists until the end of the context. `limit`: bytes. At the end the processes in it are moved to the
+    parent cgroup."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -70,13 +70,13 @@ class MemoryCgroup:
         (self._path / "cgroup.procs").write_text(str(pid))
 
     def oom_kills(self) -> int:
-        """Return how many processes in it the kernel has killed because memory was short."""
+        """Return the number of processes in it that the kernel has killed for lack of memory."""
         lines = (self._path / _EVENTS[self._version]).read_text().splitlines()
         return int(dict(line.split() for line in lines)["oom_kill"])
 
 
 def _root() -> tuple[int, Path]:
-    """Return the version of the memory controller, and the cgroup in which one can be made."""
+    """Return the version of the memory controller, and the parent cgroup."""
     if (_VERSION_1 / _LIMITS[1]).exists():
         return 1, _VERSION_1
     control = _VERSION_2 / "cgroup.subtree_control"

@@ -1,12 +1,14 @@
-"""TCP packets on loopback, as the kernel saw them, and the waits among them that Nagle's algorithm and delayed ACKs make together.
+"""Record TCP packets on loopback, and find the stalls that Nagle's algorithm and delayed ACKs cause together.
 
     with PacketTrace(8895) as trace:
-        ...                      # conversations with whoever listens on port 8895
+        ...                      # conversations with the server on port 8895
     assert not trace.stalls()
 
-A stall is data that the sender held back until the receiver's delayed ACK came: an ACK without data, 30 ms or more after the data
-that it acknowledges, and data in the other direction right behind it. Times are the kernel's, so a busy machine makes none: it may
-be late with an answer, but then nothing is sent right behind the ACK. Needs root; packet(7), RFC 896, RFC 1122 4.2.3.2.
+In a stall the sender holds data back until the receiver's delayed ACK arrives. It is found by an ACK without data, 30 ms or more
+after the data that it acknowledges, and data in the other direction immediately after it. Times are the kernel's. A busy machine
+causes no stall: an answer may be late, but then no data follows the ACK immediately. Needs root.
+
+packet(7), RFC 896, RFC 1122 4.2.3.2.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ SO_TIMESTAMPNS = 35
 SO_ATTACH_FILTER = 26
 SO_RCVBUFFORCE = 33
 BUFFER = 64 << 20
-DELAYED = 0.030  # seconds after which an ACK is a delayed one; Linux delays it by 40 ms
-BEHIND = 0.003  # seconds within which held data follow it: the kernel sends them as it takes the ACK
+DELAYED = 0.030  # seconds after which an ACK counts as delayed; Linux delays it by 40 ms
+BEHIND = 0.003  # seconds within which held data follows the ACK: the kernel sends it when it processes the ACK
 POLL = 0.05
 SYN_FIN_RST = 0x07
 
@@ -93,7 +95,7 @@ class PacketTrace:
                 if self._stop.is_set():
                     return
                 continue
-            if address[2] == socket.PACKET_OUTGOING:  # on loopback each frame comes twice
+            if address[2] == socket.PACKET_OUTGOING:  # on loopback each frame is seen twice
                 continue
             seconds, nanoseconds = struct.unpack("qq", extra[0][2])
             ip = frame[ETHERNET:]
@@ -108,7 +110,7 @@ class PacketTrace:
             )
 
     def stalls(self) -> list[Packet]:
-        """The data that were held back, one packet for each wait."""
+        """Return the packets that were held back, one for each stall."""
         connections: dict[int, list[Packet]] = defaultdict(list)
         for packet in self.packets:
             connections[packet.peer].append(packet)

@@ -85,7 +85,7 @@ def _mail_and_reset(spec: str, begin: Begin, attacker: int, sender: Callable[[in
 
 
 def greetings(spec: str, begin: Begin) -> None:
-    """One connection at a time: a hundred greetings, each with a record of ten silent names."""
+    """One connection at a time: a hundred HELO commands, each with an SPF record of ten names that do not answer."""
     number = 0
     while True:
         with Conversation(spec) as talk:

@@ -18,8 +18,8 @@ CLIENT, CLIENT6 = "192.0.2.1", "2001:db8::1"
 
 @dataclass(frozen=True)
 class Case:
-    """One check. `record`: of v.example; `zone`: the other records; `fact`: expected fields of the Spf fact; `asked`: the expected
-    number of questions."""
+    """One check. `record`: the record of v.example; `zone`: the other records; `fact`: expected fields of the Spf fact; `asked`:
+    the expected number of questions."""
 
     name: str
     record: str

@@ -1,8 +1,9 @@
 """Compare `rdns_milter.checks.spf` with the reference evaluator on random records.
 
-`python -m tests.kit.data.spf.comparison [--cases 1000000] [--first 0]` writes each case on which they disagree,
-and exits with 1 if there is one. Compared are result, matching term, explanation, and the questions that the evaluation used: it
-may prefetch more, but must not need more. In some cases all questions are answered at once, in others one by one, the last first.
+`python -m tests.kit.data.spf.comparison [--cases 1000000] [--first 0]` writes each case on which they disagree, and exits with 1 if
+there is one. It compares the result, the matching term, the explanation, and the number of questions whose answers the evaluation
+used; questions that were only prefetched do not count. In some cases all questions are answered at once, in others one by one, the
+last first.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ REPORTED = 20  # disagreements after which the command ends
 
 
 class CaseLookup(InstantLookup):
-    """The Lookup of a case. `at_once`: `first` returns all answers, or only the last one."""
+    """The Lookup of a case. `at_once`: `first` returns all answers; otherwise only the last one."""
 
     def __init__(self, case: Case, at_once: bool) -> None:
         super().__init__(self._find)
@@ -36,7 +37,7 @@ class CaseLookup(InstantLookup):
 
     @property
     def begun(self) -> set[Question]:
-        """The questions, once each."""
+        """The questions asked, each once."""
         return set(self.asked)
 
     async def first(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
@@ -52,7 +53,7 @@ class CaseLookup(InstantLookup):
 
 
 def ours(each: Case, at_once: bool = True) -> tuple[CheckHostResult, CaseLookup]:
-    """Return the result of the milter, and the lookup."""
+    """Return the milter's result, and the lookup."""
     lookup = CaseLookup(each, at_once)
     mailbox, limits = Mailbox(each.local, each.domain), Limits(each.terms, each.voids)
     check = check_host(lookup, each.client, mailbox, each.helo, limits=limits, receiver=RECEIVER)
@@ -68,7 +69,7 @@ def theirs(each: Case) -> tuple[Verdict, Reference]:
 
 
 def disagreement(number: int) -> str:
-    """Return the differences for the case of a number, and the case; "" if there are none."""
+    """Return the differences for the case with this number, and the case itself; "" if there are none."""
     each = case(number)
     checked, lookup = ours(each, at_once=number % 2 == 0)
     verdict, reference = theirs(each)
@@ -88,7 +89,7 @@ def _printable(text: str) -> str:
 
 
 def main() -> int:
-    """Compare the cases given on the command line."""
+    """Compare the cases that the command line names. Return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--first", type=int, default=0)

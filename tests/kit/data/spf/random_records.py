@@ -1,8 +1,8 @@
 """Generate random SPF records, valid and nearly valid, with random DNS records: one case for each number.
 
 Uses every rule of RFC 7208's grammar in all forms, with small errors. There are few names, so that records include each other, loop
-and come near the limits. Below `x.example` every other name has an address, and below `s.example` most names have a record, so that
-names from macros exist or not.
+and come near the limits. Below `x.example` about half of the names have an address, and below `s.example` most names have a record,
+so that names made by macros may exist or not.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ MECHANISMS = (
     "include",
 )
 BEHIND_MACROS = (".x.example", ".x.example", ".s.example", ".s.example", ".example", "", ".trouble.example")
-CHEAP = ("a:h0.example", "a", "exists:%{i}.x.example", "ptr", "mx:h1.example")  # in lookups
+CHEAP = ("a:h0.example", "a", "exists:%{i}.x.example", "ptr", "mx:h1.example")  # terms with few lookups
 REDIRECTS = (
     "redirect=d1.example",
     "redirect=d2.example",
@@ -118,7 +118,7 @@ class Case:
 
 
 def case(number: int) -> Case:
-    """Return the case of a number."""
+    """Return the case with this number."""
     return _Writer(Random(number)).case()
 
 

@@ -1,6 +1,7 @@
-"""Zones full of SPF records, diced from a number: includes, redirects, macros, hosts and trouble, few enough that they meet.
+"""Randomly generated zones with SPF records: includes, redirects, macros, hosts and temporary errors, with few names, so that
+records refer to each other.
 
-Records may be wrong, loop, or ask too much: a test that compares two ways to evaluate them wants all of that.
+Records may have errors, loop, or exceed the limits. For tests that compare two evaluations of the same record.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _PRESENT = ("alice", "bob", "h0", "d1", "192", "1", "mail", "in-addr")
 
 
 def zone(seed: int) -> str:
-    """A zone's text. Each of DOMAINS has a record, or trouble; of what `exists` is asked for, about half is there."""
+    """Return the text of a zone. Most of DOMAINS have a record, some fail; about half of the names that `exists` asks for exist."""
     rng = Random(seed)
     lines = []
     for domain in DOMAINS:
@@ -38,7 +39,7 @@ def zone(seed: int) -> str:
 
 
 def message(rng: Random) -> Message:
-    """Any message; the null sender too."""
+    """Return a random message; some have the null sender."""
     mailfrom = f"{rng.choice(SENDERS)}@{rng.choice(DOMAINS)}" if rng.random() < 0.9 else ""
     return Message(rng.choice(CLIENTS), rng.choice(GREETINGS), mailfrom)
 

@@ -1,11 +1,12 @@
-"""A second SPF evaluator, small and slow, written from the text of RFC 7208: `rdns_milter.checks.spf` is compared with it.
+"""A second SPF evaluator, small and slow, written from the text of RFC 7208. Tests compare `rdns_milter.checks.spf` with it.
 
-It shares no code with it or with pyspf, asks one question after the other and keeps nothing. Grammar: reference_grammar.py.
+Shares no code with `rdns_milter.checks.spf` or with pyspf, asks one question after the other, and caches nothing. The grammar is in
+reference_grammar.py.
 
-Where the RFC leaves a choice, it does as the milter documents: each lookup of `include`, `a`, `mx`, `exists` and `redirect` that
-finds nothing counts as void (4.6.4), those of `ptr`, %{p} and `exp` do not; of the client's names the first ten in alphabetical
-order are looked at (4.6.4), and the first of them is %{p} if none is better (7.3); more than ten MX records are an error; a name
-that DNS cannot hold has no records (4.8); a local part outside ASCII names nothing (RFC 8616 4).
+Where the RFC leaves a choice, it follows what the milter documents. A lookup of `include`, `a`, `mx`, `exists` or `redirect` that
+finds nothing counts as void, a lookup of `ptr`, %{p} or `exp` does not (4.6.4). Of the client's names only the first ten in
+alphabetical order are used (4.6.4); %{p} is the first of them if no other is preferred (7.3). More than ten MX records are an
+error. A name that DNS cannot hold has no records (4.8). A domain with a local part outside ASCII in it has no records (RFC 8616 4).
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ from tests.kit.data.spf.reference_grammar import (
 
 Name = str
 Records = tuple[object, ...]
-Ask = Callable[[Name, str], Records | None]  # the records, () if there are none, None for trouble
+Ask = Callable[[Name, str], Records | None]  # the records, () if there are none, None for a temporary error
 
 
 class TempError(Exception):
-    """check_host() returns temperror."""
+    """The result of check_host() is temperror."""
 
 
 def can_be_asked(name: str) -> bool:
-    """Whether DNS can hold a name (RFC 1035 2.3.4), and it is in the ASCII that a record can write."""
+    """Return whether DNS can hold the name (RFC 1035 2.3.4), and it is printable ASCII, as an SPF record can express it."""
     octets = all(character in VISIBLE or character == " " for character in name)
     return octets and len(name) <= 253 and all(1 <= len(label) <= 63 for label in name.split("."))
 
 
 @dataclass
 class Verdict:
-    """What check_host() returns, beside the matching term of the record that decided."""
+    """The result of check_host(), with the term that matched."""
 
     result: str
     explanation: str = ""
@@ -156,7 +157,7 @@ class Reference:
         return found
 
     def _validated(self) -> list[str]:
-        """5.5: the client's names that lead back to it."""
+        """Return the client's names that resolve to its address (5.5)."""
         valid = []
         try:
             names = sorted(
@@ -175,7 +176,7 @@ class Reference:
     # Section 7
 
     def _expand(self, text: str, domain: str) -> str:
-        """A domain-spec as the name to ask for (7.3)."""
+        """Expand a domain-spec to the name that is looked up (7.3)."""
         name = self._replaced(text, domain).removesuffix(".")
         while len(name) > 253 and "." in name:
             name = name.partition(".")[2]
@@ -218,7 +219,7 @@ class Reference:
         return next((name for name in names if name.endswith("." + domain)), (names or ["unknown"])[0])
 
     def _explanation(self) -> str:
-        """6.2: whatever is wrong with it, there is none."""
+        """Return the explanation; "" after any error (6.2)."""
         if self._exp is None:
             return ""
         spec, domain = self._exp

@@ -1,7 +1,7 @@
-"""The grammar of SPF records for the reference evaluator: a function for each rule of RFC 7208 section 12, from the bottom up.
+"""The grammar of SPF records for the reference evaluator: one function for each rule of RFC 7208 section 12, from the bottom up.
 
-Where a rule can be read in several ways, all ways are tried. Shares no code with `rdns_milter.checks.spf` or with pyspf. Records of
-more than 4096 bytes, or with a term of more than 512, are an error, as the milter documents it.
+Where a rule is ambiguous, all readings are tried. Shares no code with `rdns_milter.checks.spf` or with pyspf. A record of more than
+4096 bytes, or with a term of more than 512 bytes, is an error, as the milter documents.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ RESULTS = {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
 
 
 class PermError(Exception):
-    """check_host() returns permerror."""
+    """The result of check_host() is permerror."""
 
 
 def splits(text: str) -> Iterator[tuple[str, str]]:
-    """Every way to divide a text in two."""
+    """Yield every division of a text into two parts."""
     for index in range(len(text) + 1):
         yield text[:index], text[index:]
 
 
 def is_macro_body(text: str) -> bool:
-    """macro-letter transformers *delimiter; the number of parts must not be zero (7.3)."""
+    """The inside of macro-expand: macro-letter transformers *delimiter; the number of parts must not be zero (7.3)."""
     if text[:1].lower() not in tuple("slodiphcrtv"):
         return False
     digits = text[1:]
@@ -42,7 +42,7 @@ def is_macro_body(text: str) -> bool:
 
 
 def pieces(text: str) -> list[str] | None:
-    """A macro-string as its macro-expands and single literals; None if it is none."""
+    """Divide a macro-string into macro-expands and single literals. Return None if it is not a macro-string."""
     found = []
     index = 0
     while index < len(text):
@@ -67,7 +67,7 @@ def is_macro_expand(text: str) -> bool:
 
 
 def is_toplabel(text: str) -> bool:
-    """( *alphanum ALPHA *alphanum ) / ( 1*alphanum "-" *( alphanum / "-" ) alphanum )"""
+    """toplabel: ( *alphanum ALPHA *alphanum ) / ( 1*alphanum "-" *( alphanum / "-" ) alphanum )"""
     if not text or not set(text) <= ALPHA | DIGIT | {"-"} or "-" in (text[0], text[-1]):
         return False
     return bool(set(text) & ALPHA) or "-" in text
@@ -80,7 +80,7 @@ def is_domain_end(text: str) -> bool:
 
 
 def is_domain_spec(text: str) -> bool:
-    """macro-string domain-end, without the letters that 7.2 keeps for explanations."""
+    """domain-spec: macro-string domain-end, without the letters that 7.2 allows in explanations only."""
     for head, end in splits(text):
         if is_domain_end(end) and (parts := pieces(head)) is not None:
             return not any(part[:2] == "%{" and part[2] in "crtCRT" for part in [*parts, end])
@@ -88,7 +88,7 @@ def is_domain_spec(text: str) -> bool:
 
 
 def cidr(text: str, largest: int) -> int | None:
-    """A cidr-length behind its slash; the largest for an empty text; None if it is none."""
+    """Return the number of a cidr-length with its slash; `largest` for an empty text; None for a syntax error."""
     if not text:
         return largest
     digits = text[1:]
@@ -98,7 +98,7 @@ def cidr(text: str, largest: int) -> int | None:
 
 
 def dual_cidr(text: str) -> tuple[int, int] | None:
-    """[ ip4-cidr-length ] [ "/" ip6-cidr-length ]"""
+    """Return the lengths of dual-cidr-length, [ ip4-cidr-length ] [ "/" ip6-cidr-length ]; None for a syntax error."""
     for head, tail in splits(text):
         four = cidr(head, 32)
         six = cidr(tail[1:], 128) if tail[:2] == "//" else 128 if not tail else None
@@ -108,7 +108,7 @@ def dual_cidr(text: str) -> tuple[int, int] | None:
 
 
 def ip4(text: str) -> int | None:
-    """ip4-network as a number."""
+    """Return an ip4-network as a number; None for a syntax error."""
     parts = text.split(".")
     if len(parts) != 4:
         return None
@@ -121,7 +121,7 @@ def ip4(text: str) -> int | None:
 
 
 def ip6(text: str) -> int | None:
-    """ip6-network as a number (RFC 4291 2.2)."""
+    """Return an ip6-network as a number (RFC 4291 2.2); None for a syntax error."""
     if text.count("::") > 1 or ":::" in text:
         return None
     head, dots, tail = text.rpartition(":")
@@ -144,7 +144,8 @@ def ip6(text: str) -> int | None:
 
 @dataclass(frozen=True)
 class Directive:
-    """A directive: `domain` None for the current one; `network` of ip4 and ip6; prefix lengths for IPv4 and IPv6."""
+    """A directive. `domain`: None for the current domain; `network`: the address of ip4 and ip6 as a number; `lengths`: prefix
+    lengths for IPv4 and IPv6."""
 
     text: str
     result: str
@@ -155,7 +156,7 @@ class Directive:
 
 
 def directive(text: str) -> Directive:
-    """Raises PermError."""
+    """Parse a directive. Raises PermError."""
     result, body = (RESULTS[text[0]], text[1:]) if text[0] in RESULTS else ("pass", text)
     lower = body.lower()
     if lower == "all":
@@ -186,7 +187,7 @@ def is_modifier_name(text: str) -> bool:
 
 @dataclass
 class Policy:
-    """A record, read."""
+    """A parsed record."""
 
     directives: list[Directive] = field(default_factory=list)
     redirect: str = ""
@@ -194,7 +195,7 @@ class Policy:
 
 
 def read(record: str) -> Policy:
-    """Raises PermError for a syntax error anywhere in it (4.6)."""
+    """Parse a record. Raises PermError for a syntax error anywhere in it (4.6)."""
     terms = [term for term in record[len("v=spf1") :].split(" ") if term]
     if len(record) > MAX_RECORD or any(len(term) > MAX_TERM for term in terms):
         raise PermError("too long")

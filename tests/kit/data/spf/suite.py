@@ -1,6 +1,6 @@
-"""Find the RFC 7208 test suite, and read its cases. It is not part of this repository: it is taken from pyspf's sdist.
+"""Find the RFC 7208 test suite, and read its cases. The suite is not part of this repository; it is in pyspf's sdist.
 
-Places, in this order: the directory or file in $RDNS_MILTER_SPF_SUITE; the cache; the package index, with pip, once.
+Searched in this order: the directory or file in $RDNS_MILTER_SPF_SUITE, the cache, the package index (downloaded once, with pip).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _cache() -> Path:
 
 
 def _fetch(target: Path) -> None:
-    """Fetch the sdist with pip and keep its suite only. The file is renamed into place, because tests may run in parallel."""
+    """Download the sdist and keep only its suite. The file is renamed into place, because tests may run in parallel."""
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         _download(Path(scratch))
         with tarfile.open(Path(scratch) / ARCHIVE) as archive:
@@ -84,12 +84,13 @@ def _fetch(target: Path) -> None:
 
 
 def _download(directory: Path) -> None:
-    """Download the sdist. For its metadata pip needs setuptools: that of this environment, else one in a build environment."""
+    """Download the sdist. For its metadata pip needs setuptools: that of this environment or, if this fails, one that it
+    fetches."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--no-binary", ":all:", "--dest", str(directory), SDIST]
     quick = subprocess.run([*command, "--no-build-isolation"], capture_output=True, timeout=_SECONDS, check=False)
     if quick.returncode != 0 or not (directory / ARCHIVE).exists():
-        # Isolated, pip would build setuptools itself from source too, were all binaries refused.
+        # With `:all:` and build isolation pip would build setuptools from source too.
         command[command.index(":all:")] = "pyspf"
         subprocess.run(command, capture_output=True, timeout=_SECONDS, check=True)
 

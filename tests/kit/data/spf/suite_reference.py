@@ -1,4 +1,5 @@
-"""Results of the reference evaluator for a case of the RFC 7208 suite: MAIL FROM, and HELO, which the suite does not test."""
+"""Results of the reference evaluator for cases of the RFC 7208 suite: for MAIL FROM, and for HELO, which the suite does not
+test."""
 
 from __future__ import annotations
 

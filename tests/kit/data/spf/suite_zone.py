@@ -1,8 +1,8 @@
 """Convert the `zonedata` of SPF test suites (rfc7208-tests.yml and others) to entries of a zone.
 
-Each name has a list of mappings {TYPE: value} with one entry. SPF values count as TXT too, unless the name has TXT of its own;
-`TXT: NONE` is no record, but prevents that copy. A bare TIMEOUT: types without records before it time out. `{TYPE: TIMEOUT}`: that
-type times out. `{RCODE: n}`: the name has that rcode. Names are taken byte by byte, unescaped.
+Each name has a list of mappings {TYPE: value} with one entry each. An SPF value is also a TXT value, unless the name has TXT
+values; `TXT: NONE` is no record, but prevents this copy. `TIMEOUT` without a type: all types without a record before it time out.
+`{TYPE: TIMEOUT}`: this type times out. `{RCODE: n}`: all answers have this rcode. Names are taken byte by byte, without escapes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NONE = ("NONE", ["NONE"])
 
 
 def read_suite(zonedata: Mapping[str, Iterable[Item]], timeout: Timeout = "servfail") -> Iterator[Entry]:
-    """Yield the entries of a scenario. `timeout`: what TIMEOUT is on the wire."""
+    """Yield the entries of a scenario. `timeout`: the behaviour that TIMEOUT becomes."""
     for owner, items in zonedata.items():
         name = plain_name(owner)
         pairs = list(_pairs(items))

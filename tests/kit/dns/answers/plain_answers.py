@@ -1,8 +1,9 @@
-"""Compare the reader of plain answers with dnspython: it must say the same, or leave the message to dnspython.
+"""Compare the reader of plain answers with dnspython: its result must be the same, or it must leave the message to dnspython.
 
     python -m tests.kit.dns.answers.plain_answers [--cases 10000000] [--first 0] [--jobs 2]
 
-writes each message on which they disagree, and ends with 1 if there was one. Only what the reader takes is read by dnspython, too.
+prints each message on which they disagree, and exits with 1 if there is one. Messages that the reader leaves to dnspython are not
+compared.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from rdns_milter.resolver.wire import decode_any
 from tests.kit.dns.answers.random_answers import Case, case
 
 CHUNK = 10_000
-REPORTED = 20  # disagreements after which the command gives up
+REPORTED = 20  # disagreements after which the command ends
 NOT_PLAIN = "not plain"
 
 
 def compared(each: Case) -> tuple[str, str]:
-    """Return the status that the reader finds, or NOT_PLAIN, and in what it disagrees with dnspython, or ""."""
+    """Return the reader's status, or NOT_PLAIN, and its difference from dnspython; "" if there is none."""
     mine = plain_answer.read(each.wire, each.query.ident, each.query.question)
     if mine is None:
         return NOT_PLAIN, ""
@@ -34,7 +35,7 @@ def compared(each: Case) -> tuple[str, str]:
 
 
 def compare(numbers: Iterable[int]) -> tuple[Counter[str], list[str]]:
-    """Compare these cases: how many had which status, and the disagreements."""
+    """Compare these cases. Return the number of cases with each status, and the differences."""
     counted: Counter[str] = Counter()
     disagreements = []
     for number in numbers:
@@ -50,7 +51,7 @@ def _chunk(last: int, first: int) -> tuple[Counter[str], list[str]]:
 
 
 def main() -> int:
-    """Compare as many cases as the command line says."""
+    """Compare the cases that the command line names. Return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.kit.dns.answers.plain_answers", description=__doc__.split("\n")[0]
     )

@@ -1,7 +1,9 @@
-"""Random DNS responses, right ones and nearly right ones, for readers that must agree: a number in, a query and a response out.
+"""Random DNS responses, correct and nearly correct ones, for tests that compare two readers: a query and a response for each
+number.
 
-A response is written field by field, and each field may go wrong with a probability of the message's own: 0 for most, so that there
-are enough plain ones. Every second message is then changed byte by byte. Some begin as a recorded answer of a real resolver.
+A response is written field by field. Each field may be wrong, with a probability that is chosen for the message: 0 for most
+messages, so that enough of them are plain. In half of the messages some bytes are then changed. Some messages are recorded answers
+of real resolvers.
 
 RFC 1035 4.1, RFC 2308 2, RFC 6891 6.1.2.
 """
@@ -49,28 +51,28 @@ CHANGED = (0, 0xC0, 0xFF, 0x3F, 1, 12)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A query, and what came as if in response to it."""
+    """A query, and a message that arrives as its response."""
 
     query: EncodedQuery
     wire: bytes
 
 
 class Writer:
-    """A response that is written from its beginning to its end. `odds`: the probability that a field goes wrong."""
+    """Writes a response from its beginning to its end. `odds`: the probability that a field is wrong."""
 
     def __init__(self, rng: Random, query: EncodedQuery, odds: float) -> None:
         self.rng = rng
         self.query = query
         self.odds = odds
         self.wire = bytearray(12)
-        self.names = [12]  # where names begin that a pointer may lead to
+        self.names = [12]  # offsets of names, for compression pointers
 
     def odd(self) -> bool:
-        """Return whether this field is to go wrong."""
+        """Return whether the next field is to be wrong."""
         return self.odds > 0 and self.rng.random() < self.odds
 
     def number(self, right: int, bits: int = 16) -> int:
-        """Return the number, or one that is wrong."""
+        """Return the number, or a wrong one."""
         if not self.odd():
             return right
         return (right + self.rng.choice((-1, 1, 2, 255, self.rng.randrange(1 << bits)))) % (1 << bits)
@@ -101,7 +103,7 @@ class Writer:
             self.names.append(start)
 
     def owner(self, right: int) -> None:
-        """Write a pointer to that name, or another owner."""
+        """Write a pointer to the name at this offset, or another owner."""
         if not self.odd():
             self.wire += self.pointer(right)
         elif self.odd():
@@ -113,7 +115,7 @@ class Writer:
             )
 
     def record(self, owner: int | None, kind: int, data: Callable[[], object]) -> int:
-        """Write a record; return where its data begin. `owner`: where its name is; None: it has been written."""
+        """Write a record; return the offset of its data. `owner`: the offset of its name; None if the name has been written."""
         if owner is not None:
             self.owner(owner)
         kind = kind if not self.odd() else self.rng.choice(OTHER_TYPES)
@@ -126,7 +128,7 @@ class Writer:
         return at + 2
 
     def value(self, kind: int) -> None:
-        """Write the data of a record that was asked for."""
+        """Write the data of a record of the requested type."""
         rng, start = self.rng, len(self.wire)
         match kind:
             case 1:
@@ -160,7 +162,7 @@ class Writer:
         self.wire += struct.pack("!5I", *(self.rng.choice(LIVES[:6] if not self.odd() else LIVES) for _ in range(5)))
 
     def denial(self, name: int) -> int:
-        """Write an authority section that denies; return how many records it has."""
+        """Write the authority section of a negative answer; return the number of its records."""
         if self.rng.random() < 0.7:
             self.wire += self.zone_above(name)
             self.record(None, SOA, self.soa)
@@ -172,7 +174,7 @@ class Writer:
         return 2
 
     def zone_above(self, at: int) -> bytes:
-        """Return a pointer to a part of the name there that need not be a zone; the root, at times."""
+        """Return a pointer to the name at this offset or to a name above it, sometimes the root."""
         for _ in range(self.rng.randrange(4)):
             size = self.wire[at] if at < len(self.wire) else 0
             if size == 0:
@@ -184,7 +186,7 @@ class Writer:
 
 
 def response(rng: Random, query: EncodedQuery) -> bytes:
-    """Return one for this query."""
+    """Return a random response to this query."""
     writer = Writer(rng, query, rng.choice((0, 0, 0, 0.02, 0.06, 0.2)))
     question = query.question if not writer.odd() else query.question.swapcase()
     writer.wire += question
@@ -219,7 +221,7 @@ def response(rng: Random, query: EncodedQuery) -> bytes:
 
 
 def changed(wire: bytes, rng: Random) -> bytes:
-    """Return it with some bytes changed, gone, added or repeated."""
+    """Return the message with some bytes changed, removed, added or repeated."""
     octets = bytearray(wire)
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         at = rng.randrange(2, len(octets)) if len(octets) > 2 else 0
@@ -243,7 +245,7 @@ def _recorded() -> Sequence[Case]:
 
 
 def query_of(wire: bytes) -> EncodedQuery:
-    """Return the query with these bytes, which `encode` made."""
+    """Return the query that `encode` made these bytes of."""
     at, labels = 12, []
     while wire[at]:
         labels.append(wire[at + 1 : at + 1 + wire[at]].decode("latin-1"))
@@ -259,7 +261,7 @@ def _query(name: str, kind: Type) -> EncodedQuery:
 
 
 def case(number: int) -> Case:
-    """Return the case of that number, always the same."""
+    """Return the case with this number, always the same."""
     rng = Random(number)
     if rng.random() < 0.1:
         found = rng.choice(_recorded())

@@ -1,8 +1,8 @@
-"""Answers of real resolvers to ordinary questions, as they came over the wire, and the command that records them.
+"""Answers of real resolvers to ordinary questions, byte by byte, and the command that records them.
 
     python -m tests.kit.dns.answers.recorded_answers NAME HOST:PORT >> tests/kit/dns/answers/recorded_answers.txt
 
-NAME is the resolver's, HOST:PORT where it listens. It must forward everything to a name server that serves ZONE:
+NAME is the name of the resolver, HOST:PORT its address. It must forward all queries to a name server that serves ZONE:
 
     python -m tests.kit.dns.answers.recorded_answers --zone > FILE
     python -m tests.kit.dns.nameserver --zone FILE
@@ -83,7 +83,7 @@ QUESTIONS: dict[Type, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What `resolver` answered to `query`."""
+    """A query, and the answer of a resolver. `resolver`: its name."""
 
     resolver: str
     query: bytes
@@ -91,13 +91,13 @@ class Recorded:
 
 
 def recorded() -> tuple[Recorded, ...]:
-    """All of the file."""
+    """Return all recorded answers."""
     lines = (line.split() for line in FILE.read_text("ascii").splitlines() if not line.startswith("#"))
     return tuple(Recorded(name, bytes.fromhex(query), bytes.fromhex(answer)) for name, query, answer in lines)
 
 
 def record(name: str, host: str, port: int) -> Iterator[str]:
-    """Ask a resolver all questions. Raises OSError."""
+    """Ask a resolver all questions, and yield a line of the file for each answer. Raises OSError."""
     rng = SystemRandom()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(SECONDS)
@@ -111,7 +111,7 @@ def record(name: str, host: str, port: int) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit status: 0, or 2 for usage."""
+    """Run the command. Return the exit status: 0, or 2 for wrong usage."""
     if arguments == ["--zone"]:
         print(ZONE)
         return 0
