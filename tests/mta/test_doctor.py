@@ -1,5 +1,5 @@
-"""`rdns-milter doctor` with a real Postfix's own postconf: each broken set-up is named, and what it prints, typed as it stands,
-mends it. Sendmail's configuration is read from sendmail.cf."""
+"""`rdns-milter doctor` with the postconf of a real Postfix: each broken set-up is reported, and the commands and lines that doctor
+prints correct it. Sendmail's configuration is read from sendmail.cf."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ POSTSCREEN = "smtp inet n - n - 1 postscreen\nsmtpd pass - - n - - smtpd\n"
 
 @dataclass(frozen=True)
 class Case:
-    """A set-up: what doctor says of it, and whether that is mended by the commands alone."""
+    """A set-up, the findings of doctor, and whether the printed commands alone correct it."""
 
     name: str
     says: str
@@ -125,7 +125,7 @@ HEALTHY = (
 
 
 def write(directory: Path, case: Case) -> Host:
-    """The set-up of a case, and the host on which postconf reads it."""
+    """Write the set-up of a case. Return the host on which postconf reads it."""
     settings = {"compatibility_level": "3.6", **GOOD, **case.main}
     (directory / "main.cf").write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
     (directory / "master.cf").write_text(case.master)
@@ -134,7 +134,7 @@ def write(directory: Path, case: Case) -> Host:
 
 
 def age(directory: Path) -> None:
-    """Let main.cf be older than it is: Postfix reads a young one over and over until it is two seconds old."""
+    """Give main.cf an older time stamp: Postfix reads a file that has just changed again and again until it is two seconds old."""
     for path in directory.glob("*.cf"):
         os.utime(path, (time.time() - 60,) * 2)
 
@@ -146,7 +146,7 @@ def found(host: Host, listener: SocketAddress) -> list[Finding]:
 
 
 def type_in(host: Host, commands: Sequence[str]) -> None:
-    """Type the commands as they stand. This Postfix does not run, so there is nothing to reload."""
+    """Run the commands as they are printed. This Postfix does not run, so there is nothing to reload."""
     for command in commands:
         if command != "postfix reload":
             environment = {**host.environment, "PATH": f"{host.environment['PATH']}:/usr/sbin"}
@@ -155,7 +155,7 @@ def type_in(host: Host, commands: Sequence[str]) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_broken_setup_is_named_and_mended(case: Case, tmp_path: Path) -> None:
+def test_a_broken_setup_is_reported_and_corrected(case: Case, tmp_path: Path) -> None:
     host = write(tmp_path, case)
     (fault,) = [each for each in found(host, case.listener) if each.level != "ok"]
     assert case.says in fault.text
@@ -274,7 +274,7 @@ def test_sendmail(case: str) -> None:
         assert says in faults[0].text
 
 
-def test_the_command_runs_whole_and_says_what_is_bad(tmp_path: Path) -> None:
+def test_the_command_reports_what_is_wrong(tmp_path: Path) -> None:
     config = tmp_path / "r.toml"
     config.write_text(
         '[milter]\nsocket = "inet:9@127.0.0.1"\n[dns]\nnameservers = ["127.0.0.1:9"]\n[metrics]\nlisten = "0.0.0.0:9415"\n'

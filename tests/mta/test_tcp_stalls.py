@@ -1,7 +1,9 @@
-"""Over TCP no message waits for a delayed ACK: not behind Postfix, nor with HAProxy in between, nor behind Sendmail. RFC 896.
+"""Over TCP no message waits for a delayed ACK: with Postfix, with HAProxy in between, and with Sendmail.
 
-The waits are counted in a trace of the packets, not by the clock. Each session has messages with small and large headers, with and
-without changes, and what comes between messages: RSET, another greeting, refused recipients.
+The stalls are counted in a trace of the packets, not by the clock. Each session has messages with small and large headers, with and
+without changes, and between them RSET, another HELO, and refused recipients.
+
+RFC 896.
 """
 
 from __future__ import annotations
@@ -51,11 +53,11 @@ listen milter
 
 
 def headers(*lengths: int) -> Headers:
-    """Fields with values of these lengths."""
+    """Return header fields with values of these lengths."""
     return [("From", GOOD_FROM), ("Subject", "test"), *((f"X-{at}", "x" * length) for at, length in enumerate(lengths))]
 
 
-# Together about 0.1, 3, 5 (more than a buffer of Postfix's), 20, 20 and 30 KB.
+# In all about 0.1, 3, 5 (more than Postfix's buffer), 20, 20 and 30 KB.
 HEADERS = (
     headers(), headers(*[300] * 10), headers(*[450] * 11), headers(*[200] * 100), headers(*[900] * 22), headers(*[300] * 100),
     [*headers(100), FORGED, FORGED, FORGED],
@@ -64,7 +66,7 @@ A_ROUND = len(HEADERS) + 1  # messages
 
 
 def converse(smtp: Smtp, rounds: int) -> None:
-    """Say all of it, so many times."""
+    """Send all messages, this number of times."""
     for _ in range(rounds):
         for fields in HEADERS:
             assert smtp.message(GOOD_FROM, [USER, USER], fields).ok
@@ -81,7 +83,7 @@ def converse(smtp: Smtp, rounds: int) -> None:
 
 
 def converse_with_postfix(address: tuple[str, int]) -> None:
-    """Say it to Postfix."""
+    """Send all messages to Postfix."""
     with Smtp(address) as smtp:
         smtp.xclient(GOOD)
         smtp.helo(GOOD_HELO)
@@ -90,7 +92,7 @@ def converse_with_postfix(address: tuple[str, int]) -> None:
 
 @contextlib.contextmanager
 def haproxy(behind: int) -> Iterator[int]:
-    """HAProxy before that port, on another one."""
+    """Run HAProxy in front of this port; yield its own port."""
     port = free_port()
     with Child("haproxy") as child:
         path = child.write("haproxy.cfg", HAPROXY.format(here=HERE, port=port, behind=behind))
@@ -99,20 +101,20 @@ def haproxy(behind: int) -> Iterator[int]:
 
 
 def port_of(spec: str) -> int:
-    """The port where the milter listens."""
+    """Return the port on which the milter listens."""
     port = parse_endpoint(spec)[1]
     assert isinstance(port, int)
     return port
 
 
 def needs_postfix() -> None:
-    """Skip the test where there is none."""
+    """Skip the test if there is no Postfix."""
     if not installed():
         pytest.skip("Postfix is not installed (no /usr/sbin/postconf)")
 
 
 def test_a_stall_is_seen() -> None:
-    """The peer writes twice, and nothing answers the first: as it was with DATA negotiated away."""
+    """The peer writes twice, and the first write gets no reply, as DATA if it were negotiated away."""
     with socket.create_server((HERE, 0)) as listener, PacketTrace(listener.getsockname()[1]) as trace:
 
         def answer() -> None:
@@ -165,8 +167,8 @@ def test_postfix_never_waits_with_haproxy_in_between() -> None:
     assert front.stalls() == back.stalls() == []
 
 
-def test_sendmail_does_not_wait_but_for_the_first_message() -> None:
-    """Without quick ACKs it waits five times for a message. On a busy machine a thread may come too late for one of them."""
+def test_sendmail_waits_for_the_first_message_only() -> None:
+    """Without quick ACKs each message has five stalls. On a busy machine the thread can be too late for one of them."""
     if not sendmail.installed():
         pytest.skip("no Sendmail is unpacked (sh tests/run.sh --all does it)")
     with (

@@ -1,4 +1,4 @@
-"""Clients that keep the milter busy with DNS so that it has no time for others.
+"""Clients that cause many DNS queries, to keep the milter from serving other clients.
 
 Each flood runs in a process of its own, so that what a test measures of other clients does not include the flood's own work.
 `zone` has the records that the floods use; RFC 7208 4.6.4 allows all of them.
@@ -27,7 +27,7 @@ from tests.kit.smtp.client_identity import Client
 
 SENDERS = 200  # domains with a record of ten mx of ten hosts
 CLIENTS = 50
-AT_ONCE = 400  # messages of the ordinary clients under way
+AT_ONCE = 400  # messages of the ordinary clients in progress
 SECONDS = 20.0
 ASLEEP = "asleep.example"
 IDLE = 300  # connections
@@ -41,9 +41,9 @@ Run = Callable[[str, Begin], None]
 def zone() -> Listing:
     """Return the records of the attackers.
 
-    Each client has a reverse name. The hosts of each f<n>.fan.example are in a silent zone of their own. Any name below
-    any.fan.example has a record that leads to ten silent names of its own. Addresses of 203.0.112.0/24 have ten reverse names
-    whose addresses are silent; reverse names of 2001:db8:bad::/48 are silent.
+    Each client has a reverse name. The hosts of each f<n>.fan.example are in a zone of their own that does not answer. Each name
+    below any.fan.example has an SPF record with ten names of its own that do not answer. Addresses of 203.0.112.0/24 have ten
+    reverse names whose address queries are not answered; reverse names of 2001:db8:bad::/48 are not answered.
     """
     records: dict[str, Any] = {
         "*.113.0.203.in-addr.arpa": [("PTR", "client.fan.example")],
@@ -65,12 +65,12 @@ def zone() -> Listing:
 
 
 def client(number: int) -> Client:
-    """Return an attacker."""
+    """Return the attacking client with this number."""
     return Client(f"203.0.113.{number % 256}")
 
 
 def mail_and_reset(spec: str, begin: Begin) -> None:
-    """One connection: MAIL with a record of ten mx of ten silent hosts, RSET, and again."""
+    """One connection: MAIL with an SPF record of ten `mx` with ten hosts that do not answer, RSET, and again."""
     _mail_and_reset(spec, begin, 1, lambda number: f"a@f{number % SENDERS}.fan.example")
 
 
@@ -98,12 +98,13 @@ def greetings(spec: str, begin: Begin) -> None:
 
 
 def unique_names(spec: str, begin: Begin) -> None:
-    """MAIL and RSET, with ten names that are answered at once and that were never asked before."""
+    """MAIL and RSET, with ten names that are answered at once and are new each time."""
     _mail_and_reset(spec, begin, 3, lambda number: f"u{number}@s{number}.fast.example")
 
 
 def ordinary(spec: str, begin: Begin) -> None:
-    """Fifty clients that send messages: the greeting's record leads to ten silent names, the sender's to a hundred."""
+    """Fifty clients that send messages. The SPF record of the HELO name has ten names that do not answer, the sender's a
+    hundred."""
 
     def send(number: int) -> None:
         helo, sender = f"c{number}.any.fan.example", f"a@f{number % SENDERS}.fan.example"
@@ -117,21 +118,21 @@ def ordinary(spec: str, begin: Begin) -> None:
 
 
 def reverse_names(spec: str, begin: Begin) -> None:
-    """Connections of clients with ten reverse names each, whose addresses are silent."""
+    """Connections of clients with ten reverse names each, whose address queries are not answered."""
     for number in range(1 << 30):
         begin()
         _greet(spec, f"203.0.112.{number % 256}")
 
 
 def one_network(spec: str, begin: Begin) -> None:
-    """Connections of a new address each time, all of one /64, whose reverse zone is silent."""
+    """Connections from a new address each time, all in one /64, whose reverse zone does not answer."""
     for number in range(1 << 30):
         begin()
         _greet(spec, f"{_NETWORK}::{number % 0xFFFF:x}")
 
 
 def recipients(spec: str, begin: Begin) -> None:
-    """Messages with a thousand recipients each, of a sender whose record leads to a hundred silent names."""
+    """Messages with a thousand recipients each. The sender's SPF record has a hundred names that do not answer."""
     for number in range(1 << 30):
         with Conversation(spec) as talk:
             talk.connect("x", client(4).address)
@@ -144,7 +145,7 @@ def recipients(spec: str, begin: Begin) -> None:
 
 
 def idle(spec: str, begin: Begin) -> None:
-    """Connections that stop after MAIL with such a record, and stay open."""
+    """Connections that stay open and idle after MAIL with an SPF record like that of `recipients`."""
     with ExitStack() as stack:
         for number in range(IDLE):
             begin()
@@ -166,11 +167,11 @@ def _greet(spec: str, address: str) -> None:
 
 
 class _Over(Exception):
-    """The flood has to end."""
+    """Raised to end the flood."""
 
 
 class Flood:
-    """A flood that runs until the context ends. `rate`: rounds a second; 0: as fast as the milter answers."""
+    """A flood that runs until the context ends. `rate`: rounds per second; 0: as fast as the milter answers."""
 
     def __init__(self, run: Run, spec: str, rate: float = 0) -> None:
         spawn = multiprocessing.get_context("spawn")  # a fork would copy locks that the test's threads hold
@@ -180,7 +181,7 @@ class Flood:
 
     @property
     def rounds(self) -> int:
-        """The rounds that have begun."""
+        """The number of rounds that have begun."""
         return int(self._rounds.value)
 
     def wait(self, count: int) -> None:

@@ -27,7 +27,7 @@ def test_a_datagram_arrives_as_it_was_sent(pair: Pair, data: bytes) -> None:
     assert Datagrams(512).receive(pair[1]) == data
 
 
-def test_datagrams_stay_apart_and_are_cut(pair: Pair) -> None:
+def test_datagrams_are_read_one_by_one_and_truncated(pair: Pair) -> None:
     datagrams = Datagrams(4)
     for data in (b"first", b"2"):
         datagrams.send(pair[0], data)
@@ -36,7 +36,7 @@ def test_datagrams_stay_apart_and_are_cut(pair: Pair) -> None:
     assert first == b"firs"
 
 
-def test_nothing_is_there(pair: Pair) -> None:
+def test_no_datagram_has_arrived(pair: Pair) -> None:
     assert Datagrams(512).receive(pair[1]) is None
 
 

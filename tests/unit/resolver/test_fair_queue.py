@@ -1,4 +1,4 @@
-"""The fair queue: no limit is exceeded, no place stays free that a waiting task may have, and every task is served in the end."""
+"""The fair queue: no limit is exceeded, no place stays free while a waiting task may have it, and every task gets a place."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ CAPACITY = Capacity(places=8, limits=LIMITS, waiting=30, waiting_each=12)
 
 
 def ticket(number: int, client: str, zone: str = "", kind: str = "") -> Ticket[int]:
-    """Return a ticket that counts for a client, and for a zone and a kind if they are given."""
+    """Return a ticket that counts for a client and, if given, for a zone and a kind."""
     owners = tuple(owner for owner in (("client", client), ("zone", zone), ("kind", kind)) if owner[1])
     return Ticket(client, owners, number)
 
 
 def clients_served(queue: FairQueue[int], count: int) -> list[str]:
-    """Return the clients that get the next so many places, if each place is freed before the next one is given."""
+    """Return the clients of the next tickets, if each place is freed before the next one is given."""
     served = []
     for _ in range(count):
         found = queue.next()
@@ -73,7 +73,7 @@ def test_clients_without_a_place_come_first() -> None:
 
 @pytest.mark.parametrize("waiting", [5, 1000])
 def test_too_many_wait(waiting: int) -> None:
-    """The client with the most tickets loses its newest ones; a client with few keeps them."""
+    """The client with the most tickets loses its newest ones; a client with few tickets keeps them."""
     queue: FairQueue[int] = FairQueue(Capacity(1, LIMITS, waiting, 4))
     queue.enter(ticket(0, "holder"))
     evicted = []
@@ -152,7 +152,7 @@ class Places(RuleBasedStateMachine):
                 assert any(held[owner] >= LIMITS[owner[0]] for owner in each.owners)
 
     def teardown(self) -> None:
-        """Check that every ticket is served in the end."""
+        """Check that every ticket gets a place."""
         while self.running:
             self.leave(0)
         assert self.waiting == []
@@ -168,7 +168,7 @@ TestPlaces.settings = settings(max_examples=60, stateful_step_count=80, deadline
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 200))
 def test_no_client_starves(clients: int, greed: int) -> None:
-    """One task of each client is served within two rounds, however many one client has waiting."""
+    """One task of each client gets a place within two rounds, whatever number of tasks another client has waiting."""
     queue: FairQueue[int] = FairQueue(Capacity(1, {"client": 1}, 10_000, 10_000))
     held = ticket(0, "greedy")
     queue.enter(held)

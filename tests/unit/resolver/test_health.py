@@ -1,4 +1,4 @@
-"""When a name server is suspect, down, and up again: tables of events, and properties of every sequence of events."""
+"""When a name server is in doubt, down, and up again: tables of events, and properties of all sequences of events."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rdns_milter.resolver.servers.health import LOCAL, MISSES, RECURSIVE, SUSPEC
 
 A, B, C = (Question(f"{letter}.example", "A") for letter in "abc")
 TXT_A = Question("a.example", "TXT")
-# Events, one for each letter. An answer: "a" "b" "c". No answer: "A" "B" "C" "T" (the TXT of a). A probe missed: "!".
+# Events. An answer about a name: "a" "b" "c". No answer: "A" "B" "C", and "T" for the TXT of a. A missed probe: "!".
 QUESTIONS = {"A": A, "B": B, "C": C, "T": TXT_A}
-# Events; whether a probe is due after the last query without an answer; whether the server is down; whether it is in doubt.
+# Events; then three booleans: a probe is due after the last query without an answer, the server is down, it is in doubt.
 CASES: list[tuple[str, str, bool, bool, bool]] = [
     ("nothing yet", "", False, False, False),
     ("one name silent", "A", False, False, False),
@@ -37,7 +37,7 @@ CASES: list[tuple[str, str, bool, bool, bool]] = [
 
 
 def after(events: str) -> tuple[ServerHealth, bool, list[str]]:
-    """Return the health after these events, whether a probe is due after the last query without an answer, and the changes ("down",
+    """Return the health after these events, True if a probe is due after the last query without an answer, and the changes ("down",
     "up")."""
     health, due, changes = ServerHealth(), False, []
     for event in events:
@@ -72,8 +72,8 @@ def test_each_change_is_returned_once(events: str, changes: list[str]) -> None:
     assert after(events)[2] == changes
 
 
-def test_the_numbers() -> None:
-    """The tables above are for these constants."""
+def test_the_constants_are_those_of_the_tables() -> None:
+    """The tables above hold for these constants only."""
     assert (SUSPECT, MISSES) == (2, 2)
 
 
@@ -91,7 +91,7 @@ def test_probes_are_questions_that_were_answered() -> None:
 
 
 def test_a_sender_cannot_choose_all_probes() -> None:
-    """A sender who has only names of its own looked up, and then lets them time out, must not make the server look down."""
+    """A sender that has only its own names looked up, and then lets them time out, must not make the server appear down."""
     health = ServerHealth()
     for number in range(20):
         health.answered(Question(f"n{number}.evil.example", "TXT"))
@@ -100,22 +100,22 @@ def test_a_sender_cannot_choose_all_probes() -> None:
     for _ in range(6):
         probe = health.probe()
         if probe == LOCAL:
-            health.answered(probe)  # as a server that works does
+            health.answered(probe)  # as a working server does
         else:
             assert probe.name.endswith(".evil.example")
             health.missed()
         assert not health.down
 
 
-def test_a_server_that_is_back_is_found_by_one_of_two_probes() -> None:
-    """Even if everything that it has answered before times out now."""
+def test_one_of_two_probes_finds_that_the_server_is_up_again() -> None:
+    """Even if all names that it has answered before time out now."""
     health, _, _ = after("abAB!!")
     assert LOCAL in {(health.probe(), health.missed())[0] for _ in range(2)}
 
 
 @pytest.mark.parametrize("fault", sorted(UNRESOLVED))
 def test_a_server_that_only_refers_is_down(fault: Status) -> None:
-    """It is probed with a question that only a resolver answers, because it may hold the zone "localhost"."""
+    """It may be authoritative for "localhost", so it is probed with a question that only a resolver answers."""
     health = ServerHealth()
     assert not health.unanswered(A, fault)
     assert health.unanswered(B, fault)

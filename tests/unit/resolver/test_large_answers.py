@@ -1,4 +1,4 @@
-"""The queue for large datagrams: one in each iteration of the loop, with other work in between."""
+"""The queue for large datagrams: one is processed in each iteration of the loop, with other work in between."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rdns_milter.resolver.transport.sockets import WorkQueue
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Run the loop until the condition holds; at most ten seconds."""
+    """Run the loop until the condition holds, for at most ten seconds."""
     async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0)
@@ -52,7 +52,7 @@ def test_a_job_that_raises_does_not_stop_the_others() -> None:
 
 
 def test_the_queue_is_bounded() -> None:
-    """What finds no room in it is done at once."""
+    """A datagram is processed at once if the queue is full."""
     done: list[int] = []
 
     async def scene() -> None:

@@ -83,14 +83,14 @@ def test_no_scoped_address(text: str) -> None:
 
 
 def replace(path: Path, text: str) -> None:
-    """Replace a file by a new one."""
+    """Replace a file by a new file."""
     other = path.with_suffix(".new")
     other.write_text(text)
     other.rename(path)
 
 
 def test_changes_are_noticed(tmp_path: Path) -> None:
-    """Changes in place, by replacement and through a link. Each is returned once, when the file is the same at two polls."""
+    """Changes in place, by replacement and through a link. Each is returned once, as soon as two polls have found the same file."""
     real, path = tmp_path / "stub-resolv.conf", tmp_path / "resolv.conf"
     real.write_text("nameserver 192.0.2.1\n")
     path.symlink_to(real)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rdns_milter.resolver.negative_answer import NegativeAnswer, Statement, classify
 
-# Labels of the owners, the root's among them, for a final name of four: www.sub.example.
+# Numbers of labels of the owners, the root label included. The final name, www.sub.example, has four.
 ROOT, TOP, SUB = 1, 2, 3
 
 CASES: dict[str, tuple[NegativeAnswer, Statement]] = {
@@ -49,7 +49,7 @@ CASES: dict[str, tuple[NegativeAnswer, Statement]] = {
     "alias and another zone's SOA": (NegativeAnswer(aliased=True, other_soa=True), "alias"),
     "alias, neither AA nor RA": (NegativeAnswer(aliased=True, responsible=False), "alias"),
     "alias and NS below the SOA": (NegativeAnswer(aliased=True, soa=TOP, ns=SUB), "alias"),
-    # no statement
+    # neither
     "nothing, neither AA nor RA": (NegativeAnswer(responsible=False), "lame"),
     "another zone's SOA": (NegativeAnswer(other_soa=True), "error"),
     "additional alone": (NegativeAnswer(stray=True), "error"),
@@ -57,7 +57,7 @@ CASES: dict[str, tuple[NegativeAnswer, Statement]] = {
 
 
 @pytest.mark.parametrize(("answer", "statement"), CASES.values(), ids=CASES)
-def test_statements(answer: NegativeAnswer, statement: Statement) -> None:
+def test_table(answer: NegativeAnswer, statement: Statement) -> None:
     assert classify(answer) == statement
 
 
@@ -77,7 +77,7 @@ ANSWERS = st.builds(
 
 @given(ANSWERS)
 def test_no_such_record_needs_a_soa_or_the_absence_of_ns(answer: NegativeAnswer) -> None:
-    """RFC 2308 2.2, whatever else the response holds."""
+    """RFC 2308 2.2, for all other contents of the response."""
     if classify(answer) == "nodata":
         assert answer.soa is not None or (answer.ns is None and not answer.other_ns)
         assert answer.soa is not None or not (answer.aliased or answer.other_soa or answer.stray)

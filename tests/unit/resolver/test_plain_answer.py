@@ -1,6 +1,7 @@
-"""The reader of plain answers says what dnspython says, or nothing: on random, changed and recorded messages, and on a table.
+"""The reader of plain answers gives the same result as dnspython, or none: with random, changed and recorded messages, and with a
+table.
 
-Many millions: `python -m tests.kit.dns.answers.plain_answers`.
+`python -m tests.kit.dns.answers.plain_answers` compares many millions.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def test_random_messages(first: int) -> None:
 
 
 def test_ordinary_answers_of_resolvers_are_plain() -> None:
-    """All but BIND's for MX, which bring the addresses of the hosts along."""
+    """All except BIND's answers for MX, which have the addresses of the hosts in the additional section."""
     others: Counter[tuple[str, str]] = Counter()
     for each in recorded():
         status, disagreement = compared(Case(query_of(each.query), each.answer))
@@ -53,19 +54,19 @@ def test_ordinary_answers_of_resolvers_are_plain() -> None:
 def record(
     kind: int, data: bytes, owner: bytes = TO_QUESTION, ttl: int = 60, rdclass: int = 1, length: int = -1
 ) -> bytes:
-    """A record."""
+    """Return a record."""
     return owner + struct.pack("!HHIH", kind, rdclass, ttl, len(data) if length < 0 else length) + data
 
 
 def query(kind: Type, name: str = NAME) -> EncodedQuery:
-    """A query for records of that type."""
+    """Return a query for records of this type."""
     return encode(Question(name, kind), True, 0x1234)
 
 
 def message(
     asked: EncodedQuery, *answers: bytes, authority: tuple[bytes, ...] = (), flags: int = 0x8180, opt: bytes = OPT
 ) -> bytes:
-    """A response."""
+    """Return a response."""
     head = struct.pack("!6H", asked.ident, flags, 1, len(answers), len(authority), bool(opt))
     return b"".join((head, asked.question, *answers, *authority, opt))
 
@@ -125,14 +126,15 @@ def test_plain(case: tuple[Type, bytes, Reading]) -> None:
 
 
 def pointers(count: int) -> Iterator[bytes]:
-    """PTR records: the first leads to the question's name, each other one to the name in the record before it."""
+    """Return PTR records with compression pointers: the first to the question's name, each other one to the name in the record
+    before it."""
     for at in range(count):
         yield record(PTR, struct.pack("!H", 0xC000 | (DATA + 14 * (at - 1) if at else 12)))
 
 
-# 192 bytes of a name, the last of which lead to the low byte of their own length, taken for half a pointer.
+# A name of 192 bytes. Its last bytes point to the low byte of its own length, which is then read as half of a pointer.
 INTO_LENGTH = b"".join(bytes((size,)) + b"a" * size for size in (17, 63, 63, 43)) + b"\xc0" + bytes((DATA - 1,))
-# The first name of a SOA leads to the low byte of the TTL, taken for the length of a label that ends among the numbers.
+# The first name of a SOA points to the low byte of the TTL, which is then read as the length of a label that ends in the numbers.
 INTO_TTL = b"\xc0" + bytes((DATA - 3,)) + b"\0" + struct.pack("!5I", 1, 0, 0, 0, 300)
 LONG = ".".join(["l" * 63] * 3 + ["k" * 60])  # 254 bytes on the wire
 OTHERS: dict[str, tuple[EncodedQuery, bytes]] = {
@@ -212,7 +214,7 @@ def test_not_plain(case: tuple[EncodedQuery, bytes]) -> None:
     assert decode(wire, asked, over_tcp=False) == decode_any(wire, asked, over_tcp=False)
 
 
-def test_of_very_many_values_no_more_are_kept() -> None:
+def test_at_most_max_values_are_kept() -> None:
     asked = query("A")
     records = [record(A, struct.pack("!I", number)) for number in range(MAX_VALUES + 1)]
     found = read(message(asked, *records), asked.ident, asked.question)
@@ -221,7 +223,7 @@ def test_of_very_many_values_no_more_are_kept() -> None:
     assert found == decode_any(message(asked, *records), asked, over_tcp=True)
 
 
-def test_a_question_with_any_byte_may_be_denied() -> None:
+def test_a_negative_answer_about_a_name_with_any_byte() -> None:
     asked = query("A", "a(b=c\xff._spf.example.com")
     wire = message(asked, authority=(record(SOA, b"\0\0" + NUMBERS, owner=b"\7EXAMPLE\3com\0"),))
     assert (

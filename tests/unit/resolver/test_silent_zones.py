@@ -1,4 +1,4 @@
-"""Silent zones: found at the right level, forgotten at the first answer, and never the zone of others."""
+"""Silent zones: found at the right level and forgotten at the first answer. A client cannot make another zone silent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOW = 1000.0
 
 
 def silent(*names: str, now: float = NOW) -> SilentZones:
-    """Return the silent zones after queries about these names timed out, all of them sent after the first time-out."""
+    """Return the zones after a query about the first name has timed out, and then queries about all of the names."""
     zones = SilentZones()
     for name in names[:1]:
         zones.unanswered(name, now, now)
@@ -34,7 +34,7 @@ def below(zone: str, count: int = BRANCHES) -> list[str]:
 
 
 def covers(zones: SilentZones, name: str, now: float = NOW) -> bool:
-    """Return whether queries about a name are held back, once the one that tries the zone has been let through."""
+    """Return whether queries about a name are held back, apart from the one query that probes the zone."""
     zones.covers(name, now)
     return zones.covers(name, now)
 
@@ -74,12 +74,12 @@ def test_one_name_does_not_make_its_zone_silent() -> None:
     assert not covers(silent(*["x.asleep.example"] * 50), "y.asleep.example")
 
 
-def test_unique_names_far_below() -> None:
-    """As the term `a:N.%{h}.asleep.example` makes them."""
+def test_unique_names_many_labels_below() -> None:
+    """Names as the term `a:N.%{h}.asleep.example` makes them."""
     names = [f"{n}.h{client}.fan.example.asleep.example" for client in range(BRANCHES) for n in range(BRANCHES)]
     zones = silent(*names)
     assert covers(zones, "1.h99.fan.example.asleep.example")
-    assert not covers(zones, "www.asleep.example")  # another branch, without any query so far
+    assert not covers(zones, "www.asleep.example")  # a branch that has not been asked
 
 
 def test_a_dead_branch_does_not_make_its_parent_look_dead() -> None:
@@ -96,8 +96,8 @@ def test_a_public_suffix_is_never_silent() -> None:
     assert not covers(silent(*addresses), "1.99.0.192.in-addr.arpa")
 
 
-def test_queries_that_were_under_way_together_do_not_count() -> None:
-    """A zone with some dead branches that is asked for many names at the same time: those queries all time out together."""
+def test_queries_in_progress_at_the_same_time_do_not_count() -> None:
+    """Queries about dead branches of a zone that are in progress together all time out, without an answer in between."""
     zones = SilentZones()
     for name in below("case.example", 50):
         zones.unanswered(name, NOW, NOW + 1)
@@ -114,7 +114,7 @@ def test_any_answer_ends_the_silence() -> None:
     assert not zones
 
 
-def test_one_query_at_a_time_is_let_through() -> None:
+def test_one_query_a_second_is_sent() -> None:
     zones = silent(*below("asleep.example"))
     asked = [zones.covers("x.asleep.example", NOW + step * PROBE / 4) for step in range(12)]
     assert asked == [step % 4 != 0 for step in range(12)]
@@ -149,7 +149,7 @@ def test_no_sender_makes_another_zone_look_silent(labels: list[str], victim: int
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_name(one: str, other: str) -> None:
-    """A macro may make a name of any local part."""
+    """A macro can put any local part into a name."""
     zones = silent(one, one)
     zones.covers(other, NOW)
     zones.answered(one)

@@ -19,7 +19,7 @@ def loop() -> Iterator[VirtualLoop]:
 
 
 def test_each_is_called_once_when_it_is_due(loop: VirtualLoop) -> None:
-    """Compared with a timer of the event loop for each, some of them cancelled."""
+    """Compared with one timer of the event loop for each; some are cancelled."""
     rng, timeouts = random.Random(7), Timeouts(loop)
     called: list[tuple[float, int]] = []
     expected: list[tuple[float, int]] = []

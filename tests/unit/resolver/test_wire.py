@@ -1,4 +1,4 @@
-"""What responses say, from their bytes."""
+"""Decoding of responses from their bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = "a.example."
 def said(
     *records: tuple[str, ...], rcode: dns.rcode.Rcode = dns.rcode.NOERROR, over_tcp: bool = False, flags: int = 0
 ) -> Reading | None:
-    """Return what a response with these records to the question for the address of `NAME` says."""
+    """Return the decoded response with these records to the question for the address of `NAME`."""
     query = encode(Question(NAME.rstrip("."), "A"), True, 1)
     answer = dns.message.make_response(query.message)
     answer.set_rcode(rcode)
@@ -52,12 +52,12 @@ def test_answers(records: list[tuple[str, ...]], reading: Reading | None) -> Non
         assert found == reading
 
 
-def test_a_name_that_is_not_there_has_no_address() -> None:
+def test_nxdomain_with_a_record_is_an_error() -> None:
     """NXDOMAIN with a record contradicts itself."""
     assert said((NAME, "60", "A", "192.0.2.1"), rcode=dns.rcode.NXDOMAIN) == Reading("error")
 
 
-def test_what_was_cut_is_asked_again() -> None:
+def test_a_truncated_response_is_asked_again() -> None:
     found = said((NAME, "60", "A", "192.0.2.1"), flags=dns.flags.TC)
     assert found is not None
     assert found.truncated
@@ -71,7 +71,7 @@ Record = tuple[str, str, str]
 def read(
     answer: list[Record], authority: list[Record], additional: list[Record], name: str, flags: int
 ) -> Reading | None:
-    """Return what a response with these sections (owner, type, data) to the question for the address of that name says."""
+    """Return the decoded response with these sections (owner, type, data) to the question for the address of this name."""
     query = encode(Question(name, "A"), True, 1)
     message = dns.message.make_response(query.message)
     message.flags |= flags
@@ -83,7 +83,7 @@ def read(
 
 AA, RA = int(dns.flags.AA), int(dns.flags.RA)
 NS_ = "ns.hx.example."
-# The sections for a question for a.b.example, the flags, what is read of them.
+# The sections of a response about a.b.example, the flags, and the expected reading.
 SECTIONS: dict[str, tuple[list[Record], list[Record], list[Record], int, Reading]] = {
     "a referral to the root": ([], [(".", "NS", NS_)], [(NS_, "A", "192.0.2.53")], RA, Reading("referral", (), 60.0)),
     "a referral to the parent": ([], [("b.example.", "NS", NS_)], [], 0, Reading("referral", (), 60.0)),
@@ -132,7 +132,7 @@ def test_answers_without_the_record(case: tuple[list[Record], list[Record], list
 
 
 def test_a_dname_may_make_a_name_too_long() -> None:
-    """RFC 6672 2.2: a server would answer YXDOMAIN."""
+    """RFC 6672 2.2: a server answers YXDOMAIN."""
     name = ".".join(["a" * 60] * 3)
     target = ".".join(["b" * 60] * 3) + "."
     assert read([("a" * 60 + ".", "DNAME", target)], [], [], name, RA) == Reading("error")

@@ -1,8 +1,8 @@
-"""What is found out about a client is the same however it is found: asked ahead or not, cold, warm, or without any memory; whatever
-was found for others before, and in whatever order the answers come in.
+"""The facts about a client are the same with and without prefetch, with empty, full and without caches, after checks of other
+clients, and for each order in which the answers arrive.
 
-The product's resolver, caches and check runner over zones in memory (tests.kit.dns.zone_resolver): the RFC 7208 suite, the cases of
-iprev and HELO, and random zones.
+Uses the product's resolver, caches and check runner with zones in memory (tests.kit.dns.zone_resolver): the RFC 7208 suite, the
+cases of iprev and HELO, and random zones.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from tests.unit.checks.test_helo import RESOLVED
 from tests.unit.checks.test_iprev import CASES as IPREV_CASES
 
 CASES = tuple(suite.cases())
-NAMEABLE = {name: case for name, case in IPREV_CASES.items() if name != "label too long"}  # which no zone can hold
+NAMEABLE = {name: case for name, case in IPREV_CASES.items() if name != "label too long"}  # no zone can hold that label
 SEEDS = st.integers(0, 2**32)
 HOUR = 3600.0
-LATEST = 0.05  # seconds until an answer: below the moment that an explanation, or a second reverse name, gets
+LATEST = (
+    0.05  # longest delay of an answer in seconds: shorter than the wait for an explanation or a second reverse name
+)
 STRANGER = "stranger@{}", "stranger.example"
 
 Delay = Callable[[Question], float]
@@ -38,13 +40,13 @@ thorough = settings(max_examples=150, deadline=None)
 
 @functools.cache
 def suite_zone(scenario: str) -> Zone:
-    """The zone of a scenario."""
+    """Return the zone of a scenario."""
     return next(Zone.from_suite(case.zonedata) for case in CASES if case.scenario == scenario)
 
 
 def table_zone(entries: dict[str, Entry]) -> Zone:
-    """The zone of a case of iprev or HELO, in which a list is what there is, and a text is trouble. An empty list is a name
-    without such records."""
+    """Return the zone of a case of iprev or HELO. A list of a case holds records (an empty one: the name exists without such
+    records), a text is an error."""
     lines = []
     for key, entry in entries.items():
         owner, kind = key.split()
@@ -57,12 +59,13 @@ def table_zone(entries: dict[str, Entry]) -> Zone:
 
 
 def late(seed: int) -> Delay:
-    """Answers that come in another order for each seed."""
+    """Return delays of answers, with a different order for each seed."""
     return lambda question: Random(f"{seed} {question}").uniform(0, LATEST)
 
 
 def alone(zone: Zone, *messages: Message) -> list[Facts]:
-    """What is found about each message when nothing is remembered, and nobody else asks: what all the rest is held against."""
+    """Return the facts about each message, found without caches and one after the other. All other results are compared with
+    them."""
     found = []
     for message in messages:
         with SimulatedWorker(zone, entries=0) as worker:
@@ -71,7 +74,7 @@ def alone(zone: Zone, *messages: Message) -> list[Facts]:
 
 
 def unplanned(zone: Zone, message: Message, delay: Delay) -> tuple[Facts, list[Question]]:
-    """The same if nothing is asked ahead, and what is asked then."""
+    """Return the same without prefetch, and the questions asked."""
     with pytest.MonkeyPatch.context() as patch, SimulatedWorker(zone, 0, delay) as worker:
         patch.setattr(Prefetch, "wanted", lambda self, known: [])
         (facts,) = worker.facts(message)
@@ -79,8 +82,8 @@ def unplanned(zone: Zone, message: Message, delay: Delay) -> tuple[Facts, list[Q
 
 
 def same_everywhere(zone: Zone, message: Message, *others: Message) -> None:
-    """Holds that the facts are those of `alone`: cold, at once with itself, warm, with answers remembered but no findings, with
-    what was found for the others remembered, and long after."""
+    """Check that the facts are those of `alone`: with empty caches, for two equal messages at the same time, with full caches, with
+    cached answers but no cached facts, with the facts of the other messages in the cache, and after all of it has expired."""
     (expected,) = alone(zone, message)
     with SimulatedWorker(zone) as worker:
         worker.facts(*others)
@@ -100,7 +103,8 @@ def same_everywhere(zone: Zone, message: Message, *others: Message) -> None:
 
 
 def of_suite(case: SuiteCase) -> tuple[Message, Message]:
-    """The message of a case; and the same client with another local part and greeting, whose results must not be its."""
+    """Return the message of a case, and one from the same client with another local part and HELO name, whose results may
+    differ."""
     _, at, domain = case.mailfrom.rpartition("@")
     sender, greeting = STRANGER
     stranger = sender.format(domain) if at else case.mailfrom
@@ -114,7 +118,7 @@ def test_suite(case: SuiteCase) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_suite_for_the_stranger(case: SuiteCase) -> None:
+def test_suite_for_another_sender(case: SuiteCase) -> None:
     message, stranger = of_suite(case)
     same_everywhere(suite_zone(case.scenario), stranger, message)
 
@@ -150,12 +154,12 @@ def test_helo(greeting: str, client: str, entries: dict[str, Entry], result: str
     assert (facts.helo.result, facts.helo.reason) == (result, reason)
 
 
-# Zones at random
+# Random zones
 
 
 @given(SEEDS)
 @thorough
-def test_asking_ahead_changes_nothing(seed: int) -> None:
+def test_prefetch_changes_no_fact(seed: int) -> None:
     rng = Random(seed)
     zone, message = Zone(random_zones.zone(seed)), random_zones.message(rng)
     expected, asked = unplanned(zone, message, late(seed))
@@ -165,7 +169,7 @@ def test_asking_ahead_changes_nothing(seed: int) -> None:
 
 
 def groups(rng: Random, messages: Sequence[Message]) -> list[list[Message]]:
-    """The messages, some of them at the same moment."""
+    """Yield the messages in groups; those of a group are checked at the same time."""
     grouped: list[list[Message]] = [[]]
     for message in messages:
         if grouped[-1] and rng.random() < 0.6:
@@ -176,7 +180,7 @@ def groups(rng: Random, messages: Sequence[Message]) -> list[list[Message]]:
 
 @given(SEEDS)
 @thorough
-def test_what_was_found_for_others_changes_nothing(seed: int) -> None:
+def test_cached_facts_of_others_change_no_fact(seed: int) -> None:
     rng = Random(seed)
     zone = Zone(random_zones.zone(seed))
     messages = [random_zones.message(rng) for _ in range(rng.randint(2, 8))]
@@ -188,17 +192,17 @@ def test_what_was_found_for_others_changes_nothing(seed: int) -> None:
 
 @given(SEEDS)
 @thorough
-def test_what_has_changed_is_noticed_when_the_answers_end(seed: int) -> None:
+def test_changes_of_the_zone_are_seen_when_answers_expire(seed: int) -> None:
     before, after = Zone(random_zones.zone(seed)), Zone(random_zones.zone(seed + 1))
     message = random_zones.message(Random(seed))
     with SimulatedWorker(before) as worker:
         worker.facts(message)
         worker.resolver.zone = after
-        worker.loop.advance(301)  # no answer of these zones lives longer
+        worker.loop.advance(301)  # longer than the TTL of all answers of these zones
         assert worker.facts(message) == alone(after, message)
 
 
-# Which results are a sender's own
+# Results that depend on the sender
 
 
 PERSONAL = """
@@ -230,7 +234,7 @@ ELSEWHERE = Message("192.0.2.1", "h1.example", "alice@v.example")
         ("v=spf1 exp=why.example -all", "fail", "fail", "fail"),
     ],
 )
-def test_no_sender_has_another_s_result(record: str, alice: str, bob: str, elsewhere: str) -> None:
+def test_no_sender_gets_the_result_of_another(record: str, alice: str, bob: str, elsewhere: str) -> None:
     zone = Zone(PERSONAL.format(record=record))
     messages = {"alice": ALICE, "bob": BOB, "elsewhere": ELSEWHERE}
     expected = {name: alone(zone, message)[0].spf_mailfrom for name, message in messages.items()}
@@ -242,7 +246,7 @@ def test_no_sender_has_another_s_result(record: str, alice: str, bob: str, elsew
                 assert (name, facts.spf_mailfrom) == (name, expected[name])
 
 
-def test_a_result_that_is_nobody_s_own_is_shared() -> None:
+def test_a_result_that_does_not_depend_on_the_sender_is_shared() -> None:
     with SimulatedWorker(Zone(PERSONAL.format(record="v=spf1 exists:%{i}.yes.example -all"))) as worker:
         worker.facts(ALICE)
         asked = len(worker.resolver.asked)

@@ -1,4 +1,4 @@
-"""Answers to a check that sends more queries than an ordinary one are read one at a time, with other work in between."""
+"""Responses for a check that sends more queries than an ordinary one are processed one at a time, with other work in between."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from rdns_milter.resolver.wire import Ids
 
 @dataclass
 class FakeResolver:
-    """A resolver that notes the priority of each question. `low_priority`: for each question, in their order."""
+    """A resolver that notes the priority of each question. `low_priority`: the priority of each question, in order."""
 
     loop: asyncio.AbstractEventLoop
     low_priority: list[bool] = field(default_factory=list)
 
     def cached(self, question: Question) -> None:
-        """Have nothing in the cache."""
+        """Return None: the cache is empty."""
 
     def submit(
         self, question: Question, deadline: float, waiter: Callable[[Answer], None], requester: Requester
@@ -70,16 +70,16 @@ class FakeSockets:
         self.timeouts = Timeouts(self.loop)
 
     def to(self, server: Endpoint) -> FakeSockets:
-        """Return itself."""
+        """Return the fake itself as the socket."""
         return self
 
     def reserve(self, on_response: Callable[[bytes | None], None]) -> int:
-        """Return an id, and keep the callback."""
+        """Return an id, and store the callback."""
         self.callbacks.append((self.ids.next(), on_response))
         return self.callbacks[-1][0]
 
     def send(self, wire: bytes) -> None:
-        """Keep the query."""
+        """Store the query."""
         self.sent.append(wire)
 
     def release(self, ident: int) -> None:
@@ -87,7 +87,7 @@ class FakeSockets:
 
 
 def order_of_work(low_priority: bool) -> list[str]:
-    """Return what is done in which order if fifty responses and one other piece of work arrive at the same time."""
+    """Return the order of work if fifty responses and one other job arrive at the same time."""
     done: list[str] = []
 
     async def scene() -> None:
@@ -107,7 +107,7 @@ def order_of_work(low_priority: bool) -> list[str]:
             query.start()
         loop.call_soon(done.append, "other")
         for (_, on_response), wire in zip(tuple(sockets.callbacks), tuple(sockets.sent), strict=True):
-            # The query as its own response: NXDOMAIN, with an authority that is responsible.
+            # The query, made into its own response: NXDOMAIN, with the SOA record of a zone above the name.
             on_response(wire[:2] + b"\x85\x83" + wire[4:])
         while len(done) < 51:
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""A check that nobody needs any more: its task ends, its questions leave the queue, and nothing of it is kept."""
+"""Cancelled checks: the task ends, the questions leave the queue, and nothing stays in memory."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def tasks(worker: SimulatedWorker) -> int:
     return len(worker.check_runner._tasks)
 
 
-def test_a_check_that_nobody_needs_ends() -> None:
+def test_a_cancelled_check_ends() -> None:
     with SimulatedWorker(ZONE, delay=lambda question: 1.0) as worker:
         pending = begin(worker)
         worker.loop.advance(1.5)
@@ -46,14 +46,14 @@ def test_a_check_that_nobody_needs_ends() -> None:
         worker.loop.advance(60)
         assert (tasks(worker), len(worker.resolver.asked), worker.resolver.outstanding) == (0, 11, 0)
         assert pending.value is None
-        # What was under way has been answered, and is remembered.
+        # Queries that were in progress have been answered, and the answers are cached.
         again = begin(worker)
         worker.loop.advance(0.5)
         assert len(worker.resolver.asked) == 11 + MAX_AT_ONCE
         worker.check_runner.cancel(again)
 
 
-def test_dropped_before_it_began() -> None:
+def test_cancelled_before_it_starts() -> None:
     with SimulatedWorker(ZONE) as worker:
         pending = begin(worker)
         worker.check_runner.cancel(pending)
@@ -62,7 +62,7 @@ def test_dropped_before_it_began() -> None:
         assert (worker.resolver.asked, tasks(worker), pending.value) == ([], 0, None)
 
 
-def test_what_was_found_is_not_dropped() -> None:
+def test_a_known_fact_is_not_dropped() -> None:
     with SimulatedWorker(ZONE) as worker:
         pending = begin(worker, "good.example")
         worker.settle([pending])
@@ -72,7 +72,7 @@ def test_what_was_found_is_not_dropped() -> None:
         assert begin(worker, "good.example").value == pending.value
 
 
-def test_what_somebody_else_needs_goes_on() -> None:
+def test_questions_that_another_check_needs_go_on() -> None:
     with SimulatedWorker(ZONE, delay=lambda question: 1.0) as worker:
         dropped, kept = begin(worker, "good.example"), begin(worker, "good.example", "192.0.2.2")
         worker.loop.advance(0.5)
@@ -82,7 +82,7 @@ def test_what_somebody_else_needs_goes_on() -> None:
         assert [question.name for question in worker.resolver.asked] == ["good.example", "mail.good.example"]
 
 
-def test_questions_that_wait_leave_the_queue() -> None:
+def test_waiting_questions_leave_the_queue() -> None:
     with SimulatedWorker(ZONE, delay=lambda question: 1.0, config=FEW) as worker:
         floods = [begin(worker, "fan.example", f"198.51.100.{number}") for number in range(20)]
         worker.loop.advance(3.5)
@@ -97,8 +97,8 @@ def test_questions_that_wait_leave_the_queue() -> None:
         assert result(good) == "pass"
 
 
-def test_a_waiter_that_was_there_first_is_told() -> None:
-    """The queue serves a question for whoever wants it, though the one who wanted it first has left."""
+def test_a_question_outlives_the_check_that_asked_it_first() -> None:
+    """A question stays in the queue as long as one check waits for it, even if the check that asked first is cancelled."""
     with SimulatedWorker(ZONE, delay=lambda question: 1.0, config=FEW) as worker:
         flood = [begin(worker, f"x{number}.example", "198.51.100.1") for number in range(8)]
         first = begin(worker, "good.example", "198.51.100.1")
@@ -113,7 +113,7 @@ def test_a_waiter_that_was_there_first_is_told() -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 1.5, 2.5])
 def test_nothing_is_left_in_memory(seconds: float) -> None:
-    """However far it has come, a cancelled check is gone without the garbage collector."""
+    """A cancelled check is freed without the garbage collector, at whatever step it was cancelled."""
     gc.collect()
     gc.disable()
     try:

@@ -1,6 +1,7 @@
-"""A reply given before all facts are in is the one that all of them would have given; and nobody waits for what does not matter.
+"""A reply that is given before all facts are known is the one that all facts would have given, and the session does not wait for
+facts that cannot change it.
 
-Each dialogue (tests.kit.data.session_steps) is held against the same one with all facts there from the beginning.
+Each dialogue (tests.kit.data.session_steps) is compared with the same dialogue in which all facts are known from the beginning.
 """
 
 from __future__ import annotations
@@ -48,12 +49,12 @@ thorough = settings(max_examples=400, deadline=None)
 
 
 def run_dialogue(facts: Evidence, config: Config, seed: int) -> Run:
-    """The dialogue of that seed, all facts there from the beginning."""
+    """Run the dialogue of a seed with all facts known from the beginning."""
     return DialogueRunner(config, ScriptedFacts(facts, Random(seed)), [ALL]).run_dialogue(random_dialogue(seed))
 
 
-def but_for_the_cost(decision: Decision) -> Decision:
-    """A decision without what differs when answers are late."""
+def without_cost(decision: Decision) -> Decision:
+    """Return the decision without its cost, which depends on when facts arrive."""
     return replace(decision, cost=Cost())
 
 
@@ -69,7 +70,7 @@ def test_replies_and_verdicts_are_those_of_all_facts(facts: Evidence, policy: Po
     )
     assert run.replies == expected.replies
     assert run.modifications == expected.modifications
-    assert list(map(but_for_the_cost, run.decisions)) == list(map(but_for_the_cost, expected.decisions))
+    assert list(map(without_cost, run.decisions)) == list(map(without_cost, expected.decisions))
     for decision in expected.decisions:
         assert decision.verdict == decide(decision.evidence, policy)
         reply = compose(decision.verdict, decision.evidence)
@@ -78,8 +79,8 @@ def test_replies_and_verdicts_are_those_of_all_facts(facts: Evidence, policy: Po
 
 @given(evidences(), policies(), SEEDS)
 @thorough
-def test_a_refusal_for_good_does_not_come_of_hurry(facts: Evidence, policy: Policy, seed: int) -> None:
-    """Promise 1: that time was up refuses nobody whom all facts would not have refused."""
+def test_missing_facts_cause_no_permanent_refusal(facts: Evidence, policy: Policy, seed: int) -> None:
+    """With facts missing at the deadline, only recipients get a 5xx reply that get one with all facts."""
     config, rng = replace(Config(), policy=policy), Random(seed)
     expected = run_dialogue(facts, config, seed)
     hurried = DialogueRunner(config, ScriptedFacts(facts, rng), [0], patience=rng.randint(0, 3)).run_dialogue(
@@ -95,7 +96,7 @@ def test_a_refusal_for_good_does_not_come_of_hurry(facts: Evidence, policy: Poli
 
 
 def begun(check_runner: ScriptedFacts, decisions: list[Decision], wait: Callable[[Latch, float], bool]) -> Session:
-    """A session amid a message, up to its end."""
+    """Return a session that has reached the end of a message."""
     service = Service(
         DEFAULT,
         check_runner,  # type: ignore[arg-type]
@@ -113,8 +114,8 @@ def begun(check_runner: ScriptedFacts, decisions: list[Decision], wait: Callable
     return session
 
 
-def test_who_has_waited_is_forgotten_at_once() -> None:
-    """Sessions and facts that kept each other in memory would wait for Python's garbage collector, thousands of them."""
+def test_a_session_that_has_waited_is_freed_at_once() -> None:
+    """Reference cycles of sessions and facts would stay in memory until Python's garbage collector runs."""
     check_runner = ScriptedFacts(GOOD, Random(0), at_once=("iprev", "helo", "spf_helo"))
 
     def wait(latch: Latch, seconds: float) -> bool:
@@ -135,33 +136,33 @@ def test_who_has_waited_is_forgotten_at_once() -> None:
         gc.enable()
 
 
-class Sudden(PendingFact[Any]):
-    """A fact that another thread brings in just after it was looked at so many times."""
+class FactSetAfterReads(PendingFact[Any]):
+    """A fact that another thread sets just after `value` has been read a number of times."""
 
-    __slots__ = ("_looks", "_real")
+    __slots__ = ("_reads", "_real")
 
-    def __init__(self, value: Any, looks: int) -> None:
-        self._looks = looks
+    def __init__(self, value: Any, reads: int) -> None:
+        self._reads = reads
         self._real = value
         super().__init__()
 
     @property
     def value(self) -> Any:
-        self._looks -= 1
-        return None if self._looks >= 0 else self._real
+        self._reads -= 1
+        return None if self._reads >= 0 else self._real
 
     @value.setter
     def value(self, value: Any) -> None:
-        """It is there from the beginning; only the looks count."""
+        """Ignore the value: it is that of `__init__`."""
 
 
-@pytest.mark.parametrize("looks", range(8))
+@pytest.mark.parametrize("reads", range(8))
 @pytest.mark.parametrize("late", LOOKED_UP)
-def test_a_fact_may_come_in_at_any_moment(late: str, looks: int) -> None:
-    """Between two looks of the session too: what is judged and written holds it, or `temperror`, never nothing."""
+def test_a_fact_may_arrive_at_any_moment(late: str, reads: int) -> None:
+    """A fact may arrive between any two reads of the session. The decision has its value or `temperror`, never `unknown`."""
     check_runner = ScriptedFacts(GOOD, Random(0), at_once=LOOKED_UP)
     begin = check_runner._begin
-    check_runner._begin = lambda name, value: Sudden(value, looks) if name == late else begin(name, value)  # type: ignore[method-assign]
+    check_runner._begin = lambda name, value: FactSetAfterReads(value, reads) if name == late else begin(name, value)  # type: ignore[method-assign]
     decisions: list[Decision] = []
     session = begun(check_runner, decisions, lambda latch, seconds: latch.wait(0))
     modifications = session.end()
@@ -176,8 +177,8 @@ def test_a_fact_may_come_in_at_any_moment(late: str, looks: int) -> None:
 
 @given(evidences(), SEEDS)
 @thorough
-def test_with_a_confirmed_name_nobody_waits_for_a_recipient(facts: Evidence, seed: int) -> None:
-    """Whatever else there is to find out, and however late it comes."""
+def test_with_a_confirmed_name_no_recipient_waits(facts: Evidence, seed: int) -> None:
+    """The other facts may be anything, and arrive at any time."""
     facts = replace(facts, iprev=CONFIRMED)
     run = DialogueRunner(DEFAULT, ScriptedFacts(facts, Random(seed), at_once=["iprev"]), [0]).run_dialogue(
         random_dialogue(seed)
@@ -186,7 +187,7 @@ def test_with_a_confirmed_name_nobody_waits_for_a_recipient(facts: Evidence, see
     assert run.replies == run_dialogue(facts, DEFAULT, seed).replies
 
 
-def test_the_rest_is_waited_for_at_the_end() -> None:
+def test_the_other_facts_are_waited_for_at_the_end() -> None:
     run = DialogueRunner(DEFAULT, ScriptedFacts(GOOD, Random(0), at_once=["iprev", "helo"]), [0]).run_dialogue(ONE)
     assert run.replies == [None, None]
     assert run.waits == ["end"]
@@ -198,8 +199,8 @@ def test_the_rest_is_waited_for_at_the_end() -> None:
 
 
 @given(SEEDS)
-def test_a_recipient_waits_no_longer_than_for_what_speaks_for_the_client(seed: int) -> None:
-    """The reverse name, or what SPF says: whichever is there first."""
+def test_a_recipient_waits_until_a_fact_settles_its_reply(seed: int) -> None:
+    """The wait ends with the first fact that settles the reply, the reverse name or an SPF result."""
     complete = DialogueRunner(DEFAULT, ScriptedFacts(GOOD, Random(0)), [ALL]).run_dialogue(ONE).evidence
     run = DialogueRunner(DEFAULT, ScriptedFacts(GOOD, Random(seed)), [0], complete=complete).run_dialogue(ONE)
     assert run.replies == [None, None]
@@ -207,7 +208,7 @@ def test_a_recipient_waits_no_longer_than_for_what_speaks_for_the_client(seed: i
 
 
 @pytest.mark.parametrize("recipient", ["postmaster@example.net", "abuse@example.net"])
-def test_whoever_may_always_be_reached_is_never_waited_for(recipient: str) -> None:
+def test_postmaster_and_abuse_never_wait(recipient: str) -> None:
     run = DialogueRunner(DEFAULT, ScriptedFacts(GOOD, Random(0)), [0]).run_dialogue(
         Dialogue("x.example", (Message("a@b.example", (recipient,)),))
     )
@@ -221,8 +222,8 @@ def test_the_second_recipient_does_not_wait_again() -> None:
     assert run.waits == ["rcpt"]
 
 
-def test_time_is_up_once_for_a_message() -> None:
-    """However many recipients it has: what is not known by the deadline is not waited for again."""
+def test_a_message_has_one_deadline() -> None:
+    """After the deadline of a message the session does not wait again, neither for further recipients nor at the end."""
     facts = ScriptedFacts(GOOD, Random(0))
     run = DialogueRunner(DEFAULT, facts, [0], patience=0).run_dialogue(ONE)
     assert run.waits == ["rcpt"]

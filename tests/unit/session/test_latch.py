@@ -1,4 +1,4 @@
-"""The latch between two threads: set before, while and after the other one waits."""
+"""The latch between two threads: set before, during and after the wait of the other thread."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_never_set() -> None:
 
 
 def test_a_wait_closes_the_latch() -> None:
-    """However often it was set; and it can be set again, also after a wait that timed out."""
+    """One wait closes the latch even if it was set several times. It can be set again, also after a wait that timed out."""
     latch = Latch()
     for _ in range(3):
         assert not latch.wait(0.001)

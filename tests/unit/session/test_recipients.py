@@ -1,4 +1,4 @@
-"""The recipients of a message, grouped: as many as come, what is kept is bounded, and each fares as it would alone."""
+"""Recipients of a message in groups: memory is bounded for any number of them, and each gets the reply that it would get alone."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.kit.data.evidence import evidence
 
 
 def to(address: str) -> tuple[Condition, ...]:
-    """What a rule asks that is for this recipient."""
+    """Return a condition that holds for this recipient."""
     return (Condition("rcpt", Mailboxes(addresses=frozenset((address,)))),)
 
 
 def rules(count: int, action: str) -> tuple[Rule, ...]:
-    """A rule for each of so many recipients."""
+    """Return a rule for each of this number of recipients."""
     return tuple(Rule(f"r{n}", to(f"r{n}@example.net"), action=action) for n in range(count))
 
 
@@ -32,8 +32,8 @@ def decisions(recipients: Recipients) -> list[Decision]:
 
 
 @pytest.mark.parametrize("action", [TAG, REJECT])
-def test_fifty_thousand(action: str) -> None:
-    """One group, a hundred names; the count is exact."""
+def test_fifty_thousand_recipients(action: str) -> None:
+    """All are in one group, which keeps a hundred names and the exact number."""
     recipients = Recipients(Policy((Rule("all", action=action),)))
     for number in range(50_000):
         one = evidence(rcpt=f"b{number}@example.net")
@@ -50,8 +50,8 @@ def test_fifty_thousand(action: str) -> None:
     assert len(fields["rcpt"]) <= LIMITS["rcpt"]
 
 
-def test_each_fares_as_it_would_alone() -> None:
-    """Whatever conditions ask of a recipient, in when and unless, and by score."""
+def test_each_gets_the_reply_that_it_would_get_alone() -> None:
+    """With any conditions on recipients, in `when` and `unless`, and with scores."""
     policy = Policy(
         (
             Rule("spared", unless=to("a@example.net"), score=2.0),
@@ -74,8 +74,8 @@ def test_each_fares_as_it_would_alone() -> None:
 @pytest.mark.parametrize("action", [TAG, REJECT])
 @pytest.mark.parametrize("mode", [ENFORCE, OBSERVE])
 def test_more_groups_than_are_kept(action: str, mode: str) -> None:
-    """A hundred have room (RFC 5321 4.5.3.1.8); of the others those that are like one of these. The rest are deferred, with the
-    code for too many recipients, and stand in the log; in observe mode they are let through."""
+    """There is room for a hundred groups (RFC 5321 4.5.3.1.8). A further recipient is judged if it belongs to one of them.
+    Otherwise it is deferred with the code for too many recipients and logged; in observe mode it is accepted."""
     policy = Policy(rules(3 * MAX_GROUPS, action), mode)
     recipients, replies = Recipients(policy), []
     for number in [*range(3 * MAX_GROUPS), 0]:
@@ -101,7 +101,7 @@ def test_more_groups_than_are_kept(action: str, mode: str) -> None:
     assert groups["r0"].count == 2
 
 
-def test_of_an_exempt_client_all_are_alike() -> None:
+def test_recipients_of_an_exempt_client_are_one_group() -> None:
     recipients = Recipients(Policy(rules(3 * MAX_GROUPS, REJECT)), exempt=True)
     exempt = replace(evidence(), exempt="network")
     for number in range(3 * MAX_GROUPS):
@@ -111,8 +111,8 @@ def test_of_an_exempt_client_all_are_alike() -> None:
     assert (decision.verdict.rule, decision.count) == ("exempt:network", 3 * MAX_GROUPS)
 
 
-def test_names_are_kept_for_all_that_the_log_shows() -> None:
-    """And for all recipients that forecast looks at, one by one."""
+def test_all_names_that_the_log_shows_are_kept() -> None:
+    """Also for all recipients that `forecast` judges one by one."""
     assert MAX_NAMED >= MAX_RCPTS
     recipients = Recipients(Policy())
     for number in range(1000):

@@ -1,4 +1,4 @@
-"""A session as the MTA drives it: what it counts as waited for."""
+"""The waits that a session reports."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.unit.session.test_early_reply import DEFAULT
 
 @pytest.mark.parametrize("seed", range(40))
 def test_a_fact_given_up_at_the_first_recipient_is_not_counted_at_the_second(seed: int) -> None:
-    """The first recipient may not wait, as at the limit of waiting sessions; for the second, facts arrive until the reply is
-    settled, and those that are still missing then were not needed."""
+    """The first recipient must not wait, as if too many sessions waited. For the second, facts arrive until the reply is settled;
+    the facts that are missing then are not waits, because the reply does not need them."""
     facts = ScriptedFacts(GOOD, Random(seed))
     counted: list[str] = []
     waits = iter((False,))

@@ -1,4 +1,4 @@
-"""Mail that comes through a relay of ours: the client behind it is judged, and nothing is refused or deferred."""
+"""Mail through one of the administrator's relays: the client behind the relay is judged, and nothing is refused or deferred."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ DEFAULT = parse(RELAYS + sample().replace("[relays]\n", "").replace("\nnetworks 
 
 @dataclass
 class Checks:
-    """Stand-in for CheckRunner: the facts are those of NAMES, at once. `is_slow`: they never arrive. `asked`: each check with its
-    subject; `cancelled`: the facts that are not wanted any more."""
+    """Stand-in for CheckRunner with the facts of NAMES, which are known at once. `is_slow`: they never arrive. `asked`: each check
+    with its subject; `cancelled`: the cancelled facts."""
 
     is_slow: bool = False
     asked: list[tuple[str, ...]] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Checks:
 
 @dataclass
 class Run:
-    """A connection of the relay, with what came of it."""
+    """A connection of the relay, with its replies and decisions."""
 
     config: Config = DEFAULT
     checks: Checks = field(default_factory=Checks)
@@ -96,7 +96,7 @@ class Run:
         )
 
     def connect(self, client: str = RELAY, helo: str = "backup.test.example") -> Run:
-        """The relay, or another client, connects and greets."""
+        """Connect as the relay or another client, and send HELO."""
         self.session.connect(ip_address(client), HOST, "198.51.100.1")
         self.session.helo(helo)
         return self
@@ -108,7 +108,7 @@ class Run:
         rcpts: Sequence[str] = ("b@test.example",),
         others: Sequence[tuple[str, str]] = (),
     ) -> Modifications:
-        """Send a message with these Received fields, newest first, and others; no recipient is refused."""
+        """Send a message with these Received fields, newest first, and other fields. Check that no recipient is refused."""
         self.session.mail(sender)
         for rcpt in rcpts:
             assert self.session.rcpt(rcpt) is None
@@ -121,14 +121,14 @@ class Run:
         return modifications
 
     def fields(self) -> dict[str, str]:
-        """Return the keys of the last decision's line, which is read back."""
+        """Return the keys and values of the last log line, parsed."""
         found = parse_line(line(self.decisions[-1]))
         assert found is not None
         return found
 
 
 def received(client: str, helo: str = "", by: str = "backup.test.example", protocol: str = "ESMTP") -> str:
-    """Return a Received field of a relay with Postfix."""
+    """Return a Received field as a relay with Postfix writes it."""
     return f"from {helo or 'unknown'} (unknown [{client}])\n\tby {by} (Postfix) with {protocol} id 1; D"
 
 
@@ -276,7 +276,7 @@ def test_a_client_without_helo_and_one_with_our_own_name() -> None:
     assert (run.fields()["rule"], run.fields()["action"], run.fields()["would"]) == ("forged-own-name", "tag", "reject")
 
 
-def test_the_sender_that_a_forwarder_has_rewritten() -> None:
+def test_a_sender_that_a_forwarder_has_rewritten() -> None:
     run = Run().connect()
     run.send([received(GOOD, "mail.good.example")], "SRS0=xK4f=TT=good.example=anna@test.example")
     assert run.checks.asked[-1] == ("spf", GOOD, "anna@good.example", "mail.good.example")
@@ -295,7 +295,7 @@ def test_observe_mode() -> None:
     assert run.fields()["reply"].startswith("(observe mode: ")
 
 
-def test_facts_that_come_too_late_defer_nothing() -> None:
+def test_facts_that_arrive_too_late_defer_nothing() -> None:
     rule = '[[rule]]\nname = "trouble"\nwhen = { iprev = "temperror" }\naction = "tempfail"\n'
     run = Run(parse(RELAYS + rule, "c.toml"), Checks(is_slow=True)).connect()
     run.send([received(BAD, "bad.example")])
@@ -317,7 +317,7 @@ def test_no_limit_refuses_a_recipient_or_the_message() -> None:
 
 @pytest.mark.parametrize("client", [GOOD, EXEMPT, ""])
 def test_more_forged_results_than_are_removed_hold_the_message(client: str) -> None:
-    """To refuse it would make the relay bounce, and to deliver it would hand on forged results."""
+    """A refusal would make the relay bounce the message, and a delivery would pass on forged results."""
     run = Run().connect()
     forged = [("Authentication-Results", f"{HOST}; spf=pass")] * (MAX_FORGED + 1)
     modifications = run.send([received(client, "mail.good.example")] if client else [], others=forged)
