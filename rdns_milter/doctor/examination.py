@@ -121,7 +121,7 @@ def _probed(servers: Sequence[Endpoint]) -> list[Probe]:
 
 
 def _synchronized() -> bool | None:
-    """Whether the kernel says that the clock is kept right; None if it cannot be asked."""
+    """Return whether the clock is synchronized according to the kernel; None if the kernel cannot be asked."""
     try:
         state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(512))
     except (AttributeError, OSError):

@@ -27,14 +27,14 @@ class RelayPath:
     """The Received fields of one message, added from the newest on. `client`: the field of the client behind the relays, None until
     it is found, and if there is none."""
 
-    __slots__ = ("_count", "_greeting", "_has_ended", "_nat64", "_relay", "_relays", "client")
+    __slots__ = ("_count", "_has_ended", "_helo_name", "_nat64", "_relay", "_relays", "client")
 
-    def __init__(self, relays: Networks, relay: Address, greeting: str, nat64: Sequence[IPv6Network] = ()) -> None:
-        """`relay`: the connected relay; `greeting`: its HELO name; `nat64`: prefixes of translators."""
+    def __init__(self, relays: Networks, relay: Address, helo_name: str, nat64: Sequence[IPv6Network] = ()) -> None:
+        """`relay`: the connected relay; `helo_name`: its HELO name; `nat64`: prefixes of translators."""
         self.client: ReceivedField | None = None
         self._relays = relays
         self._relay = relay
-        self._greeting = greeting
+        self._helo_name = helo_name
         self._nat64 = nat64
         self._count = 0
         self._has_ended = False
@@ -70,8 +70,8 @@ class RelayPath:
             return True
         if address is not None:
             return False
-        greeting = canonical(self._greeting)
-        return alignment(name, (greeting,) if greeting else ()) in ("same", "aligned") or _is_local(name)
+        helo_name = canonical(self._helo_name)
+        return alignment(name, (helo_name,) if helo_name else ()) in ("same", "aligned") or _is_local(name)
 
 
 def _is_local(name: str) -> bool:

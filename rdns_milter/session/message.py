@@ -25,7 +25,7 @@ from .recipients import Recipients
 class Message:
     """One message. `path`, `sender`: of MAIL FROM; `client`: the one that is judged; `spf`: of the sender; `exempt`: why the
     message is not judged, or ""; `fields`: the header fields that claim to be ours, None if none is to be removed; `relay_path`:
-    its way through our relays, None if the client is connected itself; `queue_id`: "" until the MTA gives it one;
+    its path through our relays, None if the client is connected directly; `queue_id`: "" until the MTA gives it one;
     `waited_ms`: how long the MTA was kept waiting for it; `given_up`: names of the facts that it stopped waiting for."""
 
     config: Config

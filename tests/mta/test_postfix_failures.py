@@ -123,7 +123,8 @@ def signal_all(pids: list[int], what: signal.Signals) -> None:
 
 
 def stop_all(pids: list[int]) -> None:
-    """Stop all and wait until they have stopped: until one of its threads handles the signal, a busy process goes on answering."""
+    """Stop all processes, and wait until they have stopped: a busy process continues to answer until one of its threads handles the
+    signal."""
     signal_all(pids, signal.SIGSTOP)
     until = time.monotonic() + 20
     while not all(stopped(pid) for pid in pids):

@@ -134,7 +134,7 @@ def _read_domain(text: str) -> None:
 
 
 def _form(pattern: str, *values: str, words: str = "", alternatives: bool = False) -> Form:
-    """Return a form: texts of this pattern are suggested as these values, which may refer to its groups."""
+    """Return a form. For a text that matches the pattern, the values are suggested; they may refer to groups of the pattern."""
     compiled = re.compile(rf"(?:{pattern})\Z", re.IGNORECASE | re.DOTALL)
 
     def apply(text: str) -> Suggestion | None:

@@ -26,7 +26,7 @@ CONFIRMED = replace(CLIENT, iprev=Iprev("pass", "confirmed", ("mx.example.com",)
 
 
 def asks(**conditions: Any) -> tuple[Condition, ...]:
-    """Return conditions by name. The words of a fact are a text with blanks between them."""
+    """Return a condition for each argument. The words of a fact are given as one text, separated by blanks."""
     return tuple(
         Condition(name, Words(frozenset(values.split())) if name in FACTS else values)
         for name, values in conditions.items()

@@ -22,7 +22,7 @@ _PATIENCE = 20.0
 
 
 class Child:
-    """`.directory`: its own, for its files, readable by all, removed at the end."""
+    """A server with a directory of its own, `.directory`, which all users can read and which is removed at the end."""
 
     def __init__(self, name: str) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix=f"rdns-{name}-"))

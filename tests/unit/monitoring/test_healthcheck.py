@@ -86,7 +86,7 @@ async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Takes its time."""
+    """Answer one byte at a time, with pauses."""
     for octet in NEGOTIATION:
         writer.write(bytes((octet,)))
         await asyncio.sleep(TIMEOUT / 2)
