@@ -7,21 +7,8 @@
 #   sh packaging/try-deb.sh trixie       Debian 13, with Python 3.13
 #   BASE=DIRECTORY sh packaging/try-deb.sh [SUITE]    with a pristine root that is there already; it is copied
 set -eu
-suite=${1-bookworm}
-case $suite in
-    bookworm | trixie) ;;
-    *)
-        sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
-        case $suite in -h | --help) exit 0 ;; *) exit 2 ;; esac
-        ;;
-esac
-cd "$(dirname "$0")/.."
-[ "$(id -u)" = 0 ] || { echo "only root can make a root" >&2; exit 1; }
-. packaging/provide.sh
-. packaging/try/root.sh
-provide debootstrap util-linux iproute2
-
-make_root "$suite"
+. "$(dirname "$0")/try/root.sh"
+begin "$0" "${1-bookworm}"
 inside ours install.sh
 inside none mail.sh
 inside ours upgrade.sh

@@ -9,21 +9,8 @@
 #   BASE=DIRECTORY sh packaging/try-doctor.sh [SUITE]    with a pristine root that is there already; it is copied
 #   ONLY=WORDS sh packaging/try-doctor.sh [SUITE]        only the set-ups whose names have these words
 set -eu
-suite=${1-bookworm}
-case $suite in
-    bookworm | trixie) ;;
-    *)
-        sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
-        case $suite in -h | --help) exit 0 ;; *) exit 2 ;; esac
-        ;;
-esac
-cd "$(dirname "$0")/.."
-[ "$(id -u)" = 0 ] || { echo "only root can make a root" >&2; exit 1; }
-. packaging/provide.sh
-. packaging/try/root.sh
-provide debootstrap util-linux iproute2
-
-make_root "$suite"
+. "$(dirname "$0")/try/root.sh"
+begin "$0" "${1-bookworm}"
 sh packaging/build-deb.sh "$scratch/built" > "$scratch/log" 2>&1 || { cat "$scratch/log" >&2; exit 1; }
 mkdir "$root/root/clone/dist"
 cp "$scratch/built"/rdns-milter_*_all.deb "$root/root/clone/dist/"

@@ -1,6 +1,22 @@
 # Sourced by packaging/try-deb.sh and packaging/try-doctor.sh: a Debian of its own, and ways to run something in it. Nothing of
 # this machine is touched: mounts, processes and (where mail flows) the network are those of namespaces.
 
+# begin SCRIPT SUITE: makes a root of that suite, from the clone as working directory. The usage is the comment at the top of SCRIPT.
+begin() {
+    case $2 in
+        bookworm | trixie) ;;
+        *)
+            sed -n '2,/^set/s/^# \{0,1\}//p' "$1"
+            case $2 in -h | --help) exit 0 ;; *) exit 2 ;; esac
+            ;;
+    esac
+    cd "$(dirname "$1")/.."
+    [ "$(id -u)" = 0 ] || { echo "only root can make a root" >&2; exit 1; }
+    . packaging/provide.sh
+    provide debootstrap util-linux iproute2
+    make_root "$2"
+}
+
 # make_root SUITE: makes $root in $scratch, with the clone in /root/clone; of $BASE, a pristine root, if that is set
 make_root() {
     suite=$1

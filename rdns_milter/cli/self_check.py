@@ -22,7 +22,7 @@ from ..doctor.mta_identity import Identity, Name, mta_identity
 from ..doctor.own_addresses import OwnAddress, interface_addresses
 from ..doctor.receivers import RECEIVER, default_rules, neutral_config, strict_rules
 from ..net.endpoints import Endpoint
-from ..net.names import Address, canonical, is_domain, is_special_use
+from ..net.names import Address, canonical, is_local
 from ..policy.decide import decide
 from ..policy.rules import Verdict
 from ..responses.advice import advice
@@ -32,8 +32,6 @@ from ..text.exit_status import EX_OK, EX_REFUSED, EX_TEMPFAIL
 from ..text.terminal import heading, word
 from . import check
 
-# Top-level names of private networks, beside those that an RFC reserves.
-_LOCAL = ("localdomain", "lan", "internal", "home", "corp")
 _WORST = (EX_REFUSED, EX_TEMPFAIL, EX_OK)
 
 
@@ -133,7 +131,7 @@ def _notes(helo: Name, senders: Sequence[Name], private: Sequence[OwnAddress]) -
     ]
     for each, option in ((helo, "--helo"), *((sender, "--from") for sender in senders)):
         name = canonical(each.text.rpartition("@")[2])
-        if each.text != "<>" and (not is_domain(name) or is_special_use(name) or name.rpartition(".")[2] in _LOCAL):
+        if each.text != "<>" and is_local(name):
             notes.append(f"{each.text} ({each.origin}) is no name of the public DNS: set it, or give {option}")
     return list(dict.fromkeys(notes))
 

@@ -27,6 +27,8 @@ _LITERAL = re.compile(r"\[(?:(?P<tag>ipv6):)?(?P<text>[^\]\[]*)\]\Z", re.IGNOREC
 _OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")  # idna takes them for "."
 # RFC 6761 and 6762: top-level names that the public DNS does not have. A client with such a name is misconfigured or lies.
 _SPECIAL_USE = ("localhost", "local", "invalid")
+# Top-level names that networks use for themselves (RFC 6762 appendix G; "internal" is reserved for that).
+_PRIVATE = frozenset(("corp", "home", "internal", "intranet", "lan", "localdomain", "private"))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -63,6 +65,12 @@ def is_domain(name: str) -> bool:
 def is_special_use(name: str) -> bool:
     """Return whether the top-level name of a canonical name does not exist in the public DNS (RFC 6761, 6762)."""
     return name.rpartition(".")[2] in _SPECIAL_USE
+
+
+def is_local(name: str) -> bool:
+    """Return whether a canonical name has a meaning only on its own network: it has a single label, is no host name, or has a
+    top-level name that the public DNS does not have (RFC 6761; RFC 6762 appendix G)."""
+    return not is_domain(name) or is_special_use(name) or name.rpartition(".")[2] in _PRIVATE
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,14 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv6Network
 
-from .names import Address, alignment, canonical, is_domain, is_special_use, parse_address, parse_literal
+from .names import Address, alignment, canonical, is_local, parse_address, parse_literal
 from .nat64 import translated
 from .networks import Networks
 from .received_field import ReceivedField, parse_received
 
 MAX_FIELDS = 25  # of a message that are read
-
-_LOCAL_SUFFIXES = frozenset(("corp", "home", "internal", "intranet", "lan", "localdomain", "private"))
 
 
 class RelayPath:
@@ -61,7 +59,8 @@ class RelayPath:
         """Return whether the connected relay can have written the field. If it writes none, the newest field is the client's word.
 
         The host after "by" must have the relay's HELO name, or one in the same organizational domain; or an address in the relays'
-        networks; or a name that only a local network has, such as those that Exchange and containers give themselves.
+        networks; or a name that only a local network has, such as those that Exchange and containers give themselves. A field
+        without a name (qmail) counts as such.
         """
         name = canonical(field.by)
         address = parse_address(field.by) or parse_literal(field.by)
@@ -71,9 +70,4 @@ class RelayPath:
         if address is not None:
             return False
         helo_name = canonical(self._helo_name)
-        return alignment(name, (helo_name,) if helo_name else ()) in ("same", "aligned") or _is_local(name)
-
-
-def _is_local(name: str) -> bool:
-    """Return whether the public DNS cannot have the name. A field without a name (qmail) counts as local, too."""
-    return not is_domain(name) or is_special_use(name) or name.rpartition(".")[2] in _LOCAL_SUFFIXES
+        return alignment(name, (helo_name,) if helo_name else ()) in ("same", "aligned") or is_local(name)

@@ -11,6 +11,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+UNSEARCHED = 1000  # timers of a queue, cancelled ones included, that are kept without a search
+
 
 class Timeout:
     """One timer. `when`: on the loop's clock."""
@@ -27,12 +29,13 @@ class Timeout:
 
 
 class Timeouts:
-    """The timers of a resolver. Cancelled ones are dropped once they are the oldest."""
+    """The timers of a resolver. Cancelled ones are dropped once they are the oldest, or once they may be the majority."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._queues: dict[float, deque[Timeout]] = {}
         self._armed: dict[float, asyncio.TimerHandle] = {}
+        self._limits: dict[float, int] = {}  # the lengths at which queues are searched for cancelled timers
 
     def start(self, seconds: float, callback: Callable[[], None]) -> Timeout:
         """Call the callback after so many seconds, unless the timer is cancelled."""
@@ -41,6 +44,9 @@ class Timeouts:
             queue = self._queues[seconds] = deque()
         while queue and queue[0].callback is None:
             queue.popleft()
+        if len(queue) >= self._limits.get(seconds, UNSEARCHED):
+            queue = self._queues[seconds] = deque(each for each in queue if each.callback is not None)
+            self._limits[seconds] = max(UNSEARCHED, 2 * len(queue))
         timeout = Timeout(self._loop.time() + seconds, callback)
         queue.append(timeout)
         if seconds not in self._armed:
@@ -53,6 +59,7 @@ class Timeouts:
             handle.cancel()
         self._armed.clear()
         self._queues.clear()
+        self._limits.clear()
 
     def _expire(self, seconds: float) -> None:
         """Call what is due, each in an iteration of the loop of its own."""
@@ -65,6 +72,7 @@ class Timeouts:
             self._armed[seconds] = self._loop.call_at(queue[0].when, self._expire, seconds)
         else:
             del self._armed[seconds], self._queues[seconds]
+            self._limits.pop(seconds, None)
 
 
 def _call(timeout: Timeout) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from rdns_milter.resolver.transport.timeouts import Timeout, Timeouts
+from rdns_milter.resolver.transport.timeouts import UNSEARCHED, Timeout, Timeouts
 from tests.kit.dns.virtual_time import VirtualLoop
 
 
@@ -44,6 +45,20 @@ def test_cancelled_timers_are_dropped(loop: VirtualLoop) -> None:
     loop.advance(5.0)
     assert not timeouts._queues
     assert not timeouts._armed
+
+
+@pytest.mark.parametrize("live", [1, 3 * UNSEARCHED], ids=["one", "many"])
+def test_cancelled_timers_behind_live_ones_are_bounded(loop: VirtualLoop, live: int) -> None:
+    """The oldest query waits for a server that does not answer, while thousands of others are answered."""
+    timeouts = Timeouts(loop)
+    called: list[int] = []
+    for number in range(live):
+        timeouts.start(2.0, partial(called.append, number))
+    for _ in range(20 * UNSEARCHED):
+        timeouts.start(2.0, loop.stop).cancel()
+        assert len(timeouts._queues[2.0]) <= 2 * max(UNSEARCHED, live)
+    loop.advance(5.0)
+    assert called == list(range(live))
 
 
 def test_a_callback_that_raises_or_cancels_others_does_not_disturb_them(loop: VirtualLoop) -> None:
