@@ -54,14 +54,14 @@ def main() -> None:
             lines = documents.blocks("main.cf")
             print(lines[0], end="")
             MAIN_CF.write_text(original + lines[0])
-            run("postfix", "reload")
+            reload_postfix()
             mail("inet")
         with daemon(unix_socket()) as pid:
             step("a unix socket in Postfix's chroot, as README.md and README.Debian say")
             runs_as("rdns-milter", pid)
             assert (SPOOL / "rdns-milter" / "rdns-milter.sock").group() == "postfix"
             MAIN_CF.write_text(original + lines[0].replace(milters(lines[0]), milters(lines[1])))
-            run("postfix", "reload")
+            reload_postfix()
             mail("unix")
         assert not (SPOOL / "rdns-milter" / "rdns-milter.sock").exists()
         run("service", "postfix", "stop")
@@ -120,6 +120,23 @@ def daemon(config: Path | None = None) -> Iterator[int]:
             process.terminate()
             status = process.wait(PATIENCE)
     assert status == 0, status
+
+
+def reload_postfix() -> None:
+    """Let Postfix read main.cf again. Wait until no smtpd is left that has read it before: an idle one can serve one more."""
+    before = smtpd_pids()
+    run("postfix", "reload")
+    eventually(lambda: before.isdisjoint(smtpd_pids()))
+
+
+def smtpd_pids() -> frozenset[str]:
+    """Return the pids of the smtpd processes."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            if path.read_text().strip() == "smtpd":
+                found.add(path.parent.name)
+    return frozenset(found)
 
 
 def runs_as(user: str, pid: int) -> None:
