@@ -15,6 +15,7 @@ from rdns_milter.config.load import DEFAULT_PATH
 from rdns_milter.config.option_types import Option
 from rdns_milter.config.options import SECTIONS, options_of
 from rdns_milter.config.rule_reader import RULE_KEYS
+from rdns_milter.config.sections.dns_lists import DNS_LISTS, dns_list_type
 from rdns_milter.policy.decide import CONDITIONS
 from rdns_milter.policy.rules import ACTIONS
 from rdns_milter.responses.replies import PLACEHOLDERS
@@ -44,6 +45,8 @@ CONDITION_SENTENCES = {
     "helo_name": "The name in HELO or EHLO.",
     "mailfrom": "The sender.",
     "rcpt": "The recipient.",
+    "client_spf": "SPF of this domain passes for the client's address: whom a provider lets send. The sender makes no difference.",
+    "dnslist": "The client is on this DNS list, which [dnslists] names. A list that cannot be asked is temporary trouble.",
     "authenticated": "Whether the client has logged in (SMTP AUTH).",
     "tls": "Whether the connection is encrypted.",
     "min_score": "The smallest sum of the scores of earlier rules for which the condition holds.",
@@ -99,6 +102,7 @@ def page(day: str) -> str:
         for option in options_of(section).values():
             page.item(f"{bold(option.key)} = {plain(_default(option))}", _about(option))
     _lists(page)
+    _dns_lists(page)
     _rules(page)
     _the_rest(page)
     return str(page)
@@ -145,6 +149,15 @@ def _lists(page: Page) -> None:
     )
 
 
+def _dns_lists(page: Page) -> None:
+    page.subsection(f"[{DNS_LISTS}]")
+    page.paragraph(
+        "DNS lists by the names that rules use. Each key is the name of a list, and its value the domain under which it answers,"
+        ' such as "list.dnswl.org". A list is asked for each client if a rule has the condition `dnslist` with its name, and never'
+        " without such a rule. Most lists answer only a resolver of your own."
+    )
+
+
 def _rules(page: Page) -> None:
     page.section("Rules")
     page.paragraph(
@@ -168,7 +181,7 @@ def _rules(page: Page) -> None:
     )
     for name, sentence in CONDITION_SENTENCES.items():
         page.item(bold(name), f"{sentence} Value: {_expected(name)}.")
-    assert CONDITIONS.keys() <= STRING_CONDITIONS.keys() | SINGLE_CONDITIONS.keys()
+    assert CONDITIONS.keys() <= STRING_CONDITIONS.keys() | SINGLE_CONDITIONS.keys() | {"dnslist"}
     page.subsection("Facts")
     page.paragraph("Facts are found for each client, and logged.")
     for name, fact in FACTS.items():
@@ -179,8 +192,9 @@ def _rules(page: Page) -> None:
 
 
 def _expected(condition: str) -> str:
-    if condition in STRING_CONDITIONS:
-        return STRING_CONDITIONS[condition].expected
+    types = {**STRING_CONDITIONS, "dnslist": dns_list_type({})}
+    if condition in types:
+        return types[condition].expected
     return "a number" if condition == "min_score" else "true or false"
 
 

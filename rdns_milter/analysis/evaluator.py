@@ -17,7 +17,7 @@ from datetime import date
 from operator import itemgetter
 from types import MappingProxyType
 
-from ..checks.evidence import FACTS, Evidence, exempted
+from ..checks.evidence import FACTS, SOURCES, Evidence, exempted
 from ..checks.generic import generic
 from ..config.load import Config
 from ..logs.decision import EXEMPT, NULL_PATH
@@ -54,7 +54,7 @@ class Evaluator:
     """A policy that judges parsed lines.
 
     `policy`: the rules in force on `day`, in the mode of the config or in mode enforce; `keys`: the keys of a line that the rules
-    test; `unlogged_rules`: the names of the rules that test what is not logged."""
+    test; `sources`: those of SOURCES among them; `unlogged_rules`: the names of the rules that test what is not logged."""
 
     def __init__(self, config: Config, day: date, enforce: bool = False) -> None:
         policy = config.policy.in_force(day)
@@ -64,7 +64,8 @@ class Evaluator:
         for condition in conditions:
             values.setdefault(condition.name, []).append(condition.values)
         facts = frozenset(name for rule in policy.rules for name in rule.facts())
-        self.keys: frozenset[str] = facts | {key for name in values for key in _keys(name)}
+        self.sources = tuple(name for name in SOURCES if name in values)
+        self.keys: frozenset[str] = facts.union(self.sources, *map(_keys, values))
         self.unlogged_rules = tuple(
             rule.name for rule in policy.rules if any(each.name in _NOT_LOGGED for each in rule.when + rule.unless)
         )
@@ -98,6 +99,7 @@ class Evaluator:
                 self._is_exempt(fields["client"]),
                 self._rcpt(recipient) if self._rcpt else None,
                 *[outcomes(texts(fields)) for texts, outcomes in self._texts],
+                *[fields[name] for name in self.sources],
             )
         except KeyError:
             return self._of_incomplete_line(fields, recipient)
@@ -127,7 +129,7 @@ class Evaluator:
 
     def _of_incomplete_line(self, fields: Mapping[str, str], recipient: str) -> Verdict | None:
         """Return the verdict if no key that is missing could change the action, else None."""
-        if any(key not in FACTS and key not in fields for key in self.keys):
+        if any(key not in FACTS and key not in SOURCES and key not in fields for key in self.keys):
             return None
         evidence = self._evidence(fields, recipient)
         actions = possible_actions(evidence, self.policy)

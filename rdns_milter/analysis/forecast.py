@@ -71,7 +71,8 @@ class Forecaster:
             config = replace(config, policy=replace(config.policy, mode=ENFORCE))
         self.config = config
         self.policy: Policy = config.policy.in_force(today)
-        self._asking = replace(config, policy=Policy())
+        policy = config.policy
+        self._asking = replace(config, policy=Policy(providers=policy.providers, dnslists=policy.dnslists))
         self._bugs: list[BaseException] = []
         self._dns_thread = DnsThread(config, tuple(servers), lambda where, error: self._bugs.append(error))
 

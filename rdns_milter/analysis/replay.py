@@ -97,7 +97,8 @@ class Replay:
     that the policy would newly keep out or let in. `missing`: verdicts that depend on a key that is not in the line, by key;
     `cut`: lines that were cut; `unnamed`: recipients that are not named in the line; `exempt`: lines of clients that were exempt
     then and are not now; `others`: lines for which another client would be judged now, because relays.networks has changed;
-    `relayed`: verdicts on mail through relays, by the action that the policy calls for."""
+    `relayed`: verdicts on mail through relays, by the action that the policy calls for; `foreign`: lines of another policy, which
+    need not have asked the providers and DNS lists that this one asks."""
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
@@ -112,7 +113,7 @@ class Replay:
         self.missing: Counter[str] = Counter()
         self.prefixes = PrefixForms()
         self.relayed: Counter[str] = Counter()
-        self.uncertain = self.unnamed = self.exempt = self.cut = self.others = 0
+        self.uncertain = self.unnamed = self.exempt = self.cut = self.others = self.foreign = 0
 
     def add(self, line: str) -> None:
         """Count one line of the log, whatever it is."""
@@ -129,6 +130,7 @@ class Replay:
         self.policies.add(fields.get("policy", ""))
         self.cut += "reply" not in fields
         other = self.evaluator.judges_another(fields)
+        self.foreign += bool(self.evaluator.sources) and fields.get("policy") != self.evaluator.policy.digest
         self.others += other
         if fields["rule"].startswith(EXEMPT) and not other:
             self.exempt += self.evaluator.was_exempt(fields)
@@ -208,6 +210,11 @@ def warnings(replay: Replay) -> tuple[str, ...]:
     if replay.exempt:
         found.append(
             f"lines of clients that were exempt then and would be judged now, whose facts are not known: {replay.exempt:,}"
+        )
+    if replay.foreign:
+        found.append(
+            f"lines of other policies, in which {' and '.join(evaluator.sources)} names what held of what those asked; what it does"
+            f" not name is taken as not holding, even if it was not asked: {replay.foreign:,}"
         )
     if replay.others:
         found.append(

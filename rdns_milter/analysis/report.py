@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from ..checks.evidence import FACTS, LOOKED_UP, TEMPERROR, UNKNOWN
+from ..checks.evidence import FACTS, LOOKED_UP, SOURCES, TEMPERROR, UNKNOWN
 from ..logs.decision import EXEMPT, parse
 from ..logs.decision_fields import withheld_by_relay
 from ..logs.line_prefix import PrefixForms
@@ -57,6 +57,7 @@ class Report:
         self.shadows: TopList[tuple[str, str], None] = TopList()
         self.policies: TopList[str, None] = TopList()
         self.relays: TopList[str, None] = TopList()
+        self.sources: TopList[tuple[str, str], None] = TopList()
         self.relayed: Counter[str] = Counter()
         self.clients: TopList[str, str] = TopList()
         self.senders: TopList[str, str] = TopList()
@@ -111,6 +112,10 @@ class Report:
         if relay := fields.get("via"):
             self.relays.add(relay)
             self.relayed[withheld if withheld in ACTIONS else action] += 1
+        for key in SOURCES:
+            for item in (fields.get(key) or "").split(","):
+                if item:
+                    self.sources.add((key, item))
         if rule.startswith(EXEMPT):
             self.exempt[rule if rule.isascii() and len(rule) < 30 else EXEMPT] += 1
             return

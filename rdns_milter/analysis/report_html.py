@@ -203,8 +203,13 @@ def _facts(summary: Summary) -> str:
         )
         bar = stacked_bar([(count, shade(result)) for result, count in words.items()], total)
         parts.append(f'<div><b>{_text(name)}</b>{bar}<div class="legend">{legend}</div></div>')
+    rows = [
+        (_text(each.fact), f"<code>{_text(each.name)}</code>", _n(each.count, f"sources.{index}.count"))
+        for index, each in enumerate(summary.sources)
+    ]
+    sources = _table((("", "fact"), ("name", "holds, or is in trouble"), ("n", "decisions")), rows)
     facts = f'<div class="facts">{"".join(parts)}</div>' if parts else ""
-    return _section("By fact", facts, "clients that were not exempt")
+    return _section("By fact", facts + sources, "clients that were not exempt")
 
 
 def _trials(summary: Summary) -> str:

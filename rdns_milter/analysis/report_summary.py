@@ -84,6 +84,15 @@ class MostRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceCount:
+    """A provider or an entry of a DNS list, as the log names it. `fact`: "client_spf" or "dnslist"."""
+
+    fact: str
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class RelayCount:
     """A relay, by its address."""
 
@@ -131,6 +140,7 @@ class Summary:
     modes: Mapping[str, int]
     never_matched: tuple[str, ...]
     through_relays: ThroughRelays
+    sources: tuple[SourceCount, ...]
     refused: MostRefused
     waited_ms: Mapping[str, int]
     waited: int
@@ -183,6 +193,7 @@ def summarize(report: Report, most: int, digest: str = "", troubles: Sequence[st
             tuple(RelayCount(entry.name, entry.count) for entry in report.relays.top(most)),
             {action: report.relayed[action] for action in ACTIONS if report.relayed[action]},
         ),
+        sources=tuple(SourceCount(*entry.name, entry.count) for entry in report.sources.top(_MAX_RULES)),
         refused=MostRefused(_refused(report.clients.top(most)), _refused(report.senders.top(most))),
         waited_ms=percentiles(report.waited_ms),
         waited=sum(count for ms, count in report.waited_ms.items() if ms),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from ..checks.evidence import SOURCES
 from ..policy.rules import ACCEPT, ACTIONS, TAG
 from ..text.escape import escaped
 from ..text.numbers import duration, minute, number, percent
@@ -151,6 +152,12 @@ def _show_facts(summary: Summary, console: Console) -> None:
             line.append(", " if index else "").append(result, style=STYLES.get(result, ""))
             line.append(f" {number(count)} ({percent(count, total)})")
         console.print(line, soft_wrap=True)
+    for fact in SOURCES:
+        held = ", ".join(
+            f"{escaped(each.name, 100)} {number(each.count)}" for each in summary.sources if each.fact == fact
+        )
+        if held:
+            console.print(Text(f"  {fact:<15} {held}"), soft_wrap=True)
     if summary.exempt:
         exempt = ", ".join(
             f"{escaped(rule.partition(':')[2])} {number(count)}" for rule, count in summary.exempt.items()

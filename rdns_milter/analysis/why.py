@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from ..checks.evidence import FACTS
+from ..checks.evidence import FACTS, PASS, SOURCES
 from ..config.load import Config
 from ..config.rule_source import RuleSource
 from ..logs.decision import EXEMPT, NO_QUEUE, NULL_PATH, parse, parse_names
@@ -167,6 +167,18 @@ def _facts(fields: Mapping[str, str]) -> list[tuple[str, str, str]]:
         sentence = fact_sentence(fact, reason or value, words)
         if sentence:
             found.append((fact, f"{value} ({reason})" if reason else value, sentence))
+    return found + _sources(fields, terms)
+
+
+def _sources(fields: Mapping[str, str], terms: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Each provider and each entry of a DNS list that the line names."""
+    evidence = evidence_of(fields)
+    found = []
+    for kind, named in zip(SOURCES, (evidence.client_spf, evidence.dnslist), strict=True):
+        for name, value in named or ():
+            words = {**terms, "domain": name}
+            sentence = fact_sentence(kind, "listed" if "." in value else value, words)
+            found.append((kind, name if value == PASS else f"{name}:{value}", sentence or f"{name}: {value}."))
     return found
 
 

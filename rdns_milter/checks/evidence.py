@@ -18,6 +18,12 @@ from ..net.names import Address
 
 UNKNOWN = "unknown"
 TEMPERROR = "temperror"
+PASS = "pass"
+REFUSED = "refused"  # a DNS list has refused the query: temporary trouble, too
+TROUBLES = frozenset((TEMPERROR, REFUSED))
+# The facts about which rules ask by name, and that are looked up only then: whether SPF of a domain passes for the client, and
+# whether a DNS list has it. One of them, such as "client_spf example.com", is called a source.
+SOURCES = ("client_spf", "dnslist")
 
 SPF_RESULTS = ("pass", "fail", "softfail", "neutral", "none", "temperror", "permerror")
 MATCHES = ("same", "aligned", "different", "none")
@@ -98,12 +104,19 @@ class Late:
 NOTHING_LATE = Late()
 
 
+Sources = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that a rule can test. `client`: None if the client has no IP address; `helo_name`: as the client sent it;
     `mailfrom`, `rcpt`: normalized by net.mailboxes.normalized_path; `exempt`: why the client is not judged ("network",
     "authenticated", "not-ip", "relay"), or ""; `forged`: the number of header fields so far that falsely claim to be written by
-    this host; `via`: the relay of ours that handed the message on, None if the client is connected itself."""
+    this host; `via`: the relay of ours that handed the message on, None if the client is connected itself.
+
+    `client_spf`: each domain that was asked about, with `pass`, `none` (any other result), `temperror` or `unknown`; `dnslist`:
+    each list that was asked, once for each of its answers, with the answer, `none`, `temperror`, `refused` or `unknown`. None: what
+    was asked is not known. What is not among them does not hold."""
 
     client: Address | None = None
     helo_name: str = ""
@@ -120,6 +133,8 @@ class Evidence:
     mailfrom_match: str = UNKNOWN
     forged: int = 0
     via: Address | None = None
+    client_spf: Sources | None = ()
+    dnslist: Sources | None = ()
 
     @property
     def sender(self) -> Mailbox:
@@ -161,14 +176,39 @@ FACTS: Mapping[str, Fact] = MappingProxyType(
 LOOKED_UP: tuple[str, ...] = tuple(name for name, fact in FACTS.items() if TEMPERROR in fact.words)
 
 
+def source(kind: str, name: str) -> str:
+    """Return the name of a source. `kind`: one of SOURCES; `name`: of the domain or the list."""
+    return f"{kind} {name}"
+
+
 def facts_in_trouble(evidence: Evidence) -> frozenset[str]:
-    """Return the names of the facts that are `temperror`, and of those derived from them."""
-    return _with_dependents(name for name in LOOKED_UP if FACTS[name].get(evidence) == TEMPERROR)
+    """Return the names of the facts that are `temperror`, of those derived from them, and of the sources in trouble."""
+    names = _with_dependents(name for name in LOOKED_UP if FACTS[name].get(evidence) == TEMPERROR)
+    return names | _sources(evidence, TROUBLES) if evidence.client_spf or evidence.dnslist else names
 
 
 def facts_in_doubt(evidence: Evidence) -> frozenset[str]:
-    """Return the names of the facts that are `temperror` or unknown (and so can become it), and of those derived from them."""
-    return _with_dependents(name for name, fact in FACTS.items() if fact.get(evidence) in (TEMPERROR, UNKNOWN))
+    """Return the names of the facts that are `temperror` or unknown (and so can become it), of those derived from them, and of
+    such sources. If it is not known what was asked, SOURCES themselves stand for it."""
+    names = _with_dependents(name for name, fact in FACTS.items() if fact.get(evidence) in (TEMPERROR, UNKNOWN))
+    if evidence.client_spf == evidence.dnslist == ():
+        return names
+    return names | _sources(evidence, TROUBLES | {UNKNOWN}) | _unknown_sources(evidence)
+
+
+def _sources(evidence: Evidence, values: frozenset[str]) -> frozenset[str]:
+    """Return the sources that have one of these values."""
+    return frozenset(
+        source(kind, name)
+        for kind, found in zip(SOURCES, (evidence.client_spf, evidence.dnslist), strict=True)
+        for name, value in found or ()
+        if value in values
+    )
+
+
+def _unknown_sources(evidence: Evidence) -> frozenset[str]:
+    asked = zip(SOURCES, (evidence.client_spf, evidence.dnslist), strict=True)
+    return frozenset(kind for kind, found in asked if found is None)
 
 
 def _with_dependents(names: Iterable[str]) -> frozenset[str]:
@@ -195,12 +235,22 @@ def hide_doubtful_facts(evidence: Evidence) -> Evidence:
         evidence = replace(evidence, spf_helo=Spf())
     if "spf_mailfrom" in doubt:
         evidence = replace(evidence, spf_mailfrom=Spf())
+    if evidence.client_spf or evidence.dnslist:
+        evidence = replace(evidence, client_spf=_hidden(evidence.client_spf), dnslist=_hidden(evidence.dnslist))
     return evidence
 
 
+def _hidden(found: Sources | None) -> Sources | None:
+    return found and tuple((name, UNKNOWN if value in TROUBLES else value) for name, value in found)
+
+
 def missing_facts(evidence: Evidence) -> frozenset[str]:
-    """Return the names of the facts that are unknown."""
-    return frozenset(name for name, fact in FACTS.items() if fact.get(evidence) == UNKNOWN)
+    """Return the names of the facts that are unknown. A fact of SOURCES is unknown if one of its sources is."""
+    names = frozenset(name for name, fact in FACTS.items() if fact.get(evidence) == UNKNOWN)
+    if evidence.client_spf == evidence.dnslist == ():
+        return names
+    sources = {each.partition(" ")[0] for each in _sources(evidence, frozenset((UNKNOWN,)))}
+    return names | sources | _unknown_sources(evidence)
 
 
 def exempted(evidence: Evidence, why: str) -> Evidence:
@@ -214,4 +264,6 @@ def exempted(evidence: Evidence, why: str) -> Evidence:
         spf_helo=Spf("none"),
         spf_mailfrom=Spf("none"),
         mailfrom_match="none",
+        client_spf=(),
+        dnslist=(),
     )

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..checks.evidence import SOURCES, Sources
 from ..config.load import Config
 from ..logs.decision import NONE, Decision, values
 from ..logs.escapes import as_unicode
@@ -40,6 +41,7 @@ _FACTS = (
     ("SPF", ("spf_helo", "spf_mailfrom")),
     ("sender", ("mailfrom", "mailfrom_match", "rcpt")),
 )
+_ASKED = ("asked by rules", SOURCES)  # shown only if the rules ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +157,22 @@ def _show_facts(outcome: Outcome, console: Console) -> None:
         "spf_mailfrom": evidence.spf_mailfrom.problem or evidence.spf_mailfrom.mechanism,
         "generic": evidence.generic.pattern,
         "ptr": ", ".join(evidence.iprev.names[1:]),
+        "client_spf": _not_held(evidence.client_spf),
+        "dnslist": _not_held(evidence.dnslist),
     }
-    for title, keys in _FACTS:
+    asked = evidence.client_spf or evidence.dnslist
+    for title, keys in (*_FACTS, *((_ASKED,) if asked else ())):
         heading(console, title)
         for key in keys:
             text = Text(f"  {key:<15} ").append(word(NONE if facts[key] is None else facts[key]))
             if notes.get(key):
                 text.append(f"  ({escaped(notes[key])})", style="dim")
             console.print(text, soft_wrap=True)
+
+
+def _not_held(found: Sources | None) -> str:
+    names = ", ".join(name for name, value in found or () if value == NONE)
+    return f"not {names}" if names else ""
 
 
 def _show_trail(trail: tuple[Answer, ...], console: Console) -> None:

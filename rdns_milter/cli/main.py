@@ -186,10 +186,12 @@ def _config_sample(options: argparse.Namespace) -> int:
 def _config_lint(options: argparse.Namespace) -> int:
     _refuse_changed(options)
     from ..config.lint import lint
+    from .provider_lookup import provider_reaches
 
     config = load(options.config)
     name = config.path or "built-in default"
-    cautions = lint(config, date.today(), Positions(read_text(config.path, MAX_BYTES) if config.path else ""))
+    positions = Positions(read_text(config.path, MAX_BYTES) if config.path else "")
+    cautions = lint(config, date.today(), positions, provider_reaches(config))
     for caution in cautions:
         print(f"{name}:{caution.line}: {caution}" if caution.line else f"{name}: {caution}")
     print(f"{name}: {len(cautions) or 'no'} warning{'' if len(cautions) == 1 else 's'}")

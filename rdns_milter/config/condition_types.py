@@ -14,13 +14,13 @@ from typing import Any
 from ..checks.evidence import FACTS
 from ..net.networks import Networks
 from ..policy.decide import CONDITIONS
-from ..policy.rules import Mailboxes, Names, Values, Words
+from ..policy.rules import Domains, Mailboxes, Names, Values, Words
 from ..text.compact_set import text_set
 from ..text.toml import quoted
 from .collectors import Collector, MailboxCollector, NameCollector, NetworkCollector, mailboxes_of, names_of
 from .errors import suggestion
 from .hints.value_hints import MAILBOX, NAME, NETWORK, hint
-from .value_parsers import read_greeting, read_mailbox, read_name, read_network, read_recipient
+from .value_parsers import read_domain, read_greeting, read_mailbox, read_name, read_network, read_recipient
 
 
 def _union_of_names(parts: Sequence[Names]) -> Names:
@@ -118,7 +118,11 @@ GREETINGS = _names(f"{_NAME}, an address, an address literal or an @list", read_
 SENDERS = _mailboxes(f'{_MAILBOX}, the null sender ("<>") or an @list', read_mailbox)
 RECIPIENTS = _mailboxes(f"{_MAILBOX} or an @list", read_recipient)
 
-# The conditions whose value is a string or a list of strings.
+PROVIDERS = ConditionType(
+    'a domain with an SPF record ("_spf.example.com")', read_domain, lambda found: Domains(frozenset(found)), _only
+)
+
+# The conditions whose value is a string or a list of strings. The type of `dnslist` depends on [dnslists]: see dns_list_type.
 STRING_CONDITIONS: Mapping[str, ConditionType] = MappingProxyType(
     {
         **{name: _fact(fact.words) for name, fact in FACTS.items()},
@@ -127,6 +131,7 @@ STRING_CONDITIONS: Mapping[str, ConditionType] = MappingProxyType(
         "helo_name": GREETINGS,
         "mailfrom": SENDERS,
         "rcpt": RECIPIENTS,
+        "client_spf": PROVIDERS,
     }
 )
 
@@ -158,4 +163,4 @@ SINGLE_CONDITIONS: Mapping[str, Callable[[Any], bool | float]] = MappingProxyTyp
 
 # The names of all conditions, facts first.
 NAMES: tuple[str, ...] = (*FACTS, *CONDITIONS)
-assert STRING_CONDITIONS.keys() | SINGLE_CONDITIONS.keys() == set(NAMES)
+assert STRING_CONDITIONS.keys() | SINGLE_CONDITIONS.keys() | {"dnslist"} == set(NAMES)

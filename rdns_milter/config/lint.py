@@ -34,7 +34,10 @@ from ..text.escape import one_line
 from ..text.toml import quoted
 from ..text.toml_positions import Path, Positions
 from .lint_checks.name_scope import missing_names
+from .lint_checks.providers import wide_providers
+from .lint_checks.relay_networks import relays_of_others
 from .lint_checks.rule_effect import late_exceptions, not_judged, unused_lists, unused_scores
+from .lint_checks.spf_reach import Reach
 from .load import Config
 from .patterns.syntax import has_nested_repeat, parse
 
@@ -61,14 +64,19 @@ Problem = tuple[Path, str, str]  # path, reference and text of a warning
 LintCheck = Callable[[Config, date], Iterator[Problem]]
 
 
-def lint(config: Config, today: date, positions: Positions | None = None) -> tuple[LintWarning, ...]:
-    """Return all warnings in the order of the file. `positions`: those of the file that the configuration was read from."""
+def lint(
+    config: Config, today: date, positions: Positions | None = None, reaches: Mapping[str, Reach] = MappingProxyType({})
+) -> tuple[LintWarning, ...]:
+    """Return all warnings in the order of the file. `positions`: those of the file that the configuration was read from;
+    `reaches`: what the providers authorize that rules ask for, if that was looked up."""
     positions = positions or Positions()
     warnings = set()
-    for check in _CHECKS:
-        for path, reference, text in check(config, today):
-            rule = config.policy.rules[int(path[1])].name if path[:1] == ("rule",) and len(path) > 1 else ""
-            warnings.add(LintWarning(rule, path, positions.line(path), reference, text))
+    for path, reference, text in (
+        *(problem for check in _CHECKS for problem in check(config, today)),
+        *wide_providers(config, reaches),
+    ):
+        rule = config.policy.rules[int(path[1])].name if path[:1] == ("rule",) and len(path) > 1 else ""
+        warnings.add(LintWarning(rule, path, positions.line(path), reference, text))
     return tuple(sorted(warnings, key=lambda warning: (_order(warning), warning.text)))
 
 
@@ -116,29 +124,6 @@ def _exceptions(config: Config, today: date) -> Iterator[Problem]:
                 "RFC 8501 section 5.1",
                 f"generic.exceptions contains {quoted(name)}, {reason}: no name below it would be generic; list the hosts that send"
                 " mail instead",
-            )
-
-
-_MAX_RELAYS = 1 << 16  # addresses of a network in relays.networks
-
-
-def _relays(config: Config, today: date) -> Iterator[Problem]:
-    for index, network in enumerate(config.relays.networks):
-        first = network.network_address
-        size = network.num_addresses if network.version == 4 else network.num_addresses >> 64  # an IPv6 host has a /64
-        if size > _MAX_RELAYS and not network.is_private:
-            yield (
-                ("relays", "networks", index),
-                "",
-                f"relays.networks contains {network}, which is more than your own hosts: what every host in it writes about a"
-                " client is believed, and none of their mail is refused",
-            )
-        if first.is_loopback:
-            yield (
-                ("relays", "networks", index),
-                "",
-                f"relays.networks contains {network}, loopback: every program on this host can name any client; mail from such"
-                " programs is better exempt (exempt.networks)",
             )
 
 
@@ -293,7 +278,9 @@ def _unconfirmed_claims(config: Config, today: date) -> Iterator[Problem]:
 
 
 def _confirms(condition: Condition, confirmations: Mapping[str, frozenset[str]]) -> bool:
-    if condition.name in ("client", "ptr") or (condition.name == "authenticated" and condition.values is True):
+    if condition.name in ("client", "ptr", "client_spf") or (
+        condition.name == "authenticated" and condition.values is True
+    ):
         return True
     return (
         condition.name in confirmations
@@ -325,7 +312,7 @@ _CHECKS: tuple[LintCheck, ...] = (
     _no_rules,
     _deadline,
     _loopback,
-    _relays,
+    relays_of_others,
     _exceptions,
     _nested_repetitions,
     _ended,

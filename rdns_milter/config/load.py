@@ -16,7 +16,7 @@ from datetime import date
 from typing import Any
 
 from ..policy.digest import digest
-from ..policy.rules import Policy
+from ..policy.rules import Policy, asked_by
 from ..text.toml import key, quoted, text
 from ..text.toml_positions import Positions
 from .errors import ConfigError as ConfigError
@@ -29,6 +29,7 @@ from .options import SECTIONS, options_of
 from .patterns.timing import check_patterns
 from .rule_reader import RULE_KEYS, read_rules
 from .sample import sample
+from .sections.dns_lists import DNS_LISTS, read_dns_lists
 from .sections.mail import Exempt, GenericNames, Headers, Relays, SpfLimits
 from .sections.service import Dns, Log, Metrics, Milter
 from .textfile import UnreadableError, read_text
@@ -52,9 +53,9 @@ _HINTS = (
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A valid configuration. `path`: its file, "" for the built-in one; `lists`: the list files; `unused_lists`: those that no
-    those that no rule uses; `rules`: the rules as TOML, with
-    the values as written in the file; `policy`: the rules and the mode by which messages are judged."""
+    """A valid configuration. `path`: its file, "" for the built-in one; `lists`: the list files; `unused_lists`: those that no rule
+    uses; `dns_lists`: name and zone of each DNS list; `rules`: the rules as TOML, with the values as written in the file; `policy`:
+    the rules and the mode by which messages are judged."""
 
     path: str = BUILT_IN
     milter: Milter = field(default_factory=Milter)
@@ -68,6 +69,7 @@ class Config:
     metrics: Metrics = field(default_factory=Metrics)
     lists: tuple[ListFile, ...] = ()
     unused_lists: tuple[str, ...] = ()
+    dns_lists: tuple[tuple[str, str], ...] = ()
     rules: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
 
@@ -98,15 +100,17 @@ def parse(document: str, path: str, today: date | None = None) -> Config:
     sections = read_sections(tables, errors)
     check_patterns(sections["generic"].patterns, ("generic", "patterns"), errors)
     lists = Lists(tables.get(LISTS, {}), errors)
-    rules = read_rules(tables.get(RULES, []), lists, errors, today)
+    dns_lists = read_dns_lists(tables.get(DNS_LISTS, {}), errors)
+    rules = read_rules(tables.get(RULES, []), lists, errors, today, dns_lists)
     errors.raise_if_any()
     return Config(
         path=path,
         **sections,
         lists=lists.files,
         unused_lists=lists.unused,
+        dns_lists=tuple(dns_lists.items()),
         rules=tuple(map(_rule_text, tables.get(RULES, []))),
-        policy=Policy(rules, sections["milter"].mode, digest(rules)),
+        policy=Policy(rules, sections["milter"].mode, digest(rules), *asked_by(rules)),
     )
 
 
@@ -126,6 +130,8 @@ def show(config: Config, only_changed: bool = False) -> str:
             parts.append("\n".join((f"[{name}]", *lines)))
     if config.lists:
         parts.append("\n".join(("[lists]", *(f"{key(item.name)} = {text(item.path)}" for item in config.lists))))
+    if config.dns_lists:
+        parts.append("\n".join((f"[{DNS_LISTS}]", *(f"{key(name)} = {text(zone)}" for name, zone in config.dns_lists))))
     return "\n\n".join((*parts, *(_changed_rules(config) if only_changed else config.rules))) + "\n"
 
 

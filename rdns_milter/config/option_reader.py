@@ -13,8 +13,10 @@ from ..text.toml_positions import Path
 from .errors import ErrorCollector, suggestion
 from .option_types import OptionType
 from .options import SECTIONS, options_of
+from .sections.dns_lists import DNS_LISTS
 
-LISTS, RULES = OTHER_SECTIONS = ("lists", "rule")
+LISTS, RULES = "lists", "rule"
+OTHER_SECTIONS = (LISTS, RULES, DNS_LISTS)
 
 
 def read_sections(tables: Mapping[str, Any], errors: ErrorCollector) -> dict[str, Any]:

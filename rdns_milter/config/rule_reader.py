@@ -27,6 +27,7 @@ from ..policy.rules import (
     Rule,
     Values,
     Words,
+    asked_by,
 )
 from ..resolver.lookup import TEMPORARY
 from ..responses.replies import PLACEHOLDERS
@@ -36,6 +37,7 @@ from .condition_types import NAMES, SINGLE_CONDITIONS, STRING_CONDITIONS, Condit
 from .errors import ErrorCollector, dotted, suggestion
 from .hints.date_hints import date_hint
 from .list_files import Lists
+from .sections.dns_lists import MAX_PROVIDERS, dns_list_type
 
 MAX_RULES = 1000
 MAX_TEXT = 400  # characters; a reply line has at most 512 octets (RFC 5321 4.5.3.1.5), and placeholders need more space
@@ -47,8 +49,15 @@ _BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
-def read_rules(tables: object, lists: Lists, errors: ErrorCollector, today: date) -> tuple[Rule, ...]:
-    """Return the valid rules in their order, and add errors for the others. `today`: for messages about dates."""
+def read_rules(
+    tables: object,
+    lists: Lists,
+    errors: ErrorCollector,
+    today: date,
+    dns_lists: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Rule, ...]:
+    """Return the valid rules in their order, and add errors for the others. `today`: for messages about dates; `dns_lists`: the
+    zones of the DNS lists, by name."""
     if not isinstance(tables, list):
         errors.add(("rule",), "write rules with double brackets: [[rule]]")
         return ()
@@ -58,8 +67,9 @@ def read_rules(tables: object, lists: Lists, errors: ErrorCollector, today: date
     rules: list[Rule] = []
     lines: dict[str, int] = {}
     all_valid = True
+    types = {**STRING_CONDITIONS, "dnslist": dns_list_type(dns_lists)}
     for index, table in enumerate(tables):
-        reader = _RuleReader(index, table, lists, errors, today)
+        reader = _RuleReader(index, table, lists, errors, today, types)
         if reader.name in lines:
             reader.add_error(
                 ("name",), f"{quoted(reader.name)} is already the name of the rule on line {lines[reader.name]}"
@@ -75,6 +85,9 @@ def read_rules(tables: object, lists: Lists, errors: ErrorCollector, today: date
         if reason:
             reader.add_error((), f"can never match: {reason}")
         rules.append(rule)
+    providers, _ = asked_by(rules)
+    if len(providers) > MAX_PROVIDERS:
+        errors.add(("rule",), f"ask client_spf of {len(providers)} domains; the maximum is {MAX_PROVIDERS}")
     return tuple(rules)
 
 
@@ -82,11 +95,19 @@ class _RuleReader:
     """Read one table. `name`: the rule's name, "" if it has no valid one. Messages call a rule without a name by its number, from
     1."""
 
-    def __init__(self, index: int, table: object, lists: Lists, errors: ErrorCollector, today: date) -> None:
+    def __init__(
+        self,
+        index: int,
+        table: object,
+        lists: Lists,
+        errors: ErrorCollector,
+        today: date,
+        types: Mapping[str, ConditionType],
+    ) -> None:
         self._where: Path = ("rule", index)
         self._table: dict[str, Any] = table if isinstance(table, dict) else {}
         self._is_table = isinstance(table, dict)
-        self._lists, self._errors, self._today = lists, errors, today
+        self._lists, self._errors, self._today, self._types = lists, errors, today, types
         name = self._table.get("name")
         self.name = name if isinstance(name, str) and _NAME.match(name) else ""
         self._label = f"rule[{self.name or index + 1}]"
@@ -129,8 +150,8 @@ class _RuleReader:
             try:
                 if name in SINGLE_CONDITIONS:
                     found.append(Condition(name, SINGLE_CONDITIONS[name](value)))
-                elif name in STRING_CONDITIONS:
-                    found.append(Condition(name, self._values((key, name), value, STRING_CONDITIONS[name])))
+                elif name in self._types:
+                    found.append(Condition(name, self._values((key, name), value, self._types[name])))
                 else:
                     self.add_error((key, name), f"unknown condition{suggestion(name, NAMES)}")
             except ValueError as error:

@@ -33,6 +33,13 @@ _LISTS = """\
 # partners = "/etc/rdns-milter/partners.cidr"
 """
 
+_DNS_LISTS = """\
+[dnslists]
+# DNS lists by the names that rules use: dnslist = "dnswl", or dnslist = "dnswl:127.0.*.2-3" for certain answers. A list
+# is asked only if a rule names it. Most lists answer only a resolver of your own, and have conditions of use.
+# dnswl = "list.dnswl.org"
+"""
+
 _RULES = """\
 # --------------------------------------------------------------------------------------------------------------------
 # Rules are tried in this order. The first one that matches decides. If none matches, the message is accepted.
@@ -146,7 +153,7 @@ action = "tag"
 def sample() -> str:
     """Return the whole file."""
     sections = [_section(name, section) for name, section in SECTIONS.items()]
-    return "\n".join((_HEAD, *sections, _LISTS, _RULES))
+    return "\n".join((_HEAD, *sections, _LISTS, _DNS_LISTS, _RULES))
 
 
 def _section(name: str, section: type[Any]) -> str:

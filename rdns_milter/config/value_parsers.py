@@ -95,6 +95,14 @@ def _name(text: str) -> str:
     return dot + name
 
 
+def read_domain(text: str) -> str:
+    """Read a domain, such as one with an SPF record. Raises ValueError."""
+    name = canonical(text)
+    if not is_domain(name):
+        raise ValueError(f'{quoted(text)} is not a domain such as "_spf.example.com"')
+    return name
+
+
 def read_greeting(text: str) -> str:
     """Read a name as read_name does, or an address or address literal, which some clients send in HELO (RFC 5321 4.1.3)."""
     return _read(text, NAME, _greeting)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from ..checks.evidence import FACTS, UNKNOWN, Cost, Evidence
+from ..checks.evidence import FACTS, PASS, UNKNOWN, Cost, Evidence, Sources
 from ..policy.rules import ACCEPT, ACTIONS, OBSERVE, QUARANTINE, TAG, Verdict
 from .escapes import BARE_CHARACTER, as_unicode, from_unicode, quoted, unquoted
 from .line_prefix import prefix_pattern
@@ -45,6 +45,8 @@ LIMITS: Mapping[str, int] = MappingProxyType(
         "mailfrom": MAX_ADDRESS,
         "rcpt": 1000,
         "ptr": 255,
+        "client_spf": 500,
+        "dnslist": 500,
         "would": 255,
         "shadow_rule": 255,
         "policy": 64,
@@ -56,6 +58,7 @@ LIMITS: Mapping[str, int] = MappingProxyType(
 _SHARES = (1, 2, 4, 8, 16, 32)
 
 _ACTIONS = frozenset(ACTIONS)
+_NOT_HELD = frozenset((NONE, UNKNOWN))
 OBSERVING, THROUGH_RELAY = "observe mode", "through a relay"  # the beginning of a note in place of a reply
 _DONE: Mapping[str, str] = MappingProxyType({ACCEPT: "accepted", TAG: "tagged", QUARANTINE: "held"})
 # Keys whose absent value is read back as "".
@@ -116,8 +119,8 @@ def values(decision: Decision, share: int = 1) -> dict[str, Value]:
         "nrcpt": decision.count or len(decision.rcpts),
         "ptr": evidence.iprev.ptr or None,
         "ptrs": evidence.iprev.count,
-        "client_spf": None,
-        "dnslist": None,
+        "client_spf": _held(evidence.client_spf) or None,
+        "dnslist": _held(evidence.dnslist) or None,
         "via": None if evidence.via is None else str(evidence.via),
         "forged": evidence.forged,
         "score": _number(verdict.score, 6),
@@ -139,6 +142,13 @@ def values(decision: Decision, share: int = 1) -> dict[str, Value]:
         word = fact.get(evidence)
         found[name] = NONE if word == UNKNOWN else word
     return {key: found[key] for key in KEYS}
+
+
+def _held(found: Sources | None) -> str:
+    """Return the sources that hold, and those in trouble. A domain holds if SPF passes; an entry of a list is written with its
+    answer."""
+    written = (name if value == PASS else f"{name}:{value}" for name, value in found or () if value not in _NOT_HELD)
+    return ",".join(written)
 
 
 def _note(decision: Decision) -> str:

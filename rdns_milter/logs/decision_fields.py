@@ -11,7 +11,7 @@ import functools
 import re
 from collections.abc import Mapping
 
-from ..checks.evidence import UNKNOWN, Evidence, Generic, Helo, Iprev, Spf
+from ..checks.evidence import PASS, UNKNOWN, Evidence, Generic, Helo, Iprev, Sources, Spf
 from ..net.names import parse_address
 from ..policy.rules import REPLIED
 from .decision import EXEMPT, NULL_PATH, THROUGH_RELAY
@@ -67,6 +67,8 @@ def evidence_of(fields: Mapping[str, str], recipient: str | None = None) -> Evid
         get("mailfrom_match", UNKNOWN),
         _count(get("forged", "0")),
         _address(get("via", "")),
+        _held(get("client_spf")),
+        _held(get("dnslist")),
     )
 
 
@@ -75,6 +77,15 @@ _address = functools.lru_cache(maxsize=16384)(parse_address)
 _generic = functools.lru_cache(maxsize=64)(Generic)
 _helo = functools.lru_cache(maxsize=1024)(Helo)
 _spf = functools.lru_cache(maxsize=64)(Spf)
+
+
+@functools.lru_cache(maxsize=4096)
+def _held(text: str | None) -> Sources | None:
+    """Return the sources in a value of the line: a domain, or a list and its answer. Those that are not in it do not hold."""
+    if text is None:
+        return None
+    items = (item.partition(":") for item in text.split(",") if item)
+    return tuple((name, value or PASS) for name, _, value in items)
 
 
 @functools.lru_cache(maxsize=16384)

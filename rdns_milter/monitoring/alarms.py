@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ..checks.evidence import Evidence
+from ..checks.evidence import REFUSED, Evidence, Sources
 from ..net.names import Address
 from ..net.nat64 import seems_translated
 
@@ -110,12 +110,15 @@ DETECTORS: Mapping[str, Detector] = MappingProxyType(
 CLOCK_JUMPED = "clock-jumped"
 # Raised again as long as their cause lasts (monitoring/congestion.py).
 CROWDED_OUT, FACTS_LATE = "questions-crowded-out", "facts-too-late"
+LIST_REFUSED = "dnslist-refused"  # raised at once
 # Every alarm with one sentence that explains it, for the documentation.
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
         **{name: detector.meaning for name, detector in DETECTORS.items()},
         CLOCK_JUMPED: "The system clock has jumped by a minute or more.",
         CROWDED_OUT: "At least 100 DNS questions were not asked, because too many were waiting.",
+        LIST_REFUSED: "A DNS list refused the query, or answered what no list answers. Its answers do not count; use a resolver of"
+        " your own.",
         FACTS_LATE: "At least 20 messages, and at least a tenth of all, were judged without facts because DNS did not answer in"
         " time.",
     }
@@ -130,6 +133,17 @@ class Alarm:
     name: str
     text: str
     repeats: bool = False
+
+
+def _refusal(answers: Sources) -> Alarm | None:
+    for name, answer in answers:
+        if answer == REFUSED:
+            return Alarm(
+                LIST_REFUSED,
+                f"your resolver is refused by the list: use your own. The DNS list {name} has answered what no list answers. Let a"
+                " resolver of your own ask it (dns.nameservers), and see whether its terms of use allow your queries",
+            )
+    return None
 
 
 class Streak:
@@ -165,10 +179,13 @@ class Alarms:
     def __init__(self, wall: float, now: float) -> None:
         self._streaks = [Streak(name, detector) for name, detector in DETECTORS.items()]
         self._offset = wall - now
-        self._has_jumped = False
+        self._has_jumped = self._has_list_refused = False
 
     def decided(self, evidence: Evidence, now: float) -> Alarm | None:
         """Return the alarm that this decision raises, or None."""
+        if evidence.dnslist and not self._has_list_refused and (alarm := _refusal(evidence.dnslist)):
+            self._has_list_refused = True
+            return alarm
         for streak in self._streaks:
             if streak.add(evidence, now):
                 self._streaks.remove(streak)

@@ -14,12 +14,23 @@ import threading
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 
-from ..checks.evidence import FACTS, LOOKED_UP, NOTHING_LATE, Cost, Evidence, Late
+from ..checks.evidence import FACTS, LOOKED_UP, NOTHING_LATE, SOURCES, Cost, Evidence, Late
 from ..policy.rules import ACTIONS, Verdict
 from ..resolver.lookup import Type
 from .alarms import Alarm
 from .congestion import Congestion
-from .definitions import CELLS, CONFIG_NUMBER, DISCARDED, HEARTBEAT, MICROSECONDS, OTHER, SERIES, STAGES
+from .definitions import (
+    CELLS,
+    CONFIG_NUMBER,
+    DISCARDED,
+    HEARTBEAT,
+    LISTED,
+    MICROSECONDS,
+    OTHER,
+    SERIES,
+    SOURCE_VALUES,
+    STAGES,
+)
 from .shared_memory import PolicySnapshot, SharedMemory
 
 _WAIT_BUCKETS, _DNS_BUCKETS = SERIES["wait_seconds"].buckets, SERIES["dns_query_seconds"].buckets
@@ -32,7 +43,8 @@ _CROWDED_OUT, _OUTSTANDING = CELLS[("dns_crowded_out_total",)], CELLS[("dns_outs
 _SOFTENED, _OPEN = CELLS[("softened_total",)], CELLS[("connections_open",)]
 _ERRORS, _DROPPED = CELLS[("internal_errors_total",)], CELLS[("log_lines_dropped_total",)]
 _FORGED = CELLS[("forged_fields_total",)]
-_LATE = {fact: CELLS[("late_facts_total", fact)] for fact in LOOKED_UP}
+_LATE = {fact: CELLS[("late_facts_total", fact)] for fact in (*LOOKED_UP, *SOURCES)}
+_SOURCES = {name: {word: CELLS[("facts_total", name, word)] for word in words} for name, words in SOURCE_VALUES.items()}
 _FACTS: tuple[tuple[Callable[[Evidence], str], Mapping[str, int]], ...] = tuple(
     (fact.get, {word: CELLS[("facts_total", name, word)] for word in fact.words}) for name, fact in FACTS.items()
 )
@@ -86,8 +98,16 @@ class Counters:
             cells[rule[verdict.action]] += 1
             for get, words in _FACTS:
                 cells[words.get(get(evidence), DISCARDED)] += 1
+            if evidence.client_spf or evidence.dnslist:
+                self._count_sources(evidence)
             if verdict.would or verdict.shadow_rules or verdict.softened:
                 self._count_not_done(verdict)
+
+    def _count_sources(self, evidence: Evidence) -> None:
+        """Count each provider and each DNS list that was asked."""
+        for kind, found in zip(SOURCES, (evidence.client_spf, evidence.dnslist), strict=True):
+            for value in dict(found or ()).values():
+                self._cells[_SOURCES[kind].get(LISTED if "." in value else value, DISCARDED)] += 1
 
     def _count_not_done(self, verdict: Verdict) -> None:
         cells = self._cells

@@ -14,7 +14,8 @@ from itertools import product
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from ..checks.evidence import FACTS, LOOKED_UP
+from ..checks.dns_list import NOT_LISTED
+from ..checks.evidence import FACTS, LOOKED_UP, PASS, REFUSED, SOURCES, TEMPERROR
 from ..policy.rules import ACTIONS, DEFAULT_RULE, FORGED_RESULTS, TOO_MANY_RECIPIENTS
 from ..resolver.lookup import Status, Type
 from .alarms import MEANINGS as ALARMS
@@ -60,7 +61,13 @@ class Series:
 
 _COMPUTED = ()
 _SLOTS = range(SLOTS)
-_STAGES_AND_FACTS = tuple(product(STAGES, LOOKED_UP))
+_WAITED_FOR = (*LOOKED_UP, *SOURCES)
+_STAGES_AND_FACTS = tuple(product(STAGES, _WAITED_FOR))
+# Values of the facts about which rules ask by name. The names of domains and lists are not counted apart.
+LISTED = "listed"  # on a DNS list, with any answer
+SOURCE_VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"client_spf": (PASS, NOT_LISTED, TEMPERROR), "dnslist": (LISTED, NOT_LISTED, TEMPERROR, REFUSED)}
+)
 _DNS_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _WAIT_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 6.0, 10.0, 25.0)
 
@@ -88,7 +95,10 @@ SERIES: Mapping[str, Series] = MappingProxyType(
             "counter",
             "Facts in decisions, by value. A fact that was neither known nor needed is not counted.",
             ("fact", "value"),
-            tuple((name, word) for name, fact in FACTS.items() for word in fact.words),
+            (
+                *((name, word) for name, fact in FACTS.items() for word in fact.words),
+                *((name, word) for name, words in SOURCE_VALUES.items() for word in words),
+            ),
         ),
         "forged_fields_total": Series(
             "counter", "Header fields in incoming messages that claimed to be written by this milter."
@@ -97,7 +107,7 @@ SERIES: Mapping[str, Series] = MappingProxyType(
             "counter",
             "Facts that a message was judged without because DNS did not answer within the deadline.",
             ("fact",),
-            tuple(product(LOOKED_UP)),
+            tuple(product(_WAITED_FOR)),
         ),
         "wait_seconds": Series(
             "histogram",

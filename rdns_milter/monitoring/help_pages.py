@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from .alarms import CLOCK_JUMPED, CROWDED_OUT, FACTS_LATE
+from .alarms import CLOCK_JUMPED, CROWDED_OUT, FACTS_LATE, LIST_REFUSED
 
 DIRECTORY = "/usr/share/doc/rdns-milter"
 UNHEALTHY = "unhealthy"
@@ -39,6 +39,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         CLOCK_JUMPED: Section("log.md", "Alarms"),
         CROWDED_OUT: _FLOODS,
         FACTS_LATE: _FLOODS,
+        LIST_REFUSED: Section("rules.md", "DNS lists"),
         UNHEALTHY: Section("cookbook.md", "If mail stops"),
     }
 )

@@ -14,7 +14,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from ..checks.evidence import FACTS, UNKNOWN, Evidence, facts_in_doubt, facts_in_trouble, hide_doubtful_facts
+from ..checks.evidence import FACTS, PASS, UNKNOWN, Evidence, facts_in_doubt, facts_in_trouble, hide_doubtful_facts
 from ..net.names import canonical
 from .rules import (
     ACCEPT,
@@ -146,7 +146,7 @@ def _may_soften(candidates: list[Rule | None], evidence: Evidence, policy: Polic
     doubt = facts_in_doubt(evidence)
     if not doubt:
         return False
-    if any(rule.facts() & doubt for rule in candidates if rule and rule.action in REFUSALS):
+    if any(rule.tested() & doubt for rule in candidates if rule and rule.action in REFUSALS):
         return True
     return len({_action(rule) for rule in _candidates(hide_doubtful_facts(evidence), policy)}) > 1
 
@@ -160,7 +160,7 @@ def _depends_on_trouble(rule: Rule, evidence: Evidence, policy: Policy) -> bool:
     trouble = facts_in_trouble(evidence)
     if not trouble:
         return False
-    if rule.facts() & trouble:
+    if rule.tested() & trouble:
         return True
     return any(_action(other) != rule.action for other in _candidates(hide_doubtful_facts(evidence), policy))
 
@@ -223,6 +223,25 @@ def _ptr(evidence: Evidence, values: Any, score: ScoreRange) -> bool | None:
     return evidence.iprev.result == "pass" and values.match(evidence.iprev.ptr)
 
 
+def _client_spf(evidence: Evidence, values: Any, score: ScoreRange) -> bool | None:
+    if evidence.client_spf is None:
+        return None
+    results = [result for domain, result in evidence.client_spf if domain in values.names]
+    return True if PASS in results else None if UNKNOWN in results else False
+
+
+def _dnslist(evidence: Evidence, values: Any, score: ScoreRange) -> bool | None:
+    if evidence.dnslist is None:
+        return None
+    is_unknown = False
+    for name, answer in evidence.dnslist:
+        entries = [entry for entry in values.entries if entry.name == name]
+        is_unknown = is_unknown or (answer == UNKNOWN and bool(entries))
+        if "." in answer and any(entry.match(answer) for entry in entries):
+            return True
+    return None if is_unknown else False
+
+
 def _min_score(evidence: Evidence, values: Any, score: ScoreRange) -> bool | None:
     low, high = score
     if low >= values:
@@ -238,6 +257,8 @@ CONDITIONS: Mapping[str, Callable[[Evidence, Any, ScoreRange], bool | None]] = M
         "helo_name": lambda evidence, values, score: values.match(canonical(evidence.helo_name)),
         "mailfrom": lambda evidence, values, score: values.match(evidence.mailfrom),
         "rcpt": lambda evidence, values, score: values.match(evidence.rcpt),
+        "client_spf": _client_spf,
+        "dnslist": _dnslist,
         "authenticated": lambda evidence, values, score: evidence.authenticated is values,
         "tls": lambda evidence, values, score: evidence.tls is values,
         "min_score": _min_score,

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..net.networks import Networks
 from ..text.compact_set import SMALL
-from .rules import Condition, Mailboxes, Names, Rule, Values, Words
+from .rules import Condition, Domains, Listings, Mailboxes, Names, Rule, Values, Words
 
 _DIGITS = 6
 
@@ -48,6 +48,10 @@ def _values(values: Values) -> Any:
         return [_texts(values.exact), _texts(values.suffixes)]
     if isinstance(values, Mailboxes):
         return [_texts(values.addresses), _texts(values.locals), _values(values.domains), values.null]
+    if isinstance(values, Domains):
+        return sorted(values.names)
+    if isinstance(values, Listings):
+        return sorted([entry.name, entry.zone, [*map(list, entry.octets)]] for entry in values.entries)
     if isinstance(values, Networks):
         return [hashlib.sha256(column).hexdigest() for column in values.columns()]
     return values

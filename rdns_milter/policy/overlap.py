@@ -15,7 +15,7 @@ from typing import Any
 
 from ..net.networks import Networks
 from .reachability import contradiction
-from .rules import Mailboxes, Names, Rule, Words
+from .rules import Domains, Listings, Mailboxes, Names, Rule, Words
 
 _MANY = 100_000  # entries of the larger of two lists; larger ones are taken to overlap
 
@@ -82,6 +82,8 @@ _OVERLAP: Mapping[type, Callable[[Any, Any], bool]] = MappingProxyType(
         Names: _names,
         Mailboxes: _mailboxes,
         Networks: _networks,
+        Domains: lambda one, other: True,
+        Listings: lambda one, other: True,
         bool: lambda one, other: one is other,
         float: lambda one, other: True,
     }

@@ -15,7 +15,7 @@ from ..checks.evidence import FACTS
 from ..net.networks import Networks
 from ..resolver.lookup import TEMPORARY
 from ..text.toml import quoted
-from .rules import Condition, Mailboxes, Names, Rule, Words
+from .rules import Condition, Domains, Listing, Listings, Mailboxes, Names, Rule, Words
 
 PossibleValues = dict[str, frozenset[str]]  # by fact
 
@@ -211,12 +211,29 @@ def _cover_networks(outer: Networks, inner: Networks) -> bool:
     return len(inner) > 0 and outer.covers(inner)
 
 
+def _cover_listings(outer: Listings, inner: Listings) -> bool:
+    return all(any(_includes_listing(other, entry) for other in outer.entries) for entry in inner.entries)
+
+
+def _includes_listing(outer: Listing, inner: Listing) -> bool:
+    if (outer.name, outer.zone) != (inner.name, inner.zone):
+        return False
+    return not outer.octets or (
+        bool(inner.octets)
+        and all(
+            low <= first and last <= high for (low, high), (first, last) in zip(outer.octets, inner.octets, strict=True)
+        )
+    )
+
+
 _COVERS: Mapping[type, Callable[[Any, Any], bool]] = MappingProxyType(
     {
         Words: _cover_words,
         Names: _cover_names,
         Mailboxes: _cover_mailboxes,
         Networks: _cover_networks,
+        Domains: lambda outer, inner: inner.names <= outer.names,
+        Listings: _cover_listings,
         bool: lambda outer, inner: outer is inner,
         float: lambda outer, inner: outer <= inner,
     }

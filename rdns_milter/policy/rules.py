@@ -8,11 +8,11 @@ RFC 3463 2 (enhanced status codes), RFC 5321 4.5.3.1.10 (too many recipients), R
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 from datetime import date
 
-from ..checks.evidence import FACTS
+from ..checks.evidence import FACTS, source
 from ..net.mailboxes import parse_mailbox
 from ..net.networks import Networks
 
@@ -83,7 +83,45 @@ class Mailboxes:
         )
 
 
-Values = Words | Networks | Names | Mailboxes | bool | float
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """Domains, of which SPF of one must pass for the client."""
+
+    names: frozenset[str] = frozenset()
+
+
+Octets = tuple[tuple[int, int], ...]  # the range of each byte of an IPv4 address
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An entry of a DNS list. `name`: the list's name in the configuration; `zone`: its domain; `octets`: the answers that count,
+    () for any."""
+
+    name: str
+    zone: str
+    octets: Octets = ()
+
+    def match(self, answer: str) -> bool:
+        """Return whether an answer, an IPv4 address, counts."""
+        numbers = answer.split(".")
+        return not self.octets or (
+            len(numbers) == len(self.octets)
+            and all(
+                number.isdecimal() and low <= int(number) <= high
+                for number, (low, high) in zip(numbers, self.octets, strict=True)
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Listings:
+    """Entries of DNS lists, of which the client must have one."""
+
+    entries: frozenset[Listing] = frozenset()
+
+
+Values = Words | Networks | Names | Mailboxes | Domains | Listings | bool | float
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +155,21 @@ class Rule:
             names.add("iprev")
         return frozenset(names & FACTS.keys())
 
+    def tested(self) -> frozenset[str]:
+        """Return the names of the facts and sources that the conditions use."""
+        return self.facts() | frozenset(_sources(self.when + self.unless))
+
+
+def _sources(conditions: Iterable[Condition]) -> Iterator[str]:
+    """Yield the sources that the conditions use, and their kinds, which stand for sources that are not known."""
+    for condition in conditions:
+        if isinstance(condition.values, Domains):
+            yield condition.name
+            yield from (source(condition.name, name) for name in condition.values.names)
+        elif isinstance(condition.values, Listings):
+            yield condition.name
+            yield from (source(condition.name, entry.name) for entry in condition.values.entries)
+
 
 # Decides if a message has more forged fields than are removed.
 FORGED_RESULTS = Rule(
@@ -140,16 +193,27 @@ TOO_MANY_RECIPIENTS = Rule(
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Rules in order, mode, and the digest by which the log identifies the rules."""
+    """Rules in order, mode, and the digest by which the log identifies the rules. `providers`: the domains whose SPF is asked for
+    the client; `dnslists`: name and zone of each DNS list that is asked."""
 
     rules: tuple[Rule, ...] = ()
     mode: str = ENFORCE
     digest: str = ""
+    providers: tuple[str, ...] = ()
+    dnslists: tuple[tuple[str, str], ...] = ()
 
     def in_force(self, day: date) -> Policy:
         """Return the policy without the rules whose `until` lies before that day."""
         rules = tuple(rule for rule in self.rules if rule.until is None or day <= rule.until)
         return self if len(rules) == len(self.rules) else replace(self, rules=rules)
+
+
+def asked_by(rules: Iterable[Rule]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Return the providers and the DNS lists that the rules ask, as in Policy."""
+    values = [condition.values for rule in rules for condition in rule.when + rule.unless]
+    domains = {name for each in values if isinstance(each, Domains) for name in each.names}
+    lists = {(entry.name, entry.zone) for each in values if isinstance(each, Listings) for entry in each.entries}
+    return tuple(sorted(domains)), tuple(sorted(lists))
 
 
 @dataclass(frozen=True, slots=True)

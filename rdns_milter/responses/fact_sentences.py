@@ -77,6 +77,15 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "spf_helo": _SPF,
         "spf_mailfrom": _SPF,
+        "client_spf": {
+            "pass": "{domain}, whose SPF a rule asks for, allows {client} to send",
+            "temperror": "the SPF record of {domain}, for which a rule asks, could not be looked up",
+        },
+        "dnslist": {
+            "listed": "{client} is on the DNS list {domain}",
+            "temperror": "the DNS list {domain} could not be asked",
+            "refused": "the DNS list {domain} refused the query, or its answer cannot be one of a list",
+        },
         "mailfrom_match": {
             "same": "the sender's domain is the confirmed reverse name",
             "aligned": "the sender's domain and the confirmed reverse name belong to one organization",
@@ -91,8 +100,8 @@ def fact_sentence(fact: str, value: str, terms: Mapping[str, str]) -> str:
     """Return the sentence for a fact with that value, with a full stop; "" for an unknown fact or value. A name at the start of
     the sentence keeps its spelling.
 
-    `terms`: "client", "ptr", "helo" and "domain" (the one that SPF was checked for), any text. For `iprev` the value is that of
-    `iprev_reason`.
+    `terms`: "client", "ptr", "helo" and "domain" (the one that SPF was checked for, or a DNS list), any text. For `iprev` the value
+    is that of `iprev_reason`.
     """
     table = _REASONS if fact == "iprev" else _SENTENCES.get(fact, {})
     sentence = table.get(value, "")

@@ -111,7 +111,7 @@ def compose(verdict: Verdict, evidence: Evidence) -> Reply | None:
 
 
 def _trouble(verdict: Verdict, evidence: Evidence) -> frozenset[str]:
-    """Return the looked-up facts whose temporary DNS error is the reason for a `tempfail`.
+    """Return the looked-up facts and sources whose temporary DNS error is the reason for a `tempfail`.
 
     These are the facts that the rule tests; or all facts with an error, if the refusal was softened because another rule could
     have accepted the message.
@@ -119,9 +119,9 @@ def _trouble(verdict: Verdict, evidence: Evidence) -> frozenset[str]:
     if verdict.action != TEMPFAIL:
         return frozenset()
     trouble = facts_in_trouble(evidence)
-    tested = verdict.because.facts() & trouble if verdict.because else frozenset()
+    tested = verdict.because.tested() & trouble if verdict.because else frozenset()
     facts = tested or (trouble if verdict.softened else frozenset())
-    return frozenset(root for fact in facts for root in FACTS[fact].rests_on or (fact,))
+    return frozenset(root for fact in facts for root in (fact in FACTS and FACTS[fact].rests_on) or (fact,))
 
 
 def _detail(rule: Rule | None, evidence: Evidence) -> int:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from ..checks.dns_list import dns_list
 from ..checks.evidence import TEMPERROR, Iprev, Spf
 from ..checks.evidence import Generic as GenericFact
 from ..checks.generic import generic
@@ -34,6 +35,7 @@ from ..resolver.resolver import Resolver
 
 Fact = TypeVar("Fact")
 Key = tuple[object, ...]
+Answers = tuple[str, ...]  # of a DNS list
 
 _ENTRY_BYTES = 1024  # of memory for one cached fact, roughly
 _MAX_TTL = 3600.0  # seconds for which a fact is cached that rests on no answer
@@ -223,6 +225,35 @@ class CheckRunner:
             )
         )
 
+    def start_client_spf(self, address: Address, domain: str, config: Config) -> PendingFact[Spf]:
+        """Start SPF of a provider: whether its domain lets the client send. No message has an influence on it, so it is cached by
+        client and domain."""
+        key = (address, domain, "client_spf")
+        return self._cache.get(key) or self._start(
+            Check(
+                "client_spf",
+                key,
+                partial(_client_spf, address, domain, config),
+                config.milter.deadline,
+                requester(address, domain),
+                Spf(TEMPERROR, problem="internal error"),
+            )
+        )
+
+    def start_dns_list(self, address: Address, zone: str, config: Config) -> PendingFact[Answers]:
+        """Start the query of a DNS list."""
+        key = (address, zone, "dnslist")
+        return self._cache.get(key) or self._start(
+            Check(
+                "dnslist",
+                key,
+                partial(_dns_list, address, zone),
+                config.milter.deadline,
+                requester(address),
+                (TEMPERROR,),
+            )
+        )
+
     def cancel(self, *facts: PendingFact[Any]) -> None:
         """Stop the checks of facts that are not needed any more."""
         for fact in facts:
@@ -302,3 +333,14 @@ async def _spf(
     checked = await check_host(lookup, address, mailbox, helo_name, limits=limits, receiver=receiver)
     may_share = not checked.message_specific and checked.spf.result != TEMPERROR
     return CheckResult(checked.spf, checked.ttl if may_share else 0.0, checked.unused)
+
+
+async def _client_spf(address: Address, domain: str, config: Config, lookup: BoundedLookup) -> CheckResult[Spf]:
+    limits = Limits(config.spf.lookup_limit, config.spf.void_limit)
+    checked = await check_host(lookup, address, Mailbox("postmaster", domain), domain, limits=limits)
+    ttl = 0.0 if checked.spf.result == TEMPERROR else checked.ttl
+    return CheckResult(checked.spf, ttl, checked.unused)
+
+
+async def _dns_list(address: Address, zone: str, lookup: BoundedLookup) -> CheckResult[Answers]:
+    return CheckResult(await dns_list(lookup, address, zone), lookup.ttl)

@@ -25,14 +25,15 @@ def cost_of(facts: Sequence[PendingFact[Any]], waited_ms: float) -> Cost:
 
 
 def late_facts(facts: Mapping[str, PendingFact[Any]], given_up: Collection[str]) -> tuple[str, ...]:
-    """Return the names of the facts that came too late: the message stopped waiting for them (`given_up`), or their check reached
-    its own deadline."""
-    return tuple(name for name, fact in facts.items() if name in given_up or _is_late(fact))
+    """Return the names of the facts that came too late, without what a source is called: the message stopped waiting for them
+    (`given_up`), or their check reached its own deadline."""
+    return tuple(name.partition(" ")[0] for name, fact in facts.items() if name in given_up or _is_late(fact))
 
 
 def _is_late(fact: PendingFact[Any]) -> bool:
     value = fact.value.iprev if isinstance(fact.value, ReverseName) else fact.value
-    return value is not None and value.result == TEMPERROR and any(each.status == "deadline" for each in fact.trail)
+    is_trouble = TEMPERROR in value if isinstance(value, tuple) else value is not None and value.result == TEMPERROR
+    return is_trouble and any(each.status == "deadline" for each in fact.trail)
 
 
 def _covered_ms(spans: list[tuple[float, float]]) -> float:

@@ -74,5 +74,7 @@ class Message:
             mailfrom_match=alignment(self.sender.domain, reverse.iprev.names) if is_known else UNKNOWN,
             forged=self.forged,
             via=client.via,
+            client_spf=client.client_spf(late),
+            dnslist=client.dnslist(late),
         )
         return exempted(evidence, self.exempt) if self.exempt else evidence

@@ -75,6 +75,7 @@ class Session:
         self.abort()
         client, config = self._connected(), self._service.config
         client.set_helo_missing()
+        client.start_sources(config)
         sender, path = parse_mailbox(path), normalized_path(path)  # normalized before anything is stored
         exempt = client.exempt
         if not exempt and authenticated and config.exempt.authenticated:
@@ -237,7 +238,7 @@ class Session:
         for name, fact in facts.items():
             if fact.value is not None or not in_time:
                 until = ended if fact.value is None else fact.ended
-                events.waited_for(stage, name, max(0.0, until - began) * 1000)
+                events.waited_for(stage, name.partition(" ")[0], max(0.0, until - began) * 1000)
 
     def _cost(self, message: Message) -> Cost:
         """Return the cost of the message's facts. Checks of the connection count for its first message."""

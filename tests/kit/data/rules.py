@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from rdns_milter.checks.evidence import FACTS, Evidence, Generic, Helo, Iprev, Spf
+from rdns_milter.config.sections.dns_lists import dns_list_type
 from rdns_milter.net.names import parse_address
 from rdns_milter.net.networks import Networks, parse_network
-from rdns_milter.policy.rules import Condition, Mailboxes, Names, Words
+from rdns_milter.policy.rules import Condition, Domains, Listings, Mailboxes, Names, Words
 
 CLIENT = Evidence(
     client=parse_address("192.0.2.7"),
@@ -51,3 +52,14 @@ def below(*suffixes: str) -> Names:
 def boxes(*addresses: str, local: str = "", domains: Names | None = None, null: bool = False) -> Mailboxes:
     """Return mailboxes for the conditions `mailfrom` and `rcpt`."""
     return Mailboxes(frozenset(addresses), frozenset((local,) if local else ()), domains or Names(), null)
+
+
+def providers(*names: str) -> Domains:
+    """Return domains for the condition `client_spf`."""
+    return Domains(frozenset(names))
+
+
+def listed(*entries: str) -> Listings:
+    """Return entries for the condition `dnslist`, as in a configuration with the lists "wl" and "bl"."""
+    kind = dns_list_type({"wl": "wl.example", "bl": "bl.example"})
+    return Listings(frozenset(map(kind.read, entries)))

@@ -8,11 +8,12 @@ rules hardly ever match.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from random import Random
 from types import MappingProxyType
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -23,7 +24,20 @@ from rdns_milter.net.names import Address
 from rdns_milter.net.networks import Networks, parse_network
 from rdns_milter.policy import reachability
 from rdns_milter.policy.decide import CONDITIONS, decide
-from rdns_milter.policy.rules import ACTIONS, MODES, Condition, Mailboxes, Names, Policy, Rule, Values, Words
+from rdns_milter.policy.rules import (
+    ACTIONS,
+    MODES,
+    Condition,
+    Domains,
+    Listing,
+    Listings,
+    Mailboxes,
+    Names,
+    Policy,
+    Rule,
+    Values,
+    Words,
+)
 
 ADDRESSES: tuple[Address, ...] = tuple(map(ip_address, ("192.0.2.7", "198.51.100.9", "2001:db8::7")))
 RELAY = ip_address("203.0.113.5")
@@ -39,6 +53,18 @@ MAILBOXES = (
     "",
 )
 SUFFIXES = (".example.com", ".example", ".net")
+PROVIDERS = ("_spf.one.example", "two.example")
+LISTINGS = (
+    Listing("first", "list.first.example"),
+    Listing("first", "list.first.example", ((127, 127), (0, 0), (0, 255), (2, 3))),
+    Listing("second", "second.example", ((127, 127), (0, 255), (0, 255), (4, 4))),
+)
+SOURCE_VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "client_spf": ("pass", "none", "temperror", UNKNOWN),
+        "dnslist": ("127.0.10.2", "127.0.3.4", "none", "temperror", "refused", UNKNOWN),
+    }
+)
 SCORES = (-2.5, -1.0, 0.1, 0.5, 1.0, 2.5, 4.0)
 
 SEEDS = st.integers(0, 2**64)
@@ -77,7 +103,7 @@ def hostile_text(max_size: int = 60) -> SearchStrategy[str]:
 
 
 # Functions that set the word of each fact.
-SETTERS: Mapping[str, Callable[[Evidence, str], Evidence]] = MappingProxyType(
+SETTERS: Mapping[str, Callable[[Evidence, Any], Evidence]] = MappingProxyType(
     {
         "iprev": lambda e, word: replace(e, iprev=replace(e.iprev, result=word)),
         "iprev_reason": lambda e, word: replace(e, iprev=replace(e.iprev, reason=word)),
@@ -89,11 +115,13 @@ SETTERS: Mapping[str, Callable[[Evidence, str], Evidence]] = MappingProxyType(
         "spf_helo": lambda e, word: replace(e, spf_helo=Spf(word)),
         "spf_mailfrom": lambda e, word: replace(e, spf_mailfrom=Spf(word)),
         "mailfrom_match": lambda e, word: replace(e, mailfrom_match=word),
+        "client_spf": lambda e, found: replace(e, client_spf=found),
+        "dnslist": lambda e, found: replace(e, dnslist=found),
     }
 )
 
 
-def with_facts(evidence: Evidence, words: Mapping[str, str]) -> Evidence:
+def with_facts(evidence: Evidence, words: Mapping[str, Any]) -> Evidence:
     """Return the evidence with these facts replaced."""
     for name, word in words.items():
         evidence = SETTERS[name](evidence, word)
@@ -165,6 +193,16 @@ def _some(rng: Random, words: Sequence[str], least: int = 0) -> frozenset[str]:
     return frozenset(rng.sample(words, rng.randint(least, len(words))))
 
 
+def with_sources(evidence: Evidence, rng: Random, without: Collection[str] = ()) -> Evidence:
+    """The evidence with any value for each provider and each list, but those `without`; a list can have several answers."""
+    spf, answers = ([each for each in values if each not in without] for values in SOURCE_VALUES.values())
+    providers = tuple((name, rng.choice(spf)) for name in PROVIDERS)
+    lists = [(name, rng.choice(answers)) for name in ("first", "second")]
+    if "." in lists[0][1]:
+        lists.append(("first", "127.0.99.99"))
+    return replace(evidence, client_spf=providers, dnslist=tuple(lists))
+
+
 def _names(rng: Random) -> Names:
     return Names(_some(rng, ("mx.example.com", "example.com", "localhost")), _some(rng, SUFFIXES))
 
@@ -181,6 +219,8 @@ _VALUES: Mapping[str, Callable[[Random], Values]] = MappingProxyType(
         "helo_name": _names,
         "mailfrom": _mailboxes,
         "rcpt": _mailboxes,
+        "client_spf": lambda rng: Domains(_some(rng, PROVIDERS, 1)),
+        "dnslist": lambda rng: Listings(frozenset(rng.sample(LISTINGS, rng.randint(1, 2)))),
         "authenticated": lambda rng: rng.random() < 0.5,
         "tls": lambda rng: rng.random() < 0.5,
         "min_score": lambda rng: rng.choice(SCORES),

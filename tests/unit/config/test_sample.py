@@ -56,7 +56,7 @@ def test_the_sample_is_the_default() -> None:
 
 def test_every_option_has_its_default_and_a_comment() -> None:
     tables = tomllib.loads(sample())
-    assert list(tables) == [*SECTIONS, "lists", "rule"]
+    assert list(tables) == [*SECTIONS, "lists", "dnslists", "rule"]
     lines = sample().split("\n")
     for name, section in SECTIONS.items():
         options = options_of(section).values()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +20,7 @@ from rdns_milter.net.names import parse_address
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import Policy, Rule, Verdict
 from tests.kit.data.decisions import DECISION, EVIDENCE, EXAMPLE, FORMATS, read, said, to
-from tests.kit.data.strategies import FORGERIES, decisions, evidences, hostile_text, policies
+from tests.kit.data.strategies import FORGERIES, SEEDS, decisions, evidences, hostile_text, policies, with_sources
 
 
 def test_the_example_of_the_documentation() -> None:
@@ -113,6 +114,22 @@ PIECES: list[tuple[Decision, str]] = [
         replace(RELAYED, mode="observe", verdict=replace(RELAYED.verdict, action="accept")),
         ' reply="(observe mode: accepted although rule a would reject)"',
     ),
+    (
+        replace(DECISION, evidence=replace(EVIDENCE, client_spf=(("a.example", "none"), ("b.example", "unknown")))),
+        " client_spf=none dnslist=none ",
+    ),
+    (
+        replace(DECISION, evidence=replace(EVIDENCE, client_spf=(("a.example", "pass"), ("b.example", "temperror")))),
+        " client_spf=a.example,b.example:temperror dnslist=none ",
+    ),
+    (
+        replace(
+            DECISION, evidence=replace(EVIDENCE, dnslist=(("wl", "127.0.3.1"), ("wl", "127.0.9.2"), ("bl", "none")))
+        ),
+        " client_spf=none dnslist=wl:127.0.3.1,wl:127.0.9.2 ",
+    ),
+    (replace(DECISION, evidence=replace(EVIDENCE, dnslist=(("wl", "refused"),))), " dnslist=wl:refused "),
+    (replace(DECISION, evidence=replace(EVIDENCE, client_spf=None, dnslist=None)), " client_spf=none dnslist=none "),
     (replace(DECISION, reply=""), " policy=3f9a1c reply="),
     (replace(DECISION, cost=Cost(0, 0, 0, 0.4, 1e9)), " queries=0 cached=0 dns_ms=0 waited_ms=1000000000 "),
 ]
@@ -226,6 +243,7 @@ def test_any_decision_is_read_back(decision: Decision, form: str) -> None:
 
 # Not logged.
 REPLAYABLE = policies(but=frozenset(("authenticated", "tls")))
+ASKING = policies(but=frozenset(FACTS) | {"client", "ptr", "helo_name", "mailfrom", "rcpt", "authenticated", "tls"})
 
 
 @given(
@@ -236,6 +254,19 @@ REPLAYABLE = policies(but=frozenset(("authenticated", "tls")))
 )
 @TOLERANT
 def test_a_logged_decision_is_judged_like_the_client(evidence: Evidence, old: Policy, new: Policy, form: str) -> None:
+    decision = Decision(decide(evidence, old), evidence, (evidence.rcpt,), mode=old.mode, policy=old.digest)
+    logged = evidence_of(read(line(decision, form)))
+    assert decide(logged, old) == decision.verdict
+    assert decide(logged, new) == decide(evidence, new)
+
+
+@given(st.tuples(evidences(), SEEDS), ASKING, ASKING, st.sampled_from(FORMATS))
+@TOLERANT
+def test_what_holds_of_providers_and_lists_is_judged_alike(
+    drawn: tuple[Evidence, int], old: Policy, new: Policy, form: str
+) -> None:
+    """All that another policy asks was asked."""
+    evidence = with_sources(drawn[0], Random(drawn[1]), without=("unknown",))
     decision = Decision(decide(evidence, old), evidence, (evidence.rcpt,), mode=old.mode, policy=old.digest)
     logged = evidence_of(read(line(decision, form)))
     assert decide(logged, old) == decision.verdict

@@ -15,6 +15,7 @@ from rdns_milter.monitoring.alarms import (
     CROWDED_OUT,
     DETECTORS,
     FACTS_LATE,
+    LIST_REFUSED,
     MEANINGS,
     MIN_DECISIONS,
     MIN_JUMP,
@@ -55,7 +56,18 @@ ODD = {
 
 def test_every_alarm_has_its_case() -> None:
     assert set(ODD) == set(DETECTORS)
-    assert {*ODD, CLOCK_JUMPED, CROWDED_OUT, FACTS_LATE} == set(MEANINGS)
+    assert {*ODD, CLOCK_JUMPED, CROWDED_OUT, FACTS_LATE, LIST_REFUSED} == set(MEANINGS)
+
+
+def test_a_list_that_refuses_is_reported_at_once_and_once() -> None:
+    refused = replace(GOOD, dnslist=(("bl", "none"), ("wl", "refused")))
+    alarms = Alarms(0.0, START)
+    assert alarms.decided(replace(GOOD, dnslist=(("wl", "temperror"),)), START) is None
+    alarm = alarms.decided(refused, START)
+    assert alarm is not None
+    assert (alarm.name, alarm.repeats) == (LIST_REFUSED, False)
+    assert "your resolver is refused by the list: use your own. The DNS list wl" in alarm.text
+    assert alarms.decided(refused, START) is None
 
 
 @pytest.mark.parametrize("name", ODD)

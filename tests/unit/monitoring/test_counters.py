@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdns_milter import __version__
-from rdns_milter.checks.evidence import FACTS, LOOKED_UP, Cost, Evidence, Generic, Helo, Iprev, Late, Spf
+from rdns_milter.checks.evidence import FACTS, LOOKED_UP, SOURCES, Cost, Evidence, Generic, Helo, Iprev, Late, Spf
 from rdns_milter.logs.output import Sink
 from rdns_milter.monitoring.alarms import CROWDED_OUT, Alarm
 from rdns_milter.monitoring.counters import Counters
@@ -123,7 +123,7 @@ def test_each_cell_is_somebodys() -> None:
 
 def test_words_are_those_of_the_others() -> None:
     assert STAGES == (session.RCPT, session.END)
-    assert {key[1] for key in CELLS if key[0] == "facts_total"} == set(FACTS)
+    assert {key[1] for key in CELLS if key[0] == "facts_total"} == {*FACTS, *SOURCES}
     for why in ("network", "authenticated", "not-ip"):
         assert decide(replace(EVIDENCE, exempt=why), Policy()).rule in FIXED_RULES
     assert decide(EVIDENCE, Policy()).rule in FIXED_RULES
@@ -158,6 +158,30 @@ def test_every_decision_is_found_again(decisions: list[tuple[Evidence, str]]) ->
         for word in fact.words:
             found = sum(fact.get(evidence) == word for evidence, _ in decisions)
             assert told.value("facts_total", fact=name, value=word) == found
+
+
+def test_providers_and_dns_lists_are_counted() -> None:
+    parent = ParentCounters(1)
+    counters = Counters(parent.memory, 0)
+    lists = (
+        ("wl", "127.0.3.1"),
+        ("wl", "127.0.9.2"),
+        ("bl", "none"),
+        ("x", "refused"),
+        ("y", "temperror"),
+        ("z", "unknown"),
+    )
+    providers = (("a.example", "pass"), ("b.example", "none"), ("c.example", "temperror"), ("d.example", "unknown"))
+    for _ in range(2):
+        counters.decided(Verdict(), replace(EVIDENCE, client_spf=providers, dnslist=lists))
+    told = page(parent)
+    for fact, words in (
+        ("client_spf", ("pass", "none", "temperror")),
+        ("dnslist", ("listed", "none", "temperror", "refused")),
+    ):
+        assert {word: told.value("facts_total", fact=fact, value=word) for word in words} == dict.fromkeys(words, 2)
+    counters.judged(Cost(), 0, Late(("client_spf", "dnslist", "dnslist")))
+    assert page(parent).value("late_facts_total", fact="dnslist") == 2
 
 
 def test_rows_are_added_up() -> None:

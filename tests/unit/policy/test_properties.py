@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from rdns_milter.checks.evidence import FACTS, LOOKED_UP, TEMPERROR, Evidence, facts_in_trouble, missing_facts
+from rdns_milter.checks.evidence import (
+    FACTS,
+    LOOKED_UP,
+    TEMPERROR,
+    TROUBLES,
+    UNKNOWN,
+    Evidence,
+    facts_in_trouble,
+    missing_facts,
+)
 from rdns_milter.policy.decide import decide, possible_actions, reply_is_settled
 from rdns_milter.policy.rules import ACTIONS, ENFORCE, OBSERVE, REFUSALS, TAKEN, Policy, Rule
-from tests.kit.data.strategies import RELAY, every_replacement, evidences, policies, replaced, with_facts
+from tests.kit.data.strategies import (
+    RELAY,
+    SEEDS,
+    every_replacement,
+    evidences,
+    policies,
+    replaced,
+    with_facts,
+    with_sources,
+)
 
 ENFORCED = policies(modes=(ENFORCE,))
 CATCH_ALL = Rule("all", action="reject")
@@ -176,3 +196,58 @@ def test_the_exempt_are_accepted(evidence: Evidence, policy: Policy, why: str) -
 @given(evidence=troubled())
 def test_a_rule_without_conditions_refuses_in_trouble_too(action: str, evidence: Evidence) -> None:
     assert decide(evidence, Policy((Rule("all", action=action),))).action == action
+
+
+# Policies that ask providers and DNS lists, often.
+ASKING = policies(but=frozenset(FACTS) | {"client", "ptr", "helo_name", "mailfrom", "rcpt", "authenticated", "tls"})
+
+
+def sources(without: frozenset[str] = frozenset()) -> st.SearchStrategy[Evidence]:
+    """Evidence with any values of providers and DNS lists, but those `without`."""
+    return st.tuples(evidences(), SEEDS).map(lambda drawn: with_sources(drawn[0], Random(drawn[1]), without))
+
+
+def every_answer(evidence: Evidence, values: frozenset[str]) -> Iterator[Evidence]:
+    """The evidence with each combination of answers in place of sources that have one of these values."""
+    choices = [
+        [(name, each) for each in answers] if value in values else [(name, value)]
+        for found, answers in (
+            (evidence.client_spf, ("pass", "none")),
+            (evidence.dnslist, ("127.0.10.2", "127.0.3.4", "none")),
+        )
+        for name, value in found or ()
+    ]
+    for answered in itertools.product(*choices):
+        spf = len(evidence.client_spf or ())
+        yield replace(evidence, client_spf=answered[:spf], dnslist=answered[spf:])
+
+
+@given(sources(frozenset((UNKNOWN,))), ASKING)
+@thorough
+def test_no_refusal_where_another_answer_of_a_source_in_trouble_would_spare(evidence: Evidence, policy: Policy) -> None:
+    policy = replace(policy, mode=ENFORCE, rules=(*policy.rules, CATCH_ALL))
+    verdict = decide(evidence, policy)
+    if verdict.action in REFUSALS:
+        assert verdict.because is not None
+        assert not verdict.because.tested() & facts_in_trouble(evidence)
+        for answered in every_answer(evidence, TROUBLES):
+            assert decide(answered, policy).action == verdict.action
+
+
+@given(sources(frozenset(TROUBLES)), ASKING)
+@thorough
+def test_every_answer_of_an_unknown_source_gives_a_possible_action(evidence: Evidence, policy: Policy) -> None:
+    possible = possible_actions(evidence, policy)
+    for answered in every_answer(evidence, frozenset((UNKNOWN,))):
+        assert decide(answered, policy).action in possible
+        if reply_is_settled(evidence, policy):
+            assert decide(answered, policy).action in TAKEN
+
+
+@given(sources(), ASKING)
+@thorough
+def test_what_was_asked_is_not_known_leaves_every_action_open(evidence: Evidence, policy: Policy) -> None:
+    """Lines of an older version say nothing about providers and lists."""
+    possible = possible_actions(replace(evidence, client_spf=None, dnslist=None), policy)
+    if not facts_in_trouble(evidence) and not missing_facts(evidence):
+        assert decide(evidence, policy).action in possible

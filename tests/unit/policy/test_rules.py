@@ -12,9 +12,10 @@ from rdns_milter.checks.evidence import FACTS, Iprev, Spf, exempted, missing_fac
 from rdns_milter.net.names import parse_address
 from rdns_milter.policy.decide import CONDITIONS, decide
 from rdns_milter.policy.rules import OBSERVE, Policy, Rule
-from tests.kit.data.rules import CLIENT, CONFIRMED, asks, below, boxes, client, exact
+from tests.kit.data.rules import CLIENT, CONFIRMED, asks, below, boxes, client, exact, listed, providers
 from tests.kit.data.strategies import with_facts
 
+SPF_OF_TWO = (("one.example", "none"), ("two.example", "pass"))
 # Does a rule with this condition match a client like this one?
 HOLDS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     # Every fact, by a word that it has and by others.
@@ -83,6 +84,26 @@ HOLDS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({"rcpt": boxes(local="postmaster")}, {"rcpt": "PostMaster@example.net"}, True),
     ({"rcpt": boxes(local="postmaster")}, {"rcpt": "postmaster"}, True),
     ({"rcpt": boxes(domains=exact("example.net"))}, {"rcpt": "bob@EXAMPLE.net."}, True),
+    # client_spf: one of the domains that were asked passes
+    ({"client_spf": providers("one.example")}, {"client_spf": (("one.example", "pass"),)}, True),
+    ({"client_spf": providers("two.example", "one.example")}, {"client_spf": SPF_OF_TWO}, True),
+    ({"client_spf": providers("one.example")}, {"client_spf": SPF_OF_TWO}, False),
+    ({"client_spf": providers("one.example")}, {"client_spf": (("one.example", "temperror"),)}, False),
+    ({"client_spf": providers("one.example")}, {"client_spf": (("one.example", "unknown"),)}, False),
+    ({"client_spf": providers("one.example")}, {"client_spf": None}, False),
+    ({"client_spf": providers("one.example")}, {}, False),
+    # dnslist: an answer of the list that counts
+    ({"dnslist": listed("wl")}, {"dnslist": (("wl", "127.0.10.2"),)}, True),
+    ({"dnslist": listed("wl:127.0.*.2-3")}, {"dnslist": (("wl", "127.0.10.3"),)}, True),
+    ({"dnslist": listed("wl:127.0.*.2-3")}, {"dnslist": (("wl", "127.0.10.0"), ("wl", "127.0.11.2"))}, True),
+    ({"dnslist": listed("wl:127.0.*.2-3")}, {"dnslist": (("wl", "127.0.10.1"), ("wl", "127.1.10.2"))}, False),
+    ({"dnslist": listed("wl:127.0.*.2-3")}, {"dnslist": (("bl", "127.0.10.2"),)}, False),
+    ({"dnslist": listed("wl")}, {"dnslist": (("wl", "none"),)}, False),
+    ({"dnslist": listed("wl")}, {"dnslist": (("wl", "temperror"),)}, False),
+    ({"dnslist": listed("wl")}, {"dnslist": (("wl", "refused"),)}, False),
+    ({"dnslist": listed("wl")}, {"dnslist": (("wl", "unknown"),)}, False),
+    ({"dnslist": listed("wl")}, {"dnslist": None}, False),
+    ({"dnslist": listed("wl")}, {}, False),
     # authenticated, tls
     ({"authenticated": False}, {}, True),
     ({"authenticated": True}, {}, False),

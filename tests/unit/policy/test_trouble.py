@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from rdns_milter.checks.evidence import (
 )
 from rdns_milter.policy.decide import decide, possible_actions, reply_is_settled
 from rdns_milter.policy.rules import OBSERVE, Condition, Policy, Rule
-from tests.kit.data.rules import CLIENT, asks, below, client, exact
+from tests.kit.data.rules import CLIENT, asks, below, client, exact, listed, providers
 from tests.kit.data.strategies import with_facts
 
 ONE = Rule("one", asks(iprev="fail"), action="reject")
@@ -39,8 +40,12 @@ def rejects(when: tuple[Condition, ...] = (), unless: tuple[Condition, ...] = ()
     return Rule("r", when, unless, "reject")
 
 
+ONE_TROUBLED = {"client_spf": (("one.example", "temperror"), ("two.example", "none"))}
+LIST_TROUBLED, LIST_REFUSED = ({"dnslist": (("bl", "none"), ("wl", word))} for word in ("temperror", "refused"))
+ACCEPT_ONE = Rule("ok", asks(client_spf=providers("one.example")), action="accept")
+
 # Which fact is in trouble, the rules, and what happens: refused only where DNS could not have changed it.
-SOFTENED: list[tuple[str, dict[str, str], tuple[Rule, ...], str]] = [
+SOFTENED: list[tuple[str, dict[str, Any], tuple[Rule, ...], str]] = [
     ("the rule tests it", REVERSE, (rejects(asks(iprev="fail temperror")),), "tempfail"),
     ("quarantine too", REVERSE, (Rule("r", asks(iprev="temperror"), action="quarantine"),), "tempfail"),
     ("the rule excepts it", SENDER, (rejects(unless=asks(spf_mailfrom="pass")),), "tempfail"),
@@ -66,6 +71,13 @@ SOFTENED: list[tuple[str, dict[str, str], tuple[Rule, ...], str]] = [
     ("tags stay", SENDER, (Rule("r", asks(spf_mailfrom="temperror"), action="tag"),), "tag"),
     ("accept stays", SENDER, (Rule("r", asks(spf_mailfrom="temperror"), action="accept"), REJECT_ALL), "accept"),
     ("tempfail stays", SENDER, (Rule("r", asks(spf_mailfrom="temperror"), action="tempfail"),), "tempfail"),
+    ("a provider that is tested", ONE_TROUBLED, (rejects(unless=asks(client_spf=providers("one.example"))),), "tempfail"),
+    ("another provider", ONE_TROUBLED, (rejects(unless=asks(client_spf=providers("two.example"))),), "reject"),
+    ("one of two providers", ONE_TROUBLED, (rejects(unless=asks(client_spf=providers("one.example", "two.example"))),), "tempfail"),
+    ("a provider could have accepted", ONE_TROUBLED, (ACCEPT_ONE, REJECT_ALL), "tempfail"),
+    ("a list that is tested", LIST_TROUBLED, (rejects(unless=asks(dnslist=listed("wl"))),), "tempfail"),
+    ("another list", LIST_TROUBLED, (rejects(unless=asks(dnslist=listed("bl"))),), "reject"),
+    ("a list that refuses", LIST_REFUSED, (rejects(unless=asks(dnslist=listed("wl:127.0.*.2"))),), "tempfail"),
     ("permerror is no trouble", {"spf_mailfrom": "permerror"}, (rejects(asks(spf_mailfrom="permerror")),), "reject"),
 ]  # fmt: skip
 

@@ -1,0 +1,55 @@
+"""Lint check: conditions `client_spf` that hold for much more than the mail hosts of a provider.
+
+Pure: the records were looked up before. A warning says what a record authorizes, and how many addresses these are.
+
+RFC 7208 11.1 (records that authorize too much), 5.5 (`ptr`), 5.7 (`exists`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ...policy.rules import Domains
+from ...text.toml import quoted
+from ...text.toml_positions import Path
+from ..load import Config
+from .spf_reach import Reach
+
+Problem = tuple[Path, str, str]  # path, reference and text of a warning
+
+MANY = 1 << 20  # IPv4 addresses: a /12
+SHORTEST_IPV6 = 32  # bits of a prefix; a registry allocates these to whole networks
+_MAX_NAMED = 3  # terms and networks in a message
+_REFERENCE = "RFC 7208 section 11.1"
+
+
+def wide_providers(config: Config, reaches: Mapping[str, Reach]) -> Iterator[Problem]:
+    """Find conditions whose domain authorizes too much, or nothing. `reaches`: what each domain authorizes."""
+    for index, rule in enumerate(config.policy.rules):
+        for key, conditions in (("when", rule.when), ("unless", rule.unless)):
+            for condition in conditions:
+                if not isinstance(condition.values, Domains):
+                    continue
+                for domain in sorted(condition.values.names & reaches.keys()):
+                    for text in _warnings(reaches[domain]):
+                        yield ("rule", index, key, condition.name), _REFERENCE, f"client_spf {quoted(domain)}: {text}"
+
+
+def _warnings(reach: Reach) -> Iterator[str]:
+    if reach.problem:
+        yield f"{reach.problem}: the condition does not hold for a client that needs this record"
+    count = f"{reach.ipv4_addresses:,} IPv4 addresses"
+    if reach.everybody:
+        yield f"lets everybody send ({reach.everybody}), beside {count} that it names: the condition holds for every client"
+        return
+    if reach.uncountable:
+        terms = ", ".join(reach.uncountable[:_MAX_NAMED])
+        yield (
+            f"lets send whom a name server answers for ({terms}), which are addresses without number, beside {count} that it names"
+        )
+    ipv4 = [str(each) for each in reach.largest if each.version == 4][:_MAX_NAMED]
+    ipv6 = [str(each) for each in reach.largest if each.version == 6 and each.prefixlen < SHORTEST_IPV6][:_MAX_NAMED]
+    if reach.ipv4_addresses > MANY:
+        yield f"lets {count} send, among them {', '.join(ipv4)}: these are whole networks with other hosts than its mail hosts"
+    if ipv6:
+        yield f"lets whole IPv6 networks send: {', '.join(ipv6)}, and {count}"

@@ -1,0 +1,125 @@
+"""Find out how many addresses the SPF record of a domain lets send, with the records that it includes.
+
+An upper bound, for warnings: a term that forbids addresses before another allows them is not subtracted. Pure except for the Lookup
+that is passed in; must end for any records, so the number of records and of names is limited.
+
+RFC 7208 4.6.4 (limits), 5 (mechanisms), 6.1 (redirect).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+
+from ...checks.spf_prefetch import mx_hosts, record_text
+from ...checks.spf_record import Mechanism, RecordError, parse
+from ...net.names import canonical, parse_address
+from ...net.networks import Network, Networks
+from ...resolver.lookup import Lookup, Question
+
+MAX_RECORDS = 40  # records in the tree of one domain that are read
+MAX_HOSTS = 40  # names of `a` and `mx` in that tree that are looked up
+
+
+@dataclass(slots=True)
+class Reach:
+    """What a domain's record lets send. `networks`: the addresses; `everybody`: the term that lets everybody send, "" if none does;
+    `uncountable`: terms that depend on a name server's answer for each address; `problem`: why the record, or one that it includes,
+    cannot be read, or ""."""
+
+    networks: list[Network] = field(default_factory=list)
+    everybody: str = ""
+    uncountable: list[str] = field(default_factory=list)
+    problem: str = ""
+
+    @property
+    def ipv4_addresses(self) -> int:
+        """The number of different IPv4 addresses."""
+        found = Networks(each for each in self.networks if isinstance(each, IPv4Network))
+        return sum(last - first + 1 for first, last in found.ranges4())
+
+    @property
+    def largest(self) -> Sequence[Network]:
+        """The largest networks first, those of IPv4 before those of IPv6."""
+        return sorted(self.networks, key=lambda each: (each.version, each.prefixlen))
+
+
+async def spf_reach(lookup: Lookup, domain: str) -> Reach:
+    """Return what the record of a domain lets send."""
+    return await _Walk(lookup).walk(domain)
+
+
+class _Walk:
+    """The walk through the tree of one domain's records."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self._reach = Reach()
+        self._seen: set[str] = set()
+        self._hosts = 0
+
+    async def walk(self, domain: str) -> Reach:
+        """Add what the record of the domain allows; return all that was found so far."""
+        reach = self._reach
+        if domain in self._seen or len(self._seen) >= MAX_RECORDS:
+            return reach
+        self._seen.add(domain)
+        (answer,) = await self._lookup.ask((Question(domain, "TXT"),))
+        text = record_text(answer)
+        if not text:
+            reach.problem = reach.problem or (
+                f"the record of {domain} could not be looked up ({answer.reason})"
+                if answer.temporary
+                else f"{domain} has no SPF record that can be evaluated"
+            )
+            return reach
+        try:
+            record = parse(text)
+        except RecordError as error:
+            reach.problem = reach.problem or f"the record of {domain} has an error: {error}"
+            return reach
+        for mechanism in record.mechanisms:
+            if mechanism.qualifier == "+":
+                await self._add(mechanism, domain)
+            if mechanism.kind == "all":  # what follows is never reached
+                return reach
+        if record.redirect:
+            await self._follow(record.redirect, f"redirect={record.redirect}")
+        return reach
+
+    async def _add(self, mechanism: Mechanism, domain: str) -> None:
+        reach, kind = self._reach, mechanism.kind
+        if kind == "all":
+            reach.everybody = reach.everybody or f"{mechanism.text} in the record of {domain}"
+        elif kind == "ip4":
+            reach.networks.append(IPv4Network((mechanism.network, mechanism.length4), strict=False))
+        elif kind == "ip6":
+            reach.networks.append(IPv6Network((mechanism.network, mechanism.length6), strict=False))
+        elif kind == "include":
+            await self._follow(mechanism.argument, mechanism.text)
+        elif kind in ("a", "mx") and "%" not in mechanism.argument:
+            await self._add_hosts(mechanism, canonical(mechanism.argument) or domain)
+        else:
+            reach.uncountable.append(mechanism.text)
+
+    async def _follow(self, argument: str, text: str) -> None:
+        if "%" in argument:
+            self._reach.uncountable.append(text)
+        else:
+            await self.walk(canonical(argument))
+
+    async def _add_hosts(self, mechanism: Mechanism, name: str) -> None:
+        hosts = [name]
+        if mechanism.kind == "mx":
+            (answer,) = await self._lookup.ask((Question(name, "MX"),))
+            hosts = [host for host in mx_hosts(answer) if host]
+        hosts = hosts[: MAX_HOSTS - self._hosts]
+        self._hosts += len(hosts)
+        questions = [Question(host, kind) for host in hosts for kind in ("A", "AAAA")]
+        for answer in await self._lookup.ask(questions):
+            for address in filter(None, map(parse_address, answer.names())):
+                if address.version == 4:
+                    self._reach.networks.append(IPv4Network((int(address), mechanism.length4), strict=False))
+                else:
+                    self._reach.networks.append(IPv6Network((int(address), mechanism.length6), strict=False))

@@ -1,0 +1,73 @@
+"""Warnings about conditions `client_spf` that hold for more than a provider's mail hosts."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from rdns_milter.config.lint import lint
+from rdns_milter.config.lint_checks.spf_reach import Reach
+from rdns_milter.config.load import parse
+from rdns_milter.net.networks import parse_network
+
+DOCUMENT = """
+[[rule]]
+name = "postmaster"
+when = { rcpt = "postmaster@" }
+action = "accept"
+
+[[rule]]
+name = "provider"
+when = { client_spf = ["a.example", "b.example"] }
+action = "accept"
+
+[[rule]]
+name = "others"
+action = "tag"
+"""
+
+
+def found(reach: Reach) -> list[str]:
+    config = parse(DOCUMENT, "c.toml")
+    plain = set(lint(config, date(2026, 12, 1)))
+    return [str(each) for each in lint(config, date(2026, 12, 1), reaches={"b.example": reach}) if each not in plain]
+
+
+def networks(*texts: str) -> Reach:
+    return Reach([parse_network(text) for text in texts])
+
+
+@pytest.mark.parametrize(
+    ("reach", "words"),
+    [
+        (networks("192.0.2.0/24", "198.51.100.0/22", "2001:db8::/32"), []),
+        (networks("10.0.0.0/12"), []),
+        (networks("10.0.0.0/12", "192.0.2.1"), ["lets 1,048,577 IPv4 addresses send", "10.0.0.0/12"]),
+        (networks("10.0.0.0/8", "52.0.0.0/8"), ["lets 33,554,432 IPv4 addresses send", "10.0.0.0/8, 52.0.0.0/8"]),
+        (networks("192.0.2.1", "2600::/12"), ["whole IPv6 networks send: 2600::/12, and 1 IPv4 addresses"]),
+        (Reach(everybody="+all in the record of x.example"), ["lets everybody send (+all in the record of x.example)"]),
+        (
+            Reach([parse_network("192.0.2.0/24")], uncountable=["exists:%{i}.x.example"]),
+            ["whom a name server answers for (exists:%{i}.x.example)", "beside 256 IPv4 addresses"],
+        ),
+        (Reach(problem="b.example has no SPF record"), ["b.example has no SPF record: the condition does not hold"]),
+    ],
+)
+def test_warnings(reach: Reach, words: list[str]) -> None:
+    warnings = found(reach)
+    assert len(warnings) == bool(words)
+    for warning in warnings:
+        assert warning.startswith('rule "provider": client_spf "b.example": ')
+        for each in words:
+            assert each in warning
+
+
+def test_the_line_is_that_of_the_condition() -> None:
+    from rdns_milter.text.toml_positions import Positions
+
+    config = parse(DOCUMENT, "c.toml")
+    reaches = {"a.example": Reach(everybody="all")}
+    warnings = lint(config, date(2026, 12, 1), Positions(DOCUMENT), reaches)
+    (warning,) = (each for each in warnings if "everybody" in each.text)
+    assert DOCUMENT.split("\n")[warning.line - 1].startswith("when = { client_spf")
