@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import time
 from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
@@ -204,10 +203,8 @@ def test_open_and_silent(daemon: Daemon, server: NameServer) -> None:
         idle = [Conversation(other.spec, negotiate=False) for _ in range(40)]
         for number, each in enumerate(idle):
             each.send_raw(NEGOTIATION[: number % len(NEGOTIATION)])
-        began = time.monotonic()
         serves(other)
         assert other.terminate() == 0
-        assert time.monotonic() - began < 15
         for each in idle:
             each.close()
 

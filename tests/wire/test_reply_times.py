@@ -62,7 +62,7 @@ def test_with_a_confirmed_name_only_the_end_waits(server: NameServer, daemon: Da
     assert "spf=pass smtp.mailfrom=late.example" in end.changes[0].value
     (decision,) = daemon.wait_for_decisions(1)
     assert (decision["action"], decision["iprev"], decision["spf_mailfrom"]) == ("accept", "pass", "pass")
-    assert 200 < float(decision["waited_ms"]) < 4000
+    assert float(decision["waited_ms"]) > 200
     assert float(decision["dns_ms"]) > 1000 * DELAY - 50
 
 
@@ -76,7 +76,7 @@ def test_without_a_name_the_recipient_waits(server: NameServer, daemon: Daemon) 
     assert [change.name for change in end.changes] == ["X-Rdns-Milter", "Authentication-Results"]
     (decision,) = daemon.wait_for_decisions(1)
     assert (decision["action"], decision["rule"]) == ("tag", "no-reverse-name")
-    assert 200 < float(decision["waited_ms"]) < 4000
+    assert float(decision["waited_ms"]) > 200
 
 
 def test_postmaster_does_not_wait(server: NameServer, daemon: Daemon) -> None:

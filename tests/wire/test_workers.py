@@ -62,9 +62,7 @@ def test_kill_9_under_load(server: NameServer) -> None:
             load.wait(10)
             victim = workers[0]
             os.kill(victim, signal.SIGKILL)
-            killed = time.monotonic()
             until(lambda: victim not in daemon.workers() and len(daemon.workers()) == 2)
-            assert time.monotonic() - killed < 5
             load.wait(10)
         assert workers[1] in daemon.workers()
         # Only the dead worker's connections are cut: each client of the load had at most one message there.

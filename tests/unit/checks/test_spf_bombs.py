@@ -1,4 +1,5 @@
-"""SPF records made to be slow get a result, and hold the event loop only for short stretches (packaging/doc/platform.md 4.2)."""
+"""SPF records that are made to be slow get a result, and block the event loop for short periods only (packaging/doc/platform.md
+4.2)."""
 
 from __future__ import annotations
 
@@ -20,14 +21,15 @@ from tests.kit.dns.zone import Zone
 from tests.kit.dns.zone_lookup import DictLookup
 
 CLIENT = "192.0.2.1"
-# Seconds of CPU that a check may hold the loop at a stretch. 0.03 at most was measured; pyspf itself takes 4 to 15 s for
-# the first two bombs. Far above the one and far below the other, so that no slow machine makes a test fail.
-STRETCH = 1.0
+# The longest time for which a check may block the event loop, as a multiple of that of an ordinary check in the same run. At most
+# 200 was measured. pyspf itself takes 4 to 15 s for the first two records, which is more than 50,000.
+STRETCH = 1000
+RUNS = 3
 
 
 @dataclass
 class Watched:
-    """A Lookup that measures the CPU time between the waits of whoever asks it."""
+    """A Lookup that measures the CPU time of a check between its waits. `longest`: in seconds."""
 
     inner: DictLookup
     longest: float = 0.0
@@ -50,14 +52,14 @@ class Watched:
         return answers
 
     def lap(self) -> None:
-        """A stretch of CPU ends."""
+        """End a period without a wait."""
         self.longest = max(self.longest, time.thread_time() - self.began)
 
 
 def explode(
     records: Mapping[str, Sequence[tuple[str, Any]]], one_by_one: bool = False, local: str = "a"
 ) -> tuple[CheckHostResult, Watched]:
-    """What is found, and how long it took at a stretch; `one_by_one`: no two answers come at the same time."""
+    """Return the result of a check, and its Lookup. `one_by_one`: no two answers arrive at the same time."""
     order: dict[Question, float] = {}
     lookup = DictLookup(Zone(records))
     if one_by_one:
@@ -69,19 +71,26 @@ def explode(
     return checked, watched
 
 
+def longest_stretch(
+    records: Mapping[str, Sequence[tuple[str, Any]]], one_by_one: bool = False, local: str = "a"
+) -> float:
+    """Return the shortest result of several runs: a garbage collection makes a run longer."""
+    return min(explode(records, one_by_one, local)[1].longest for _ in range(RUNS))
+
+
 def record(*terms: str) -> list[tuple[str, Any]]:
-    """An SPF record as the only one of a name."""
+    """Return the data of a name with one SPF record."""
     return [("TXT", ("v=spf1 " + " ".join(terms)).encode())]
 
 
 def included(*terms: str) -> dict[str, list[tuple[str, Any]]]:
-    """A record that includes ten others."""
+    """Return a record that includes ten others with these terms."""
     tree = {"v.example": record(*(f"include:i{n}.example" for n in range(10)), "-all")}
     return tree | {f"i{n}.example": record(*terms) for n in range(10)}
 
 
 def mail_exchangers(addresses: int) -> dict[str, list[tuple[str, Any]]]:
-    """Ten times ten hosts with so many addresses each."""
+    """Return a record with ten `mx` of ten hosts, each with this number of addresses."""
     tree: dict[str, list[tuple[str, Any]]] = {"v.example": record(*(f"mx:m{n}.example" for n in range(10)), "-all")}
     for n in range(10):
         tree[f"m{n}.example"] = [("MX", f"{k} h{k}.m{n}.example.") for k in range(10)]
@@ -91,7 +100,11 @@ def mail_exchangers(addresses: int) -> dict[str, list[tuple[str, Any]]]:
 
 
 HOSTS_BEHIND = frozenset(f"h{k}.m0.example" for k in range(5, 10))
-SLOW = [f"exists:{n}%{{d}}{'.a' * 240}.com" for n in range(7)]  # the longest terms that pyspf may see, and the slowest
+SLOW = [f"exists:{n}%{{d}}{'.a' * 240}.com" for n in range(7)]  # of the greatest length, and the slowest for pyspf
+ORDINARY = {
+    "v.example": record("mx", "a:h.example", "include:i.example", "-all"),
+    "i.example": record("ip4:10.0.0.0/8", "a", "?all"),
+}
 BOMBS: Mapping[str, tuple[dict[str, list[tuple[str, Any]]], str, str]] = {
     "long-term": ({"v.example": record("a:b." + "a" * 20_000 + "!")}, "permerror", "Record of 20012 bytes"),
     "long-labels": ({"v.example": record("exists:%{d}" + ".a" * 20_000)}, "permerror", "Record of 40018 bytes"),
@@ -124,7 +137,7 @@ def test_bomb(name: str, one_by_one: bool) -> None:
     checked, watched = explode(records, one_by_one, local="a.b" * 300)
     assert (checked.spf.result, checked.spf.problem) == (result, problem)
     assert checked.spf.explanation == ""
-    assert watched.longest < STRETCH
+    assert longest_stretch(records, one_by_one, local="a.b" * 300) < STRETCH * longest_stretch(ORDINARY)
     assert len(watched.inner.begun) <= Limits().questions
 
 
@@ -150,13 +163,13 @@ def test_length_of_a_term(length: int, result: str) -> None:
     assert explode({"v.example": record(term, "-all")})[0].spf.result == result
 
 
-def test_text_that_is_no_policy_may_be_as_long_as_it_likes() -> None:
+def test_text_that_is_no_spf_record_may_have_any_length() -> None:
     records = {"v.example": [*record("-all"), ("TXT", b"v=spf2 " + b"a" * 60_000), ("TXT", b"v=spf1" + b"a" * 60_000)]}
     assert explode(records)[0].spf.result == "fail"
 
 
-def test_what_the_limits_allow_is_within_the_bound() -> None:
-    """Ten mx of ten hosts, then an explanation by the client's name: 1 + 10 + 100, and 1 + 10 + 1."""
+def test_the_most_expensive_valid_record_has_a_result() -> None:
+    """Ten `mx` of ten hosts, then an explanation with the client's name: 1 + 10 + 100 and 1 + 10 + 1 questions."""
     tree = mail_exchangers(1)
     tree["v.example"] = record(*(f"mx:m{n}.example" for n in range(10)), "-all", "exp=%{p}.example")
     tree[CLIENT] = [("PTR", f"p{n}.example.") for n in range(12)]
@@ -167,7 +180,7 @@ def test_what_the_limits_allow_is_within_the_bound() -> None:
 
 @pytest.mark.parametrize("one_by_one", [False, True], ids=["at-once", "one-by-one"])
 def test_evaluations_do_not_grow_with_answers(one_by_one: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten mx of ten hosts: 111 questions, but no more evaluations than the first, one for each mx, and the last."""
+    """Ten `mx` of ten hosts: 111 questions, but only 12 evaluations: the first, one for each `mx`, and the last."""
     evaluations = 0
     evaluate = Evaluation.run
 
@@ -183,8 +196,8 @@ def test_evaluations_do_not_grow_with_answers(one_by_one: bool, monkeypatch: pyt
     assert evaluations <= 12
 
 
-def test_a_match_in_a_row_is_found_before_the_hosts_behind_it_answer() -> None:
-    """The evaluation is not put off where a host matches: those behind it, which never answer, are not waited for."""
+def test_a_match_does_not_wait_for_the_hosts_after_it() -> None:
+    """The evaluation ends at the host that matches. It does not wait for the hosts after it, which never answer."""
     tree = mail_exchangers(1)
     tree["v.example"] = record("mx:m0.example", "-all")
     tree["h4.m0.example"] = [("A", CLIENT)]
