@@ -18,7 +18,7 @@ from ..policy.rules import Domains, Mailboxes, Names, Values, Words
 from ..text.compact_set import text_set
 from ..text.toml import quoted
 from .collectors import Collector, MailboxCollector, NameCollector, NetworkCollector, mailboxes_of, names_of
-from .errors import suggestion
+from .hints.did_you_mean import suggestion
 from .hints.value_hints import MAILBOX, NAME, NETWORK, hint
 from .value_parsers import read_domain, read_greeting, read_mailbox, read_name, read_network, read_recipient
 

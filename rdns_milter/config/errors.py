@@ -5,15 +5,12 @@ Pure. Finds no errors itself: the modules that read values do.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..text.escape import one_line
-from ..text.toml import key, quoted
+from ..text.toml import key
 from ..text.toml_positions import Path, Positions
-
-_MAX_LISTED = 12  # valid words; more are not listed in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +63,3 @@ class ErrorCollector:
 def dotted(path: Path) -> str:
     """Return a key path as text, without the indices of lists."""
     return ".".join(key(part) for part in path if isinstance(part, str))
-
-
-def suggestion(word: str, valid: Iterable[str]) -> str:
-    """Return the end of a message about an unknown word: the most similar valid word, else all valid words if they are few."""
-    words = list(valid)
-    similar = difflib.get_close_matches(word[:64].lower().replace("-", "_"), [w.replace("-", "_") for w in words], 1)
-    if similar:
-        return f"; did you mean {quoted(next(w for w in words if w.replace('-', '_') == similar[0]))}?"
-    return f"; valid: {', '.join(words)}" if len(words) <= _MAX_LISTED else ""

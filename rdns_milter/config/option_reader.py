@@ -10,7 +10,8 @@ from typing import Any
 
 from ..text.toml import quoted, text
 from ..text.toml_positions import Path
-from .errors import ErrorCollector, suggestion
+from .errors import ErrorCollector
+from .hints.did_you_mean import suggestion
 from .option_types import OptionType
 from .options import SECTIONS, options_of
 from .sections.dns_lists import DNS_LISTS

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..text.toml import quoted, text
-from .errors import suggestion
+from .hints.did_you_mean import suggestion
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,9 @@ from ..responses.replies import PLACEHOLDERS
 from ..text.toml import quoted
 from ..text.toml_positions import Path
 from .condition_types import NAMES, SINGLE_CONDITIONS, STRING_CONDITIONS, ConditionType, read_boolean, read_number
-from .errors import ErrorCollector, dotted, suggestion
+from .errors import ErrorCollector, dotted
 from .hints.date_hints import date_hint
+from .hints.did_you_mean import suggestion
 from .list_files import Lists
 from .sections.dns_lists import MAX_PROVIDERS, dns_list_type
 

@@ -16,7 +16,8 @@ from ...net.names import canonical, is_domain
 from ...policy.rules import Listing, Listings, Octets
 from ...text.toml import quoted
 from ..condition_types import ConditionType
-from ..errors import ErrorCollector, suggestion
+from ..errors import ErrorCollector
+from ..hints.did_you_mean import suggestion
 
 DNS_LISTS = "dnslists"  # the section
 MAX_DNS_LISTS = 20

@@ -113,6 +113,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     ),
     "config": (
         "errors",
+        "hints.did_you_mean",
         "option_types",
         "patterns.syntax",
         "patterns.slow_names",
