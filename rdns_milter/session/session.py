@@ -27,6 +27,7 @@ from ..responses.replies import Reply
 from .check_runner import PendingFact
 from .client import AnyFact, Client, Receiver, receiver_of
 from .costs import cost_of, late_facts
+from .exemption import exemption_of_client, exemption_of_message, is_trusted
 from .latch import Latch
 from .message import Message
 from .modifications import Modifications, modifications
@@ -62,7 +63,7 @@ class Session:
         if relays and client is not None and client in relays:
             self._client = self._new_client(client, "relay", config, via=client)
         else:
-            self._client = self._new_client(client, _exemption(client, config), config)
+            self._client = self._new_client(client, exemption_of_client(client, config), config)
 
     def helo(self, name: str) -> None:
         """Take HELO or EHLO; a second one replaces the first. Starts the checks of the HELO name."""
@@ -77,9 +78,7 @@ class Session:
         client.set_helo_missing()
         client.start_sources(config)
         sender, path = parse_mailbox(path), normalized_path(path)  # normalized before anything is stored
-        exempt = client.exempt
-        if not exempt and authenticated and config.exempt.authenticated:
-            exempt = "authenticated"
+        exempt = exemption_of_message(client.exempt, authenticated, config)
         spf = PendingFact(Spf("none")) if exempt else client.start_spf(sender, config)
         self._last_facts = client.all_facts(spf)
         policy = config.policy.in_force(self._service.today())
@@ -88,7 +87,7 @@ class Session:
             config, policy, path, sender, client, spf, recipients, authenticated, tls, exempt, queue_id
         )
         headers = config.headers
-        if headers.remove_forged and (client.address is None or client.address not in headers.trusted_networks):
+        if headers.remove_forged and not is_trusted(client.address, headers):
             message.fields = IncomingFields(self._receiver.authserv_ids, headers.tag)
         if client.via is not None:
             message.relay_path = RelayPath(
@@ -173,9 +172,7 @@ class Session:
         """Let the client that a relay has named take the place of the relay, and start its checks."""
         config = message.config
         address = found.client and translated(found.client, config.dns.nat64)
-        exempt = _exemption(address, config)
-        if not exempt and found.authenticated and config.exempt.authenticated:
-            exempt = "authenticated"
+        exempt = exemption_of_message(exemption_of_client(address, config), found.authenticated, config)
         client = message.client = self._new_client(address, exempt, config, message.client.via)
         if found.helo:
             client.helo(found.helo)
@@ -262,13 +259,6 @@ class Session:
         self._service.events.judged(cost, message.forged, self._late(message))
         for decision in message.recipients.decisions(queue_id, cost):
             self._service.record(decision)
-
-
-def _exemption(client: Address | None, config: Config) -> str:
-    """Return why a client is not judged, "" if it is."""
-    if client is None:
-        return "not-ip"
-    return "network" if client in config.exempt.networks else ""
 
 
 def _missing(facts: dict[str, AnyFact]) -> dict[str, AnyFact]:

@@ -144,6 +144,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     "session": (
         "latch",
         "check_runner",
+        "exemption",
         "client",
         "costs",
         "dns_thread",
