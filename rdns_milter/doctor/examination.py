@@ -1,13 +1,10 @@
 """Run all checks of `rdns-milter doctor` side by side, within a bound of time, whatever some of them find.
 
 Changes nothing. Never stops at the first fault; a check that does not end in time is itself a finding.
-
-adjtimex(2) for the clock.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
 import time
@@ -17,9 +14,10 @@ from datetime import date
 from ..config.load import Config
 from ..net.endpoints import Endpoint
 from ..resolver.nameservers import NoNameservers, nameservers
+from .clock_check import check_clock, is_synchronized
 from .finding import Finding, bad, ok, warn
 from .host import Host
-from .nameserver_check import OWN_RESOLVER, check_clock, check_nameservers
+from .nameserver_check import OWN_RESOLVER, check_nameservers
 from .nameserver_probe import Probe, probe
 from .postfix_check import check_postfix
 from .postfix_settings import PostfixSettings, parse_settings
@@ -29,7 +27,6 @@ from .socket_check import check_socket
 
 SECONDS = 4.5  # for all checks together
 SENDMAIL_CF = "/etc/mail/sendmail.cf"
-_UNSYNCHRONIZED = 5  # TIME_ERROR of adjtimex(2)
 
 DoctorCheck = Callable[[], Iterable[Finding]]
 
@@ -101,7 +98,7 @@ def _nameservers(configured: Sequence[Endpoint]) -> Iterator[Finding]:
         return
     probes = _probed(servers)
     yield from check_nameservers(probes)
-    yield from check_clock(probes, time.time(), _synchronized())
+    yield from check_clock(probes, time.time(), is_synchronized())
 
 
 def _probed(servers: Sequence[Endpoint]) -> list[Probe]:
@@ -118,15 +115,6 @@ def _probed(servers: Sequence[Endpoint]) -> list[Probe]:
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
     return [results.get(server) or Probe(server, "did not answer all questions in time") for server in servers]
-
-
-def _synchronized() -> bool | None:
-    """Return whether the clock is synchronized according to the kernel; None if the kernel cannot be asked."""
-    try:
-        state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(512))
-    except (AttributeError, OSError):
-        return None
-    return None if state < 0 else state != _UNSYNCHRONIZED
 
 
 def summary(found: Sequence[Finding]) -> Finding:

@@ -1,8 +1,8 @@
-"""Judge what the name servers did when nameserver_probe.py asked them, and what their signatures say of this host's clock.
+"""Judge what the name servers did when nameserver_probe.py asked them.
 
 Pure. A server that is down matters most: without any that answers, the milter stands aside.
 
-RFC 7208 section 11.3 and RFC 5782 section 2.1 (why answers must be true), RFC 4035.
+RFC 7208 section 11.3 and RFC 5782 section 2.1 (why answers must be true), RFC 4035 (DNSSEC).
 """
 
 from __future__ import annotations
@@ -84,23 +84,4 @@ def _of_server(probe: Probe, stubs: Collection[str], only: bool) -> Iterator[Fin
             SUBJECT,
             f"{server} forwards to a big public resolver ({probe.egress}), which DNS lists limit or refuse",
             *OWN_RESOLVER,
-        )
-
-
-def check_clock(probes: Sequence[Probe], now: float, synchronized: bool | None) -> Iterator[Finding]:
-    """Yield the finding on the clock. `now`: seconds of the epoch; `synchronized`: what the kernel says, None if it does not."""
-    mend = ("timedatectl set-ntp true",)
-    for probe in probes:
-        inception, expiration = probe.signed
-        if inception and not inception - 3600 <= now <= expiration + 3600:
-            way = "behind" if now < inception else "ahead"
-            yield bad("clock", f"this host's clock is {way}: by it the root's signatures are not valid today", *mend)
-            return
-    if synchronized is False:
-        yield warn(
-            "clock", "the clock is not synchronized (NTP): `until` dates, and dates in the log, may be wrong", *mend
-        )
-    else:
-        yield ok(
-            "clock", "agrees with the signatures of the root" if any(each.signed[0] for each in probes) else "is set"
         )

@@ -208,6 +208,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "own_addresses",
         "nameserver_probe",
         "nameserver_check",
+        "clock_check",
         "postfix_settings",
         "postfix_check",
         "sendmail_check",
