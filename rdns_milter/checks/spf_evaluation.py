@@ -23,10 +23,11 @@ from . import spf_macros
 from .evidence import TEMPERROR
 from .spf_answers import MissingAnswer, RemainingHosts, SpfAnswers
 from .spf_prefetch import MAX_HOSTS, mx_hosts, ptr_names
-from .spf_record import Mechanism, RecordError
+from .spf_record import Mechanism, RecordError, select
 
 MAX_EXPANSION = 65_536  # characters of all expanded macros in one run
 MAX_ADDRESSES = 5_000  # addresses compared in one run
+MAX_LABEL = 63  # characters of a label (RFC 1035 2.3.4)
 MAX_TEXT = 512  # bytes of an explanation; a longer one is ignored (RFC 7208 6.2)
 PERMERROR, FAIL, NONE = "permerror", "fail", "none"
 _WITH_DOMAIN = frozenset(("a", "mx", "ptr", "exists", "include"))
@@ -98,11 +99,18 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
     # Records
 
     def dns_spf(self, domain: str) -> str | None:
-        """Return the record of a domain. A name with a single label has none and is not looked up (RFC 7208 4.3)."""
-        if "." not in domain:
+        """Return the record of a domain. A name with a single label, or with a label that DNS does not allow, has none and is not
+        looked up (RFC 7208 4.3)."""
+        labels = domain.split(".")
+        if len(labels) < 2 or not all(0 < len(label) <= MAX_LABEL for label in labels):
             return None
-        record: str | None = super().dns_spf(domain)
-        return record
+        answer = self._records(domain, "TXT")
+        try:
+            record = select(answer.values) if answer else None
+        except RecordError as error:
+            raise pyspf.PermError(str(error)) from error
+        text: str | None = None if record is None else pyspf.to_ascii(record)
+        return text
 
     def check0(self, spf: str | None, recursion: int) -> tuple[str, int, str]:
         """Evaluate one record (RFC 7208 4.6).
@@ -319,11 +327,5 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
 
 
 def _texts(answer: Answer) -> list[tuple[bytes]]:
-    """Return the strings of a TXT answer: at most two SPF records and two other strings, enough to see that there is more than
-    one."""
-    records: list[tuple[bytes]] = []
-    others: list[tuple[bytes]] = []
-    for value in answer.values:
-        if isinstance(value, bytes):
-            (records if pyspf.RE_SPF.match(value) else others).append((value,))
-    return records[:2] + others[:2]
+    """Return the strings of a TXT answer: at most two, enough to see that there is more than one."""
+    return [(value,) for value in answer.values if isinstance(value, bytes)][:2]

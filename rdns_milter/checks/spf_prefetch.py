@@ -18,7 +18,7 @@ from ..net.names import Address, reverse_name
 from ..resolver.lookup import Answer, Question, Type, forward_type
 from .spf_address_matcher import AddressMatcher
 from .spf_macros import MacroError, cut_to_name, expand, name_in_answer, name_to_ask
-from .spf_record import MAX_RECORD, Mechanism, Record, RecordError, parse
+from .spf_record import MAX_RECORD, Mechanism, Record, RecordError, parse, select
 
 MAX_HOSTS = 10  # names of an MX or PTR answer (RFC 7208 4.6.4)
 MAX_TERMS = 40  # terms with lookups in a tree of records, even if lookup_limit is higher
@@ -70,12 +70,14 @@ def ptr_names(answer: Answer) -> list[str]:
 
 
 def record_text(answer: Answer) -> str:
-    """Return the SPF record in a TXT answer (RFC 7208 4.5); "" if there is none or more than one, or it cannot be evaluated."""
-    found = [value for value in answer.values if isinstance(value, bytes) and value[:6].lower() == b"v=spf1"]
-    records = [value for value in found if value[6:7] in (b"", b" ")]
-    if len(records) != 1 or len(records[0]) > MAX_RECORD or not records[0].isascii():
+    """Return the SPF record in a TXT answer; "" if there is none or more than one, or it cannot be evaluated."""
+    try:
+        record = select(answer.values)
+    except RecordError:
         return ""
-    return records[0].decode("ascii")
+    if record is None or len(record) > MAX_RECORD or not record.isascii():
+        return ""
+    return record.decode("ascii")
 
 
 class _LimitReachedError(Exception):

@@ -1,4 +1,4 @@
-"""Parse an SPF record by the grammar of RFC 7208 section 12 into mechanisms, `redirect=` and `exp=`.
+"""Select the SPF record of a domain, and parse it by the grammar of RFC 7208 section 12 into mechanisms, `redirect=` and `exp=`.
 
 Pure: expands no macro, makes no lookup, does not use pyspf. The whole record is checked before any of it is used (4.6), so that
 evaluation and prefetch agree. Takes time linear in the length of the record, which is at most MAX_RECORD bytes.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
@@ -25,6 +25,8 @@ MAX_TERM = 512  # bytes of a term
 MAX_CACHED = 512  # bytes of a record
 CACHED_RECORDS = 256
 
+# "$" also allows a newline at the end.
+_VERSION = re.compile(rb"v=spf1(?: |$)", re.IGNORECASE)
 _MODIFIER = re.compile(r"([a-z][a-z0-9_.-]*)=(.*)\Z", re.IGNORECASE | re.DOTALL)
 _MECHANISM = re.compile(r"([+?~-]?)([a-z0-9]+)(?:(:)(.*))?\Z", re.IGNORECASE | re.DOTALL)
 _LENGTHS = re.compile(r"(?:/([0-9]+))?(?://([0-9]+))?\Z")
@@ -39,7 +41,7 @@ _DUAL_CIDR = frozenset(("a", "mx"))
 
 
 class RecordError(ValueError):
-    """A syntax error in a record; the result of the check is permerror (RFC 7208 4.6)."""
+    """A syntax error in a record, or several records; the result of the check is permerror (RFC 7208 4.5, 4.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,15 @@ class Record:
     mechanisms: tuple[Mechanism, ...] = ()
     redirect: str = ""
     explanation: str = ""
+
+
+def select(values: Iterable[object]) -> bytes | None:
+    """Return the SPF record among the strings of a TXT answer (RFC 7208 4.5), None if there is none. Raises RecordError if there
+    are several."""
+    records = [value for value in values if isinstance(value, bytes) and _VERSION.match(value)]
+    if len(records) > 1:
+        raise RecordError("Two or more type TXT spf records found.")
+    return records[0] if records else None
 
 
 def parse(text: str) -> Record:
