@@ -23,7 +23,7 @@ from ..logs.decision import NONE, Decision, values
 from ..logs.escapes import as_unicode
 from ..net.endpoints import Endpoint
 from ..net.names import Address
-from ..policy.rules import OBSERVE, REFUSALS, TEMPFAIL, Verdict
+from ..policy.rules import OBSERVE, Verdict
 from ..resolver.lookup import Answer
 from ..responses.advice import advice
 from ..session.dns_thread import DnsThread
@@ -31,7 +31,6 @@ from ..session.modifications import Modifications
 from ..session.service import Service
 from ..session.session import Session
 from ..text.escape import escaped
-from ..text.exit_status import EX_OK, EX_REFUSED, EX_TEMPFAIL
 from ..text.terminal import heading, word
 
 # The order of the facts: title, keys of the log line.
@@ -68,18 +67,6 @@ class Outcome:
     def verdict(self) -> Verdict:
         """The verdict on the one recipient."""
         return self.decision.verdict
-
-    @property
-    def status(self) -> int:
-        """The exit status of the command."""
-        return status_of(self.verdict)
-
-
-def status_of(verdict: Verdict) -> int:
-    """Return the exit status for a verdict."""
-    if verdict.action in REFUSALS:
-        return EX_REFUSED
-    return EX_TEMPFAIL if verdict.action == TEMPFAIL else EX_OK
 
 
 def examine(client: Client, config: Config, servers: tuple[Endpoint, ...], hostname: str = "") -> Outcome:

@@ -1,15 +1,17 @@
 """The command `rdns-milter check`: one client as the milter judges it or, with --self, this host as others judge it.
 
-Reads arguments and hands on (check.py, self_check.py); judges nothing itself.
+Reads arguments, hands on (check.py, self_check.py), and chooses the exit status; judges nothing itself.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..config.load import Config, load
 from ..net.names import Address, parse_address
+from ..policy.rules import REFUSALS, TEMPFAIL, Verdict
+from ..text.exit_status import EX_OK, EX_REFUSED, EX_TEMPFAIL
 from .common import Commands, Failure, add_config_option, add_dns_option, asked_nameservers
 
 
@@ -75,7 +77,15 @@ def _check(options: argparse.Namespace) -> int:
         print(as_json(outcome))
     else:
         show(outcome, Console(highlight=False))
-    return outcome.status
+    return status_of((outcome.verdict,))
+
+
+def status_of(verdicts: Iterable[Verdict]) -> int:
+    """Return the exit status: that of the worst verdict."""
+    actions = {verdict.action for verdict in verdicts}
+    if actions & REFUSALS:
+        return EX_REFUSED
+    return EX_TEMPFAIL if TEMPFAIL in actions else EX_OK
 
 
 def _relay(text: str, config: Config) -> Address:
@@ -99,7 +109,7 @@ def _self(options: argparse.Namespace, addresses: Sequence[Address]) -> int:
     from rich.console import Console
 
     from ..doctor.host import Host
-    from .self_check import Hidden, Wanted, as_json, examine, show, status
+    from .self_check import Hidden, Wanted, as_json, examine, show
 
     config = load(options.config)
     asked = asked_nameservers(options, config)
@@ -113,4 +123,4 @@ def _self(options: argparse.Namespace, addresses: Sequence[Address]) -> int:
         print(as_json(view))
     else:
         show(view, Console(highlight=False))
-    return status(view)
+    return status_of(view.verdicts)

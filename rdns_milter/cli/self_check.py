@@ -28,11 +28,8 @@ from ..policy.rules import Verdict
 from ..responses.advice import advice
 from ..responses.replies import compose
 from ..text.escape import escaped
-from ..text.exit_status import EX_OK, EX_REFUSED, EX_TEMPFAIL
 from ..text.terminal import heading, word
 from . import check
-
-_WORST = (EX_REFUSED, EX_TEMPFAIL, EX_OK)
 
 
 class Hidden(Exception):
@@ -78,6 +75,11 @@ class View:
     helo: Name
     seen: tuple[Seen, ...]
     notes: tuple[str, ...]
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The verdicts of both receivers."""
+        return tuple(verdict for each in self.seen for verdict in (each.outcome.verdict, each.strict))
 
 
 def examine(host: Host, wanted: Wanted, dns: Dns, servers: tuple[Endpoint, ...]) -> View:
@@ -134,12 +136,6 @@ def _notes(helo: Name, senders: Sequence[Name], private: Sequence[OwnAddress]) -
         if each.text != "<>" and is_local(name):
             notes.append(f"{each.text} ({each.origin}) is no name of the public DNS: set it, or give {option}")
     return list(dict.fromkeys(notes))
-
-
-def status(view: View) -> int:
-    """Return the exit status: that of the worst verdict of either receiver."""
-    found = {check.status_of(verdict) for each in view.seen for verdict in (each.outcome.verdict, each.strict)}
-    return next(each for each in _WORST if each in found)
 
 
 def as_json(view: View) -> str:
