@@ -1,12 +1,24 @@
-"""A cache that is bounded by entries, by memory, and by the time for which each entry is valid.
+"""A cache that is bounded by entries, by memory, and by the time for which each entry is valid; and for DNS answers, how long
+they are kept.
 
-Knows neither DNS nor a clock: the time is an argument. The least recently used entry is evicted first. Not thread-safe.
+Has no clock: the time is an argument. The least recently used entry is evicted first. Not thread-safe.
+
+RFC 2308 5 and 7.1 (negative answers and failures are cached), RFC 8767 4 (upper bound of cache times).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from typing import Generic, TypeVar
+
+from .limits import ResolverLimits
+from .lookup import TEMPORARY, Answer
+from .reading import Reading
+
+FAILURE_TTL = 30.0  # seconds for which a failure is cached
+MAX_FAILURES = 10_000  # entries
+ENTRY_BYTES = 1024  # of memory, for each entry that a cache may have
+_OVERHEAD = 400  # bytes of an entry beside its text
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -56,3 +68,17 @@ class Cache(Generic[Key, Value]):
         """Remove all entries."""
         self._entries.clear()
         self.bytes = 0
+
+
+def answer_lifetime(reading: Reading, limits: ResolverLimits) -> float:
+    """Return the seconds for which an answer is kept: its TTL within the bounds for answers with and without records; of a failure
+    FAILURE_TTL."""
+    if reading.status in TEMPORARY:
+        return FAILURE_TTL
+    longest = limits.cache_max_ttl if reading.status == "ok" else limits.negative_ttl
+    return max(limits.cache_min_ttl, min(reading.ttl, longest))
+
+
+def answer_size(answer: Answer) -> int:
+    """Return the bytes of memory that an answer takes in a cache, roughly."""
+    return _OVERHEAD + len(answer.question.name) + sum(len(value) + 60 for value in answer.values)

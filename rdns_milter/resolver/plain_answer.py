@@ -36,7 +36,7 @@ _TO_QUESTION = b"\xc0\x0c"
 _MAX_TTL = 0x7FFFFFFF
 _MAX_NAME = 255
 _MAX_POINTERS = 8  # in one name
-_MAX_ALIASES = 8  # so few that a pointer can hold the offset of each
+_MAX_ALIASES = 8  # within one response: so few that a pointer can hold the offset of each
 # The root's name, any payload, no extended code, version 0, any flags, no options.
 _OPT = re.compile(rb"\0\0\x29..\0\0..\0\0", re.DOTALL)
 _OPT_LENGTH = 11

@@ -3,48 +3,29 @@
 Answers questions; never decides what an answer means for a client. Every error of DNS is an Answer with a status of its own. Runs
 on the event loop's thread, uses the loop's clock, and keeps all state in its objects.
 
-RFC 1035, RFC 2308 (negative answers and failures are cached, 7.1), RFC 5452, RFC 8767 5 (upper bound of cache times).
+RFC 1035, RFC 2308 (negative answers and failures are cached, 7.1), RFC 5452.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from ..net.endpoints import Endpoint
 from .admission.fair_queue import FairQueue, Ticket
 from .admission.requester import ANONYMOUS, Requester, sender_of
 from .admission.shares import LEAST, capacity
 from .admission.silent_zones import SilentZones
-from .cache import Cache
+from .cache import ENTRY_BYTES, MAX_FAILURES, Cache, answer_lifetime, answer_size
 from .events import NO_EVENTS, ResolverEvents
-from .lookup import TEMPORARY, Answer, Question
+from .limits import MAX_ALIASES, ResolverLimits
+from .lookup import Answer, Question
 from .query import Attempt, Query
 from .reading import Reading
 from .servers.pool import ServerPool
 from .transport.sockets import SocketPool
 
-FAILURE_TTL = 30.0  # seconds for which a failure is cached
-MAX_ALIASES = 8  # CNAMEs that are followed from response to response
-_MAX_FAILURES = 10_000  # entries
-_ENTRY_BYTES = 1024  # of memory, for each entry that a cache may have
-_OVERHEAD = 400  # bytes of an entry beside its text
-
 Waiter = Callable[[Answer], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ResolverLimits:
-    """The limits that the option section [dns] sets; times in seconds."""
-
-    timeout: float = 2.0
-    tries: int = 2
-    cache_entries: int = 100_000
-    cache_min_ttl: float = 5.0
-    cache_max_ttl: float = 86_400.0
-    negative_ttl: float = 300.0
-    max_outstanding: int = 1000
 
 
 class Resolver:
@@ -60,8 +41,8 @@ class Resolver:
         self.loop = loop
         self.limits = limits
         self._events = events
-        self._cache: Cache[Question, Answer] = Cache(limits.cache_entries, limits.cache_entries * _ENTRY_BYTES)
-        self._failures: Cache[Question, Answer] = Cache(_MAX_FAILURES, _MAX_FAILURES * _ENTRY_BYTES)
+        self._cache: Cache[Question, Answer] = Cache(limits.cache_entries, limits.cache_entries * ENTRY_BYTES)
+        self._failures: Cache[Question, Answer] = Cache(MAX_FAILURES, MAX_FAILURES * ENTRY_BYTES)
         self._sockets = SocketPool(loop)
         self._servers = ServerPool(self._sockets, servers, events, self._forget_failures, self._end_all)
         self._queries: dict[Question, Query] = {}
@@ -143,7 +124,7 @@ class Resolver:
         self.limits = limits
         self._queue.capacity = capacity(limits.max_outstanding)
         self._cache.max_entries = limits.cache_entries
-        self._cache.max_bytes = limits.cache_entries * _ENTRY_BYTES
+        self._cache.max_bytes = limits.cache_entries * ENTRY_BYTES
 
     def close(self) -> None:
         """Close all sockets and cancel all timers. No waiter is called any more."""
@@ -224,7 +205,7 @@ class Resolver:
             return
         self._free_places(query)
         ms = (self.loop.time() - query.started) * 1000
-        answer = Answer(query.question, reading.status, reading.values, self._ttl(reading), ms)
+        answer = Answer(query.question, reading.status, reading.values, answer_lifetime(reading, self.limits), ms)
         if query.waiters or not (answer.temporary or reading.chase):
             self._store(answer)  # a failure is cached only if all attempts were made
         self._deliver(query, answer)
@@ -279,16 +260,8 @@ class Resolver:
             else:
                 query.end("resolver-down")
 
-    def _ttl(self, reading: Reading) -> float:
-        limits = self.limits
-        if reading.status in TEMPORARY:
-            return FAILURE_TTL
-        longest = limits.cache_max_ttl if reading.status == "ok" else limits.negative_ttl
-        return max(limits.cache_min_ttl, min(reading.ttl, longest))
-
     def _store(self, answer: Answer) -> None:
         if answer.status in ("deadline", "resolver-down"):
             return
         cache = self._failures if answer.temporary else self._cache
-        size = _OVERHEAD + len(answer.question.name) + sum(len(value) + 60 for value in answer.values)
-        cache.put(answer.question, answer, self.loop.time() + answer.ttl, size)
+        cache.put(answer.question, answer, self.loop.time() + answer.ttl, answer_size(answer))

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from ..config.load import Config
 from ..net.endpoints import Endpoint
 from ..resolver.events import NO_EVENTS, ResolverEvents
-from ..resolver.resolver import Resolver, ResolverLimits
+from ..resolver.limits import ResolverLimits
+from ..resolver.resolver import Resolver
 from .check_runner import CheckRunner
 
 MAIN_THREAD_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -21,7 +21,8 @@ from typing import Any
 from rdns_milter.config.load import BUILT_IN, Config, parse
 from rdns_milter.net.endpoints import parse_nameserver
 from rdns_milter.net.mailboxes import Mailbox
-from rdns_milter.resolver.resolver import Resolver, ResolverLimits
+from rdns_milter.resolver.limits import ResolverLimits
+from rdns_milter.resolver.resolver import Resolver
 from rdns_milter.session.check_runner import CheckRunner, PendingFact
 from tests.bench import clients
 from tests.bench.stub import StubProcess

@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 from rdns_milter.net.endpoints import Endpoint
+from rdns_milter.resolver.limits import ResolverLimits
 from rdns_milter.resolver.lookup import Answer, Question
-from rdns_milter.resolver.resolver import Resolver, ResolverLimits
+from rdns_milter.resolver.resolver import Resolver
 from rdns_milter.resolver.transport.sockets import SocketPool, UdpSocket
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.zone import Zone

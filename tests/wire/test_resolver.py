@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from rdns_milter.resolver.bounded_lookup import BoundedLookup
+from rdns_milter.resolver.cache import FAILURE_TTL
+from rdns_milter.resolver.limits import MAX_ALIASES, ResolverLimits
 from rdns_milter.resolver.lookup import Answer, Question
 from rdns_milter.resolver.reading import MAX_VALUES
-from rdns_milter.resolver.resolver import FAILURE_TTL, MAX_ALIASES, ResolverLimits
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.resolver_run import ONCE, TWICE, ZONE, asked, fresh, question, resolved
 from tests.kit.dns.zone import Zone

@@ -11,8 +11,9 @@ import pytest
 
 from rdns_milter.net.endpoints import Endpoint
 from rdns_milter.resolver.bounded_lookup import BoundedLookup
+from rdns_milter.resolver.cache import FAILURE_TTL
 from rdns_milter.resolver.lookup import Answer
-from rdns_milter.resolver.resolver import FAILURE_TTL, Resolver
+from rdns_milter.resolver.resolver import Resolver
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.resolver_run import ONCE, TWICE, ZONE, ask, asked, endpoint, fresh, question, resolved
 from tests.kit.dns.zone import Zone

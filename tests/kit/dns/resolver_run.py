@@ -13,8 +13,9 @@ from typing import TypeVar
 from rdns_milter.net.endpoints import Endpoint
 from rdns_milter.resolver.bounded_lookup import BoundedLookup
 from rdns_milter.resolver.events import ResolverEvents
+from rdns_milter.resolver.limits import ResolverLimits
 from rdns_milter.resolver.lookup import Answer, Question, Type
-from rdns_milter.resolver.resolver import Resolver, ResolverLimits
+from rdns_milter.resolver.resolver import Resolver
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.daemon import until
 
