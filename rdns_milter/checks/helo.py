@@ -1,4 +1,5 @@
-"""Check the HELO name: its kind, whether it is one of our own names, and whether it resolves to the client's address.
+"""Check the HELO name: its kind, whether it is one of our own names, whether it resolves to the client's address, and
+whether it matches the reverse name.
 
 One function for each fact, because they become known at different times. States the facts only: RFC 5321 4.1.4 forbids refusing
 mail because the name does not match the address.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection
 
+from ..net.alignment import alignment
 from ..net.names import Address, canonical, is_domain, is_hostname, parse_address, parse_literal
 from ..resolver.lookup import Answer, Lookup, Question, Type, forward_type
 
@@ -49,6 +51,11 @@ def own(greeting: str, client: Address, names: Collection[str], addresses: Colle
         return "yes" if denoted(greeting) in addresses else "no"
     name = canonical(greeting)
     return "yes" if name and name in names else "no"
+
+
+def match(greeting: str, names: tuple[str, ...]) -> str:
+    """Return `helo_match`: how a HELO name is aligned with the confirmed names of the client."""
+    return alignment(canonical(greeting), names)
 
 
 def result_without_lookup(greeting: str, client: Address) -> str:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from ..checks.generic import generic
 from ..checks.generic_words import WORDS
-from ..net.names import organizational_domain
+from ..net.alignment import organizational_domain
 from ..policy.reachability import covering_rule
 from ..policy.rules import ACCEPT, TAG, Condition, Mailboxes, Words
 from ..policy.what_if import (

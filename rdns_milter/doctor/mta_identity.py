@@ -12,7 +12,8 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..net.names import canonical, organizational_domain, parse_address
+from ..net.alignment import organizational_domain
+from ..net.names import canonical, parse_address
 from .examination import SENDMAIL_CF, read_postfix
 from .host import Host
 from .own_addresses import OwnAddress

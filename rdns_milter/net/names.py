@@ -1,9 +1,9 @@
-"""Host names and addresses: canonical forms, validity, and alignment.
+"""Host names and addresses: canonical forms and validity.
 
 Pure: no DNS, no socket, no clock. Must never raise on text from the network, and never accept as a name what could break a log
 line, a header or a reply.
 
-RFC 1123 2.1 and 5890 (names), 5321 4.1.3 (address literals), 8601 and 7489 3.2 (organizational domain).
+RFC 1123 2.1 and 5890 (names), 5321 4.1.3 (address literals).
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import idna
-
-from .public_suffixes import public_suffix
 
 Address = IPv4Address | IPv6Address
 
@@ -103,28 +101,3 @@ def parse_literal(text: str) -> Address | None:
 def reverse_name(address: Address) -> str:
     """Return the name at which the PTR records of the address are (RFC 1035 3.5, RFC 3596 2.5)."""
     return address.reverse_pointer
-
-
-@functools.lru_cache(maxsize=4096)
-def organizational_domain(name: str) -> str:
-    """Return the organizational domain (RFC 7489 3.2): the public suffix and one label more. "" if the name is itself a public
-    suffix, or is not a domain."""
-    if not is_domain(name):
-        return ""
-    suffix = public_suffix(name)
-    labels = name.split(".")
-    return ".".join(labels[-2 - suffix.count(".") :]) if len(labels) > suffix.count(".") + 1 else ""
-
-
-@functools.lru_cache(maxsize=4096)
-def alignment(name: str, others: tuple[str, ...]) -> str:
-    """Compare a canonical name with others: `same` if it is one of them, `aligned` if it has the organizational domain of one of
-    them, else `different`; `none` without a name or without others."""
-    if not name or not others:
-        return "none"
-    if name in others:
-        return "same"
-    domain = organizational_domain(name)
-    if domain and any(organizational_domain(other) == domain for other in others):
-        return "aligned"
-    return "different"

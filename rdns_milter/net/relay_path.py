@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv6Network
 
-from .names import Address, alignment, canonical, is_local, parse_address, parse_literal
+from .alignment import alignment
+from .names import Address, canonical, is_local, parse_address, parse_literal
 from .nat64 import translated
 from .networks import Networks
 from .received_field import ReceivedField, parse_received

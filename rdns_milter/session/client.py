@@ -14,7 +14,7 @@ from ..checks.evidence import PASS, TEMPERROR, UNKNOWN, Helo, Sources, Spf, sour
 from ..checks.spf import helo_mailbox
 from ..config.load import Config
 from ..net.mailboxes import Mailbox
-from ..net.names import Address, alignment, canonical, is_domain, parse_address
+from ..net.names import Address, canonical, is_domain, parse_address
 from .check_runner import (
     LATE_HELO,
     LATE_REVERSE_NAME,
@@ -187,7 +187,7 @@ class Client:
             result, reason = found.result, found.reason
         match = UNKNOWN
         if reverse is not UNKNOWN_REVERSE_NAME:
-            match = alignment(canonical(self.helo_name), reverse.iprev.names)
+            match = helo_check.match(self.helo_name, reverse.iprev.names)
         return Helo(helo.kind, helo.own, result, match, reason)
 
 

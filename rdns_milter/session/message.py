@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from ..checks.evidence import UNKNOWN, Evidence, Spf, exempted
 from ..config.load import Config
+from ..net.alignment import alignment
 from ..net.mailboxes import Mailbox
-from ..net.names import alignment
 from ..net.relay_path import RelayPath
 from ..policy.rules import Policy
 from ..responses.incoming_fields import IncomingFields

@@ -11,13 +11,13 @@ from ipaddress import IPv4Address
 
 from ..checks.evidence import Evidence, Helo, Iprev
 from ..checks.generic import generic
-from ..checks.helo import own
+from ..checks.helo import match, own
 from ..checks.iprev import iprev
 from ..checks.spf import Limits, check_host
 from ..config.load import Config
 from ..logs.decision import Decision, line
+from ..net.alignment import alignment
 from ..net.mailboxes import parse_mailbox
-from ..net.names import alignment
 from ..policy.decide import decide, reply_is_settled
 from ..resolver.instant_lookup import InstantLookup, run
 from ..resolver.lookup import Answer, Question, Value
@@ -50,7 +50,7 @@ def warm_up(config: Config) -> None:
         rcpt=_SENDER,
         iprev=found,
         generic=generic(found.ptr, _CLIENT, config.generic.patterns, config.generic.exceptions),
-        helo=Helo("fqdn", own(_NAME, _CLIENT, (), ()), "pass", alignment(_NAME, found.names)),
+        helo=Helo("fqdn", own(_NAME, _CLIENT, (), ()), "pass", match(_NAME, found.names)),
         spf_helo=run(check_host(lookup, _CLIENT, mailbox, _NAME, limits=Limits())).spf,
         spf_mailfrom=run(check_host(lookup, _CLIENT, mailbox, _NAME, limits=Limits())).spf,
         mailfrom_match=alignment(mailbox.domain, found.names),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import date
 from itertools import islice
 
-from ...net.names import organizational_domain
+from ...net.alignment import organizational_domain
 from ...policy.rules import Condition, Mailboxes, Names
 from ...text.toml import quoted
 from ...text.toml_positions import Path

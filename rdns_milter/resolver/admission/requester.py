@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv6Network
 
-from ...net.names import Address, organizational_domain
+from ...net.alignment import organizational_domain
+from ...net.names import Address
 from .fair_queue import Owner
 from .silent_zones import zone_of
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from ...net.names import organizational_domain
+from ...net.alignment import organizational_domain
 
 BRANCHES = 5  # names directly below a zone without an answer that make it silent
 HOLDS = 30.0  # seconds from the last query without an answer until the zone is forgotten

@@ -7,7 +7,6 @@ from ipaddress import ip_address
 import pytest
 
 from rdns_milter.checks import helo
-from rdns_milter.net.names import alignment
 from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import TEMPORARY, UNRESOLVED
 from tests.kit.dns.dict_answers import Answers, Entry
@@ -153,5 +152,5 @@ MATCHES = [
 
 
 @pytest.mark.parametrize(("name", "others", "match"), MATCHES)
-def test_alignment(name: str, others: tuple[str, ...], match: str) -> None:
-    assert alignment(name, others) == match
+def test_match(name: str, others: tuple[str, ...], match: str) -> None:
+    assert helo.match(name, others) == match

@@ -1,4 +1,4 @@
-"""Names and addresses, one case a line (RFC 1123 2.1, 5321 4.1.3, 5891, 7489 3.2)."""
+"""Names and addresses, one case a line (RFC 1123 2.1, 5321 4.1.3, 5891)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 
 from rdns_milter.net.names import (
     MAX_NAME,
-    alignment,
     canonical,
     is_domain,
     is_hostname,
     is_special_use,
-    organizational_domain,
     parse_address,
     parse_literal,
     reverse_name,
@@ -194,64 +192,6 @@ def test_reverse_name(address: str, name: str) -> None:
     assert reverse_name(ip_address(address)) == name
 
 
-ORGANIZATIONAL = [
-    ("example.com", "example.com"),
-    ("mx.example.com", "example.com"),
-    ("a.b.c.example.com", "example.com"),
-    ("_spf.example.com", "example.com"),
-    ("example.co.uk", "example.co.uk"),
-    ("mx.example.co.uk", "example.co.uk"),
-    ("xn--bcher-kva.de", "xn--bcher-kva.de"),
-    ("mx.unknown-tld", "mx.unknown-tld"),
-    ("a.mx.unknown-tld", "mx.unknown-tld"),
-    ("co.uk", ""),
-    ("com", ""),
-    # A wildcard rule, its exception, a rule in A-labels, a private suffix.
-    ("a.b.example.ck", "b.example.ck"),
-    ("example.ck", ""),
-    ("a.www.ck", "www.ck"),
-    ("a.b.city.kawasaki.jp", "city.kawasaki.jp"),
-    ("a.b.c.kawasaki.jp", "b.c.kawasaki.jp"),
-    ("mx.example.xn--55qx5d.cn", "example.xn--55qx5d.cn"),
-    ("mx.example.xn--p1ai", "example.xn--p1ai"),
-    ("mx.someone.github.io", "someone.github.io"),
-    ("github.io", ""),
-    ("localhost", ""),
-    ("", ""),
-    ("192.0.2.1", ""),
-    ("a..com", ""),
-    ("a b.com", ""),
-]
-
-
-@pytest.mark.parametrize(("name", "expected"), ORGANIZATIONAL)
-def test_organizational_domain(name: str, expected: str) -> None:
-    assert organizational_domain(name) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "others", "expected"),
-    [
-        ("mx.example.com", ("mx.example.com",), "same"),
-        ("mx.example.com", ("a.example.org", "mx.example.com"), "same"),
-        ("mx.example.com", ("out.example.com",), "aligned"),
-        ("example.com", ("mx.example.com",), "aligned"),
-        ("mx.example.com", ("a.example.org", "b.example.com"), "aligned"),
-        ("mx.example.com", ("mx.example.org",), "different"),
-        ("a.co.uk", ("b.co.uk",), "different"),
-        ("co.uk", ("a.co.uk",), "different"),
-        ("notexample.com", ("example.com",), "different"),
-        ("localhost", ("localhost",), "same"),
-        ("localhost", ("a.localhost",), "different"),
-        ("mx.example.com", (), "none"),
-        ("", ("mx.example.com",), "none"),
-        ("", (), "none"),
-    ],
-)
-def test_alignment(name: str, others: tuple[str, ...], expected: str) -> None:
-    assert alignment(name, others) == expected
-
-
 ANY = hostile_text(300) | st.text() | st.from_regex(r"[a-zA-Z0-9@.<>:\"\\ \[\]%-]{0,40}", fullmatch=True)
 
 
@@ -271,11 +211,6 @@ def test_no_text_raises_or_grows(text: str) -> None:
 def test_no_host_name_is_an_address(text: str) -> None:
     if parse_address(text) is not None or parse_literal(text) is not None:
         assert not is_hostname(canonical(text))
-
-
-@given(ANY, st.lists(ANY, max_size=3).map(tuple))
-def test_alignment_is_one_of_its_words(name: str, others: tuple[str, ...]) -> None:
-    assert alignment(canonical(name), others) in ("same", "aligned", "different", "none")
 
 
 @given(st.ip_addresses())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rdns_milter.net import public_suffixes
-from rdns_milter.net.names import alignment, organizational_domain
+from rdns_milter.net.alignment import alignment, organizational_domain
 
 ROOT = Path(__file__).parents[3]
 DEBIANS = "/usr/bin/python3"

@@ -29,6 +29,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     "net": (
         "public_suffixes",
         "names",
+        "alignment",
         "endpoints",
         "accepted_connections",
         "listener",
@@ -256,7 +257,7 @@ ORDER = {
 # These do no I/O, read no clock and start no thread: their results depend on their arguments alone.
 PURE_PACKAGES = ("checks", "policy", "responses")
 PURE = {name for name in ORDER if name.split(".")[0] in PURE_PACKAGES} | {
-    "text.escape", "text.toml", "text.numbers", "net.names", "net.networks", "net.endpoints", "net.received_field",
+    "text.escape", "text.toml", "text.numbers", "net.names", "net.alignment", "net.networks", "net.endpoints", "net.received_field",
     "net.relay_path", "net.rewritten_senders", "resolver.lookup",
 }  # fmt: skip
 WORLD = frozenset(
