@@ -1,7 +1,8 @@
 """`rdns-milter check --self`: how receivers see the mail of this host, by its addresses and names.
 
-Judges with the milter's own session (check.py), as a receiver who does not know this host. Sends no mail, and asks no service on
-the network which address this host has. Text from DNS and from the MTA's configuration is escaped before it reaches a terminal.
+Judges with the milter's own session (client_check.py), as a receiver who does not know this host. Sends no mail, and asks no
+service on the network which address this host has. Text from DNS and from the MTA's configuration is escaped before it reaches a
+terminal.
 
 RFC 8601 2.7.3 (iprev), RFC 5321 4.1.1.1 (HELO), RFC 7208.
 """
@@ -29,7 +30,7 @@ from ..responses.advice import advice
 from ..responses.replies import compose
 from ..text.escape import escaped
 from ..text.terminal import heading, word
-from . import check
+from . import client_check
 
 
 class Hidden(Exception):
@@ -52,7 +53,7 @@ class Seen:
 
     address: OwnAddress
     sender: Name
-    outcome: check.Outcome
+    outcome: client_check.Outcome
     strict: Verdict
 
     @property
@@ -97,8 +98,8 @@ def examine(host: Host, wanted: Wanted, dns: Dns, servers: tuple[Endpoint, ...])
     for address in public:
         for sender in senders:
             mailfrom = sender.text if {*"@<"} & {*sender.text} else f"postmaster@{sender.text}"
-            client = check.Client(address.address, helo.text, mailfrom, wanted.rcpt)
-            found = check.examine(client, config, servers, RECEIVER)
+            client = client_check.Client(address.address, helo.text, mailfrom, wanted.rcpt)
+            found = client_check.examine(client, config, servers, RECEIVER)
             evidence = found.decision.evidence
             verdict = decide(evidence, default)
             decision = replace(
@@ -149,7 +150,7 @@ def as_json(view: View) -> str:
                     "address_from": each.address.origin,
                     "sender": escaped(each.sender.text),
                     "sender_from": each.sender.origin,
-                    **check.document(each.outcome),
+                    **client_check.document(each.outcome),
                     "strict": {"action": each.strict.action, "rule": each.strict.rule},
                     "advice": list(each.advice),
                 }

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..text.toml import quoted
-from .collectors import Collector
 from .condition_types import ConditionType, size
 from .errors import Error, ErrorCollector
+from .list_entries import Collector
 from .textfile import Piece, UnreadableError, read_lines
 
 MAX_LISTS = 100

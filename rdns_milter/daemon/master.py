@@ -32,7 +32,7 @@ from .configuration.config_reader import ConfigReader, NotRead, exit_text, find_
 from .configuration.shared_config import LoadedConfig
 from .exporter import Exporter
 from .memory import freeze_all
-from .name_servers import NameServers
+from .nameserver_reports import NameServers
 from .privileges import NotPossible, account, change_user, raise_file_limit
 from .sd_notify import Notifier
 from .thread_limits import MIN_THREADS, spare_threads

@@ -19,7 +19,7 @@ from ..policy.rules import ACTIONS, Verdict
 from ..resolver.lookup import Type
 from .alarms import Alarm
 from .congestion import Congestion
-from .definitions import (
+from .metric_definitions import (
     CELLS,
     CONFIG_NUMBER,
     DISCARDED,

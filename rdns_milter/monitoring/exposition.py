@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from .. import __version__
-from .definitions import CELLS, MICROSECONDS, PREFIX, SERIES, Key, Series
+from .metric_definitions import CELLS, MICROSECONDS, PREFIX, SERIES, Key, Series
 from .shared_memory import MAX_SILENCE, PolicySnapshot, SharedMemory
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

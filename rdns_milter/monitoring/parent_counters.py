@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ..policy.rules import Policy
 from .counters import Counters
-from .definitions import BAD, CELLS, GOOD
+from .metric_definitions import BAD, CELLS, GOOD
 from .shared_memory import PolicySnapshot, SharedMemory
 
 _RESTARTS = CELLS[("worker_restarts_total",)]

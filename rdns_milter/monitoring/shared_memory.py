@@ -27,7 +27,7 @@ from ..policy.rules import (
     Policy,
     Rule,
 )
-from .definitions import CELLS, CONFIG_NUMBER, FIXED_RULES, HEARTBEAT, MAX_SERVERS, OTHER, ROW_CELLS, SLOTS
+from .metric_definitions import CELLS, CONFIG_NUMBER, FIXED_RULES, HEARTBEAT, MAX_SERVERS, OTHER, ROW_CELLS, SLOTS
 
 MAX_SILENCE = 3.0  # seconds since the last heartbeat within which an event loop counts as alive
 _CELL_BYTES = 8

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from rdns_milter.monitoring.definitions import PREFIX
+from rdns_milter.monitoring.metric_definitions import PREFIX
 from tests.kit.milter.daemon import Daemon, children, until
 
 _PATIENCE = 10.0

@@ -18,7 +18,8 @@ from rdns_milter.checks.evidence import FACTS, LOOKED_UP, SOURCES, Cost, Evidenc
 from rdns_milter.logs.output import Sink
 from rdns_milter.monitoring.alarms import CROWDED_OUT, Alarm
 from rdns_milter.monitoring.counters import Counters
-from rdns_milter.monitoring.definitions import (
+from rdns_milter.monitoring.exposition import Exposition
+from rdns_milter.monitoring.metric_definitions import (
     CELLS,
     FIXED_RULES,
     MAX_RULES,
@@ -31,7 +32,6 @@ from rdns_milter.monitoring.definitions import (
     SLOTS,
     STAGES,
 )
-from rdns_milter.monitoring.exposition import Exposition
 from rdns_milter.monitoring.parent_counters import ParentCounters
 from rdns_milter.monitoring.shared_memory import MAX_SILENCE, PolicySnapshot, SharedMemory
 from rdns_milter.policy.decide import decide

@@ -19,7 +19,7 @@ from rdns_milter.checks.evidence import FACTS
 from rdns_milter.config.load import load
 from rdns_milter.config.options import SECTIONS, options_of
 from rdns_milter.config.sample import sample
-from rdns_milter.monitoring.definitions import PREFIX, SERIES
+from rdns_milter.monitoring.metric_definitions import PREFIX, SERIES
 from rdns_milter.net.endpoints import parse_nameserver, parse_socket_address
 from tests.kit.milter.packets import ALL_ACTIONS, ALL_STEPS, VERSION
 from tests.kit.mta import examples

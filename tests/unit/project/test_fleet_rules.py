@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rdns_milter.monitoring.definitions import PREFIX
+from rdns_milter.monitoring.metric_definitions import PREFIX
 from tests.unit.project.test_grafana import FLEET, FLEET_RULES
 
 PROMTOOL = shutil.which("promtool")

@@ -15,7 +15,7 @@ import yaml
 
 from rdns_milter.monitoring.alarms import CROWDED_OUT
 from rdns_milter.monitoring.alarms import MEANINGS as ALARMS
-from rdns_milter.monitoring.definitions import CELLS, PREFIX, SERIES
+from rdns_milter.monitoring.metric_definitions import CELLS, PREFIX, SERIES
 from rdns_milter.policy.rules import ACTIONS
 
 PACKAGING = Path(__file__).resolve().parents[3] / "packaging"

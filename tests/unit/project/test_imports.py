@@ -124,7 +124,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "hints.date_hints",
         "hints.value_hints",
         "value_parsers",
-        "collectors",
+        "list_entries",
         "condition_types",
         "list_files",
         "sections.service",
@@ -160,7 +160,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     "monitoring": (
         "alarms",
         "help_pages",
-        "definitions",
+        "metric_definitions",
         "shared_memory",
         "exposition",
         "healthcheck",
@@ -192,7 +192,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "configuration.shared_config",
         "configuration.config_reader",
         "memory",
-        "name_servers",
+        "nameserver_reports",
         "pool_waker",
         "lost_connections",
         "privileges",
@@ -221,11 +221,12 @@ LADDER: dict[str, tuple[str, ...]] = {
         "receivers",
     ),
     "cli": (
-        "check",
+        "client_check",
         "self_check",
         "common",
         "provider_lookup",
         "check_command",
+        "config_command",
         "report_mail",
         "log_commands",
         "why",
@@ -277,7 +278,7 @@ OWNERS = {
     "prometheus_client": {"monitoring.exposition"},
     "rich": {
         "text.terminal", "analysis.progress", "analysis.replay_text", "analysis.report_text", "analysis.forecast_text",
-        "cli.check", "cli.self_check", "cli.check_command", "cli.why", "cli.doctor", "analysis.why_text", "cli.log_commands",
+        "cli.client_check", "cli.self_check", "cli.check_command", "cli.why", "cli.doctor", "analysis.why_text", "cli.log_commands",
     },
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ from rdns_milter.config.rule_reader import RULE_KEYS
 from rdns_milter.config.sample import sample
 from rdns_milter.logs.decision import KEYS, parse
 from rdns_milter.monitoring import alarms
-from rdns_milter.monitoring.definitions import FIXED_RULES, OTHER
+from rdns_milter.monitoring.metric_definitions import FIXED_RULES, OTHER
 from rdns_milter.net.endpoints import parse_socket_address
 from rdns_milter.policy.decide import CONDITIONS
 from rdns_milter.policy.rules import ACTIONS

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from rdns_milter.config.options import SECTIONS, options_of
-from rdns_milter.monitoring.definitions import PREFIX, SERIES
+from rdns_milter.monitoring.metric_definitions import PREFIX, SERIES
 from tests.kit.data import documents
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rdns_milter.daemon.name_servers import NameServers
+from rdns_milter.daemon.nameserver_reports import NameServers
 from rdns_milter.net.endpoints import Endpoint
 
 ONE, TWO = Endpoint("192.0.2.1", 53), Endpoint("192.0.2.2", 53)
