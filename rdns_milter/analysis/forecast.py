@@ -22,7 +22,7 @@ from ..checks.evidence import TEMPERROR, UNKNOWN, Evidence, Helo, Spf, facts_in_
 from ..config.load import Config
 from ..logs.decision import Decision, line, values
 from ..logs.line_prefix import PrefixForms
-from ..logs.mta_log import ACCEPTED, OUTCOMES, Delivery
+from ..logs.mta_deliveries import ACCEPTED, OUTCOMES, Delivery
 from ..net.endpoints import Endpoint
 from ..net.mailboxes import parse_mailbox
 from ..net.names import parse_address

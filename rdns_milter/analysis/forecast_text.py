@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from ..logs.mta_log import ACCEPTED, OUTCOMES
+from ..logs.mta_deliveries import ACCEPTED, OUTCOMES
 from ..policy.rules import ACTIONS
 from ..text.numbers import number, percent
 from ..text.terminal import heading, table

@@ -144,7 +144,7 @@ def _forecast(options: argparse.Namespace) -> int:
     from ..analysis.forecast import Forecast, Forecaster, as_dict, grouped, warnings
     from ..analysis.forecast_text import show
     from ..analysis.progress import counting, reading
-    from ..logs.mta_log import MailLog, deliveries
+    from ..logs.mta_deliveries import MailLog, deliveries
 
     config, logs, progress = load(options.config), Logs(options.logs), Console(stderr=True)
     servers = asked_nameservers(options, config)

@@ -7,7 +7,7 @@ from datetime import date
 
 from rdns_milter.analysis.forecast import Forecaster
 from rdns_milter.config.load import load
-from rdns_milter.logs.mta_log import ACCEPTED, REFUSED, deliveries
+from rdns_milter.logs.mta_deliveries import ACCEPTED, REFUSED, deliveries
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.smtp.client_identity import Client
 from tests.mta.attached import DEADLINE, GOOD, GOOD_FROM, GOOD_HELO, HOST, POSTMASTER, USER, attached

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.logs.mta_log import ACCEPTED, DEFERRED, REFUSED, Delivery, deliveries
+from rdns_milter.logs.mta_deliveries import ACCEPTED, DEFERRED, REFUSED, Delivery, deliveries
 from tests.kit.mta.postfix import Postfix, installed
 from tests.kit.smtp import smtp_client
 from tests.kit.smtp.client_identity import Client

@@ -15,7 +15,7 @@ from rdns_milter.analysis.forecast import Forecaster
 from rdns_milter.checks.evidence import Evidence
 from rdns_milter.config.load import load
 from rdns_milter.logs.decision import Decision, line, parse
-from rdns_milter.logs.mta_log import ACCEPTED, REFUSED, deliveries
+from rdns_milter.logs.mta_deliveries import ACCEPTED, REFUSED, deliveries
 from rdns_milter.policy.rules import Verdict
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.mta.network_namespace import NetworkNamespace

@@ -15,7 +15,7 @@ from rdns_milter.analysis.forecast import OPEN, Forecast, Forecaster, as_dict, g
 from rdns_milter.checks.evidence import UNKNOWN, missing_facts
 from rdns_milter.config.load import Config, parse
 from rdns_milter.config.sample import sample
-from rdns_milter.logs.mta_log import ACCEPTED, DEFERRED, REFUSED, Delivery
+from rdns_milter.logs.mta_deliveries import ACCEPTED, DEFERRED, REFUSED, Delivery
 from rdns_milter.net.endpoints import parse_nameserver
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.zone import Zone

@@ -13,7 +13,7 @@ import pytest
 from rdns_milter.analysis.forecast import Forecast, Forecaster, warnings
 from rdns_milter.cli.main import main
 from rdns_milter.config.load import load
-from rdns_milter.logs.mta_log import ACCEPTED, Delivery
+from rdns_milter.logs.mta_deliveries import ACCEPTED, Delivery
 from rdns_milter.net.endpoints import parse_nameserver
 from rdns_milter.text.exit_status import EX_USAGE
 from tests.kit.data.scenario import GOOD, GOOD_FROM, GOOD_HELO, LIAR, OWN_NAME, part

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rdns_milter.analysis.report import Report
-from rdns_milter.logs.mta_log import deliveries
+from rdns_milter.logs.mta_deliveries import deliveries
 from rdns_milter.logs.output import Syslog
 from rdns_milter.logs.timestamps import Dates
 from tests.kit.data.decisions import EXAMPLE

@@ -28,7 +28,7 @@ from rdns_milter.checks.evidence import FACTS
 from rdns_milter.config.load import load
 from rdns_milter.logs.decision import KEYS, MAX_LINE, NAMES, line, parse, parse_names
 from rdns_milter.logs.decision_fields import evidence_of, rcpts_of
-from rdns_milter.logs.mta_log import deliveries
+from rdns_milter.logs.mta_deliveries import deliveries
 from rdns_milter.logs.timestamps import Dates
 from rdns_milter.policy.rules import ACTIONS
 from tests.kit.data.decisions import DECISION, EVIDENCE, EXAMPLE, read, said

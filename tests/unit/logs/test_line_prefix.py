@@ -18,7 +18,7 @@ from rdns_milter.analysis.report_summary import warnings as report_warnings
 from rdns_milter.config.load import load
 from rdns_milter.logs.decision import parse
 from rdns_milter.logs.line_prefix import MAX_REPEATS, PrefixForms, find_prefix
-from rdns_milter.logs.mta_log import MailLog, deliveries
+from rdns_milter.logs.mta_deliveries import MailLog, deliveries
 from rdns_milter.logs.timestamps import Dates
 from rdns_milter.policy.rules import Policy
 from tests.kit.data.decisions import EXAMPLE

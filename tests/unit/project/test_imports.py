@@ -108,7 +108,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "decision",
         "decision_fields",
         "mta_log_lines",
-        "mta_log",
+        "mta_deliveries",
         "output",
         "timestamps",
         "default_logs",

@@ -9,7 +9,7 @@ import pytest
 
 from rdns_milter.checks.evidence import Cost
 from rdns_milter.logs.decision import LIMITS, Decision, line, parse
-from rdns_milter.logs.mta_log import MAX_RCPTS
+from rdns_milter.logs.mta_deliveries import MAX_RCPTS
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import ENFORCE, OBSERVE, REJECT, TAG, Condition, Mailboxes, Policy, Rule
 from rdns_milter.responses.replies import compose

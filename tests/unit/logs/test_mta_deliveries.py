@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdns_milter.logs import mta_log
-from rdns_milter.logs.mta_log import ACCEPTED, DEFERRED, REFUSED, Delivery, MailLog, deliveries
+from rdns_milter.logs import mta_deliveries
+from rdns_milter.logs.mta_deliveries import ACCEPTED, DEFERRED, REFUSED, Delivery, MailLog, deliveries
 from tests.kit.data.strategies import hostile_text
 
 HEAD = "Nov 21 03:53:19 mx postfix/"
@@ -187,7 +187,7 @@ def test_queue_ids_are_used_again() -> None:
 
 
 def test_open_messages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mta_log, "MAX_OPEN", 10)
+    monkeypatch.setattr(mta_deliveries, "MAX_OPEN", 10)
     log, complete = MailLog(), 0
     for number in range(100):
         for line in (*PLAIN[1:4], PLAIN[5]):
@@ -264,7 +264,7 @@ def test_never_raises_and_every_client_is_an_address(texts: list[str]) -> None:
     )
     lines = [HEAD + head + text for text in texts for head in heads] + texts
     for delivery in deliveries(lines):
-        assert delivery.outcome in mta_log.OUTCOMES
+        assert delivery.outcome in mta_deliveries.OUTCOMES
         assert delivery.rcpts
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from rdns_milter.logs import mta_log
-from rdns_milter.logs.mta_log import ACCEPTED, DEFERRED, REFUSED, Delivery, MailLog
-from tests.unit.logs.test_mta_log import found, sendmail
+from rdns_milter.logs import mta_deliveries
+from rdns_milter.logs.mta_deliveries import ACCEPTED, DEFERRED, REFUSED, Delivery, MailLog
+from tests.unit.logs.test_mta_deliveries import found, sendmail
 
 FROM_OUTSIDE = "mail.good.example[203.0.113.7]"
 GOOD = Delivery("203.0.113.7", None, "anna@good.example", ("user@rcpt.example", "info@rcpt.example"), False, ACCEPTED)
@@ -108,7 +108,7 @@ def test_login_before_a_filter() -> None:
 
 
 def test_what_waits_behind_a_filter_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mta_log, "MAX_WAITING", 10)
+    monkeypatch.setattr(mta_deliveries, "MAX_WAITING", 10)
     log, complete = MailLog(), 0
     for number in range(100):
         for line in message(f"B1B2C3{number:04}", f"localhost[127.0.0.1], orig_client={FROM_OUTSIDE}"):

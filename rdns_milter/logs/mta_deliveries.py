@@ -3,8 +3,9 @@
 A stream of lines, with bounded memory for the messages whose end has not been seen. Pure: looks nothing up, judges nothing. Must
 never raise, nor guess: a value that is not in the log is None.
 
-With a content filter Postfix logs a message twice; it counts once, with its original client. Mail from loopback is this host's own
-or comes back from a content filter; it does not count. logs/mta_log_lines.py reads the single lines.
+Chooses what `forecast` leaves out: mail from loopback, which is this host's own or comes back from a content filter, and mail whose
+client or sender is not in the log. With a content filter Postfix logs a message twice; it counts once, with its original client.
+logs/mta_log_lines.py reads the single lines.
 """
 
 from __future__ import annotations
@@ -72,6 +73,11 @@ class _Open:
     is_own: bool = False
     is_passed_on: bool = False
     named: str | None = None
+
+    @property
+    def is_from_outside(self) -> bool:
+        """Whether it comes from another host whose address is known."""
+        return not self.is_own and parse_address(self.client) is not None
 
     def add(self, rcpt: str) -> None:
         if len(self.rcpts) < MAX_RCPTS:
@@ -259,7 +265,7 @@ class MailLog:
                 if len(self._refused_behind) >= MAX_WAITING:
                     self._refused_behind.clear()
                 self._refused_behind[message.client, found.sender] = None
-            if rcpts and not message.is_own and parse_address(message.client) is not None:
+            if rcpts and message.is_from_outside:
                 yield Delivery(message.client, found.helo, found.sender, rcpts, message.authenticated, outcome)
 
     def _session(self, process: _Process, client: str, sender: str | None) -> _Open:
@@ -322,7 +328,7 @@ def _outcome(found: Stage) -> str:
 
 def _deliveries(message: _Open) -> Iterator[Delivery]:
     """Yield the deliveries of a message whose client, sender and recipients are known."""
-    if message.is_own or parse_address(message.client) is None or message.sender is None:
+    if not message.is_from_outside or message.sender is None:
         return
     named = message.rcpts or ({} if message.named is None else {message.named: None})
     taken = tuple(rcpt for rcpt in named if rcpt not in message.refused)
