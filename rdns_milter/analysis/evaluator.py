@@ -25,6 +25,7 @@ from ..logs.decision_fields import evidence_of
 from ..net.names import parse_address
 from ..policy.decide import CONDITIONS, decide, possible_actions
 from ..policy.rules import ENFORCE, REPLIED, Policy, Values, Verdict
+from ..text.escape import ELLIPSIS
 
 _FACTS_AND_RULE = itemgetter(*FACTS, "rule")
 _MAX_CACHED = 1 << 16  # texts, and verdicts
@@ -103,6 +104,8 @@ class Evaluator:
             )
         except KeyError:
             return self._of_incomplete_line(fields, recipient)
+        if self.sources and any(_is_cut(fields[name]) for name in self.sources):
+            return self._of_incomplete_line(fields, recipient)
         found = self._verdicts.get(key)
         if found is None:
             if len(self._verdicts) >= _MAX_CACHED:
@@ -126,6 +129,12 @@ class Evaluator:
         if not via and not self._relays:
             return False
         return self._is_relay(via or fields.get("client", "")) != bool(via)
+
+    def missing(self, fields: Mapping[str, str]) -> frozenset[str]:
+        """Return the keys that the rules test and that the line does not have; of one that is cut, "the end of" the key."""
+        return self.keys - fields.keys() | {
+            f"the end of {name}" for name in self.sources if _is_cut(fields.get(name, ""))
+        }
 
     def _of_incomplete_line(self, fields: Mapping[str, str], recipient: str) -> Verdict | None:
         """Return the verdict if no key that is missing could change the action, else None."""
@@ -157,6 +166,10 @@ class Evaluator:
         if address is None or logged not in ("yes", "no"):
             return logged
         return generic(ptr, address, self._generic.patterns, self._generic.exceptions).result
+
+
+def _is_cut(sources: str) -> bool:
+    return sources.endswith(ELLIPSIS)
 
 
 def _keys(condition: str) -> tuple[str, ...]:

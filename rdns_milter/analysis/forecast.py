@@ -71,8 +71,8 @@ class Forecaster:
             config = replace(config, policy=replace(config.policy, mode=ENFORCE))
         self.config = config
         self.policy: Policy = config.policy.in_force(today)
-        policy = config.policy
-        self._asking = replace(config, policy=Policy(providers=policy.providers, dnslists=policy.dnslists))
+        asked = Policy(providers=self.policy.providers, dnslists=self.policy.dnslists)
+        self._asking = replace(config, policy=asked)
         self._bugs: list[BaseException] = []
         self._dns_thread = DnsThread(config, tuple(servers), lambda where, error: self._bugs.append(error))
 

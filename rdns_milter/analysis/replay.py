@@ -142,7 +142,7 @@ class Replay:
             verdict = None if is_unknown else self.evaluator.verdict(fields, recipient)
             if verdict is None:
                 self.uncertain += 1
-                self.missing.update(self.evaluator.keys - fields.keys())
+                self.missing.update(self.evaluator.missing(fields))
             else:
                 self._count(fields, verdict, line)
 

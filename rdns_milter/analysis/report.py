@@ -18,6 +18,7 @@ from ..logs.decision_fields import withheld_by_relay
 from ..logs.line_prefix import PrefixForms
 from ..monitoring.top_k import TopList
 from ..policy.rules import ACTIONS, KEPT_OUT, OBSERVE
+from ..text.escape import ELLIPSIS
 from .replay import MAX_EXAMPLE, repeated, sender_domain
 
 MAX_BARS = 60  # of the timeline
@@ -114,7 +115,7 @@ class Report:
             self.relayed[withheld if withheld in ACTIONS else action] += 1
         for key in SOURCES:
             for item in (fields.get(key) or "").split(","):
-                if item:
+                if item and item != ELLIPSIS:
                     self.sources.add((key, item))
         if rule.startswith(EXEMPT):
             self.exempt[rule if rule.isascii() and len(rule) < 30 else EXEMPT] += 1

@@ -176,6 +176,8 @@ def _sources(fields: Mapping[str, str], terms: Mapping[str, str]) -> list[tuple[
     found = []
     for kind, named in zip(SOURCES, (evidence.client_spf, evidence.dnslist), strict=True):
         for name, value in named or ():
+            if not name:
+                continue
             words = {**terms, "domain": name}
             sentence = fact_sentence(kind, "listed" if "." in value else value, words)
             found.append((kind, name if value == PASS else f"{name}:{value}", sentence or f"{name}: {value}."))

@@ -105,6 +105,7 @@ NOTHING_LATE = Late()
 
 
 Sources = tuple[tuple[str, str], ...]
+MORE_SOURCES = ("", UNKNOWN)  # others may hold: a log line had no room for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Evidence:
 
     `client_spf`: each domain that was asked about, with `pass`, `none` (any other result), `temperror` or `unknown`; `dnslist`:
     each list that was asked, once for each of its answers, with the answer, `none`, `temperror`, `refused` or `unknown`. None: what
-    was asked is not known. What is not among them does not hold."""
+    was asked is not known. What is not among them does not hold, unless the last one is MORE_SOURCES."""
 
     client: Address | None = None
     helo_name: str = ""
@@ -177,8 +178,9 @@ LOOKED_UP: tuple[str, ...] = tuple(name for name, fact in FACTS.items() if TEMPE
 
 
 def source(kind: str, name: str) -> str:
-    """Return the name of a source. `kind`: one of SOURCES; `name`: of the domain or the list."""
-    return f"{kind} {name}"
+    """Return the name of a source. `kind`: one of SOURCES, which is the name of sources that are not known; `name`: of the domain
+    or the list, "" if it is not known."""
+    return f"{kind} {name}" if name else kind
 
 
 def facts_in_trouble(evidence: Evidence) -> frozenset[str]:

@@ -20,7 +20,7 @@ from ..checks.evidence import FACTS, PASS, UNKNOWN, Cost, Evidence, Sources
 from ..policy.rules import ACCEPT, ACTIONS, OBSERVE, QUARANTINE, TAG, Verdict
 from .escapes import BARE_CHARACTER, as_unicode, from_unicode, quoted, unquoted
 from .line_prefix import prefix_pattern
-from .truncation import MAX_ADDRESS, cut, cut_address, joined
+from .truncation import MAX_ADDRESS, cut, cut_address, joined, whole_items
 
 KEYS = (
     "action", "rule", "qid", "client", "helo_name", "mailfrom", "rcpt", "nrcpt",
@@ -53,6 +53,8 @@ LIMITS: Mapping[str, int] = MappingProxyType(
         "reply": 512,
     }
 )
+# The texts that are cut at any character.
+_CUT = {key: limit for key, limit in LIMITS.items() if key not in ("mailfrom", "rcpt", "client_spf", "dnslist")}
 # If a line is too long, for example because of escapes, the limits of all texts are divided by these numbers in turn. With the
 # last one every line fits, even at 24 bytes for a character.
 _SHARES = (1, 2, 4, 8, 16, 32)
@@ -119,8 +121,8 @@ def values(decision: Decision, share: int = 1) -> dict[str, Value]:
         "nrcpt": decision.count or len(decision.rcpts),
         "ptr": evidence.iprev.ptr or None,
         "ptrs": evidence.iprev.count,
-        "client_spf": _held(evidence.client_spf) or None,
-        "dnslist": _held(evidence.dnslist) or None,
+        "client_spf": _held(evidence.client_spf, LIMITS["client_spf"] // share) if evidence.client_spf else None,
+        "dnslist": _held(evidence.dnslist, LIMITS["dnslist"] // share) if evidence.dnslist else None,
         "via": None if evidence.via is None else str(evidence.via),
         "forged": evidence.forged,
         "score": _number(verdict.score, 6),
@@ -134,9 +136,9 @@ def values(decision: Decision, share: int = 1) -> dict[str, Value]:
         "policy": decision.policy,
         "reply": decision.reply or _note(decision),
     }
-    for key, limit in LIMITS.items():
+    for key, limit in _CUT.items():
         value = found[key]
-        if key not in ("mailfrom", "rcpt") and isinstance(value, str):
+        if isinstance(value, str) and len(value) > limit // share:
             found[key] = cut(value, limit // share)
     for name, fact in FACTS.items():
         word = fact.get(evidence)
@@ -144,11 +146,11 @@ def values(decision: Decision, share: int = 1) -> dict[str, Value]:
     return {key: found[key] for key in KEYS}
 
 
-def _held(found: Sources | None) -> str:
-    """Return the sources that hold, and those in trouble. A domain holds if SPF passes; an entry of a list is written with its
-    answer."""
-    written = (name if value == PASS else f"{name}:{value}" for name, value in found or () if value not in _NOT_HELD)
-    return ",".join(written)
+def _held(found: Sources, limit: int) -> str | None:
+    """Return the sources that hold, and those in trouble, in at most `limit` characters; None if there are none. A domain holds if
+    SPF passes; an entry of a list is written with its answer."""
+    written = (name if value == PASS else f"{name}:{value}" for name, value in found if value not in _NOT_HELD)
+    return whole_items(written, limit) or None
 
 
 def _note(decision: Decision) -> str:
@@ -170,14 +172,10 @@ def _logfmt(values: Mapping[str, Value]) -> str:
     # Numbers, and the words of facts, need neither quotes nor escapes.
     return " ".join(
         [
-            f"{key}={value}" if type(value) is int or key in FACTS else f"{key}={_token(value)}"
+            f"{key}={value if type(value) is int or key in FACTS else NONE if value is None else quoted(str(value), NONE)}"
             for key, value in values.items()
         ]
     )
-
-
-def _token(value: Value) -> str:
-    return NONE if value is None else quoted(str(value), NONE)
 
 
 def _json(values: Mapping[str, Value]) -> str:

@@ -11,9 +11,10 @@ import functools
 import re
 from collections.abc import Mapping
 
-from ..checks.evidence import PASS, UNKNOWN, Evidence, Generic, Helo, Iprev, Sources, Spf
+from ..checks.evidence import MORE_SOURCES, PASS, UNKNOWN, Evidence, Generic, Helo, Iprev, Sources, Spf
 from ..net.names import parse_address
 from ..policy.rules import REPLIED
+from ..text.escape import ELLIPSIS
 from .decision import EXEMPT, NULL_PATH, THROUGH_RELAY
 
 _RCPT = re.compile(r"(?:\A|,)((?:[^,\\]|\\.)*+)", re.DOTALL)
@@ -81,11 +82,13 @@ _spf = functools.lru_cache(maxsize=64)(Spf)
 
 @functools.lru_cache(maxsize=4096)
 def _held(text: str | None) -> Sources | None:
-    """Return the sources in a value of the line: a domain, or a list and its answer. Those that are not in it do not hold."""
+    """Return the sources in a value of the line: a domain, or a list and its answer. Those that are not in it do not hold, unless
+    it ends with an ellipsis."""
     if text is None:
         return None
-    items = (item.partition(":") for item in text.split(",") if item)
-    return tuple((name, value or PASS) for name, _, value in items)
+    items = [item.partition(":") for item in text.split(",") if item and item != ELLIPSIS]
+    found = tuple((name, value or PASS) for name, _, value in items)
+    return (*found, MORE_SOURCES) if text.endswith(ELLIPSIS) else found
 
 
 @functools.lru_cache(maxsize=16384)

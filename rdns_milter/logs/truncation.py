@@ -8,6 +8,7 @@ RFC 5321 section 4.5.3.1 (lengths of addresses).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ..net.mailboxes import parse_mailbox
 from ..text.escape import ELLIPSIS
@@ -46,3 +47,13 @@ def joined(rcpts: tuple[str, ...], limit: int, each: int) -> str | None:
             break
         taken.append(text)
     return ",".join(taken) or None
+
+
+def whole_items(items: Iterable[str], limit: int) -> str:
+    """Join as many of the items as fit into `limit` characters, with an ellipsis as the last item if there are more. No item is
+    cut."""
+    text = ",".join(items)
+    if len(text) <= limit:
+        return text
+    end = text.rfind(",", 0, limit - len(ELLIPSIS))
+    return text[: end + 1] + ELLIPSIS

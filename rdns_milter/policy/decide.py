@@ -226,7 +226,7 @@ def _ptr(evidence: Evidence, values: Any, score: ScoreRange) -> bool | None:
 def _client_spf(evidence: Evidence, values: Any, score: ScoreRange) -> bool | None:
     if evidence.client_spf is None:
         return None
-    results = [result for domain, result in evidence.client_spf if domain in values.names]
+    results = [result for domain, result in evidence.client_spf if not domain or domain in values.names]
     return True if PASS in results else None if UNKNOWN in results else False
 
 
@@ -235,7 +235,7 @@ def _dnslist(evidence: Evidence, values: Any, score: ScoreRange) -> bool | None:
         return None
     is_unknown = False
     for name, answer in evidence.dnslist:
-        entries = [entry for entry in values.entries if entry.name == name]
+        entries = [entry for entry in values.entries if not name or entry.name == name]
         is_unknown = is_unknown or (answer == UNKNOWN and bool(entries))
         if "." in answer and any(entry.match(answer) for entry in entries):
             return True

@@ -202,10 +202,18 @@ class Policy:
     providers: tuple[str, ...] = ()
     dnslists: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def asks(self) -> bool:
+        """Whether anything is asked by name."""
+        return bool(self.providers or self.dnslists)
+
     def in_force(self, day: date) -> Policy:
-        """Return the policy without the rules whose `until` lies before that day."""
+        """Return the policy without the rules whose `until` lies before that day, and without what only these ask."""
         rules = tuple(rule for rule in self.rules if rule.until is None or day <= rule.until)
-        return self if len(rules) == len(self.rules) else replace(self, rules=rules)
+        if len(rules) == len(self.rules):
+            return self
+        providers, dnslists = asked_by(rules) if self.asks else ((), ())
+        return replace(self, rules=rules, providers=providers, dnslists=dnslists)
 
 
 def asked_by(rules: Iterable[Rule]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:

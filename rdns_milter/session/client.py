@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..checks import helo as helo_check
-from ..checks.evidence import PASS, TEMPERROR, UNKNOWN, Helo, Sources, Spf, source
+from ..checks.evidence import UNKNOWN, Helo, Spf
 from ..checks.spf import helo_mailbox
 from ..config.load import Config
 from ..net.mailboxes import Mailbox
 from ..net.names import Address, canonical, is_domain, parse_address
+from ..policy.rules import Policy
+from .asked_sources import AskedSources
 from .check_runner import (
     LATE_HELO,
     LATE_REVERSE_NAME,
@@ -55,11 +57,12 @@ def receiver_of(config: Config, hostname: str, own_name: str = "", own_address: 
 
 class Client:
     """One client. `address`: None if it has no IP address; `exempt`: why it is not judged, or "": then iprev starts at once;
-    `via`: the relay that hands its mail on; `helo_name`: as it was sent."""
+    `via`: the relay that hands its mail on; `helo_name`: as it was sent; `sources`: what the rules ask about it, None if they ask
+    nothing."""
 
     __slots__ = (
-        "_check_runner", "_config", "_dns_lists", "_helo", "_helo_result", "_providers", "_receiver", "_reverse_name", "address",
-        "exempt", "helo_name", "spf_helo", "via",
+        "_check_runner", "_config", "_helo", "_helo_result", "_receiver", "_reverse_name", "address", "exempt", "helo_name",
+        "sources", "spf_helo", "via",
     )  # fmt: skip
 
     def __init__(
@@ -82,23 +85,17 @@ class Client:
         self._helo = Helo()  # as far as it is known without DNS
         self._helo_result: PendingFact[HeloResult] = PendingFact()
         self._reverse_name: PendingFact[ReverseName] = PendingFact()
-        self._providers: dict[str, PendingFact[Spf]] = {}
-        self._dns_lists: dict[str, PendingFact[Answers]] = {}
+        self.sources: AskedSources | None = None
         if address is not None and not exempt:
             self._reverse_name = check_runner.start_reverse_name(address, config)
-            self.start_sources(config)
 
-    def start_sources(self, config: Config) -> None:
-        """Start SPF of the providers and the queries of the DNS lists that the rules ask, if they are not started yet."""
-        policy, address = config.policy, self.address
-        if address is None or self.exempt or not (policy.providers or policy.dnslists):
+    def start_sources(self, policy: Policy, config: Config) -> None:
+        """Start SPF of the providers and the queries of the DNS lists that the policy asks, if they are not started yet."""
+        if self.address is None or self.exempt:
             return
-        for domain in policy.providers:
-            if domain not in self._providers:
-                self._providers[domain] = self._check_runner.start_client_spf(address, domain, config)
-        for name, zone in policy.dnslists:
-            if name not in self._dns_lists:
-                self._dns_lists[name] = self._check_runner.start_dns_list(address, zone, config)
+        if self.sources is None:
+            self.sources = AskedSources()
+        self.sources.start(self.address, policy, config, self._check_runner)
 
     def helo(self, name: str) -> None:
         """Take the HELO name, which replaces an earlier one, and start its checks."""
@@ -138,45 +135,27 @@ class Client:
 
     def cancel(self) -> None:
         """Stop the checks of address and HELO name."""
-        sources: tuple[AnyFact, ...] = (*self._providers.values(), *self._dns_lists.values())
-        self._check_runner.cancel(self._reverse_name, self._helo_result, self.spf_helo, *sources)
+        self._check_runner.cancel(self._reverse_name, self._helo_result, self.spf_helo)
+        if self.sources is not None:
+            self._check_runner.cancel(*self.sources.facts())
 
     def facts(self, spf: PendingFact[Spf]) -> dict[str, AnyFact]:
         """Return the facts that checks find, by their names. `spf`: of the sender."""
         facts: dict[str, AnyFact] = {"iprev": self._reverse_name, "spf_helo": self.spf_helo, "spf_mailfrom": spf}
         if self._helo.result == UNKNOWN:
             facts["helo"] = self._helo_result
-        for domain, result in self._providers.items():
-            facts[source("client_spf", domain)] = result
-        for name, answers in self._dns_lists.items():
-            facts[source("dnslist", name)] = answers
+        if self.sources is not None:
+            facts.update(self.sources.named_facts())
         return facts
 
     def all_facts(self, spf: PendingFact[Spf]) -> tuple[AnyFact, ...]:
         """Return all facts in the order of the checks, those that need no lookup included."""
-        sources: tuple[AnyFact, ...] = (*self._providers.values(), *self._dns_lists.values())
-        return self._reverse_name, self._helo_result, self.spf_helo, spf, *sources
+        facts = self._reverse_name, self._helo_result, self.spf_helo, spf
+        return facts if self.sources is None else (*facts, *self.sources.facts())
 
     def reverse_name(self, late: bool) -> ReverseName:
         """Return the facts that depend on the address. If they are missing, they are unknown, or `temperror` if it is too late."""
         return self._reverse_name.value or (LATE_REVERSE_NAME if late else UNKNOWN_REVERSE_NAME)
-
-    def client_spf(self, late: bool) -> Sources:
-        """Return the providers that were asked, with their results, likewise."""
-        if not self._providers:
-            return ()
-        missing = TEMPERROR if late else UNKNOWN
-        return tuple(
-            (domain, _provider_result(fact.value.result) if fact.value else missing)
-            for domain, fact in self._providers.items()
-        )
-
-    def dnslist(self, late: bool) -> Sources:
-        """Return the DNS lists that were asked, once for each answer, likewise."""
-        if not self._dns_lists:
-            return ()
-        missing = (TEMPERROR if late else UNKNOWN,)
-        return tuple((name, answer) for name, fact in self._dns_lists.items() for answer in fact.value or missing)
 
     def helo_fact(self, reverse: ReverseName, late: bool) -> Helo:
         """Return the facts about the HELO name, likewise. `reverse`: those that depend on the address."""
@@ -189,7 +168,3 @@ class Client:
         if reverse is not UNKNOWN_REVERSE_NAME:
             match = helo_check.match(self.helo_name, reverse.iprev.names)
         return Helo(helo.kind, helo.own, result, match, reason)
-
-
-def _provider_result(result: str) -> str:
-    return result if result in (PASS, TEMPERROR) else "none"

@@ -55,7 +55,7 @@ class Message:
 
     def evidence(self, recipient: str = "", late: bool = False) -> Evidence:
         """Return what is known now. A missing fact is unknown, or `temperror` if it is too late for it."""
-        client = self.client
+        client, sources = self.client, self.client.sources
         reverse = client.reverse_name(late)
         missing_spf = LATE_SPF if late else UNKNOWN_SPF
         is_known = reverse is not UNKNOWN_REVERSE_NAME
@@ -74,7 +74,7 @@ class Message:
             mailfrom_match=alignment(self.sender.domain, reverse.iprev.names) if is_known else UNKNOWN,
             forged=self.forged,
             via=client.via,
-            client_spf=client.client_spf(late),
-            dnslist=client.dnslist(late),
+            client_spf=sources.client_spf(late) if sources else (),
+            dnslist=sources.dnslist(late) if sources else (),
         )
         return exempted(evidence, self.exempt) if self.exempt else evidence

@@ -64,6 +64,8 @@ class Session:
             self._client = self._new_client(client, "relay", config, via=client)
         else:
             self._client = self._new_client(client, exemption_of_client(client, config), config)
+            if config.policy.asks:
+                self._client.start_sources(config.policy.in_force(self._service.today()), config)
 
     def helo(self, name: str) -> None:
         """Take HELO or EHLO; a second one replaces the first. Starts the checks of the HELO name."""
@@ -76,12 +78,13 @@ class Session:
         self.abort()
         client, config = self._connected(), self._service.config
         client.set_helo_missing()
-        client.start_sources(config)
         sender, path = parse_mailbox(path), normalized_path(path)  # normalized before anything is stored
         exempt = exemption_of_message(client.exempt, authenticated, config)
         spf = PendingFact(Spf("none")) if exempt else client.start_spf(sender, config)
-        self._last_facts = client.all_facts(spf)
         policy = config.policy.in_force(self._service.today())
+        if policy.asks or client.sources is not None:
+            client.start_sources(policy, config)
+        self._last_facts = client.all_facts(spf)
         recipients = Recipients(policy, bool(exempt) and client.via is None)
         message = self._message = Message(
             config, policy, path, sender, client, spf, recipients, authenticated, tls, exempt, queue_id
@@ -174,6 +177,8 @@ class Session:
         address = found.client and translated(found.client, config.dns.nat64)
         exempt = exemption_of_message(exemption_of_client(address, config), found.authenticated, config)
         client = message.client = self._new_client(address, exempt, config, message.client.via)
+        if message.policy.asks:
+            client.start_sources(message.policy, config)
         if found.helo:
             client.helo(found.helo)
         client.set_helo_missing()

@@ -146,6 +146,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     "session": (
         "latch",
         "check_runner",
+        "asked_sources",
         "exemption",
         "client",
         "costs",

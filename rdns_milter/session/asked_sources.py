@@ -1,0 +1,70 @@
+"""Start what the rules ask about one client by name, SPF of providers and DNS lists, and return what is known of it.
+
+Asks only what a rule asks, each domain and each list once for a connection. Never waits and never judges.
+
+RFC 7208 4 (check_host), RFC 5782 2 (DNS lists).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..checks.evidence import PASS, TEMPERROR, UNKNOWN, Sources, Spf, source
+from ..config.load import Config
+from ..net.names import Address
+from ..policy.rules import Policy
+from .check_runner import Answers, CheckRunner, PendingFact
+
+
+class AskedSources:
+    """The providers and DNS lists that the rules ask about one client."""
+
+    __slots__ = ("_dns_lists", "_providers")
+
+    def __init__(self) -> None:
+        self._providers: dict[str, PendingFact[Spf]] = {}
+        self._dns_lists: dict[tuple[str, str], PendingFact[Answers]] = {}  # by name and zone
+
+    def start(self, address: Address, policy: Policy, config: Config, check_runner: CheckRunner) -> None:
+        """Start what the policy asks and is not started yet, and drop what it does not ask: after a reload its rules or the zone
+        of a list can be others."""
+        before = self.facts()
+        self._providers = {
+            domain: self._providers.get(domain) or check_runner.start_client_spf(address, domain, config)
+            for domain in policy.providers
+        }
+        self._dns_lists = {
+            (name, zone): self._dns_lists.get((name, zone)) or check_runner.start_dns_list(address, zone, config)
+            for name, zone in policy.dnslists
+        }
+        kept = frozenset(self.facts())
+        check_runner.cancel(*(fact for fact in before if fact not in kept))
+
+    def facts(self) -> tuple[PendingFact[Any], ...]:
+        """Return all facts."""
+        return *self._providers.values(), *self._dns_lists.values()
+
+    def named_facts(self) -> Iterator[tuple[str, PendingFact[Any]]]:
+        """Yield each source and its fact."""
+        for domain, result in self._providers.items():
+            yield source("client_spf", domain), result
+        for (name, _), answers in self._dns_lists.items():
+            yield source("dnslist", name), answers
+
+    def client_spf(self, late: bool) -> Sources:
+        """Return the providers with their results. One that is missing is unknown, or `temperror` if it is too late."""
+        missing = TEMPERROR if late else UNKNOWN
+        return tuple(
+            (domain, _provider_result(fact.value.result) if fact.value else missing)
+            for domain, fact in self._providers.items()
+        )
+
+    def dnslist(self, late: bool) -> Sources:
+        """Return the DNS lists, once for each answer, likewise."""
+        missing = (TEMPERROR if late else UNKNOWN,)
+        return tuple((name, answer) for (name, _), fact in self._dns_lists.items() for answer in fact.value or missing)
+
+
+def _provider_result(result: str) -> str:
+    return result if result in (PASS, TEMPERROR) else "none"
