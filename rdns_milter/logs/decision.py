@@ -59,6 +59,7 @@ _CUT = {key: limit for key, limit in LIMITS.items() if key not in ("mailfrom", "
 # last one every line fits, even at 24 bytes for a character.
 _SHARES = (1, 2, 4, 8, 16, 32)
 
+_WORDS = frozenset((*FACTS, "action", "mode"))  # keys whose values are words
 _ACTIONS = frozenset(ACTIONS)
 _NOT_HELD = frozenset((NONE, UNKNOWN))
 OBSERVING, THROUGH_RELAY = "observe mode", "through a relay"  # the beginning of a note in place of a reply
@@ -169,10 +170,10 @@ def _number(value: float, digits: int = 0) -> int | float:
 
 
 def _logfmt(values: Mapping[str, Value]) -> str:
-    # Numbers, and the words of facts, need neither quotes nor escapes.
+    # Numbers and words need neither quotes nor escapes.
     return " ".join(
         [
-            f"{key}={value if type(value) is int or key in FACTS else NONE if value is None else quoted(str(value), NONE)}"
+            f"{key}={value if type(value) is int or key in _WORDS else NONE if value is None else quoted(str(value), NONE)}"
             for key, value in values.items()
         ]
     )

@@ -29,6 +29,7 @@ from .check_runner import (
 )
 
 MAX_HELO = 1000  # characters of a HELO name that are looked at; RFC 5321 4.5.3.1.2 requires 255
+_UNKNOWN_HELO = Helo()
 AnyFact = PendingFact[ReverseName] | PendingFact[HeloResult] | PendingFact[Spf] | PendingFact[Answers]
 
 
@@ -82,12 +83,13 @@ class Client:
         self._config = config
         self._receiver = receiver
         self._check_runner = check_runner
-        self._helo = Helo()  # as far as it is known without DNS
+        self._helo = _UNKNOWN_HELO  # as far as it is known without DNS
         self._helo_result: PendingFact[HeloResult] = PendingFact()
-        self._reverse_name: PendingFact[ReverseName] = PendingFact()
-        self.sources: AskedSources | None = None
-        if address is not None and not exempt:
+        if address is None or exempt:
+            self._reverse_name: PendingFact[ReverseName] = PendingFact()
+        else:
             self._reverse_name = check_runner.start_reverse_name(address, config)
+        self.sources: AskedSources | None = None
 
     def start_sources(self, policy: Policy, config: Config) -> None:
         """Start SPF of the providers and the queries of the DNS lists that the policy asks, if they are not started yet."""

@@ -242,26 +242,27 @@ class Session:
                 until = ended if fact.value is None else fact.ended
                 events.waited_for(stage, name.partition(" ")[0], max(0.0, until - began) * 1000)
 
-    def _cost(self, message: Message) -> Cost:
+    def _cost(self, message: Message, facts: dict[str, AnyFact]) -> Cost:
         """Return the cost of the message's facts. Checks of the connection count for its first message."""
         if message.exempt:
             return Cost(waited_ms=message.waited_ms)
-        facts = dict.fromkeys(message.facts().values())
-        fresh = [fact for fact in facts if fact not in self._counted]
-        self._counted = frozenset(facts)
+        distinct = dict.fromkeys(facts.values())
+        fresh = [fact for fact in distinct if fact not in self._counted]
+        self._counted = frozenset(distinct)
         return cost_of(fresh, message.waited_ms)
 
-    def _late(self, message: Message) -> Late:
-        facts, client = late_facts(message.facts(), message.given_up), message.client
-        if not facts or client.address is None:
+    def _late(self, message: Message, facts: dict[str, AnyFact]) -> Late:
+        late, client = late_facts(facts, message.given_up), message.client
+        if not late or client.address is None:
             return NOTHING_LATE
         who = requester(client.address, message.sender.domain or canonical(client.helo_name))
-        return Late(facts, who.client, who.sender)
+        return Late(late, who.client, who.sender)
 
     def _record(self, message: Message, queue_id: str) -> None:
         """Record one decision for each group of recipients with the same verdict."""
-        cost = self._cost(message)
-        self._service.events.judged(cost, message.forged, self._late(message))
+        facts = message.facts()
+        cost = self._cost(message, facts)
+        self._service.events.judged(cost, message.forged, self._late(message, facts))
         for decision in message.recipients.decisions(queue_id, cost):
             self._service.record(decision)
 
