@@ -14,7 +14,7 @@ from ..resolver.bounded_lookup import BoundedLookup
 from ..resolver.nameservers import NoNameservers, nameservers
 from ..session.dns_thread import DnsThread
 
-SECONDS = 10.0  # for each provider
+SECONDS = 10  # for each provider
 
 
 def provider_reaches(config: Config) -> Mapping[str, Reach]:

@@ -35,6 +35,7 @@ NO_QUEUE = "NOQUEUE"
 NULL_PATH = "<>"
 EXEMPT = "exempt:"
 
+MAX_SOURCES = 500  # characters of the providers, or the DNS lists, that a line names
 MAX_LINE = 4095  # bytes; a line with its newline is written to a pipe in one piece (PIPE_BUF)
 # Characters of each text, before escaping.
 LIMITS: Mapping[str, int] = MappingProxyType(
@@ -45,8 +46,8 @@ LIMITS: Mapping[str, int] = MappingProxyType(
         "mailfrom": MAX_ADDRESS,
         "rcpt": 1000,
         "ptr": 255,
-        "client_spf": 500,
-        "dnslist": 500,
+        "client_spf": MAX_SOURCES,
+        "dnslist": MAX_SOURCES,
         "would": 255,
         "shadow_rule": 255,
         "policy": 64,

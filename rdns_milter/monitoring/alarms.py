@@ -3,6 +3,7 @@ answer wrongly, greetings do not arrive, or the clock jumps.
 
 Pure: takes evidence and times, returns alarms. Must never influence a decision. Must never be raised by chance: an anomaly has to
 occur in MIN_DECISIONS consecutive decisions within at least MIN_SECONDS, and a single decision without it starts the count again.
+The answer of a DNS list that refuses the query is certain, and raises its alarm at once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..net.nat64 import seems_translated
 
 MIN_DECISIONS = 300
 MIN_SECONDS = 3600.0
+PERIOD = 600.0  # seconds between two alarms with the same cause, of those that are repeated
 MIN_JUMP = 60.0  # seconds between the wall clock and the monotonic clock
 
 # What one decision shows: False is no anomaly, None says nothing either way, any other value is an anomaly. Two anomalies are the
@@ -108,17 +110,17 @@ DETECTORS: Mapping[str, Detector] = MappingProxyType(
     }
 )
 CLOCK_JUMPED = "clock-jumped"
-# Raised again as long as their cause lasts (monitoring/congestion.py).
+# Raised again as long as their cause lasts: by Alarms for each DNS list, by monitoring/congestion.py.
+LIST_REFUSED = "dnslist-refused"
 CROWDED_OUT, FACTS_LATE = "questions-crowded-out", "facts-too-late"
-LIST_REFUSED = "dnslist-refused"  # raised at once
 # Every alarm with one sentence that explains it, for the documentation.
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
         **{name: detector.meaning for name, detector in DETECTORS.items()},
         CLOCK_JUMPED: "The system clock has jumped by a minute or more.",
-        CROWDED_OUT: "At least 100 DNS questions were not asked, because too many were waiting.",
         LIST_REFUSED: "A DNS list refused the query, or answered what no list answers. Its answers do not count; use a resolver of"
         " your own.",
+        CROWDED_OUT: "At least 100 DNS questions were not asked, because too many were waiting.",
         FACTS_LATE: "At least 20 messages, and at least a tenth of all, were judged without facts because DNS did not answer in"
         " time.",
     }
@@ -133,17 +135,6 @@ class Alarm:
     name: str
     text: str
     repeats: bool = False
-
-
-def _refusal(answers: Sources) -> Alarm | None:
-    for name, answer in answers:
-        if answer == REFUSED:
-            return Alarm(
-                LIST_REFUSED,
-                f"your resolver is refused by the list: use your own. The DNS list {name} has answered what no list answers. Let a"
-                " resolver of your own ask it (dns.nameservers), and see whether its terms of use allow your queries",
-            )
-    return None
 
 
 class Streak:
@@ -173,23 +164,37 @@ class Streak:
 
 
 class Alarms:
-    """The alarms of one process; each is raised once. Not thread-safe. Times are in seconds: `now` of a monotonic clock, `wall` of
-    the system clock."""
+    """The alarms of one process; each is raised once, that about DNS lists once in PERIOD for each list. Not thread-safe. Times are
+    in seconds: `now` of a monotonic clock, `wall` of the system clock."""
 
     def __init__(self, wall: float, now: float) -> None:
         self._streaks = [Streak(name, detector) for name, detector in DETECTORS.items()]
         self._offset = wall - now
-        self._has_jumped = self._has_list_refused = False
+        self._has_jumped = False
+        self._refused: dict[str, float] = {}  # when the alarm about a list was raised; by names of the configuration
 
     def decided(self, evidence: Evidence, now: float) -> Alarm | None:
         """Return the alarm that this decision raises, or None."""
-        if evidence.dnslist and not self._has_list_refused and (alarm := _refusal(evidence.dnslist)):
-            self._has_list_refused = True
+        if evidence.dnslist and (alarm := self._refusal(evidence.dnslist, now)):
             return alarm
         for streak in self._streaks:
             if streak.add(evidence, now):
                 self._streaks.remove(streak)
                 return Alarm(streak.name, streak.detector.text)
+        return None
+
+    def _refusal(self, answers: Sources, now: float) -> Alarm | None:
+        """Return the alarm about the first list that has refused the query and for which it is due."""
+        for name, answer in answers:
+            if answer == REFUSED and now - self._refused.get(name, -PERIOD) >= PERIOD:
+                self._refused[name] = now
+                return Alarm(
+                    LIST_REFUSED,
+                    f"your resolver is refused by the list: use your own. The DNS list {name} has answered what no list answers."
+                    " Let a resolver of your own ask it (dns.nameservers), and see whether its terms of use allow your queries."
+                    " Until then, rules defer what they would refuse if the list can change that",
+                    repeats=True,
+                )
         return None
 
     def check_clock(self, wall: float, now: float) -> Alarm | None:

@@ -15,10 +15,9 @@ from collections import Counter
 from ..checks.evidence import NOTHING_LATE, Late
 from ..net.names import is_domain
 from ..text.escape import printable, quoted_name
-from .alarms import CROWDED_OUT, FACTS_LATE, Alarm
+from .alarms import CROWDED_OUT, FACTS_LATE, PERIOD, Alarm
 from .top_k import TopList
 
-PERIOD = 600.0  # seconds between two alarms of the same name; smaller counts are dropped after that time
 MIN_QUESTIONS = 100  # crowded out: more than a single check can have waiting
 MIN_MESSAGES = 20  # judged without facts, and at least
 MIN_LATE_PERCENT = 10  # of all messages, because some senders' zones are always dead

@@ -2,7 +2,7 @@
 
 Pure: the records were looked up before. A warning says what a record authorizes, and how many addresses these are.
 
-RFC 7208 11.1 (records that authorize too much), 5.5 (`ptr`), 5.7 (`exists`).
+RFC 7208 11.1 (records that authorize too much), 5.5 (`ptr`), 5.7 (`exists`), 4.6.4 (limit on lookups).
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from .spf_reach import Reach
 
 Problem = tuple[Path, str, str]  # path, reference and text of a warning
 
-MANY = 1 << 20  # IPv4 addresses: a /12
+# IPv4 addresses: as many as a /12 has. Records of large mail providers name networks from /14 on, with some hundred thousand
+# addresses in all; those of clouds and hosting companies, in which anybody can rent a host, have millions.
+MANY = 1 << 20
 SHORTEST_IPV6 = 32  # bits of a prefix; a registry allocates these to whole networks
 _MAX_NAMED = 3  # terms and networks in a message
 _REFERENCE = "RFC 7208 section 11.1"
@@ -31,13 +33,18 @@ def wide_providers(config: Config, reaches: Mapping[str, Reach]) -> Iterator[Pro
                 if not isinstance(condition.values, Domains):
                     continue
                 for domain in sorted(condition.values.names & reaches.keys()):
-                    for text in _warnings(reaches[domain]):
+                    for text in _warnings(reaches[domain], config.spf.lookup_limit):
                         yield ("rule", index, key, condition.name), _REFERENCE, f"client_spf {quoted(domain)}: {text}"
 
 
-def _warnings(reach: Reach) -> Iterator[str]:
+def _warnings(reach: Reach, lookup_limit: int) -> Iterator[str]:
     if reach.problem:
         yield f"{reach.problem}: the condition does not hold for a client that needs this record"
+    if reach.lookups > lookup_limit:
+        yield (
+            f"its records have {reach.lookups} terms that cause lookups, and spf.lookup_limit is {lookup_limit}: the condition does"
+            " not hold for clients that only the terms beyond that authorize"
+        )
     count = f"{reach.ipv4_addresses:,} IPv4 addresses"
     if reach.everybody:
         yield f"lets everybody send ({reach.everybody}), beside {count} that it names: the condition holds for every client"

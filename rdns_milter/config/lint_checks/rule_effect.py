@@ -114,6 +114,11 @@ def _exempting(config: Config, condition: Condition) -> str:
 
 
 def unused_lists(config: Config, today: date) -> Iterator[Problem]:
-    """Find lists that no rule uses."""
+    """Find lists, and DNS lists, that no rule uses."""
     for name in config.unused_lists:
         yield ("lists", name), "", f'the list {quoted(name)} is not used: no rule has "@{name}"'
+    asked = {name for name, _ in config.policy.dnslists}
+    for name, _ in config.dns_lists:
+        if name not in asked:
+            text = f"the DNS list {quoted(name)} is not asked: no rule has dnslist = {quoted(name)}"
+            yield ("dnslists", name), "", text

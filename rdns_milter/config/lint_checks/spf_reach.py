@@ -17,20 +17,23 @@ from ...checks.spf_record import Mechanism, RecordError, parse
 from ...net.names import canonical, parse_address
 from ...net.networks import Network, Networks
 from ...resolver.lookup import Lookup, Question
+from ...text.escape import escaped
 
 MAX_RECORDS = 40  # records in the tree of one domain that are read
 MAX_HOSTS = 40  # names of `a` and `mx` in that tree that are looked up
+MAX_TEXT = 100  # characters of a term or name in a text for the administrator
 
 
 @dataclass(slots=True)
 class Reach:
     """What a domain's record lets send. `networks`: the addresses; `everybody`: the term that lets everybody send, "" if none does;
-    `uncountable`: terms that depend on a name server's answer for each address; `problem`: why the record, or one that it includes,
-    cannot be read, or ""."""
+    `uncountable`: terms that depend on a name server's answer for each address; `lookups`: the number of terms that cause lookups,
+    those of the included records too; `problem`: why the record, or one that it includes, cannot be read, or ""."""
 
     networks: list[Network] = field(default_factory=list)
     everybody: str = ""
     uncountable: list[str] = field(default_factory=list)
+    lookups: int = 0
     problem: str = ""
 
     @property
@@ -69,29 +72,33 @@ class _Walk:
         text = record_text(answer)
         if not text:
             reach.problem = reach.problem or (
-                f"the record of {domain} could not be looked up ({answer.reason})"
+                f"the record of {escaped(domain, MAX_TEXT)} could not be looked up ({answer.reason})"
                 if answer.temporary
-                else f"{domain} has no SPF record that can be evaluated"
+                else f"{escaped(domain, MAX_TEXT)} has no SPF record that can be evaluated"
             )
             return reach
         try:
             record = parse(text)
         except RecordError as error:
-            reach.problem = reach.problem or f"the record of {domain} has an error: {error}"
+            reach.problem = reach.problem or (
+                f"the record of {escaped(domain, MAX_TEXT)} has an error: {escaped(str(error), MAX_TEXT)}"
+            )
             return reach
         for mechanism in record.mechanisms:
+            reach.lookups += not mechanism.needs_no_lookup
             if mechanism.qualifier == "+":
                 await self._add(mechanism, domain)
             if mechanism.kind == "all":  # what follows is never reached
                 return reach
         if record.redirect:
+            reach.lookups += 1
             await self._follow(record.redirect, f"redirect={record.redirect}")
         return reach
 
     async def _add(self, mechanism: Mechanism, domain: str) -> None:
         reach, kind = self._reach, mechanism.kind
         if kind == "all":
-            reach.everybody = reach.everybody or f"{mechanism.text} in the record of {domain}"
+            reach.everybody = reach.everybody or f"{mechanism.text} in the record of {escaped(domain, MAX_TEXT)}"
         elif kind == "ip4":
             reach.networks.append(IPv4Network((mechanism.network, mechanism.length4), strict=False))
         elif kind == "ip6":
@@ -101,11 +108,11 @@ class _Walk:
         elif kind in ("a", "mx") and "%" not in mechanism.argument:
             await self._add_hosts(mechanism, canonical(mechanism.argument) or domain)
         else:
-            reach.uncountable.append(mechanism.text)
+            reach.uncountable.append(escaped(mechanism.text, MAX_TEXT))
 
     async def _follow(self, argument: str, text: str) -> None:
         if "%" in argument:
-            self._reach.uncountable.append(text)
+            self._reach.uncountable.append(escaped(text, MAX_TEXT))
         else:
             await self.walk(canonical(argument))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from ipaddress import ip_address
 
 import pytest
 
@@ -52,6 +53,8 @@ def networks(*texts: str) -> Reach:
             ["whom a name server answers for (exists:%{i}.x.example)", "beside 256 IPv4 addresses"],
         ),
         (Reach(problem="b.example has no SPF record"), ["b.example has no SPF record: the condition does not hold"]),
+        (Reach(lookups=10), []),
+        (Reach(lookups=11), ["its records have 11 terms that cause lookups, and spf.lookup_limit is 10"]),
     ],
 )
 def test_warnings(reach: Reach, words: list[str]) -> None:
@@ -61,6 +64,28 @@ def test_warnings(reach: Reach, words: list[str]) -> None:
         assert warning.startswith('rule "provider": client_spf "b.example": ')
         for each in words:
             assert each in warning
+
+
+# Kind of provider, the lengths of the prefixes in its record, and whether there is a warning.
+SHAPES = [
+    ("mailboxes of consumers", "16 16 16 17 18 19 19 19 19 19 19 20 20 20 20 20 21 21 21 22 24", False),
+    ("mailboxes of companies", "14 15 15 16 16 17 17", False),
+    ("transactional mail", "16 16 17 17 19 20 20 20 21", False),
+    ("newsletters", "18 20 21", False),
+    ("a whole /8", "8 24", True),
+    ("a cloud", "10 11 12 13 13 14 15 16", True),
+    ("many networks", "13 13 13", True),
+]
+
+
+@pytest.mark.parametrize(("kind", "lengths", "is_wide"), SHAPES)
+def test_large_providers_are_told_from_clouds(kind: str, lengths: str, is_wide: bool) -> None:
+    start, found_networks = int(ip_address("64.0.0.0")), []
+    for length in sorted(map(int, lengths.split())):
+        found_networks.append(f"{ip_address(start)}/{length}")
+        start += 1 << (32 - length)
+    warnings = found(networks(*found_networks))
+    assert ["IPv4 addresses send, among them 64.0.0.0/" in each for each in warnings] == [True] * is_wide
 
 
 def test_the_line_is_that_of_the_condition() -> None:

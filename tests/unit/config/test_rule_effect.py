@@ -131,6 +131,12 @@ def test_clients_that_are_not_judged(options: str, when: str, option: str) -> No
     assert [f"never matches: {option} exempts" in warning for warning in found] == ([True] if option else [])
 
 
+def test_dns_lists() -> None:
+    lists = '[dnslists]\nused = "a.example"\nspare = "b.example"\n'
+    found = warnings(lists + rule("x", 'when = { dnslist = "used:127.0.0.2" }\naction = "tag"'), "is not asked")
+    assert found == ['3: the DNS list "spare" is not asked: no rule has dnslist = "spare"']
+
+
 def test_lists(tmp_path: Path) -> None:
     (tmp_path / "l").write_text("192.0.2.1\n")
     lists = '[lists]\nused = "l"\nspare = "l"\nother = "l"\n'

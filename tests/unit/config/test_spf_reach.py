@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rdns_milter.config.lint_checks.spf_reach import MAX_HOSTS, MAX_RECORDS, Reach, spf_reach
+from rdns_milter.config.lint_checks.spf_reach import MAX_HOSTS, MAX_RECORDS, MAX_TEXT, Reach, spf_reach
 from rdns_milter.resolver.instant_lookup import run
 from tests.kit.dns.zone import Zone
 from tests.kit.dns.zone_lookup import DictLookup
@@ -80,6 +80,23 @@ def test_terms_that_cannot_be_counted() -> None:
 )
 def test_problems(domain: str, problem: str) -> None:
     assert reach(domain).problem.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("domain", "lookups"), [("one.example", 0), ("tree.example", 3), ("hosts.example", 3), ("macro.example", 4)]
+)
+def test_terms_that_cause_lookups_are_counted(domain: str, lookups: int) -> None:
+    assert reach(domain).lookups == lookups
+
+
+def test_texts_are_bounded_and_harmless() -> None:
+    long, odd = "a" * 480, "\x1b[31m"
+    more = f'long.example TXT "v=spf1 exists:%{{i}}.{long} include:{odd}{long}.example -all"'
+    found = reach("long.example", more)
+    assert found.problem
+    for text in (*found.uncountable, found.problem):
+        assert len(text) <= 2 * MAX_TEXT
+        assert text.isprintable()
 
 
 def test_the_walk_ends() -> None:

@@ -6,13 +6,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import date
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rdns_milter.checks.evidence import FACTS, Cost, Evidence, Spf, exempted
+from rdns_milter.analysis.evaluator import Evaluator
+from rdns_milter.analysis.replay import Replay
+from rdns_milter.checks.evidence import FACTS, Cost, Evidence, Spf, exempted, missing_facts
+from rdns_milter.config.load import parse as parse_config
 from rdns_milter.logs.decision import KEYS, LIMITS, MAX_LINE, Decision, line, parse
 from rdns_milter.logs.decision_fields import evidence_of, rcpts_of, reply_of
 from rdns_milter.net.mailboxes import parse_mailbox
@@ -271,6 +275,38 @@ def test_what_holds_of_providers_and_lists_is_judged_alike(
     logged = evidence_of(read(line(decision, form)))
     assert decide(logged, old) == decision.verdict
     assert decide(logged, new) == decide(evidence, new)
+
+
+MANY = tuple((f"list{number}", f"127.0.{number}.{answer}") for number in range(20) for answer in range(2, 12))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_entries_of_lists_are_cut_between_two_of_them(form: str) -> None:
+    """As many as lists of the largest number, with as many answers as are kept, can have."""
+    evidence = replace(EVIDENCE, dnslist=MANY, client_spf=tuple((f"p{'x' * 60}{n}.example", "pass") for n in range(20)))
+    fields = read(line(replace(DECISION, evidence=evidence), form))
+    for key, whole in (
+        ("dnslist", [":".join(each) for each in MANY]),
+        ("client_spf", [n for n, _ in evidence.client_spf or ()]),
+    ):
+        assert len(fields[key]) <= LIMITS[key]
+        *items, last = fields[key].split(",")
+        assert (items, last) == (whole[: len(items)], "...")
+        assert len(",".join(whole[: len(items) + 1])) + len(",...") > LIMITS[key]
+    logged = evidence_of(fields)
+    assert (logged.dnslist or ())[:2] == MANY[:2]
+    assert missing_facts(logged) == {"client_spf", "dnslist"}
+
+
+@pytest.mark.parametrize(("first", "certain"), [(True, True), (False, False)])
+def test_replay_leaves_out_what_depends_on_the_part_that_is_cut(first: bool, certain: bool) -> None:
+    name = MANY[0 if first else -1][0]
+    lists = "".join(f'{each} = "{each}.example"\n' for each in dict(MANY))
+    rules = f'[[rule]]\nname = "r"\nwhen = {{ dnslist = "{name}" }}\naction = "tag"\n'
+    replay = Replay(Evaluator(parse_config(f"[dnslists]\n{lists}{rules}", "c.toml"), date(2026, 12, 1)))
+    replay.add(line(replace(DECISION, evidence=replace(EVIDENCE, dnslist=MANY))))
+    assert (replay.verdicts, replay.uncertain) == ((1, 0) if certain else (0, 1))
+    assert replay.missing == ({} if certain else {"the end of dnslist": 1})
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -20,6 +20,7 @@ from rdns_milter.monitoring.alarms import (
     MIN_DECISIONS,
     MIN_JUMP,
     MIN_SECONDS,
+    PERIOD,
     Alarm,
     Alarms,
 )
@@ -59,15 +60,18 @@ def test_every_alarm_has_its_case() -> None:
     assert {*ODD, CLOCK_JUMPED, CROWDED_OUT, FACTS_LATE, LIST_REFUSED} == set(MEANINGS)
 
 
-def test_a_list_that_refuses_is_reported_at_once_and_once() -> None:
-    refused = replace(GOOD, dnslist=(("bl", "none"), ("wl", "refused")))
+def test_a_list_that_refuses_is_reported_at_once_and_again() -> None:
+    refused = replace(GOOD, dnslist=(("bl", "none"), ("wl", "refused"), ("zl", "refused")))
     alarms = Alarms(0.0, START)
     assert alarms.decided(replace(GOOD, dnslist=(("wl", "temperror"),)), START) is None
-    alarm = alarms.decided(refused, START)
-    assert alarm is not None
-    assert (alarm.name, alarm.repeats) == (LIST_REFUSED, False)
-    assert "your resolver is refused by the list: use your own. The DNS list wl" in alarm.text
-    assert alarms.decided(refused, START) is None
+    raised = []
+    for second in (0.0, 1.0, 2.0, PERIOD - 1, PERIOD, PERIOD + 1, PERIOD + 2):
+        alarm = alarms.decided(refused, START + second)
+        if alarm is not None:
+            assert (alarm.name, alarm.repeats) == (LIST_REFUSED, True)
+            assert alarm.text.startswith("your resolver is refused by the list: use your own. The DNS list ")
+            raised.append((second, alarm.text.split("The DNS list ")[1][:2]))
+    assert raised == [(0.0, "wl"), (1.0, "zl"), (PERIOD, "wl"), (PERIOD + 1, "zl")]
 
 
 @pytest.mark.parametrize("name", ODD)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from rdns_milter.checks.evidence import NOTHING_LATE, Iprev, Late, Spf
 from rdns_milter.checks.evidence import Generic as GenericFact
-from rdns_milter.monitoring.alarms import CROWDED_OUT, FACTS_LATE, MEANINGS, Alarm
-from rdns_milter.monitoring.congestion import MIN_LATE_PERCENT, MIN_MESSAGES, MIN_QUESTIONS, NAMES, PERIOD, Congestion
+from rdns_milter.monitoring.alarms import CROWDED_OUT, FACTS_LATE, MEANINGS, PERIOD, Alarm
+from rdns_milter.monitoring.congestion import MIN_LATE_PERCENT, MIN_MESSAGES, MIN_QUESTIONS, NAMES, Congestion
 from rdns_milter.resolver.lookup import Answer, Question, Status
 from rdns_milter.session.check_runner import HeloResult, PendingFact, ReverseName
 from rdns_milter.session.costs import late_facts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -217,6 +217,55 @@ def test_rules_of_a_reload_ask_what_the_connection_has_not_asked() -> None:
     session.rcpt("b@test.example")
     session.end()
     assert run.decisions[-1].verdict.rule == "provider"
+
+
+def test_a_reload_asks_the_new_zone_of_a_list_and_drops_the_old_one() -> None:
+    answers = NO | {"wl.example": None, "new.example": ("127.0.1.3",)}
+    run = Run(parse(LISTS + PROVIDER + LISTED, "c.toml"), Sources(answers))
+    session = run.session()
+    service = session._service
+    session.connect(ip_address(CLIENT), "mx.test.example")
+    session.helo("a.test")
+    service.config = parse(LISTS.replace("wl.example", "new.example") + LISTED, "c.toml")
+    session.mail("a@x.example")
+    assert session.rcpt("b@test.example") is None
+    session.end()
+    assert run.decisions[-1].verdict.rule == "listed"
+    assert run.decisions[-1].evidence.dnslist == (("wl", "127.0.1.3"),)
+    assert run.decisions[-1].evidence.client_spf == ()
+    dropped = [run.sources.facts[name] for name in ("a.example", "b.example", "wl.example")]
+    assert [fact in run.sources.cancelled for fact in dropped] == [True] * 3
+    service.config = parse(REST, "c.toml")
+    session.mail("a@x.example")
+    session.rcpt("b@test.example")
+    session.close()
+    decision = run.decisions[-1]
+    assert (decision.verdict.rule, decision.evidence.dnslist) == ("rest", ())
+
+
+@pytest.mark.parametrize("days", [0, 1])
+def test_a_rule_that_has_ended_asks_nothing(days: int) -> None:
+    until = f"until = {TODAY - timedelta(days=days)}\n"
+    run = Run(parse(LISTS + PROVIDER + until + LISTED + REST, "c.toml", TODAY), Sources(NO | {"a.example": "pass"}))
+    assert run.judge()["rule"] == ("rest" if days else "provider")
+    assert ("a.example" in run.sources.asked) == (days == 0)
+    assert "wl.example" in run.sources.asked
+
+
+@pytest.mark.parametrize(("answer", "would"), [("127.0.1.2", ""), ("refused", "tempfail"), ("none", "reject")])
+def test_nothing_is_refused_through_a_relay(answer: str, would: str) -> None:
+    relays = '[relays]\nnetworks = ["203.0.113.5"]\n'
+    listed = LISTED.replace('"tag"', '"accept"')
+    run = Run(parse(relays + LISTS + listed + REST, "c.toml"), Sources(NO | {"wl.example": (answer,)}))
+    session = run.session()
+    session.connect(ip_address("203.0.113.5"), "mx.test.example")
+    session.helo("backup.test.example")
+    session.mail("a@x.example")
+    assert session.rcpt("b@test.example") is None
+    session.field("Received", f"from a.test (unknown [{CLIENT}]) by backup.test.example (Postfix) with ESMTP id 1; D")
+    assert session.end().reply is None
+    verdict = run.decisions[-1].verdict
+    assert (verdict.action, verdict.withheld) == ("tag" if would else "accept", would)
 
 
 def test_the_client_behind_a_relay_is_asked_about() -> None:
