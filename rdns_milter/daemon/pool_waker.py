@@ -74,9 +74,9 @@ class PoolWaker:
         """Start the thread."""
         threading.Thread(target=self._run, name="pool-waker", daemon=True).start()
 
-    def wait(self, latch: Latch, seconds: float) -> bool:
-        """Wait for the latch for at most so many seconds, while other sessions are served. True if it was set. A session waits
-        less the more others wait, because answering all of them takes time as well."""
+    def wait(self, latch: Latch, seconds: float, is_over: Callable[[], bool]) -> bool:
+        """Wait for the latch as Latch.wait does, while other sessions are served. A session waits less the more others wait,
+        because answering all of them takes time as well. It keeps its place among those that may wait until its wait is over."""
         with self._lock:
             seconds -= min(self._waiting * SECONDS_EACH, MAX_SECONDS, seconds / 2)
             may_wait = self._waiting < self._limit
@@ -85,9 +85,9 @@ class PoolWaker:
                 self._any_waiting.set()
         if not may_wait:
             self._limit_reached(self._limit)
-            return latch.wait(0)
+            return latch.wait(0, is_over)
         try:
-            return latch.wait(seconds)
+            return latch.wait(seconds, is_over)
         finally:
             with self._lock:
                 self._waiting -= 1

@@ -7,7 +7,13 @@ on a latch of its own. Knows nothing of what is waited for.
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
+
+
+def _always() -> bool:
+    return True
 
 
 class Latch:
@@ -24,6 +30,12 @@ class Latch:
         with suppress(RuntimeError):  # it is open already
             self._lock.release()
 
-    def wait(self, seconds: float) -> bool:
-        """Wait until the latch is open, at most so many seconds; 0 does not wait. Return whether it was open, and close it."""
-        return self._lock.acquire(timeout=seconds)
+    def wait(self, seconds: float, is_over: Callable[[], bool] = _always) -> bool:
+        """Wait until the latch is open and `is_over` returns True, at most so many seconds; 0 does not wait. Close the latch, and
+        return whether both came about. `is_over` is called by the waiting thread, each time that it finds the latch open."""
+        until = time.monotonic() + seconds
+        while self._lock.acquire(timeout=seconds):
+            if is_over():
+                return True
+            seconds = max(0.0, until - time.monotonic())
+        return False

@@ -32,7 +32,7 @@ class SessionEvents:
 @dataclass(slots=True)
 class Service:
     """What the sessions of a process share. `config` may be replaced at any time: a message is judged by the one with which it
-    began. `record`: takes each decision. `wait`: waits for a latch, at most so many seconds, and returns whether it was set."""
+    began. `record`: takes each decision. `wait`: waits for a latch, see Latch.wait."""
 
     config: Config
     check_runner: CheckRunner
@@ -40,5 +40,5 @@ class Service:
     today: Callable[[], date]
     clock: Callable[[], float]
     hostname: str
-    wait: Callable[[Latch, float], bool] = Latch.wait
+    wait: Callable[[Latch, float, Callable[[], bool]], bool] = Latch.wait
     events: SessionEvents = SessionEvents()

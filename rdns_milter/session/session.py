@@ -208,6 +208,12 @@ class Session:
             return evidence
         latch = Latch()
 
+        def is_over() -> bool:
+            nonlocal evidence
+            is_complete = not _missing(missing)
+            evidence = message.evidence(recipient)
+            return is_complete or is_enough(evidence)
+
         def on_fact() -> None:
             # On the DNS thread, which judges nothing. If all facts are needed, only the last one wakes the session.
             if is_enough is not _never_enough or not _missing(missing):
@@ -215,20 +221,13 @@ class Session:
 
         service = self._service
         began = service.clock()
-        until = began + message.config.milter.deadline - message.waited_ms / 1000
         for fact in missing.values():
             fact.add_callback(on_fact)
-        while True:
-            left = until - service.clock()
-            in_time = left > 0 and service.wait(latch, left)
-            if not in_time:
-                message.given_up |= _missing(missing).keys()
-                evidence = message.evidence(recipient, late=True)
-                break
-            is_complete = not _missing(missing)
-            evidence = message.evidence(recipient)
-            if is_complete or is_enough(evidence):
-                break
+        left = message.config.milter.deadline - message.waited_ms / 1000
+        in_time = left > 0 and service.wait(latch, left, is_over)
+        if not in_time:
+            message.given_up |= _missing(missing).keys()
+            evidence = message.evidence(recipient, late=True)
         self._note_wait(message, stage, missing, began, in_time)
         return evidence
 

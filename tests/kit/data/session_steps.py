@@ -6,7 +6,7 @@ Uses no thread, no clock and no DNS, so each run is the same.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from random import Random
@@ -113,6 +113,12 @@ class ScriptedFacts:
             _, pending, value = self._coming.pop(self._rng.randrange(len(self._coming)))
             pending.set(value)
 
+    def arrive(self, name: str) -> None:
+        """Let the fact of this name arrive."""
+        (coming,) = (each for each in self._coming if each[0] == name)
+        self._coming.remove(coming)
+        coming[1].set(coming[2])
+
     def _begin(self, name: str, value: Any) -> PendingFact[Any]:
         pending = self.latest[name] = PendingFact(value if name in self._at_once else None)
         if pending.value is None:
@@ -123,8 +129,8 @@ class ScriptedFacts:
 @dataclass(slots=True)
 class Run:
     """The outcome of a dialogue: the reply to each recipient, the decisions, and the modifications of each message that was sent.
-    `waits`: the stages of the commands at which the session waited; `wakes`: the stage of each single wait; `waited`: the waits
-    that the session itself reported, as (stage, fact); `evidence`: the last evidence, by number of the message and recipient."""
+    `waits`: the stages of the commands at which the session waited; `wakes`: the stage of each wake-up; `waited`: the waits that
+    the session itself reported, as (stage, fact); `evidence`: the last evidence, by number of the message and recipient."""
 
     replies: list[Reply | None] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
@@ -209,23 +215,28 @@ class DialogueRunner:
         self._patience_left = self._patience
         self._has_waited = False
 
-    def _wait(self, latch: Latch, seconds: float) -> bool:
-        """Let facts arrive one by one until the session is woken, or `patience` facts have arrived."""
+    def _wait(self, latch: Latch, seconds: float, is_over: Callable[[], bool]) -> bool:
+        """Let facts arrive one by one until the wait is over, or `patience` facts have arrived."""
         assert 0 < seconds < self._service.config.milter.deadline + MOMENT
         assert self._facts.coming
         stage = "rcpt" if self._about else "end"
         if not self._has_waited:
             self.run.waits.append(stage)
         self._has_waited = True
-        self.run.wakes.append(stage)
-        while not (woken := latch.wait(0)) and self._patience_left > 0:
+        until = self._now + seconds
+
+        def is_over_when_woken() -> bool:
+            self.run.wakes.append(stage)
+            return is_over()
+
+        while not (in_time := latch.wait(0, is_over_when_woken)) and self._patience_left > 0:
             self._check_unsettled()
             self._facts.settle(1)
             self._now += MOMENT
             self._patience_left -= 1
-        if not woken:
-            self._now += seconds
-        return woken
+        if not in_time:
+            self._now = until
+        return in_time
 
     def _check_unsettled(self) -> None:
         """Check that the known facts do not settle the reply for which the session waits."""

@@ -14,6 +14,10 @@ from tests.kit.milter.process_group import CLONE
 ENOUGH = 20.0  # seconds; reached only if something is broken
 
 
+def always() -> bool:
+    return True
+
+
 ALONE = """
 import threading
 from rdns_milter.daemon.pool_waker import pool_size
@@ -47,7 +51,7 @@ def watched(threads: Looks, steps: Callable[[], int], processes: int = 1) -> int
     waker = PoolWaker(lambda: pokes.append(threads.made), steps, processes, threads)
     waker.start()
     latch = Latch()
-    waiting = threading.Thread(target=waker.wait, args=(latch, ENOUGH))
+    waiting = threading.Thread(target=waker.wait, args=(latch, ENOUGH, always))
     waiting.start()
     assert threads.done.wait(ENOUGH)
     latch.set()
@@ -86,7 +90,7 @@ def crowd(spare: int, threads: int, sessions: int) -> tuple[int, int]:
     waker = PoolWaker(lambda: pokes.append(1), lambda: 7, 1, lambda: threads, lambda: spare, told.append)
     waker.poke_for(100)
     latches = [Latch() for _ in range(sessions)]
-    waiting = [threading.Thread(target=waker.wait, args=(each, ENOUGH)) for each in latches]
+    waiting = [threading.Thread(target=waker.wait, args=(each, ENOUGH, always)) for each in latches]
     for thread in waiting:
         thread.start()
     while waker.waiting + len(told) < sessions:
@@ -110,14 +114,14 @@ def test_no_more_wait_than_there_can_be_threads_for() -> None:
 def test_who_may_not_wait_still_hears_what_is_there() -> None:
     waker = PoolWaker(lambda: None, lambda: 7, 1, lambda: 0, lambda: 0)
     waker.poke_for(1)
-    held = threading.Thread(target=waker.wait, args=(held_latch := Latch(), ENOUGH))
+    held = threading.Thread(target=waker.wait, args=(held_latch := Latch(), ENOUGH, always))
     held.start()
     while not waker.waiting:
         held.join(0.001)
     latch = Latch()
-    assert not waker.wait(latch, ENOUGH)
+    assert not waker.wait(latch, ENOUGH, always)
     told = Latch()
     told.set()
-    assert waker.wait(told, ENOUGH)
+    assert waker.wait(told, ENOUGH, always)
     held_latch.set()
     held.join(ENOUGH)

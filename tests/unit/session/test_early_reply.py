@@ -95,7 +95,9 @@ def test_missing_facts_cause_no_permanent_refusal(facts: Evidence, policy: Polic
         assert UNKNOWN not in {fact.get(decision.evidence) for fact in FACTS.values()}
 
 
-def begun(check_runner: ScriptedFacts, decisions: list[Decision], wait: Callable[[Latch, float], bool]) -> Session:
+def begun(
+    check_runner: ScriptedFacts, decisions: list[Decision], wait: Callable[[Latch, float, Callable[[], bool]], bool]
+) -> Session:
     """Return a session that has reached the end of a message."""
     service = Service(
         DEFAULT,
@@ -118,9 +120,9 @@ def test_a_session_that_has_waited_is_freed_at_once() -> None:
     """Reference cycles of sessions and facts would stay in memory until Python's garbage collector runs."""
     check_runner = ScriptedFacts(GOOD, Random(0), at_once=("iprev", "helo", "spf_helo"))
 
-    def wait(latch: Latch, seconds: float) -> bool:
+    def wait(latch: Latch, seconds: float, is_over: Callable[[], bool]) -> bool:
         check_runner.settle(1)
-        return latch.wait(0)
+        return latch.wait(0, is_over)
 
     decisions: list[Decision] = []
     session = begun(check_runner, decisions, wait)
@@ -164,7 +166,7 @@ def test_a_fact_may_arrive_at_any_moment(late: str, reads: int) -> None:
     begin = check_runner._begin
     check_runner._begin = lambda name, value: FactSetAfterReads(value, reads) if name == late else begin(name, value)  # type: ignore[method-assign]
     decisions: list[Decision] = []
-    session = begun(check_runner, decisions, lambda latch, seconds: latch.wait(0))
+    session = begun(check_runner, decisions, lambda latch, seconds, is_over: latch.wait(0, is_over))
     modifications = session.end()
     words = {name: fact.get(decisions[0].evidence) for name, fact in FACTS.items()}
     assert UNKNOWN not in words.values()

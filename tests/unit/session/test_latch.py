@@ -50,6 +50,33 @@ def test_never_set() -> None:
     assert not Latch().wait(0.001)
 
 
+def test_a_wait_goes_on_until_it_is_over() -> None:
+    """Another thread opens the latch again each time that it has been found open too early."""
+    latch, found, answers = Latch(), threading.Semaphore(0), iter((False, False, True))
+
+    def is_over() -> bool:
+        found.release()
+        return next(answers)
+
+    def set_it() -> None:
+        for _ in range(3):
+            latch.set()
+            assert found.acquire(timeout=ENOUGH)
+
+    setter = threading.Thread(target=set_it)
+    setter.start()
+    assert latch.wait(ENOUGH, is_over)
+    setter.join()
+    assert list(answers) == []
+
+
+def test_open_and_not_over() -> None:
+    latch = Latch()
+    latch.set()
+    assert not latch.wait(0, lambda: False)
+    assert not latch.wait(0)
+
+
 def test_a_wait_closes_the_latch() -> None:
     """One wait closes the latch even if it was set several times. It can be set again, also after a wait that timed out."""
     latch = Latch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any, cast
 
@@ -24,12 +25,12 @@ def test_a_fact_given_up_at_the_first_recipient_is_not_counted_at_the_second(see
     counted: list[str] = []
     waits = iter((False,))
 
-    def wait(latch: Latch, seconds: float) -> bool:
+    def wait(latch: Latch, seconds: float, is_over: Callable[[], bool]) -> bool:
         if not next(waits, True):
             return False
         while facts.coming:
             facts.settle(1)
-            if latch.wait(0):
+            if latch.wait(0, is_over):
                 return True
         return False
 

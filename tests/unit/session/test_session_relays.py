@@ -79,7 +79,7 @@ class Run:
     now: float = 0.0
 
     def __post_init__(self) -> None:
-        def wait(latch: object, seconds: float) -> bool:
+        def wait(latch: object, seconds: float, is_over: object) -> bool:
             self.now += seconds
             return False
 
