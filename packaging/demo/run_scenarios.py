@@ -13,7 +13,7 @@ from environment import Environment
 from output import DIM, GREEN, RED, Output
 from scenarios import SCENARIOS, Scenario
 
-from rdns_milter.logs.decision import parse
+from rdns_milter.logs.decision_line import parse
 from tests.kit.smtp.smtp_client import Dialogue, send
 
 LOG_SECONDS = 15.0

@@ -12,7 +12,7 @@ from roff import Page, bold, italic, plain
 from rdns_milter import __version__
 from rdns_milter.cli.main import parser
 from rdns_milter.config.load import DEFAULT_PATH
-from rdns_milter.logs.decision import KEYS
+from rdns_milter.logs.decision_keys import KEYS
 
 NAME, SECTION, MANUAL = "rdns-milter", 8, "System Administration"
 

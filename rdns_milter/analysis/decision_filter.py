@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..logs.decision import NULL_PATH
-from ..logs.decision_fields import rcpts_of
+from ..logs.decision_keys import NULL_PATH
+from ..logs.logged_evidence import rcpts_of
 from ..net.mailboxes import Mailbox, parse_mailbox
 from ..net.names import canonical, parse_address
 from ..net.networks import Network, parse_network

@@ -20,8 +20,8 @@ from types import MappingProxyType
 from ..checks.evidence import FACTS, SOURCES, Evidence, exempted
 from ..checks.generic import generic
 from ..config.load import Config
-from ..logs.decision import EXEMPT, NULL_PATH
-from ..logs.decision_fields import evidence_of
+from ..logs.decision_keys import EXEMPT, NULL_PATH
+from ..logs.logged_evidence import evidence_of
 from ..net.names import parse_address
 from ..policy.decide import CONDITIONS, decide, possible_actions
 from ..policy.rules import ENFORCE, REPLIED, Policy, Values, Verdict

@@ -20,7 +20,8 @@ from typing import Any
 
 from ..checks.evidence import TEMPERROR, UNKNOWN, Evidence, Helo, Spf, facts_in_trouble, missing_facts
 from ..config.load import Config
-from ..logs.decision import Decision, line, values
+from ..logs.decision_keys import Decision, values
+from ..logs.decision_line import line
 from ..logs.line_prefix import PrefixForms
 from ..logs.mta_deliveries import ACCEPTED, OUTCOMES, Delivery
 from ..net.endpoints import Endpoint

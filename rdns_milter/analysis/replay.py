@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from ..logs.decision import EXEMPT, parse
-from ..logs.decision_fields import rcpts_of
+from ..logs.decision_keys import EXEMPT
+from ..logs.decision_line import parse
 from ..logs.line_prefix import KNOWN_FORMS, PrefixForms
+from ..logs.logged_evidence import rcpts_of
 from ..monitoring.top_k import Entry, TopList
 from ..net.mailboxes import parse_mailbox
 from ..policy.rules import ACTIONS, LET_IN, OBSERVE, Verdict

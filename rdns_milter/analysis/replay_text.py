@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from ..logs.decision import parse
+from ..logs.decision_line import parse
 from ..policy.rules import ACTIONS
 from ..text.escape import escaped
 from ..text.numbers import number, percent

@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from ..checks.evidence import FACTS, LOOKED_UP, SOURCES, TEMPERROR, UNKNOWN
-from ..logs.decision import EXEMPT, parse
-from ..logs.decision_fields import withheld_by_relay
+from ..logs.decision_keys import EXEMPT
+from ..logs.decision_line import parse
 from ..logs.line_prefix import PrefixForms
+from ..logs.logged_evidence import withheld_by_relay
 from ..monitoring.top_k import TopList
 from ..policy.rules import ACTIONS, KEPT_OUT, OBSERVE
 from ..text.escape import ELLIPSIS

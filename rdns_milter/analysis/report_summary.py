@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from ..checks.evidence import LOOKED_UP, TEMPERROR
-from ..logs.decision import parse
-from ..logs.decision_fields import evidence_of
+from ..logs.decision_line import parse
+from ..logs.logged_evidence import evidence_of
 from ..monitoring.top_k import Entry
 from ..policy.rules import ACTIONS, KEPT_OUT, OBSERVE
 from ..responses.advice import advice

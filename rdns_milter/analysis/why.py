@@ -18,8 +18,9 @@ from datetime import date, datetime, timedelta
 from ..checks.evidence import FACTS, PASS, SOURCES
 from ..config.load import Config
 from ..config.rule_source import RuleSource
-from ..logs.decision import EXEMPT, NO_QUEUE, NULL_PATH, parse, parse_names
-from ..logs.decision_fields import evidence_of, rcpts_of
+from ..logs.decision_keys import EXEMPT, NO_QUEUE, NULL_PATH
+from ..logs.decision_line import parse, parse_names
+from ..logs.logged_evidence import evidence_of, rcpts_of
 from ..net.mailboxes import parse_mailbox
 from ..net.names import is_domain
 from ..policy.rules import ACCEPT, DEFAULT_RULE, QUARANTINE, REJECT, TAG, TEMPFAIL

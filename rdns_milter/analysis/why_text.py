@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from ..config.load import DEFAULT_PATH
-from ..logs.decision import EXEMPT, NULL_PATH
-from ..logs.decision_fields import reply_of, withheld_by_relay
+from ..logs.decision_keys import EXEMPT, NULL_PATH
+from ..logs.logged_evidence import reply_of, withheld_by_relay
 from ..policy.rules import LET_IN, TEMPFAIL
 from ..text.escape import escaped
 from ..text.terminal import heading, word

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from ..checks.evidence import SOURCES, Sources
 from ..config.load import Config
-from ..logs.decision import NONE, Decision, values
+from ..logs.decision_keys import NONE, Decision, values
 from ..logs.escapes import as_unicode
 from ..net.endpoints import Endpoint
 from ..net.names import Address

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from datetime import date
 from types import TracebackType
 
-from ..logs.decision import Decision, line
+from ..logs.decision_keys import Decision
+from ..logs.decision_line import line
 from ..logs.output import Sink
 from ..monitoring.alarms import Alarm, Alarms
 from ..monitoring.counters import Counters

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from .decision import MAX_LINE
+from .decision_line import MAX_LINE
 
 SYSLOG_PATH = "/dev/log"
 MAX_BACKLOG = 10_000  # lines

@@ -37,7 +37,7 @@ def cut_address(path: str, limit: int) -> str:
 def joined(rcpts: tuple[str, ...], limit: int, each: int) -> str | None:
     """Join as many addresses as fit into `limit` characters, each cut to `each`; None if there is none.
 
-    Commas and backslashes in an address are escaped with a backslash; decision_fields.rcpts_of takes the text apart again."""
+    Commas and backslashes in an address are escaped with a backslash; logged_evidence.rcpts_of takes the text apart again."""
     taken: list[str] = []
     left = limit
     for rcpt in rcpts:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ..checks.evidence import Cost, Evidence
-from ..logs.decision import Decision
+from ..logs.decision_keys import Decision
 from ..policy.decide import decide
 from ..policy.rules import ACCEPT, OBSERVE, TEMPFAIL, TOO_MANY_RECIPIENTS, Mailboxes, Policy, Verdict
 from ..responses.replies import Reply, compose

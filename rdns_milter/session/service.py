@@ -11,7 +11,7 @@ from datetime import date
 
 from ..checks.evidence import Cost, Late
 from ..config.load import Config
-from ..logs.decision import Decision
+from ..logs.decision_keys import Decision
 from .check_runner import CheckRunner
 from .latch import Latch
 

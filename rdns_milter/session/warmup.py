@@ -15,7 +15,8 @@ from ..checks.helo import match, own
 from ..checks.iprev import iprev
 from ..checks.spf import Limits, check_host
 from ..config.load import Config
-from ..logs.decision import Decision, line
+from ..logs.decision_keys import Decision
+from ..logs.decision_line import line
 from ..net.alignment import alignment
 from ..net.mailboxes import parse_mailbox
 from ..policy.decide import decide, reply_is_settled

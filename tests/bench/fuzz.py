@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from rdns_milter.logs.decision import parse
+from rdns_milter.logs.decision_line import parse
 from tests.kit.data.scenario import ZONE
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.zone import Zone

@@ -15,7 +15,7 @@ from typing import Any
 
 from rdns_milter.config.load import BUILT_IN, parse
 from rdns_milter.config.sample import sample
-from rdns_milter.logs.decision import parse as parse_line
+from rdns_milter.logs.decision_line import parse as parse_line
 from tests.bench import process
 from tests.kit.milter.daemon import PATIENCE, Daemon, environment, until
 from tests.kit.milter.endpoint import connected, free_port, milter_style

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from rdns_milter.logs.decision import parse
+from rdns_milter.logs.decision_line import parse
 from tests.kit.data.scenario import GOOD_HELO, ZONE
 from tests.kit.dns.nameserver_process import NameServerProcess
 from tests.kit.dns.zone import Zone

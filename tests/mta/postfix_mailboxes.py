@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from rdns_milter.logs.decision_fields import rcpts_of
+from rdns_milter.logs.logged_evidence import rcpts_of
 from rdns_milter.net.mailboxes import Mailbox, parse_mailbox
 from rdns_milter.net.names import canonical
 from tests.kit.dns.nameserver import NameServer

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.logs.decision import KEYS, parse
+from rdns_milter.logs.decision_keys import KEYS
+from rdns_milter.logs.decision_line import parse
 from tests.kit.data import documents
 from tests.kit.milter.daemon import until
 from tests.kit.mta.postfix import installed

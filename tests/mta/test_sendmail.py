@@ -14,7 +14,8 @@ import pytest
 from rdns_milter.analysis.forecast import Forecaster
 from rdns_milter.checks.evidence import Evidence
 from rdns_milter.config.load import load
-from rdns_milter.logs.decision import Decision, line, parse
+from rdns_milter.logs.decision_keys import Decision
+from rdns_milter.logs.decision_line import line, parse
 from rdns_milter.logs.mta_deliveries import ACCEPTED, REFUSED, deliveries
 from rdns_milter.policy.rules import Verdict
 from tests.kit.dns.nameserver import NameServer

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from rdns_milter.cli.main import main
-from rdns_milter.logs.decision import KEYS
+from rdns_milter.logs.decision_keys import KEYS
 from rdns_milter.text.exit_status import EX_CONFIG, EX_REFUSED, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
 from tests.kit.data.scenario import (
     GOOD,

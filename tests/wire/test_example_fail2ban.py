@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rdns_milter.config.load import load
-from rdns_milter.logs.decision import line, parse
+from rdns_milter.logs.decision_line import line, parse
 from rdns_milter.policy.rules import Verdict
 from tests.kit.data import random_log
 from tests.kit.data.decisions import DECISION

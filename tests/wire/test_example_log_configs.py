@@ -22,7 +22,7 @@ import pytest
 from rdns_milter.cli.main import parser
 from rdns_milter.config.load import load
 from rdns_milter.config.sample import sample
-from rdns_milter.logs.decision import parse
+from rdns_milter.logs.decision_line import parse
 from rdns_milter.logs.output import SYSLOG_PATH, Syslog
 from tests.kit.data import metrics_page, random_log
 from tests.kit.milter.daemon import ROOT, Daemon, environment, until

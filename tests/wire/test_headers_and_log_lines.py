@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.logs.decision import KEYS
+from rdns_milter.logs.decision_keys import KEYS
 from tests.kit.data.scenario import GOOD, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, OWN_NAME
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.daemon import Daemon

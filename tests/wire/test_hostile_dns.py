@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.logs.decision import MAX_LINE, parse
+from rdns_milter.logs.decision_line import MAX_LINE, parse
 from tests.kit.dns.hostile import behaviours
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.zone import Zone

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from rdns_milter.logs.decision import MAX_LINE, parse
+from rdns_milter.logs.decision_line import MAX_LINE, parse
 from tests.bench import fuzz
 from tests.kit.data.scenario import GOOD, GOOD_FROM, GOOD_HELO, LIAR, NAMELESS, SILENT, TROUBLED
 from tests.kit.dns.nameserver import NameServer

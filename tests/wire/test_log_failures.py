@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.logs.decision import MAX_LINE, parse
+from rdns_milter.logs.decision_line import MAX_LINE, parse
 from rdns_milter.logs.output import MAX_BACKLOG, Sink, Stderr, Syslog
 from tests.kit.milter.daemon import ROOT, Daemon, environment, until
 from tests.kit.milter.endpoint import connected

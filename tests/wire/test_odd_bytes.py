@@ -12,8 +12,8 @@ import pytest
 
 from rdns_milter.config.load import parse as parse_config
 from rdns_milter.config.sample import sample
-from rdns_milter.logs.decision import MAX_LINE, parse
-from rdns_milter.logs.decision_fields import evidence_of
+from rdns_milter.logs.decision_line import MAX_LINE, parse
+from rdns_milter.logs.logged_evidence import evidence_of
 from tests.kit.data.scenario import GOOD, GOOD_FROM
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.daemon import Daemon

@@ -19,7 +19,7 @@ from rdns_milter.analysis.report import Report
 from rdns_milter.analysis.report_html import page
 from rdns_milter.analysis.report_summary import Summary, as_dict, summarize
 from rdns_milter.config.load import load
-from rdns_milter.logs.decision import line
+from rdns_milter.logs.decision_line import line
 from rdns_milter.logs.timestamps import Dates
 from tests.kit.data import random_log
 from tests.kit.data.html_page import at

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rdns_milter.checks.evidence import Cost, Evidence, Generic, Helo, Iprev, Spf
-from rdns_milter.logs.decision import Decision, parse
+from rdns_milter.logs.decision_keys import Decision
+from rdns_milter.logs.decision_line import parse
 from rdns_milter.net.names import parse_address
 from rdns_milter.policy.rules import Verdict
 

@@ -13,7 +13,8 @@ from ipaddress import ip_address
 from random import Random
 
 from rdns_milter.checks.evidence import FACTS, SPF_RESULTS, Cost, Evidence, Generic, Helo, Iprev, Spf, exempted
-from rdns_milter.logs.decision import Decision, line
+from rdns_milter.logs.decision_keys import Decision
+from rdns_milter.logs.decision_line import line
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import REJECT, TEMPFAIL, Policy
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from rdns_milter.checks.evidence import UNKNOWN, Evidence, Generic, Iprev, Spf
 from rdns_milter.config.load import Config
-from rdns_milter.logs.decision import Decision
+from rdns_milter.logs.decision_keys import Decision
 from rdns_milter.net.mailboxes import Mailbox, normalized_path, parse_mailbox
 from rdns_milter.net.names import Address, parse_address
 from rdns_milter.policy.decide import reply_is_settled

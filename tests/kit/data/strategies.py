@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from rdns_milter.checks.evidence import FACTS, LOOKED_UP, UNKNOWN, Cost, Evidence, Generic, Spf, exempted
-from rdns_milter.logs.decision import Decision
+from rdns_milter.logs.decision_keys import Decision
 from rdns_milter.net.names import Address
 from rdns_milter.net.networks import Networks, parse_network
 from rdns_milter.policy import reachability

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from rdns_milter.logs.decision import parse
+from rdns_milter.logs.decision_line import parse
 from rdns_milter.text.toml import text
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.endpoint import connected, free_port, milter_style, parse_endpoint
@@ -205,7 +205,7 @@ class Daemon:
         return [line for line in self.lines() if parse(line) is None]
 
     def decisions(self) -> list[dict[str, str]]:
-        """Return the decisions in the log, in order, as rdns_milter.logs.decision.parse reads them."""
+        """Return the decisions in the log, in order, as rdns_milter.logs.decision_line.parse reads them."""
         return [fields for line in self.lines() if (fields := parse(line)) is not None]
 
     def wait_for_decisions(self, count: int, seconds: float = PATIENCE) -> list[dict[str, str]]:

@@ -19,9 +19,10 @@ from rdns_milter.analysis.replay import Replay, as_dict, sender_domain, warnings
 from rdns_milter.checks.evidence import exempted
 from rdns_milter.config.load import Config, load, parse
 from rdns_milter.config.sample import sample
-from rdns_milter.logs.decision import Decision, line
-from rdns_milter.logs.decision import parse as parse_line
-from rdns_milter.logs.decision_fields import evidence_of, rcpts_of
+from rdns_milter.logs.decision_keys import Decision
+from rdns_milter.logs.decision_line import line
+from rdns_milter.logs.decision_line import parse as parse_line
+from rdns_milter.logs.logged_evidence import evidence_of, rcpts_of
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import ACTIONS, LET_IN, Policy
 from tests.kit.data import random_log

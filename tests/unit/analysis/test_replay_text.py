@@ -24,7 +24,8 @@ from rdns_milter.analysis.replay import Replay
 from rdns_milter.analysis.replay_text import CSV_HEAD, as_csv, show
 from rdns_milter.cli.main import main
 from rdns_milter.config.load import load, parse
-from rdns_milter.logs.decision import Decision, line
+from rdns_milter.logs.decision_keys import Decision
+from rdns_milter.logs.decision_line import line
 from rdns_milter.policy.rules import Policy
 from tests.kit.data import random_log
 from tests.kit.data.strategies import decisions, hostile_text

@@ -27,7 +27,7 @@ from rdns_milter.checks.evidence import FACTS, LOOKED_UP
 from rdns_milter.cli.main import main
 from rdns_milter.config.load import load
 from rdns_milter.config.load import parse as parse_config
-from rdns_milter.logs.decision import line, parse
+from rdns_milter.logs.decision_line import line, parse
 from rdns_milter.logs.timestamps import Dates
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import ACTIONS

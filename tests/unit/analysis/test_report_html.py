@@ -14,7 +14,8 @@ from rdns_milter.analysis.report import Report
 from rdns_milter.analysis.report_html import page
 from rdns_milter.analysis.report_summary import Summary, as_dict, summarize
 from rdns_milter.config.load import load
-from rdns_milter.logs.decision import Decision, line
+from rdns_milter.logs.decision_keys import Decision
+from rdns_milter.logs.decision_line import line
 from rdns_milter.logs.timestamps import Dates
 from rdns_milter.policy.rules import Policy
 from tests.kit.data import random_log

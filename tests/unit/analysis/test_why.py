@@ -24,7 +24,8 @@ from rdns_milter.cli.main import main
 from rdns_milter.config.load import Config, parse
 from rdns_milter.config.rule_source import rule_sources
 from rdns_milter.config.sample import sample
-from rdns_milter.logs.decision import Decision, line
+from rdns_milter.logs.decision_keys import Decision
+from rdns_milter.logs.decision_line import line
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import Rule, Verdict
 from tests.kit.data.decisions import DECISION, EVIDENCE, FORMATS, read

@@ -16,7 +16,7 @@ from rdns_milter.analysis.replay import warnings as replay_warnings
 from rdns_milter.analysis.report import Report
 from rdns_milter.analysis.report_summary import warnings as report_warnings
 from rdns_milter.config.load import load
-from rdns_milter.logs.decision import parse
+from rdns_milter.logs.decision_line import parse
 from rdns_milter.logs.line_prefix import MAX_REPEATS, PrefixForms, find_prefix
 from rdns_milter.logs.mta_deliveries import MailLog, deliveries
 from rdns_milter.logs.timestamps import Dates

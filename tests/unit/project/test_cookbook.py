@@ -17,7 +17,7 @@ import pytest
 from rdns_milter.cli.main import parser
 from rdns_milter.config.load import parse
 from rdns_milter.config.sample import sample
-from rdns_milter.logs.decision import line
+from rdns_milter.logs.decision_line import line
 from rdns_milter.policy.decide import decide
 from tests.kit.data import documents
 from tests.kit.data.decisions import DECISION, EVIDENCE

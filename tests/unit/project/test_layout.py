@@ -1,6 +1,6 @@
 """Where tests lie: tests/unit mirrors the packages, and no folder and no file of tests/kit grows too large.
 
-A test of the module rdns_milter/logs/decision.py is tests/unit/logs/test_decision.py, or test_decision_ASPECT.py for one aspect.
+A test of the module rdns_milter/logs/output.py is tests/unit/logs/test_output.py, or test_output_ASPECT.py for one aspect.
 tests/wire holds the tests of the running milter over its sockets, tests/mta those with a real Postfix or Sendmail.
 """
 

@@ -17,7 +17,7 @@ from rdns_milter.config.lint import lint
 from rdns_milter.config.load import load
 from rdns_milter.config.load import parse as parse_text
 from rdns_milter.config.sample import sample
-from rdns_milter.logs.decision import parse
+from rdns_milter.logs.decision_line import parse
 from rdns_milter.policy.rules import ACTIONS
 from tests.kit.data import documents
 from tests.kit.mta import examples

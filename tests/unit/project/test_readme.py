@@ -17,7 +17,8 @@ from rdns_milter.config.load import load
 from rdns_milter.config.options import SECTIONS, options_of
 from rdns_milter.config.rule_reader import RULE_KEYS
 from rdns_milter.config.sample import sample
-from rdns_milter.logs.decision import KEYS, parse
+from rdns_milter.logs.decision_keys import KEYS
+from rdns_milter.logs.decision_line import parse
 from rdns_milter.monitoring import alarms
 from rdns_milter.monitoring.metric_definitions import FIXED_RULES, OTHER
 from rdns_milter.net.endpoints import parse_socket_address

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from rdns_milter.checks.evidence import FACTS, LOOKED_UP, UNKNOWN, Cost, Evidence, Iprev
 from rdns_milter.config.load import BUILT_IN, Config, parse
 from rdns_milter.config.sample import sample
-from rdns_milter.logs.decision import Decision
+from rdns_milter.logs.decision_keys import Decision
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import Policy
 from rdns_milter.responses.replies import compose

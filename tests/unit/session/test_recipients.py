@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from rdns_milter.checks.evidence import Cost
-from rdns_milter.logs.decision import LIMITS, Decision, line, parse
+from rdns_milter.logs.decision_keys import LIMITS, Decision
+from rdns_milter.logs.decision_line import line, parse
 from rdns_milter.logs.mta_deliveries import MAX_RCPTS
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import ENFORCE, OBSERVE, REJECT, TAG, Condition, Mailboxes, Policy, Rule

@@ -13,8 +13,9 @@ import pytest
 from rdns_milter.analysis.evaluator import Evaluator
 from rdns_milter.checks.evidence import Generic, Iprev, Spf
 from rdns_milter.config.load import Config, parse
-from rdns_milter.logs.decision import Decision, line
-from rdns_milter.logs.decision import parse as parse_line
+from rdns_milter.logs.decision_keys import Decision
+from rdns_milter.logs.decision_line import line
+from rdns_milter.logs.decision_line import parse as parse_line
 from rdns_milter.net.mailboxes import Mailbox
 from rdns_milter.net.names import Address
 from rdns_milter.session.check_runner import HeloResult, PendingFact, ReverseName

@@ -17,8 +17,9 @@ from rdns_milter.analysis.evaluator import Evaluator
 from rdns_milter.analysis.replay import Replay
 from rdns_milter.checks.evidence import FACTS, Cost, Evidence, Spf, exempted, missing_facts
 from rdns_milter.config.load import parse as parse_config
-from rdns_milter.logs.decision import KEYS, LIMITS, MAX_LINE, Decision, line, parse
-from rdns_milter.logs.decision_fields import evidence_of, rcpts_of, reply_of
+from rdns_milter.logs.decision_keys import KEYS, LIMITS, Decision
+from rdns_milter.logs.decision_line import MAX_LINE, line, parse
+from rdns_milter.logs.logged_evidence import evidence_of, rcpts_of, reply_of
 from rdns_milter.net.mailboxes import parse_mailbox
 from rdns_milter.net.names import parse_address
 from rdns_milter.policy.decide import decide

@@ -12,82 +12,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from ..checks.evidence import FACTS, PASS, UNKNOWN, Cost, Evidence, Sources
-from ..policy.rules import ACCEPT, ACTIONS, OBSERVE, QUARANTINE, TAG, Verdict
+from ..policy.rules import ACTIONS
+from .decision_keys import KEYS, LATER, NONE, TEXTS, WORDS, Decision, Value, values
 from .escapes import BARE_CHARACTER, as_unicode, from_unicode, quoted, unquoted
 from .line_prefix import prefix_pattern
-from .truncation import MAX_ADDRESS, cut, cut_address, joined, whole_items
 
-KEYS = (
-    "action", "rule", "qid", "client", "helo_name", "mailfrom", "rcpt", "nrcpt",
-    "iprev", "iprev_reason", "ptr", "ptrs", "generic", "helo_kind", "helo", "helo_match", "helo_own",
-    "spf_helo", "spf_mailfrom", "mailfrom_match", "client_spf", "dnslist", "via", "forged", "score", "mode", "would", "shadow_rule",
-    "queries", "cached", "dns_ms", "waited_ms", "policy", "reply",
-)  # fmt: skip
-LATER = frozenset(("client_spf", "dnslist", "via", "forged"))  # keys that lines of older versions do not have
-
-NONE = "none"  # an absent value; a text that reads "none" is quoted
-NO_QUEUE = "NOQUEUE"
-NULL_PATH = "<>"
-EXEMPT = "exempt:"
-
-MAX_SOURCES = 500  # characters of the providers, or the DNS lists, that a line names
 MAX_LINE = 4095  # bytes; a line with its newline is written to a pipe in one piece (PIPE_BUF)
-# Characters of each text, before escaping.
-LIMITS: Mapping[str, int] = MappingProxyType(
-    {
-        "rule": 128,
-        "qid": 64,
-        "helo_name": 255,
-        "mailfrom": MAX_ADDRESS,
-        "rcpt": 1000,
-        "ptr": 255,
-        "client_spf": MAX_SOURCES,
-        "dnslist": MAX_SOURCES,
-        "would": 255,
-        "shadow_rule": 255,
-        "policy": 64,
-        "reply": 512,
-    }
-)
-# The texts that are cut at any character.
-_CUT = {key: limit for key, limit in LIMITS.items() if key not in ("mailfrom", "rcpt", "client_spf", "dnslist")}
 # If a line is too long, for example because of escapes, the limits of all texts are divided by these numbers in turn. With the
 # last one every line fits, even at 24 bytes for a character.
 _SHARES = (1, 2, 4, 8, 16, 32)
-
-_WORDS = frozenset((*FACTS, "action", "mode"))  # keys whose values are words
 _ACTIONS = frozenset(ACTIONS)
-_NOT_HELD = frozenset((NONE, UNKNOWN))
-OBSERVING, THROUGH_RELAY = "observe mode", "through a relay"  # the beginning of a note in place of a reply
-_DONE: Mapping[str, str] = MappingProxyType({ACCEPT: "accepted", TAG: "tagged", QUARANTINE: "held"})
-# Keys whose absent value is read back as "".
-_TEXTS = ("client", "helo_name", "mailfrom", "rcpt", "ptr", "client_spf", "dnslist", "via")
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The verdict on those recipients of a message for whom it is the same.
-
-    `evidence`: that of the first recipient; `qid`: the queue id, "" without one; `policy`: the digest of the rules; `reply`: the
-    reply to the client, "" if it was not refused or deferred; `count`: the number of recipients, 0 if `rcpts` has all of them."""
-
-    verdict: Verdict
-    evidence: Evidence
-    rcpts: tuple[str, ...]
-    qid: str = ""
-    mode: str = "enforce"
-    policy: str = ""
-    cost: Cost = field(default_factory=Cost)
-    reply: str = ""
-    count: int = 0
-
-
-Value = str | int | float | None
 
 
 def line(
@@ -108,73 +45,11 @@ def line(
     return text
 
 
-def values(decision: Decision, share: int = 1) -> dict[str, Value]:
-    """Return the value of each key in the order of KEYS, None for an absent one. `share`: texts are cut to their part of LIMITS."""
-    evidence, verdict, cost = decision.evidence, decision.verdict, decision.cost
-    each = MAX_ADDRESS // share
-    found: dict[str, Value] = {
-        "action": verdict.action,
-        "rule": verdict.rule,
-        "qid": decision.qid or NO_QUEUE,
-        "client": None if evidence.client is None else str(evidence.client),
-        "helo_name": evidence.helo_name or None,
-        "mailfrom": cut_address(evidence.mailfrom, each) or NULL_PATH,
-        "rcpt": joined(decision.rcpts, LIMITS["rcpt"] // share, each),
-        "nrcpt": decision.count or len(decision.rcpts),
-        "ptr": evidence.iprev.ptr or None,
-        "ptrs": evidence.iprev.count,
-        "client_spf": _held(evidence.client_spf, LIMITS["client_spf"] // share) if evidence.client_spf else None,
-        "dnslist": _held(evidence.dnslist, LIMITS["dnslist"] // share) if evidence.dnslist else None,
-        "via": None if evidence.via is None else str(evidence.via),
-        "forged": evidence.forged,
-        "score": _number(verdict.score, 6),
-        "mode": decision.mode,
-        "would": ",".join(verdict.would),
-        "shadow_rule": ",".join(verdict.shadow_rules),
-        "queries": cost.queries,
-        "cached": cost.cached,
-        "dns_ms": _number(cost.dns_ms),
-        "waited_ms": _number(cost.waited_ms),
-        "policy": decision.policy,
-        "reply": decision.reply or _note(decision),
-    }
-    for key, limit in _CUT.items():
-        value = found[key]
-        if isinstance(value, str) and len(value) > limit // share:
-            found[key] = cut(value, limit // share)
-    for name, fact in FACTS.items():
-        word = fact.get(evidence)
-        found[name] = NONE if word == UNKNOWN else word
-    return {key: found[key] for key in KEYS}
-
-
-def _held(found: Sources, limit: int) -> str | None:
-    """Return the sources that hold, and those in trouble, in at most `limit` characters; None if there are none. A domain holds if
-    SPF passes; an entry of a list is written with its answer."""
-    written = (name if value == PASS else f"{name}:{value}" for name, value in found if value not in _NOT_HELD)
-    return whole_items(written, limit) or None
-
-
-def _note(decision: Decision) -> str:
-    """Return the text in place of a reply, if observe mode or a relay did not allow the rule's action: the rule is not why the
-    message was let in."""
-    verdict = decision.verdict
-    if not verdict.withheld:
-        return ""
-    why = OBSERVING if decision.mode == OBSERVE else THROUGH_RELAY
-    return f"({why}: {_DONE[verdict.action]} although rule {verdict.rule} would {verdict.withheld})"
-
-
-def _number(value: float, digits: int = 0) -> int | float:
-    rounded = round(float(value), digits)
-    return int(rounded) if rounded.is_integer() else rounded
-
-
 def _logfmt(values: Mapping[str, Value]) -> str:
     # Numbers and words need neither quotes nor escapes.
     return " ".join(
         [
-            f"{key}={value if type(value) is int or key in _WORDS else NONE if value is None else quoted(str(value), NONE)}"
+            f"{key}={value if type(value) is int or key in WORDS else NONE if value is None else quoted(str(value), NONE)}"
             for key, value in values.items()
         ]
     )
@@ -206,8 +81,8 @@ _STUMP = re.compile(r'(?:[a-z][a-z0-9_]*+(?:="[ !#-\[\]-~]*+(?:\\[ -~][ !#-\[\]-
 def parse(text: str) -> dict[str, str] | None:
     """Return the keys and values of one line of a log, with or without a log daemon's prefix; None if it is no decision.
 
-    Values are unescaped; absent texts (_TEXTS) are "", absent facts "none". Of a line that was cut, the keys that are complete;
-    unknown keys, of newer versions, are kept. For the parts of `rcpt` see decision_fields.rcpts_of."""
+    Values are unescaped; absent texts (TEXTS) are "", absent facts "none". Of a line that was cut, the keys that are complete;
+    unknown keys, of newer versions, are kept. For the parts of `rcpt` see logged_evidence.rcpts_of."""
     if "action" not in text:
         return None
     text = text.rstrip("\r\n")
@@ -236,7 +111,7 @@ def parse_names(text: str) -> Mapping[str, str] | None:
 
 def _plain(fields: dict[str, str], text: str) -> dict[str, str]:
     """Replace quotes, escapes and `none` for an absent text."""
-    for key in _TEXTS:
+    for key in TEXTS:
         if fields.get(key) == NONE:
             fields[key] = ""
     quotes = text.count('"')

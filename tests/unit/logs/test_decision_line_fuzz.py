@@ -26,8 +26,9 @@ from rdns_milter.analysis.report_summary import as_dict as report_as_dict
 from rdns_milter.analysis.report_summary import summarize
 from rdns_milter.checks.evidence import FACTS
 from rdns_milter.config.load import load
-from rdns_milter.logs.decision import KEYS, MAX_LINE, NAMES, line, parse, parse_names
-from rdns_milter.logs.decision_fields import evidence_of, rcpts_of
+from rdns_milter.logs.decision_keys import KEYS
+from rdns_milter.logs.decision_line import MAX_LINE, NAMES, line, parse, parse_names
+from rdns_milter.logs.logged_evidence import evidence_of, rcpts_of
 from rdns_milter.logs.mta_deliveries import deliveries
 from rdns_milter.logs.timestamps import Dates
 from rdns_milter.policy.rules import ACTIONS

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rdns_milter.checks.evidence import FACTS, Evidence, missing_facts
-from rdns_milter.logs.decision import KEYS, line, parse
-from rdns_milter.logs.decision_fields import evidence_of, rcpts_of
+from rdns_milter.logs.decision_keys import KEYS
+from rdns_milter.logs.decision_line import line, parse
+from rdns_milter.logs.logged_evidence import evidence_of, rcpts_of
 from tests.kit.data.decisions import DECISION, EXAMPLE, FORMATS, read, said
 from tests.kit.data.strategies import hostile_text
 

@@ -15,7 +15,7 @@ from ..checks.evidence import MORE_SOURCES, PASS, UNKNOWN, Evidence, Generic, He
 from ..net.names import parse_address
 from ..policy.rules import REPLIED
 from ..text.escape import ELLIPSIS
-from .decision import EXEMPT, NULL_PATH, THROUGH_RELAY
+from .decision_keys import EXEMPT, NULL_PATH, THROUGH_RELAY
 
 _RCPT = re.compile(r"(?:\A|,)((?:[^,\\]|\\.)*+)", re.DOTALL)
 _RCPT_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
