@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..checks.evidence import Evidence
-from ..config.sections.service import Dns
+from ..config.sections.dns import Dns
 from ..doctor.host import Host
 from ..doctor.mta_identity import Identity, Name, mta_identity
 from ..doctor.own_addresses import OwnAddress, interface_addresses

@@ -29,9 +29,16 @@ from .options import SECTIONS, options_of
 from .patterns.timing import check_patterns
 from .rule_reader import RULE_KEYS, read_rules
 from .sample import sample
+from .sections.dns import Dns
 from .sections.dns_lists import DNS_LISTS, read_dns_lists
-from .sections.mail import Exempt, GenericNames, Headers, Relays, SpfLimits
-from .sections.service import Dns, Log, Metrics, Milter
+from .sections.exempt import Exempt
+from .sections.generic import GenericNames
+from .sections.headers import Headers
+from .sections.log import Log
+from .sections.metrics import Metrics
+from .sections.milter import Milter
+from .sections.relays import Relays
+from .sections.spf import SpfLimits
 from .textfile import UnreadableError, read_text
 
 DEFAULT_PATH = "/etc/rdns-milter/rdns-milter.toml"

@@ -12,8 +12,15 @@ from types import MappingProxyType
 from typing import Any
 
 from .option_types import Option
-from .sections.mail import Exempt, GenericNames, Headers, Relays, SpfLimits
-from .sections.service import Dns, Log, Metrics, Milter
+from .sections.dns import Dns
+from .sections.exempt import Exempt
+from .sections.generic import GenericNames
+from .sections.headers import Headers
+from .sections.log import Log
+from .sections.metrics import Metrics
+from .sections.milter import Milter
+from .sections.relays import Relays
+from .sections.spf import SpfLimits
 
 # The sections in the order of the file.
 SECTIONS: Mapping[str, type[Any]] = MappingProxyType(

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from ..config.load import BUILT_IN, Config, parse
 from ..config.sample import sample
-from ..config.sections.mail import Exempt
-from ..config.sections.service import Dns
+from ..config.sections.dns import Dns
+from ..config.sections.exempt import Exempt
 from ..net.networks import Networks
 from ..policy.rules import Policy
 

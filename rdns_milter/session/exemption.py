@@ -8,7 +8,7 @@ RFC 8601 5 (which results are removed), packaging/SECURITY.md (What is trusted).
 from __future__ import annotations
 
 from ..config.load import Config
-from ..config.sections.mail import Headers
+from ..config.sections.headers import Headers
 from ..net.names import Address
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..checks.evidence import Evidence
-from ..config.sections.mail import Headers
+from ..config.sections.headers import Headers
 from ..policy.rules import QUARANTINE, REJECT, TAG, Verdict
 from ..responses import headers
 from ..responses.replies import Reply, compose

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ...config.load import Config, ConfigError, Error, load
-from ...config.sections.service import Milter
+from ...config.sections.milter import Milter
 from ...resolver.nameservers import NoNameservers, nameservers
 from .shared_config import LoadedConfig, new_memory, read, write
 

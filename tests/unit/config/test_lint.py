@@ -15,7 +15,7 @@ from rdns_milter.cli.main import main
 from rdns_milter.config.lint import LintWarning, lint
 from rdns_milter.config.load import Config, load, parse
 from rdns_milter.config.sample import sample
-from rdns_milter.config.sections.service import Milter
+from rdns_milter.config.sections.milter import Milter
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.reachability import covering_rule
 from rdns_milter.policy.rules import Policy, Rule

@@ -11,7 +11,7 @@ import pytest
 
 from rdns_milter import __version__
 from rdns_milter.config.load import DEFAULT_PATH
-from rdns_milter.config.sections.service import Milter
+from rdns_milter.config.sections.milter import Milter
 from rdns_milter.net.endpoints import parse_socket_address
 from tests.kit.data import documents
 from tests.kit.milter.endpoint import parse_endpoint

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rdns_milter.cli.main import parser
-from rdns_milter.config.sections.service import MAX_DEADLINE, Milter
+from rdns_milter.config.sections.milter import MAX_DEADLINE, Milter
 from rdns_milter.daemon import master
 from rdns_milter.daemon.callbacks import BACKLOG
 from rdns_milter.daemon.pool_waker import MAX_WAITING, RESERVE
