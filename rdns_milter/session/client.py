@@ -7,14 +7,12 @@ RFC 5321 4.1.4 (a second EHLO starts anew), RFC 7208 2.4 (SPF of the null sender
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..checks import helo as helo_check
 from ..checks.evidence import UNKNOWN, Helo, Spf
 from ..checks.spf import helo_mailbox
 from ..config.load import Config
 from ..net.mailboxes import Mailbox
-from ..net.names import Address, canonical, is_domain, parse_address
+from ..net.names import Address
 from ..policy.rules import Policy
 from .asked_sources import AskedSources
 from .check_runner import (
@@ -27,33 +25,11 @@ from .check_runner import (
     PendingFact,
     ReverseName,
 )
+from .receiver import Receiver
 
 MAX_HELO = 1000  # characters of a HELO name that are looked at; RFC 5321 4.5.3.1.2 requires 255
 _UNKNOWN_HELO = Helo()
 AnyFact = PendingFact[ReverseName] | PendingFact[HeloResult] | PendingFact[Spf] | PendingFact[Answers]
-
-
-@dataclass(slots=True)
-class Receiver:
-    """The MTA that has taken the connection. `own_names` (canonical), `own_addresses`: those that no foreign client has;
-    `authserv_ids`: all that are ours; `name`: for SPF macros, "" if it has no domain name."""
-
-    own_names: frozenset[str] = frozenset()
-    own_addresses: frozenset[Address] = frozenset()
-    authserv_ids: tuple[str, ...] = ()
-    name: str = ""
-
-
-def receiver_of(config: Config, hostname: str, own_name: str = "", own_address: str = "") -> Receiver:
-    """Return the MTA that calls itself `own_name` (its {j}) and was reached at `own_address`. `hostname`: the name of this host."""
-    exempt, host = config.exempt, canonical(own_name)
-    address = parse_address(own_address)
-    return Receiver(
-        frozenset(exempt.own_names) or frozenset((host,) if host else ()),
-        frozenset(exempt.own_addresses or ((address,) if address is not None else ())),
-        config.headers.authserv_ids or (own_name or hostname,),
-        next(filter(is_domain, (host, *exempt.own_names, canonical(hostname))), ""),
-    )
 
 
 class Client:

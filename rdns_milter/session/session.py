@@ -25,12 +25,13 @@ from ..resolver.lookup import Answer, Question
 from ..responses.incoming_fields import IncomingFields
 from ..responses.replies import Reply
 from .check_runner import PendingFact
-from .client import AnyFact, Client, Receiver, receiver_of
+from .client import AnyFact, Client
 from .costs import cost_of, late_facts
 from .exemption import exemption_of_client, exemption_of_message, is_trusted
 from .latch import Latch
 from .message import Message
 from .modifications import Modifications, modifications
+from .receiver import Receiver, receiver_of
 from .recipients import Recipients
 from .service import Service
 

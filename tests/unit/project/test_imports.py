@@ -156,6 +156,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "check_runner",
         "asked_sources",
         "exemption",
+        "receiver",
         "client",
         "costs",
         "dns_thread",
