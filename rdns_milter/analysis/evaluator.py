@@ -122,6 +122,10 @@ class Evaluator:
             return not self._exempt.authenticated
         return rule == EXEMPT + "network" and not self._is_exempt(fields.get("client", ""))
 
+    def is_of_other_sources(self, fields: Mapping[str, str]) -> bool:
+        """Return whether the line names what held of what another policy asked, which need not be what this one asks."""
+        return any(name in fields for name in self.sources) and fields.get("policy") != self.policy.digest
+
     def judges_another(self, fields: Mapping[str, str]) -> bool:
         """Return whether another client would be judged now: the connected host was no relay then and is one now, or the other way
         round."""

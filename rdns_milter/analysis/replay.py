@@ -131,7 +131,7 @@ class Replay:
         self.policies.add(fields.get("policy", ""))
         self.cut += "reply" not in fields
         other = self.evaluator.judges_another(fields)
-        self.foreign += bool(self.evaluator.sources) and fields.get("policy") != self.evaluator.policy.digest
+        self.foreign += self.evaluator.is_of_other_sources(fields)
         self.others += other
         if fields["rule"].startswith(EXEMPT) and not other:
             self.exempt += self.evaluator.was_exempt(fields)

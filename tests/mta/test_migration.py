@@ -38,6 +38,14 @@ ZONE = Zone(
     mxonly.good.example      MX   10 mail.good.example
     mx.rcpt.example          A    192.0.2.25
     good.example             A    192.0.2.10
+    50.100.51.198.wl.example A    127.0.5.2
+    51.100.51.198.wl.example A    127.0.5.0
+    52.100.51.198.wl.example SERVFAIL
+    53.100.51.198.bl.example A    127.0.0.4
+    54.100.51.198.bl.example A    127.0.1.9
+    55.100.51.198.bl.example SERVFAIL
+    56.100.51.198.bl.example A    127.255.255.254
+    57.100.51.198.bl.example A    203.0.113.80
     pass.example             TXT  "v=spf1 ip4:192.0.2.10 -all"
     fail.example             TXT  "v=spf1 -all"
     soft.example             TXT  "v=spf1 ~all"
@@ -50,7 +58,19 @@ GREETING, SENDER = "mail.good.example", "anna@good.example"
 Case = tuple[Client, str, str]  # client, HELO, MAIL FROM
 CLIENTS: dict[str, Case] = {
     "good client": (GOOD, GREETING, SENDER),
-    "another client": (Client("198.51.100.50"), "vps.other.example", "ben@other.example"),
+    **{
+        title: (Client(f"198.51.100.{number}"), "vps.other.example", "ben@other.example")
+        for title, number in (
+            ("another client, on wl.example", 50),
+            ("on wl.example, with another answer", 51),
+            ("wl.example cannot be asked", 52),
+            ("on bl.example", 53),
+            ("on bl.example, with another answer", 54),
+            ("bl.example cannot be asked", 55),
+            ("bl.example refuses the query", 56),
+            ("bl.example gives an address outside 127.0.0.0/8", 57),
+        )
+    },
     "no reverse name": (Client("198.51.100.20"), GREETING, SENDER),
     "reverse name is that of another host": (Client("198.51.100.30", reverse_name=GREETING), GREETING, SENDER),
     "reverse name does not exist": (Client("198.51.100.31", reverse_name="gone.good.example"), GREETING, SENDER),
@@ -132,11 +152,13 @@ def compare(
         "smtpd_hard_error_limit": 100,
         "services": services,
     }
+    lines = (each.partition(" = ") for row in rows for each in row.options)
+    lists = {name.removeprefix("dnslists."): zone.strip('"') for name, _, zone in lines}
     differ: list[list[str]] = [[] for _ in rows]
     refused = [False for _ in rows]
     with (
         milters.resolver(ZONE) as server,
-        Daemon({"milter": {"deadline": 3.0}}, rules(rows), server) as daemon,
+        Daemon({"milter": {"deadline": 3.0}, "dnslists": lists}, rules(rows), server) as daemon,
         Postfix(daemon.spec, within=milters.asking(server, directory), **settings) as postfix,
     ):
         for title, case in cases.items():

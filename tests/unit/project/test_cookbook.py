@@ -101,6 +101,15 @@ def test_partners_are_let_in_by_their_list(tmp_path: Path) -> None:
     assert decide(replace(evidence(), client=ip_address("192.0.3.1")), policy).rule == "default"
 
 
+def test_a_partner_at_a_provider_is_let_in_from_there(tmp_path: Path) -> None:
+    policy = parse(rule("partner-at-provider", tmp_path), "c.toml").policy
+    assert policy.providers == ("_spf.mailer.example",)
+    partner = replace(evidence(), mailfrom="news@news.partner.example", client_spf=(("_spf.mailer.example", "pass"),))
+    assert decide(partner, policy).rule == "partner-at-provider"
+    assert decide(replace(partner, client_spf=(("_spf.mailer.example", "none"),)), policy).rule == "default"
+    assert decide(replace(partner, mailfrom="news@other.example"), policy).rule == "default"
+
+
 def test_a_shadow_is_logged_and_found(tmp_path: Path) -> None:
     policy = parse(rule("no-confirmed-name", tmp_path), "c.toml").policy
     verdict = decide(EVIDENCE, policy)

@@ -298,7 +298,7 @@ def test_replay_of_lines_of_other_rules_warns() -> None:
     text = line(old.decisions[-1]).replace(" client_spf=none dnslist=wl:127.0.1.2 via=none", "")
     replay = Replay(Evaluator(new, TODAY))
     replay.add(text)
-    assert (replay.verdicts, replay.uncertain) == (0, 1)
+    assert (replay.verdicts, replay.uncertain, replay.foreign) == (0, 1, 0)
     exempt = replace(old.decisions[-1], evidence=replace(old.decisions[-1].evidence, client=ip_address("10.0.0.1")))
     replay = Replay(Evaluator(new, TODAY))
     replay.add(line(exempt))
