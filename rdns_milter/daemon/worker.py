@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import date
 from types import TracebackType
 
+from ..config.sections.log import LOGGED
 from ..logs.decision_keys import Decision
 from ..logs.decision_line import line
 from ..logs.output import Sink
@@ -32,7 +33,6 @@ from ..monitoring.help_pages import with_help
 from ..net.accepted_connections import count_accepted
 from ..net.endpoints import Endpoint
 from ..net.listener import connect
-from ..policy.rules import REFUSALS, TAG, TEMPFAIL
 from ..resolver.events import ResolverEvents
 from ..resolver.lookup import Status
 from ..resolver.nameservers import NoNameservers, SystemNameservers
@@ -54,12 +54,6 @@ _INTERRUPT = signal.SIGUSR2  # interrupts the system call that a thread is in
 _LOG_INTERVAL = 60.0  # seconds between two log lines that say the same
 _MAX_MESSAGE = 64  # bytes of a message from the parent
 _MAX_DESCRIPTORS = 8  # that it may send with it
-# The actions, done or only logged, that each value of log.decisions lets through; None: all.
-_LOGGED = {
-    "all": None,
-    "not-accepted": frozenset((TAG, TEMPFAIL, *REFUSALS)),
-    "refused": frozenset((TEMPFAIL, *REFUSALS)),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +272,7 @@ class Worker:
             alarm = self._alarms.decided(decision.evidence, time.monotonic())
         self._log_alarm(alarm)
         log = self._service.config.log
-        wanted = _LOGGED[log.decisions]
+        wanted = LOGGED[log.decisions]
         if wanted is None or verdict.action in wanted or not wanted.isdisjoint(verdict.would):
             self._sink.write(line(decision, log.format))
 

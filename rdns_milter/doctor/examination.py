@@ -20,13 +20,12 @@ from .host import Host
 from .nameserver_check import OWN_RESOLVER, check_nameservers
 from .nameserver_probe import Probe, probe
 from .postfix_check import check_postfix
-from .postfix_settings import PostfixSettings, parse_settings
-from .sendmail_check import check_sendmail
+from .postfix_settings import read_postfix
+from .sendmail_check import SENDMAIL_CF, check_sendmail
 from .setup_check import check_config, check_log, check_metrics, check_service
 from .socket_check import check_socket
 
 SECONDS = 4.5  # for all checks together
-SENDMAIL_CF = "/etc/mail/sendmail.cf"
 
 DoctorCheck = Callable[[], Iterable[Finding]]
 
@@ -65,14 +64,6 @@ def _side_by_side(checks: Sequence[tuple[str, DoctorCheck]], seconds: float) -> 
         thread.join(max(0.0, end - time.monotonic()))
     for (subject, _), found in zip(checks, results, strict=True):
         yield from found if found is not None else [bad(subject, f"the check did not end within {seconds:g} seconds")]
-
-
-def read_postfix(host: Host) -> PostfixSettings | None:
-    """Return what Postfix is set to; None if there is no Postfix here, or none that is set up."""
-    main = host.output("postconf", "-x")
-    if main is None:
-        return None
-    return parse_settings(main, host.output("postconf", "-M") or "", host.output("postconf", "-P") or "")
 
 
 def _mta_user(host: Host) -> str:

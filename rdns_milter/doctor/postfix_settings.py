@@ -1,6 +1,6 @@
 """Read what Postfix is set to: main.cf, the services of master.cf and what they override, and the lists of milters.
 
-Pure: parses what postconf(1) writes. Judges nothing.
+Runs postconf(1), which changes nothing, and parses what it writes. Judges nothing.
 
 postconf(5) smtpd_milters, master(5).
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from ..net.endpoints import SocketAddress
 from ..net.names import parse_address
+from .host import Host
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # Entries of a list of milters: in braces with their own settings, or plain.
@@ -68,6 +69,14 @@ class PostfixSettings:
 
 def _is_port_25(name: str) -> bool:
     return name.rpartition(":")[2] in ("smtp", "25")
+
+
+def read_postfix(host: Host) -> PostfixSettings | None:
+    """Return what Postfix is set to; None if there is no Postfix here, or none that is set up."""
+    main = host.output("postconf", "-x")
+    if main is None:
+        return None
+    return parse_settings(main, host.output("postconf", "-M") or "", host.output("postconf", "-P") or "")
 
 
 def parse_settings(main: str, services: str, overrides: str) -> PostfixSettings:

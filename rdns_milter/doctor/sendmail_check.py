@@ -15,6 +15,7 @@ from ..net.endpoints import SocketAddress, parse_socket_address
 from .finding import Finding, bad, ok, warn
 
 SUBJECT = "Sendmail"
+SENDMAIL_CF = "/etc/mail/sendmail.cf"
 _MAKE = ("make -C /etc/mail", "service sendmail restart")
 _FILTER = re.compile(r"^X([\w-]+)\s*,\s*(.*)$", re.MULTILINE)
 _ORDER = re.compile(r"^O\s+InputMailFilters\s*=\s*(.*)$", re.MULTILINE)

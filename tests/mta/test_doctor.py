@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.doctor.examination import read_postfix
 from rdns_milter.doctor.finding import BAD, Finding
 from rdns_milter.doctor.host import Host
 from rdns_milter.doctor.postfix_check import check_postfix
+from rdns_milter.doctor.postfix_settings import read_postfix
 from rdns_milter.doctor.sendmail_check import check_sendmail
 from rdns_milter.doctor.socket_check import check_socket
 from rdns_milter.net.endpoints import SocketAddress, parse_socket_address
