@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
+import dns.name
+
 from tests.kit.dns.message import MESSAGE_MAX, End, Send, Source
 from tests.kit.dns.query_log import Queries
 from tests.kit.dns.responder import QUERY_MAX, Responder
@@ -45,7 +47,8 @@ class NameServer:
     connections.
 
     `zone` may be replaced while the server runs; `queries` counts the queries. After `pause` it receives and counts queries, but
-    does not answer. `stop` closes the port, `start` opens the same port again. A context manager that starts and stops the server.
+    does not answer. After `hold` it keeps its answers until `release`. `stop` closes the port, `start` opens the same port again. A
+    context manager that starts and stops the server.
     """
 
     def __init__(self, zone: Zone | None = None, host: str = "127.0.0.1", port: int = 0, *, tcp: bool = True) -> None:
@@ -54,6 +57,8 @@ class NameServer:
         self._responder = Responder(zone or Zone(), self.queries)
         self._tcp = tcp
         self._paused = False
+        self._held_name: bytes | None = None
+        self._held: list[tuple[Send, _Peer]] = []
         self._thread: threading.Thread | None = None
 
     @property
@@ -82,6 +87,25 @@ class NameServer:
     def resume(self) -> None:
         """Answer queries that arrive from now on."""
         self._paused = False
+
+    def hold(self, name: str = ".") -> None:
+        """Keep the answers to UDP queries for names at or below `name` until `release`."""
+        self._held_name = dns.name.from_text(name).to_wire()
+
+    def release(self) -> None:
+        """Send the answers that `hold` has kept, and all later ones at once."""
+        self._held_name = None
+        self._loop.call_soon_threadsafe(self._send_held)
+
+    @property
+    def held(self) -> int:
+        """The number of answers that `hold` has kept so far."""
+        return len(self._held)
+
+    def _send_held(self) -> None:
+        held, self._held = self._held, []
+        for each in held:
+            self._reply(*each)
 
     def start(self) -> NameServer:
         """Bind, then serve in a thread. Return the server. Raises OSError if the port is not available."""
@@ -175,6 +199,9 @@ class NameServer:
     def _datagram(self, wire: bytes, peer: _Peer) -> None:
         sends = self._responder.respond(wire, tcp=False)
         if self._paused:
+            return
+        if self._held_name is not None and self._held_name in wire.lower():
+            self._held += ((send, peer) for send in sends)
             return
         last = max((send.after for send in sends), default=0.0)
         if last:
