@@ -1,7 +1,7 @@
 """Expand the macros of SPF records, and turn the results into names that DNS can be asked for.
 
-Pure: makes no lookup. Takes time linear in the length of its input, because records are untrusted and the event loop is blocked
-meanwhile.
+Pure: makes no lookup; spf_evaluation.py finds the value of %{p}, which needs some. Takes time linear in the length of its input,
+because records are untrusted and the event loop is blocked meanwhile.
 
 RFC 7208 7 (macros), 4.3 (domains that are evaluated), RFC 8616 4 (local parts outside ASCII).
 """

@@ -1,4 +1,4 @@
-"""Limits of the resolver: those that the option section [dns] sets, and those that are fixed.
+"""Limits of the resolver: those that the option section [dns] sets, and the length of a chain of CNAME records.
 
 Plain data.
 
