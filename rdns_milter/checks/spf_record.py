@@ -25,8 +25,7 @@ MAX_TERM = 512  # bytes of a term
 MAX_CACHED = 512  # bytes of a record
 CACHED_RECORDS = 256
 
-# "$" also allows a newline at the end.
-_VERSION = re.compile(rb"v=spf1(?: |$)", re.IGNORECASE)
+_VERSION = re.compile(rb"v=spf1(?: |\Z)", re.IGNORECASE)
 _MODIFIER = re.compile(r"([a-z][a-z0-9_.-]*)=(.*)\Z", re.IGNORECASE | re.DOTALL)
 _MECHANISM = re.compile(r"([+?~-]?)([a-z0-9]+)(?:(:)(.*))?\Z", re.IGNORECASE | re.DOTALL)
 _LENGTHS = re.compile(r"(?:/([0-9]+))?(?://([0-9]+))?\Z")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rdns_milter.checks import spf_record
-from rdns_milter.checks.spf_record import CACHED_RECORDS, MAX_CACHED, Mechanism, Record, RecordError, parse
+from rdns_milter.checks.spf_record import CACHED_RECORDS, MAX_CACHED, Mechanism, Record, RecordError, parse, select
 from tests.kit.data.spf.case import CLIENT, CLIENT6, Case, check
 
 NINE = f"v.example A 192.0.2.9\nx.example A {CLIENT}\n"
@@ -157,3 +157,21 @@ def test_the_cache_of_parsed_records_is_bounded() -> None:
     assert kept == CACHED_RECORDS
     parse("v=spf1" + " a" * MAX_CACHED)
     assert spf_record._parse_short.cache_info().currsize == kept
+
+
+SELECTED: list[tuple[tuple[object, ...], bytes | None]] = [
+    ((b"v=spf1 -all",), b"v=spf1 -all"),
+    ((b"other", b"V=SPF1"), b"V=SPF1"),
+    ((b"v=spf10 -all", b"v=spf1-all", b"v=spf1\t-all", b"v=spf1\n", b" v=spf1"), None),
+    ((), None),
+]
+
+
+@pytest.mark.parametrize(("values", "record"), SELECTED)
+def test_select(values: tuple[object, ...], record: bytes | None) -> None:
+    assert select(values) == record
+
+
+def test_more_than_one_record_is_an_error() -> None:
+    with pytest.raises(RecordError, match="Two or more"):
+        select((b"v=spf1 -all", b"other", b"v=spf1 -all"))
