@@ -45,7 +45,7 @@ CONDITION_SENTENCES = {
     "helo_name": "The name in HELO or EHLO.",
     "mailfrom": "The sender.",
     "rcpt": "The recipient.",
-    "client_spf": "SPF of this domain passes for the client's address: whom a provider lets send. The sender makes no difference.",
+    "client_spf": "SPF of this domain, that of a provider, passes for the client's address. The sender has no influence.",
     "dnslist": "The client is on this DNS list, which [dnslists] names. A list that cannot be asked is temporary trouble.",
     "authenticated": "Whether the client has logged in (SMTP AUTH).",
     "tls": "Whether the connection is encrypted.",

@@ -1,7 +1,7 @@
 """Check a DNS list: whether it has the client's address, and with which answers.
 
-States the fact only. Never takes for a member whom the list has not named: an answer outside 127.0.0.0/8 comes from a resolver or a
-parked domain that answers everything, and one in 127.255.255.0/24 is how lists refuse a query. Both are trouble.
+States the fact only. Must never report an entry that the list does not have: an answer outside 127.0.0.0/8 comes from a resolver or
+a parked domain that answers everything, and with one in 127.255.255.0/24 lists refuse a query. Both are trouble.
 
 RFC 5782 2.1 (IPv4), 2.4 (IPv6), 2.3 (answers in 127.0.0.0/8).
 """

@@ -7,7 +7,6 @@ RFC 7208 4 (check_host), RFC 5782 2 (DNS lists).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from ..checks.evidence import PASS, TEMPERROR, UNKNOWN, Sources, Spf, source
@@ -18,18 +17,19 @@ from .check_runner import Answers, CheckRunner, PendingFact
 
 
 class AskedSources:
-    """The providers and DNS lists that the rules ask about one client."""
+    """The providers and DNS lists that the rules ask about one client. `named_facts`: what they say, by source."""
 
-    __slots__ = ("_dns_lists", "_providers")
+    __slots__ = ("_dns_lists", "_providers", "named_facts")
 
     def __init__(self) -> None:
+        self.named_facts: dict[str, PendingFact[Any]] = {}
         self._providers: dict[str, PendingFact[Spf]] = {}
         self._dns_lists: dict[tuple[str, str], PendingFact[Answers]] = {}  # by name and zone
 
     def start(self, address: Address, policy: Policy, config: Config, check_runner: CheckRunner) -> None:
         """Start what the policy asks and is not started yet, and drop what it does not ask: after a reload its rules or the zone
         of a list can be others."""
-        before = self.facts()
+        before = self.named_facts
         self._providers = {
             domain: self._providers.get(domain) or check_runner.start_client_spf(address, domain, config)
             for domain in policy.providers
@@ -38,19 +38,12 @@ class AskedSources:
             (name, zone): self._dns_lists.get((name, zone)) or check_runner.start_dns_list(address, zone, config)
             for name, zone in policy.dnslists
         }
-        kept = frozenset(self.facts())
-        check_runner.cancel(*(fact for fact in before if fact not in kept))
-
-    def facts(self) -> tuple[PendingFact[Any], ...]:
-        """Return all facts."""
-        return *self._providers.values(), *self._dns_lists.values()
-
-    def named_facts(self) -> Iterator[tuple[str, PendingFact[Any]]]:
-        """Yield each source and its fact."""
-        for domain, result in self._providers.items():
-            yield source("client_spf", domain), result
-        for (name, _), answers in self._dns_lists.items():
-            yield source("dnslist", name), answers
+        self.named_facts = {
+            **{source("client_spf", domain): fact for domain, fact in self._providers.items()},
+            **{source("dnslist", name): fact for (name, _), fact in self._dns_lists.items()},
+        }
+        kept = frozenset(self.named_facts.values())
+        check_runner.cancel(*(fact for fact in before.values() if fact not in kept))
 
     def client_spf(self, late: bool) -> Sources:
         """Return the providers with their results. One that is missing is unknown, or `temperror` if it is too late."""

@@ -115,7 +115,7 @@ class Client:
         """Stop the checks of address and HELO name."""
         self._check_runner.cancel(self._reverse_name, self._helo_result, self.spf_helo)
         if self.sources is not None:
-            self._check_runner.cancel(*self.sources.facts())
+            self._check_runner.cancel(*self.sources.named_facts.values())
 
     def facts(self, spf: PendingFact[Spf]) -> dict[str, AnyFact]:
         """Return the facts that checks find, by their names. `spf`: of the sender."""
@@ -123,13 +123,13 @@ class Client:
         if self._helo.result == UNKNOWN:
             facts["helo"] = self._helo_result
         if self.sources is not None:
-            facts.update(self.sources.named_facts())
+            facts.update(self.sources.named_facts)
         return facts
 
     def all_facts(self, spf: PendingFact[Spf]) -> tuple[AnyFact, ...]:
         """Return all facts in the order of the checks, those that need no lookup included."""
         facts = self._reverse_name, self._helo_result, self.spf_helo, spf
-        return facts if self.sources is None else (*facts, *self.sources.facts())
+        return facts if self.sources is None else (*facts, *self.sources.named_facts.values())
 
     def reverse_name(self, late: bool) -> ReverseName:
         """Return the facts that depend on the address. If they are missing, they are unknown, or `temperror` if it is too late."""

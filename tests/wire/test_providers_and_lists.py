@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rdns_milter.checks.dns_list import MAX_ANSWERS
 from rdns_milter.cli.main import main
 from tests.kit.data.metrics_page import page
 from tests.kit.data.scenario import part
@@ -35,8 +36,12 @@ _spf.exists.example       TXT  "v=spf1 exists:%{ir}.x.example -all"
 43.2.0.192.wl.example     A    203.0.113.80
 44.2.0.192.wl.example     SERVFAIL
 45.2.0.192.wl.example     SILENT
+47.2.0.192.wl.example     CNAME entry.wl.example
+entry.wl.example          A    127.0.7.3
+48.2.0.192.wl.example     CNAME 48.2.0.192.wl.example
 *.8.0.0.0.8.b.d.0.1.0.0.2.wl.example  A  127.0.3.3
 """
+ZONE += "\n".join(f"46.2.0.192.wl.example A 127.0.0.{number}" for number in range(10, 210))
 RULES: list[dict[str, Any]] = [
     {"name": "bulk", "when": {"client_spf": ["_spf.bulk.example"]}, "action": "accept"},
     {"name": "listed", "when": {"dnslist": "wl:127.0.*.1-3"}, "action": "accept"},
@@ -89,6 +94,15 @@ def test_verdicts(daemon: Daemon, client: str, action: str, rule: str, client_sp
     assert part(decision, *expected) == expected
     if action == "tempfail":
         assert decision["reply"].startswith("451 4.4.3 Temporary DNS error")
+
+
+def test_a_list_with_many_answers_and_one_with_strange_ones(daemon: Daemon) -> None:
+    _, (decision,) = daemon.judge(client=Client("192.0.2.46"))
+    assert decision["dnslist"] == ",".join(f"wl:127.0.0.{number}" for number in range(10, 10 + MAX_ANSWERS))
+    _, (decision,) = daemon.judge(client=Client("192.0.2.47"))
+    assert part(decision, "action", "dnslist") == {"action": "accept", "dnslist": "wl:127.0.7.3"}
+    _, (decision,) = daemon.judge(client=Client("192.0.2.48"))
+    assert part(decision, "action", "dnslist") == {"action": "tempfail", "dnslist": "wl:temperror"}
 
 
 def test_a_list_that_refuses_is_an_alarm(daemon: Daemon) -> None:
@@ -163,9 +177,9 @@ def test_lint_looks_up_what_providers_authorize(server: NameServer, capsys: pyte
         printed = capsys.readouterr().out
     assert "_spf.bulk.example" not in printed
     for words in (
-        '"_spf.cloud.example": lets 33,554,432 IPv4 addresses send, among them 10.0.0.0/8, 52.0.0.0/8',
-        '"_spf.all.example": lets everybody send (+all in the record of _spf.all.example)',
-        '"_spf.exists.example": lets send whom a name server answers for (exists:%{ir}.x.example)',
+        '"_spf.cloud.example": authorizes 33,554,432 IPv4 addresses, the largest networks being 10.0.0.0/8, 52.0.0.0/8',
+        '"_spf.all.example": authorizes every client (+all in the record of _spf.all.example)',
+        '"_spf.exists.example": has terms that a name server decides for each client (exists:%{ir}.x.example)',
         '"_spf.down.example": the record of _spf.down.example could not be looked up (servfail)',
         '"_spf.nothing.example": _spf.nothing.example has no SPF record that can be evaluated',
     ):

@@ -47,16 +47,14 @@ def _warnings(reach: Reach, lookup_limit: int) -> Iterator[str]:
         )
     count = f"{reach.ipv4_addresses:,} IPv4 addresses"
     if reach.everybody:
-        yield f"lets everybody send ({reach.everybody}), beside {count} that it names: the condition holds for every client"
+        yield f"authorizes every client ({reach.everybody}), beside {count} that it names: the condition always holds"
         return
     if reach.uncountable:
         terms = ", ".join(reach.uncountable[:_MAX_NAMED])
-        yield (
-            f"lets send whom a name server answers for ({terms}), which are addresses without number, beside {count} that it names"
-        )
+        yield f"has terms that a name server decides for each client ({terms}), so it authorizes more than the {count} it names"
     ipv4 = [str(each) for each in reach.largest if each.version == 4][:_MAX_NAMED]
     ipv6 = [str(each) for each in reach.largest if each.version == 6 and each.prefixlen < SHORTEST_IPV6][:_MAX_NAMED]
     if reach.ipv4_addresses > MANY:
-        yield f"lets {count} send, among them {', '.join(ipv4)}: these are whole networks with other hosts than its mail hosts"
+        yield f"authorizes {count}, the largest networks being {', '.join(ipv4)}: other hosts than the provider's mail hosts, too"
     if ipv6:
-        yield f"lets whole IPv6 networks send: {', '.join(ipv6)}, and {count}"
+        yield f"authorizes whole IPv6 networks: {', '.join(ipv6)}, and {count}"

@@ -1,4 +1,4 @@
-"""Find out how many addresses the SPF record of a domain lets send, with the records that it includes.
+"""Find out how many addresses the SPF record of a domain authorizes, with the records that it includes.
 
 An upper bound, for warnings: a term that forbids addresses before another allows them is not subtracted. Pure except for the Lookup
 that is passed in; must end for any records, so the number of records and of names is limited.
@@ -26,9 +26,10 @@ MAX_TEXT = 100  # characters of a term or name in a text for the administrator
 
 @dataclass(slots=True)
 class Reach:
-    """What a domain's record lets send. `networks`: the addresses; `everybody`: the term that lets everybody send, "" if none does;
-    `uncountable`: terms that depend on a name server's answer for each address; `lookups`: the number of terms that cause lookups,
-    those of the included records too; `problem`: why the record, or one that it includes, cannot be read, or ""."""
+    """The clients that a domain's record authorizes. `networks`: their addresses; `everybody`: the term that matches every client,
+    "" if none does; `uncountable`: terms that depend on a name server's answer for each address; `lookups`: the number of terms
+    that cause lookups, those of the included records too; `problem`: why the record, or one that it includes, cannot be read, or
+    ""."""
 
     networks: list[Network] = field(default_factory=list)
     everybody: str = ""
@@ -44,12 +45,12 @@ class Reach:
 
     @property
     def largest(self) -> Sequence[Network]:
-        """The largest networks first, those of IPv4 before those of IPv6."""
-        return sorted(self.networks, key=lambda each: (each.version, each.prefixlen))
+        """The different networks, the largest first, those of IPv4 before those of IPv6."""
+        return sorted(set(self.networks), key=lambda each: (each.version, each.prefixlen, int(each.network_address)))
 
 
 async def spf_reach(lookup: Lookup, domain: str) -> Reach:
-    """Return what the record of a domain lets send."""
+    """Return what the record of a domain authorizes."""
     return await _Walk(lookup).walk(domain)
 
 

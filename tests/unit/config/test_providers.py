@@ -44,13 +44,19 @@ def networks(*texts: str) -> Reach:
     [
         (networks("192.0.2.0/24", "198.51.100.0/22", "2001:db8::/32"), []),
         (networks("10.0.0.0/12"), []),
-        (networks("10.0.0.0/12", "192.0.2.1"), ["lets 1,048,577 IPv4 addresses send", "10.0.0.0/12"]),
-        (networks("10.0.0.0/8", "52.0.0.0/8"), ["lets 33,554,432 IPv4 addresses send", "10.0.0.0/8, 52.0.0.0/8"]),
-        (networks("192.0.2.1", "2600::/12"), ["whole IPv6 networks send: 2600::/12, and 1 IPv4 addresses"]),
-        (Reach(everybody="+all in the record of x.example"), ["lets everybody send (+all in the record of x.example)"]),
+        (networks("10.0.0.0/12", "192.0.2.1"), ["authorizes 1,048,577 IPv4 addresses", "10.0.0.0/12"]),
+        (networks("10.0.0.0/8", "52.0.0.0/8"), ["authorizes 33,554,432 IPv4 addresses", "10.0.0.0/8, 52.0.0.0/8"]),
+        (networks("192.0.2.1", "2600::/12"), ["authorizes whole IPv6 networks: 2600::/12, and 1 IPv4 addresses"]),
+        (
+            Reach(everybody="+all in the record of x.example"),
+            ["authorizes every client (+all in the record of x.example)"],
+        ),
         (
             Reach([parse_network("192.0.2.0/24")], uncountable=["exists:%{i}.x.example"]),
-            ["whom a name server answers for (exists:%{i}.x.example)", "beside 256 IPv4 addresses"],
+            [
+                "that a name server decides for each client (exists:%{i}.x.example)",
+                "more than the 256 IPv4 addresses it names",
+            ],
         ),
         (Reach(problem="b.example has no SPF record"), ["b.example has no SPF record: the condition does not hold"]),
         (Reach(lookups=10), []),
@@ -85,7 +91,7 @@ def test_large_providers_are_told_from_clouds(kind: str, lengths: str, is_wide: 
         found_networks.append(f"{ip_address(start)}/{length}")
         start += 1 << (32 - length)
     warnings = found(networks(*found_networks))
-    assert ["IPv4 addresses send, among them 64.0.0.0/" in each for each in warnings] == [True] * is_wide
+    assert ["the largest networks being 64.0.0.0/" in each for each in warnings] == [True] * is_wide
 
 
 def test_the_line_is_that_of_the_condition() -> None:
@@ -94,5 +100,5 @@ def test_the_line_is_that_of_the_condition() -> None:
     config = parse(DOCUMENT, "c.toml")
     reaches = {"a.example": Reach(everybody="all")}
     warnings = lint(config, date(2026, 12, 1), Positions(DOCUMENT), reaches)
-    (warning,) = (each for each in warnings if "everybody" in each.text)
+    (warning,) = (each for each in warnings if "every client" in each.text)
     assert DOCUMENT.split("\n")[warning.line - 1].startswith("when = { client_spf")
