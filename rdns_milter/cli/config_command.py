@@ -11,11 +11,12 @@ import sys
 from collections.abc import Iterator
 from datetime import date
 
-from ..config.load import MAX_BYTES, Config, load, show, warnings
+from ..config.load import MAX_BYTES, Config, load, warnings
 from ..config.sample import sample
-from ..config.textfile import read_text
+from ..config.show import show
 from ..daemon.privileges import NotPossible, service_account, unreadable
 from ..text.exit_status import EX_OK
+from ..text.input_file import read_text
 from ..text.toml_positions import Positions
 from .common import Commands, Failure, add_config_option
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from ..config.load import MAX_BYTES, Config, load
 from ..config.rule_source import RuleSource, rule_sources
 from ..config.sample import sample
-from ..config.textfile import UnreadableError, read_text
 from ..logs.default_logs import default_logs
 from ..logs.files import Logs
 from ..logs.timestamps import Dates
 from ..text.exit_status import EX_NOT_FOUND, EX_OK
+from ..text.input_file import UnreadableError, read_text
 from .common import Commands, Failure, add_config_option
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ..text.input_file import Piece, UnreadableError, read_lines
 from ..text.toml import quoted
 from .condition_types import ConditionType, size
 from .errors import Error, ErrorCollector
 from .list_entries import Collector
-from .textfile import Piece, UnreadableError, read_lines
 
 MAX_LISTS = 100
 MAX_LINES = 2_000_000  # of all lists together

@@ -1,4 +1,4 @@
-"""Load the configuration from its file, and write its effective values as TOML.
+"""Load the configuration from its file.
 
 All errors in a file are reported at once, with their lines. A file with an error, and an empty file, gives no configuration at all,
 so that at a reload the old one stays in force.
@@ -8,24 +8,23 @@ TOML 1.0.0.
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from ..policy.digest import digest
 from ..policy.rules import Policy, asked_by
-from ..text.toml import key, quoted, text
+from ..text.input_file import UnreadableError, read_text
+from ..text.toml import quoted, text
 from ..text.toml_positions import Positions
 from .errors import ConfigError as ConfigError
 from .errors import Error as Error
 from .errors import ErrorCollector
-from .hints.date_hints import date_hint
+from .hints.toml_hints import syntax_error
 from .list_files import ListFile, Lists
 from .option_reader import LISTS, RULES, read_sections
-from .options import SECTIONS, options_of
 from .patterns.timing import check_patterns
 from .rule_reader import RULE_KEYS, read_rules
 from .sample import sample
@@ -39,23 +38,11 @@ from .sections.metrics import Metrics
 from .sections.milter import Milter
 from .sections.relays import Relays
 from .sections.spf import SpfLimits
-from .textfile import UnreadableError, read_text
 
 DEFAULT_PATH = "/etc/rdns-milter/rdns-milter.toml"
 BUILT_IN = ""  # the path of the built-in configuration
 MAX_BYTES = 1_000_000
 _WARN_DAYS = 7  # before the last day of a rule
-
-_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
-_UNTIL = re.compile(r"\s*until\s*=\s*([^\"'#]*?)\s*(?:#.*)?\Z")
-# Common mistakes in TOML: the start of the parser's message, the text at the position that it names, and a hint.
-_HINTS = (
-    ("Invalid value", re.compile(r"[A-Za-z@/.]"), "write strings in quotes"),
-    ("Expected newline", re.compile(r"(?<=[= ]0)[0-7]+"), "write octal numbers with 0o, as in 0o660"),
-    ("Expected newline", re.compile(r"[0-9A-Za-z.:/]"), "write strings in quotes, addresses too"),
-    ("Invalid initial character", re.compile(r"\s*(?:#.*)?\Z"), "write a table in braces on one line"),
-    ("Unclosed inline table", re.compile(r"\s*(?:#.*)?\Z"), "write a table in braces on one line"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,40 +108,6 @@ def parse(document: str, path: str, today: date | None = None) -> Config:
     )
 
 
-def show(config: Config, only_changed: bool = False) -> str:
-    """Return the effective values as TOML, which parses to an equal configuration. `only_changed`: those that differ from the
-    defaults, the lists, and the rules that are not among the default rules in the same words."""
-    note = ": what is changed" if only_changed else ""
-    parts = [f"# {text(config.path) if config.path else 'the built-in defaults'}, policy {config.policy.digest}{note}"]
-    for name, section in SECTIONS.items():
-        record, default = getattr(config, name), section()
-        lines = [
-            f"{option.key} = {option.toml(getattr(record, item))}"
-            for item, option in options_of(section).items()
-            if not only_changed or getattr(record, item) != getattr(default, item)
-        ]
-        if lines:
-            parts.append("\n".join((f"[{name}]", *lines)))
-    if config.lists:
-        parts.append("\n".join(("[lists]", *(f"{key(item.name)} = {text(item.path)}" for item in config.lists))))
-    if config.dns_lists:
-        parts.append("\n".join((f"[{DNS_LISTS}]", *(f"{key(name)} = {text(zone)}" for name, zone in config.dns_lists))))
-    return "\n\n".join((*parts, *(_changed_rules(config) if only_changed else config.rules))) + "\n"
-
-
-def _changed_rules(config: Config) -> Iterator[str]:
-    default = parse(sample(), BUILT_IN)
-    kept = [rule for rule in config.rules if rule in default.rules]
-    if kept != list(default.rules):
-        names = {rule.name for rule in config.policy.rules}
-        missing = [rule.name for rule in default.policy.rules if rule.name not in names]
-        if missing:
-            yield f"# default rules that are not there: {', '.join(missing)}"
-        if kept != [rule for rule in default.rules if rule in kept]:
-            yield "# the default rules stand in another order"
-    yield from (rule for rule in config.rules if rule not in default.rules)
-
-
 def warnings(config: Config, today: date) -> tuple[str, ...]:
     """Return warnings about a valid configuration: rules that end within a week or have ended, and that there is no rule."""
     found = [] if config.policy.rules else ["there is no rule: every message is accepted"]
@@ -177,26 +130,7 @@ def _tables(document: str, path: str, today: date) -> dict[str, Any]:
     except RecursionError:
         raise ConfigError([Error(path, 0, "", "lists or tables are nested too deeply")]) from None
     except ValueError as error:
-        raise ConfigError([_syntax_error(document, path, str(error), today)]) from None
-
-
-def _syntax_error(document: str, path: str, message: str, today: date) -> Error:
-    """Return the error for a message of the parser, with the line that it is about and a hint."""
-    place = _PLACE.search(message)
-    if place is None:
-        return Error(path, 0, "", f"not valid TOML: {message}")
-    problem, lines = message[: place.start()], document.split("\n")
-    if place[1] is None:
-        return Error(
-            path, len(document.rstrip("\n").split("\n")), "", f"not valid TOML: {problem}, and the file ends here"
-        )
-    line, column = int(place[1]), int(place[2])
-    written = lines[line - 1] if line <= len(lines) else ""
-    hints = (hint for start, found, hint in _HINTS if problem.startswith(start) and found.match(written, column - 1))
-    hint = f" ({hint})" if "=" in written[:column] and (hint := next(hints, "")) else ""
-    if (until := _UNTIL.match(written)) and "date" not in problem.lower().partition("expected")[0]:
-        hint = date_hint(until[1], today)
-    return Error(path, line, "", f"not valid TOML: {problem} at column {column}{hint}: {quoted(written.strip())}")
+        raise ConfigError([syntax_error(document, path, str(error), today)]) from None
 
 
 def _rule_text(table: Mapping[str, Any]) -> str:

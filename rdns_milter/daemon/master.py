@@ -31,13 +31,13 @@ from .callbacks import BACKLOG, Callbacks, LibmilterError, open_socket, take_soc
 from .configuration.config_reader import ConfigReader, NotRead, exit_text, find_loss
 from .configuration.shared_config import LoadedConfig
 from .exporter import Exporter
-from .memory import freeze_all
+from .memory_and_cpu import freeze_all
 from .nameserver_reports import NameServers
 from .privileges import NotPossible, account, change_user, raise_file_limit
 from .sd_notify import Notifier
 from .thread_limits import MIN_THREADS, spare_threads
 from .worker import Worker, WorkerContext
-from .worker_pool import WorkerPool, WorkerProcess
+from .worker_pool import WorkerPool, WorkerProcess, worker_count
 
 NAME = "rdns-milter"
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
@@ -310,11 +310,6 @@ class Master:
         self._sink.write("stopped", "notice")
         self._sink.flush(1.0)
         return EX_OK
-
-
-def worker_count(config: Config) -> int:
-    """Return the number of workers: one for each core unless milter.workers sets it."""
-    return config.milter.workers or os.cpu_count() or 1
 
 
 def run(

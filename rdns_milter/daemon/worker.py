@@ -41,7 +41,7 @@ from ..session.service import Service, SessionEvents
 from .callbacks import Callbacks, serve
 from .configuration.shared_config import LoadedConfig, read
 from .lost_connections import LostConnections
-from .memory import GarbageCollector, pin_to_core, use_one_heap
+from .memory_and_cpu import GarbageCollector, pin_to_core, use_one_heap
 from .pool_waker import PoolWaker
 from .quick_acks import QuickAcks
 from .thread_limits import spare_threads

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ..config.load import Config
 from .restart_delay import RestartDelay
 from .worker import HEARTBEAT
 
@@ -204,3 +205,8 @@ class WorkerPool:
         for pid in self._workers:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+
+
+def worker_count(config: Config) -> int:
+    """Return the number of workers: one for each core unless milter.workers sets it."""
+    return config.milter.workers or os.cpu_count() or 1

@@ -17,12 +17,12 @@ from shlex import quote
 
 from ..config.lint import LintWarning, lint
 from ..config.load import MAX_BYTES, Config, ConfigError, Error, load, warnings
-from ..config.textfile import UnreadableError, read_text
 from ..daemon.privileges import MIN_FILES, SERVICE_USER, NotPossible, service_account, unreadable
 from ..logs.output import SYSLOG_PATH
 from ..net.endpoints import Endpoint
 from ..net.names import parse_address
 from ..net.networks import parse_network
+from ..text.input_file import UnreadableError, read_text
 from ..text.toml import text as toml
 from ..text.toml_positions import Positions
 from .finding import Finding, bad, ok, warn

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rdns_milter.config.load import ConfigError, parse, show
+from rdns_milter.config.load import ConfigError, parse
 from rdns_milter.config.sections.dns_lists import MAX_DNS_LISTS, MAX_PROVIDERS
+from rdns_milter.config.show import show
 from rdns_milter.policy.rules import Listing, Listings
 
 LISTS = '[dnslists]\nwl = "List.DNSWL.org."\nbl = "bl.example"\n'

@@ -11,9 +11,10 @@ import pytest
 
 from rdns_milter.cli.main import main
 from rdns_milter.config import load as module
-from rdns_milter.config.load import BUILT_IN, Config, ConfigError, load, parse, show, warnings
+from rdns_milter.config.load import BUILT_IN, Config, ConfigError, load, parse, warnings
 from rdns_milter.config.options import SECTIONS, options_of
 from rdns_milter.config.sample import sample
+from rdns_milter.config.show import show
 from rdns_milter.net.endpoints import Endpoint, SocketAddress
 from rdns_milter.net.networks import Networks
 from rdns_milter.policy.rules import Condition, Mailboxes, Names, Policy, Rule, Words

@@ -7,9 +7,10 @@ import random
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rdns_milter.config.load import ConfigError, Error, parse, show
+from rdns_milter.config.load import ConfigError, Error, parse
 from rdns_milter.config.options import SECTIONS, options_of
 from rdns_milter.config.sample import sample
+from rdns_milter.config.show import show
 
 PATH = "/etc/x/rdns.toml"
 

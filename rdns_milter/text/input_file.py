@@ -1,4 +1,4 @@
-"""Read text files: the configuration as a whole, lists piece by piece.
+"""Read text files that the administrator writes: the configuration as a whole, lists piece by piece.
 
 Limits the size, and opens only regular files: reading a pipe or a device could block or never end. Errors are in words for the
 administrator.
