@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from ..checks.evidence import FACTS, LOOKED_UP, SOURCES, TEMPERROR, UNKNOWN
+from ..checks.evidence import FACTS, LOOKED_UP, SOURCES, TEMPERROR, TROUBLES, UNKNOWN
 from ..logs.decision_keys import EXEMPT
 from ..logs.decision_line import parse
 from ..logs.line_prefix import PrefixForms
@@ -60,6 +60,7 @@ class Report:
         self.policies: TopList[str, None] = TopList()
         self.relays: TopList[str, None] = TopList()
         self.sources: TopList[tuple[str, str], None] = TopList()
+        self.troubled: Counter[str] = Counter()
         self.relayed: Counter[str] = Counter()
         self.clients: TopList[str, str] = TopList()
         self.senders: TopList[str, str] = TopList()
@@ -71,7 +72,7 @@ class Report:
         self._date_of = date_of
         self._hours: Counter[tuple[datetime, str]] = Counter()
         self._spans: dict[datetime, tuple[datetime, datetime]] = {}  # of each hour: its first and last decision
-        self._combinations: Counter[tuple[str, ...]] = Counter()
+        self._combinations: Counter[tuple[tuple[str, ...], bool]] = Counter()
         self._facts: dict[str, Counter[str]] = {name: Counter() for name in FACTS}
 
     def add(self, line: str) -> None:
@@ -114,23 +115,31 @@ class Report:
         if relay := fields.get("via"):
             self.relays.add(relay)
             self.relayed[withheld if withheld in ACTIONS else action] += 1
-        for key in SOURCES:
-            for item in (fields.get(key) or "").split(","):
-                if item and item != ELLIPSIS:
-                    self.sources.add((key, item))
+        troubles = [self._count_sources(key, fields.get(key, "")) for key in SOURCES]
         if rule.startswith(EXEMPT):
             self.exempt[rule if rule.isascii() and len(rule) < 30 else EXEMPT] += 1
             return
         try:
-            self._combinations[_FACTS(fields)] += 1
+            self._combinations[_FACTS(fields), any(troubles)] += 1
         except KeyError:
-            self._combinations[tuple(fields.get(name, UNKNOWN) for name in FACTS)] += 1
+            self._combinations[tuple(fields.get(name, UNKNOWN) for name in FACTS), any(troubles)] += 1
         if len(self._combinations) > _MAX_COMBINATIONS:
             self._settle()
         self.waited_ms[_number(fields.get("waited_ms", ""))] += 1
         self.dns_ms[_number(fields.get("dns_ms", ""))] += 1
         self.queries += _number(fields.get("queries", ""))
         self.cached += _number(fields.get("cached", ""))
+
+    def _count_sources(self, key: str, sources: str) -> bool:
+        """Count the providers, or the DNS lists, in a line. Return whether one of them was in trouble."""
+        if not sources:
+            return False
+        items = [item for item in sources.split(",") if item and item != ELLIPSIS]
+        for item in items:
+            self.sources.add((key, item))
+        has_trouble = any(item.partition(":")[2] in TROUBLES for item in items)
+        self.troubled[key] += has_trouble
+        return has_trouble
 
     def _count_would(self, would: str, shadows: str, mode: str) -> None:
         """Count `would` for the shadow rules; in observe mode it may be the action of enforcement instead. "": the actions of the
@@ -162,10 +171,10 @@ class Report:
     def _settle(self) -> None:
         """Count the facts of the combinations one by one, and forget the combinations."""
         looked_up = [index for index, name in enumerate(FACTS) if name in LOOKED_UP]
-        for combination, count in self._combinations.items():
+        for (combination, has_trouble), count in self._combinations.items():
             for (name, fact), word in zip(FACTS.items(), combination, strict=True):
                 self._facts[name][word if word in fact.words else UNKNOWN] += count
-            if any(combination[index] == TEMPERROR for index in looked_up):
+            if has_trouble or any(combination[index] == TEMPERROR for index in looked_up):
                 self.with_temperror += count
         self._combinations.clear()
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
-from ..checks.evidence import LOOKED_UP, TEMPERROR
+from ..checks.evidence import LOOKED_UP, SOURCES, TEMPERROR
 from ..logs.decision_line import parse
 from ..logs.logged_evidence import evidence_of
 from ..monitoring.top_k import Entry
@@ -166,6 +166,13 @@ class Summary:
         return _OBSERVE_NOTE if OBSERVE in self.modes else ""
 
 
+def _in_trouble(report: Report, facts: Mapping[str, Mapping[str, int]]) -> Mapping[str, int]:
+    """Return the number of decisions for which each fact could not be looked up."""
+    return {name: facts[name].get(TEMPERROR, 0) for name in LOOKED_UP} | {
+        name: report.troubled[name] for name in SOURCES
+    }
+
+
 def summarize(report: Report, most: int, digest: str = "", troubles: Sequence[str] = ()) -> Summary:
     """Return the numbers of a report. `most`: how many clients, senders, relays and policies; `digest`: of the policy whose rules
     `report` was given; `troubles`: sentences about the files, which follow the warnings."""
@@ -184,7 +191,7 @@ def summarize(report: Report, most: int, digest: str = "", troubles: Sequence[st
         rules=tuple(RuleCount(*entry.name, entry.count) for entry in report.rules.top(_MAX_RULES)),
         exempt=dict(report.exempt.most_common()),
         facts=facts,
-        temperror=Temperror(report.with_temperror, share, {name: facts[name].get(TEMPERROR, 0) for name in LOOKED_UP}),
+        temperror=Temperror(report.with_temperror, share, _in_trouble(report, facts)),
         shadow=tuple(ShadowCount(*entry.name, entry.count) for entry in report.shadows.top(_MAX_RULES)),
         observed=dict(report.observed.most_common()),
         modes=dict(report.modes.most_common()),

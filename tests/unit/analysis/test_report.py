@@ -23,7 +23,7 @@ from rdns_milter.analysis.report import Report
 from rdns_milter.analysis.report_html import page
 from rdns_milter.analysis.report_summary import Summary, as_dict, faults, percentiles, summarize
 from rdns_milter.analysis.report_text import show
-from rdns_milter.checks.evidence import FACTS, LOOKED_UP
+from rdns_milter.checks.evidence import FACTS, LOOKED_UP, Iprev, Spf
 from rdns_milter.cli.main import main
 from rdns_milter.config.load import load
 from rdns_milter.config.load import parse as parse_config
@@ -32,6 +32,7 @@ from rdns_milter.logs.timestamps import Dates
 from rdns_milter.policy.decide import decide
 from rdns_milter.policy.rules import ACTIONS
 from tests.kit.data import random_log
+from tests.kit.data.decisions import DECISION, EVIDENCE
 from tests.kit.data.html_page import check_numbers
 from tests.kit.data.strategies import FORGERIES
 
@@ -64,6 +65,40 @@ def reported(lines: Iterable[str], since: datetime | None = None, rules: Sequenc
     for each in lines:
         report.add(each)
     return report
+
+
+def test_providers_and_dns_lists() -> None:
+    """Each is counted as the line names it; trouble with one is DNS trouble, counted once for a decision."""
+    evidence = replace(EVIDENCE, iprev=Iprev("pass", "confirmed"), spf_helo=Spf("none"), spf_mailfrom=Spf("none"))
+    slow = replace(evidence, iprev=Iprev("temperror", "timeout"))
+    passed, refused = (("_spf.a.example", "pass"), ("b.example", "none")), (("wl", "refused"),)
+    cases = [
+        replace(evidence, client_spf=passed, dnslist=(("wl", "127.0.5.2"), ("wl", "127.0.6.1"))),
+        replace(evidence, client_spf=passed, dnslist=refused),
+        replace(slow, client_spf=(("b.example", "temperror"),), dnslist=refused),
+        slow,
+        evidence,
+    ]
+    lines = [line(replace(DECISION, evidence=each)) for each in cases]
+    summary = summarize(reported(lines), 20)
+    assert {(each.fact, each.name): each.count for each in summary.sources} == {
+        ("client_spf", "_spf.a.example"): 2,
+        ("client_spf", "b.example:temperror"): 1,
+        ("dnslist", "wl:127.0.5.2"): 1,
+        ("dnslist", "wl:127.0.6.1"): 1,
+        ("dnslist", "wl:refused"): 2,
+    }
+    assert summary.temperror.decisions == 3
+    assert {name: count for name, count in summary.temperror.facts.items() if count} == {
+        "iprev": 2,
+        "client_spf": 1,
+        "dnslist": 2,
+    }
+    text = io.StringIO()
+    show(summary, Console(file=text, width=120))
+    assert "  dnslist         wl:refused 2, wl:127.0.5.2 1, wl:127.0.6.1 1\n" in text.getvalue()
+    assert "temperror: 3 decisions (60.0 %): iprev 2, client_spf 1, dnslist 2" in text.getvalue()
+    assert "<code>_spf.a.example</code>" in page(summary, __version__, NOW)
 
 
 def test_mail_through_relays() -> None:

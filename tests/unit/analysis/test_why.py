@@ -91,6 +91,26 @@ def test_each_fact_has_its_sentence() -> None:
     }
 
 
+def test_each_provider_and_each_list_has_its_sentence() -> None:
+    evidence = replace(
+        EVIDENCE,
+        client_spf=(("_spf.a.example", "pass"), ("b.example", "temperror"), ("c.example", "none")),
+        dnslist=(("wl", "127.0.5.2"), ("bl", "refused"), ("zl", "temperror"), ("xl", "none")),
+    )
+    found = explained(replace(DECISION, evidence=evidence)).facts
+    assert [each for each in found if each[0] in ("client_spf", "dnslist")] == [
+        ("client_spf", "_spf.a.example", "_spf.a.example, whose SPF a rule asks for, allows 192.0.2.7 to send."),
+        (
+            "client_spf",
+            "b.example:temperror",
+            "The SPF record of b.example, for which a rule asks, could not be looked up.",
+        ),
+        ("dnslist", "wl:127.0.5.2", "192.0.2.7 is on the DNS list wl."),
+        ("dnslist", "bl:refused", "The DNS list bl refused the query, or its answer cannot be one of a list."),
+        ("dnslist", "zl:temperror", "The DNS list zl could not be asked."),
+    ]
+
+
 def test_the_sender_can_be_told() -> None:
     text = printed(explained())
     assert "Your message to b@example.net was refused on 2026-11-28 14:03." in text
