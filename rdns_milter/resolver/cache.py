@@ -12,13 +12,13 @@ from collections import OrderedDict
 from typing import Generic, TypeVar
 
 from .limits import ResolverLimits
-from .lookup import TEMPORARY, Answer
+from .lookup import TEMPORARY
 from .reading import Reading
 
 FAILURE_TTL = 30.0  # seconds for which a failure is cached
 MAX_FAILURES = 10_000  # entries
 ENTRY_BYTES = 1024  # of memory, for each entry that a cache may have
-_OVERHEAD = 400  # bytes of an entry beside its text
+ANSWER_OVERHEAD = 400  # bytes of an answer beside its text
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -77,8 +77,3 @@ def answer_lifetime(reading: Reading, limits: ResolverLimits) -> float:
         return FAILURE_TTL
     longest = limits.cache_max_ttl if reading.status == "ok" else limits.negative_ttl
     return max(limits.cache_min_ttl, min(reading.ttl, longest))
-
-
-def answer_size(answer: Answer) -> int:
-    """Return the bytes of memory that an answer takes in a cache, roughly."""
-    return _OVERHEAD + len(answer.question.name) + sum(len(value) + 60 for value in answer.values)

@@ -16,7 +16,7 @@ from .admission.fair_queue import FairQueue, Ticket
 from .admission.requester import ANONYMOUS, Requester, sender_of
 from .admission.shares import LEAST, capacity
 from .admission.silent_zones import SilentZones
-from .cache import ENTRY_BYTES, MAX_FAILURES, Cache, answer_lifetime, answer_size
+from .cache import ANSWER_OVERHEAD, ENTRY_BYTES, MAX_FAILURES, Cache, answer_lifetime
 from .events import NO_EVENTS, ResolverEvents
 from .limits import MAX_ALIASES, ResolverLimits
 from .lookup import Answer, Question
@@ -264,4 +264,5 @@ class Resolver:
         if answer.status in ("deadline", "resolver-down"):
             return
         cache = self._failures if answer.temporary else self._cache
-        cache.put(answer.question, answer, self.loop.time() + answer.ttl, answer_size(answer))
+        size = ANSWER_OVERHEAD + len(answer.question.name) + sum(len(value) + 60 for value in answer.values)
+        cache.put(answer.question, answer, self.loop.time() + answer.ttl, size)
