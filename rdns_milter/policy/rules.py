@@ -204,7 +204,7 @@ class Policy:
 
     @property
     def asks(self) -> bool:
-        """Whether anything is asked by name."""
+        """Return whether the rules ask providers or DNS lists."""
         return bool(self.providers or self.dnslists)
 
     def in_force(self, day: date) -> Policy:

@@ -19,17 +19,20 @@ from .check_runner import Answers, CheckRunner, PendingFact
 class AskedSources:
     """The providers and DNS lists that the rules ask about one client. `named_facts`: what they say, by source."""
 
-    __slots__ = ("_dns_lists", "_providers", "named_facts")
+    __slots__ = ("_dns_lists", "_policy", "_providers", "named_facts")
 
     def __init__(self) -> None:
         self.named_facts: dict[str, PendingFact[Any]] = {}
+        self._policy: Policy | None = None
         self._providers: dict[str, PendingFact[Spf]] = {}
         self._dns_lists: dict[tuple[str, str], PendingFact[Answers]] = {}  # by name and zone
 
     def start(self, address: Address, policy: Policy, config: Config, check_runner: CheckRunner) -> None:
         """Start what the policy asks and is not started yet, and drop what it does not ask: after a reload its rules or the zone
         of a list can be others."""
-        before = self.named_facts
+        if policy is self._policy:
+            return
+        before, self._policy = self.named_facts, policy
         self._providers = {
             domain: self._providers.get(domain) or check_runner.start_client_spf(address, domain, config)
             for domain in policy.providers

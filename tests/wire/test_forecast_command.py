@@ -27,6 +27,8 @@ ZONE = Zone(
     mail.good.example  A     192.0.2.10
     good.example       TXT   "v=spf1 a:mail.good.example -all"
     198.51.100.80      PTR!SERVFAIL
+    11.2.0.192.wl.example      A  127.0.5.2
+    21.100.51.198.wl.example   SERVFAIL
     """
 )
 TODAY = date(2026, 11, 21)
@@ -74,6 +76,52 @@ def test_what_is_known_gives_a_verdict(forecaster: Forecaster, delivery: Deliver
     assert (outlook.action, outlook.verdict.rule) == (action, rule)
     assert outlook.actions == (action,)
     assert not missing_facts(outlook.evidence)
+
+
+ASKING = """
+[dnslists]
+wl = "wl.example"
+old = "old.example"
+
+[[rule]]
+name = "ended"
+when = { dnslist = "old" }
+action = "tag"
+until = 2026-11-20
+
+[[rule]]
+name = "listed"
+when = { dnslist = "wl:127.0.*.1-3" }
+action = "accept"
+
+[[rule]]
+name = "provider"
+when = { client_spf = "good.example" }
+action = "tag"
+
+[[rule]]
+name = "others"
+action = "reject"
+"""
+
+
+@pytest.mark.parametrize(
+    ("client", "action", "rule"),
+    [
+        ("192.0.2.10", "tag", "provider"),
+        ("192.0.2.11", "accept", "listed"),
+        ("198.51.100.20", "reject", "others"),
+        ("198.51.100.21", "tempfail", "others"),
+    ],
+)
+def test_providers_and_lists_are_asked(server: NameServer, client: str, action: str, rule: str) -> None:
+    server.queries.reset()
+    with Forecaster(parse(ASKING, "c.toml"), [parse_nameserver(server.hostport)], TODAY) as running:
+        (outlook,) = running.judge(replace(GOOD, client=client))
+    assert (outlook.action, outlook.verdict.rule) == (action, rule)
+    names = {name for name, _ in server.queries}
+    assert any(name.endswith(".wl.example") for name in names)
+    assert not any(name.endswith("old.example") for name in names)
 
 
 def test_what_depends_on_the_greeting_is_open(forecaster: Forecaster) -> None:
