@@ -34,7 +34,9 @@ DEADLINE = 10.0  # so long that no answer to the other client is late on a busy 
 DNS_TIMEOUT = 4.0
 QUIET_MESSAGES = 20
 AT_ONCE = 6
-MORE = 1.0  # seconds by which another client's message may take longer during costly ones; far more than measured
+# How many times longer another client's message may take during costly ones than during ordinary ones, on average. Measured: 0.5
+# times at most; 90 times if each evaluation of a costly record takes 0.2 s of CPU time.
+SLOWER = 10
 STRETCH = (
     1000  # times the CPU time for which an ordinary check blocks the event loop; without the limits it is far more
 )
@@ -239,7 +241,6 @@ def test_costly_record(observed: Results, case: CostlyClient) -> None:
     assert (decision["iprev"], decision["spf_helo"]) == ("pass", "pass")
     assert decision["spf_mailfrom"] == COSTLY[case.name][1]
     assert judged.code == (451 if decision["spf_mailfrom"] == "temperror" else 550)
-    assert outcome.seconds() < DEADLINE + 2
     for text in (judged.line, *(change.value.replace("\n\t", " ") for change in outcome.changes)):
         assert re.fullmatch("[ -~]+", text)
     results = outcome.header("Authentication-Results")[0].replace("\n\t", " ")
@@ -257,14 +258,12 @@ def test_other_client(observed: Results, record_property: Callable[[str, object]
     for who in (observed.quiet, observed.beside):
         times = sorted(who.seconds)
         figures = (
-            f"{len(times)} messages, median {times[len(times) // 2] * 1000:.1f} ms, longest {times[-1] * 1000:.1f} ms"
+            f"{len(times)} messages, mean {statistics.mean(times) * 1000:.1f} ms, longest {times[-1] * 1000:.1f} ms"
         )
         record_property(who.name, figures)
         print(who.name, figures)
         assert who.refused == 0
-    # Nine of ten: on a busy machine any single message may wait for the processor.
-    quiet, beside = (statistics.quantiles(who.seconds, n=10)[-1] for who in (observed.quiet, observed.beside))
-    assert beside < quiet + MORE
+    assert statistics.mean(observed.beside.seconds) < SLOWER * statistics.mean(observed.quiet.seconds)
 
 
 def test_stretch(server: NameServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,9 @@ from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.daemon import until
 
 T = TypeVar("T")
-ONCE = ResolverLimits(timeout=0.4, tries=1)
-TWICE = ResolverLimits(timeout=0.2, tries=2)
+PATIENT = ResolverLimits(timeout=20.0, tries=1)  # for questions that are answered
+ONCE = ResolverLimits(timeout=0.4, tries=1)  # for questions that are not
+TWICE = ResolverLimits(timeout=1.0, tries=2)
 
 ZONE = """
 $TTL 60
@@ -72,7 +73,7 @@ def endpoint(server: NameServer) -> Endpoint:
 def resolved(
     job: Callable[[Resolver], Awaitable[T]],
     *servers: NameServer | Endpoint,
-    limits: ResolverLimits = ONCE,
+    limits: ResolverLimits = PATIENT,
     changed: Callable[[bool], None] = lambda down: None,
 ) -> T:
     """Return the result of a job with a resolver that uses these servers. Afterwards all descriptors are closed. `changed` is
