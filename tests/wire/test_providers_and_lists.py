@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from rdns_milter.checks.dns_list import MAX_ANSWERS
+from rdns_milter.cli import provider_lookup
 from rdns_milter.cli.main import main
+from rdns_milter.config.load import load
 from tests.kit.data.metrics_page import page
 from tests.kit.data.scenario import part
 from tests.kit.dns.nameserver import NameServer
@@ -41,6 +43,10 @@ entry.wl.example          A    127.0.7.3
 48.2.0.192.wl.example     CNAME 48.2.0.192.wl.example
 *.8.0.0.0.8.b.d.0.1.0.0.2.wl.example  A  127.0.3.3
 """
+ZONE += "".join(
+    f'_{n}.chain.example TXT "v=spf1 ip4:192.0.2.{n} include:_{n + 1}.chain.example -all"\n_{n}.chain.example TXT!DELAY 0.3\n'
+    for n in range(20)
+)
 ZONE += "\n".join(f"46.2.0.192.wl.example A 127.0.0.{number}" for number in range(10, 210))
 RULES: list[dict[str, Any]] = [
     {"name": "bulk", "when": {"client_spf": ["_spf.bulk.example"]}, "action": "accept"},
@@ -184,3 +190,13 @@ def test_lint_looks_up_what_providers_authorize(server: NameServer, capsys: pyte
         '"_spf.nothing.example": _spf.nothing.example has no SPF record that can be evaluated',
     ):
         assert words in printed
+
+
+def test_lint_takes_a_limited_time_for_a_provider(server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider_lookup, "SECONDS", 0.5)  # the records of the chain take six
+    with Daemon(
+        CONFIG, [{"name": "r", "when": {"client_spf": "_0.chain.example"}, "action": "accept"}], server
+    ) as running:
+        (reach,) = provider_lookup.provider_reaches(load(str(running.path))).values()
+    assert reach.problem.endswith("could not be looked up (deadline)")
+    assert reach.ipv4_addresses < 20
