@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rdns_milter.checks.evidence import (
     FACTS,
     LOOKED_UP,
+    MORE_SOURCES,
     TEMPERROR,
     TROUBLES,
     UNKNOWN,
@@ -251,3 +252,16 @@ def test_what_was_asked_is_not_known_leaves_every_action_open(evidence: Evidence
     possible = possible_actions(replace(evidence, client_spf=None, dnslist=None), policy)
     if not facts_in_trouble(evidence) and not missing_facts(evidence):
         assert decide(evidence, policy).action in possible
+
+
+@given(sources(frozenset((UNKNOWN,))), ASKING, st.integers(0, 3))
+@thorough
+def test_what_a_log_line_has_no_room_for_leaves_the_action_open(evidence: Evidence, policy: Policy, kept: int) -> None:
+    """The line names what holds and what is in trouble, as far as there is room."""
+    assume(not missing_facts(evidence))
+    named = [
+        tuple(each for each in found or () if each[1] != "none") for found in (evidence.client_spf, evidence.dnslist)
+    ]
+    cut = [(*each[:kept], MORE_SOURCES) if len(each) > kept else each for each in named]
+    logged = replace(evidence, client_spf=cut[0], dnslist=cut[1])
+    assert decide(evidence, policy).action in possible_actions(logged, policy)
