@@ -10,7 +10,7 @@ RFC 7208 4 (check_host), 6.2 (explanations).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..net.mailboxes import Mailbox
 from ..net.names import Address, canonical, parse_address
@@ -30,8 +30,7 @@ _EXPLANATION_LENGTH = 250
 _EXPLAIN_ATTEMPTS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class CheckHostResult:
+class CheckHostResult(NamedTuple):
     """The result for one identity. `ttl`: seconds for which all answers that it depends on are valid (infinite if there are
     none); `message_specific`: it depends on the local part, the HELO name, the time or the receiver, so it must not be reused for
     another message; `unused`: the number of prefetched questions that were not needed."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..net.mailboxes import Mailbox
 from ..net.names import Address
@@ -45,8 +46,7 @@ class MissingAnswer(Exception):
     """An answer is not known yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemainingHosts:
+class RemainingHosts(NamedTuple):
     """The address questions of the hosts that an `mx` mechanism has still to compare, in order, and its prefix length.
 
     The evaluation stops at the first host that matches or whose answer is an error. As long as neither is the case, the next

@@ -11,9 +11,8 @@ RFC 7208 4.6 (record evaluation), 5 (mechanisms), 6 (modifiers), 7 (macros); RFC
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import spf as pyspf
 
@@ -36,16 +35,14 @@ _QUALIFIERS: Mapping[str, str] = MappingProxyType({"+": "pass", "-": FAIL, "~": 
 _REDIRECT = "redirect"
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """Where to find the explanation of a fail. `spec`: the domain-spec of `exp=`; `domain`: the domain of the record."""
 
     spec: str
     domain: str
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationResult:
+class EvaluationResult(NamedTuple):
     """The result of an evaluation for which all answers were known. `mechanism`: the term that matched; `problem`: the error, for
     permerror and temperror; `explanation`: for fail, None if the record has none."""
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ..net.names import Address, reverse_name
 from ..resolver.lookup import Answer, Question, Type, forward_type
@@ -38,8 +38,7 @@ class Outcome(Enum):
 _CERTAIN: Mapping[str, Outcome] = MappingProxyType({"match": Outcome.MATCH, "error": Outcome.STOP})
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One mechanism with its macros expanded. `kind`: as in the record, but "match" if it matches without a lookup and "error" if
     its macros are invalid; `name`: None if it cannot be predicted, "" if it cannot be asked; `prefix`: the prefix length."""
 
@@ -49,8 +48,7 @@ class Step:
     prefix: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ExpandedRecord:
+class ExpandedRecord(NamedTuple):
     """An SPF record with its macros expanded. `redirect`, `explanation`: the names in these modifiers, "" without one."""
 
     steps: tuple[Step, ...]

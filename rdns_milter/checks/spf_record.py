@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
+from typing import NamedTuple
 
 from .spf_macros import MacroError, check_macros, ends_in_domain
 
@@ -71,8 +72,7 @@ class Mechanism:
         return self.length4 if version == 4 else self.length6
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A valid record. `redirect`, `explanation`: the domain-specs of these modifiers, "" if absent; `redirect` is also "" in a
     record with `all`, where it is ignored (RFC 7208 5.1)."""
 
@@ -126,12 +126,12 @@ def _parse(text: str) -> Record:
 
 
 def _mechanism(term: str) -> Mechanism:
-    lengths = _LENGTHS.search(term)
+    lengths = _LENGTHS.search(term) if "/" in term else None
     found = _MECHANISM.match(term[: lengths.start()] if lengths else term)
-    if found is None or lengths is None:
+    if found is None:
         raise RecordError(f"Unknown mechanism found: {term}")
     qualifier, kind, colon, argument = found[1] or "+", found[2].lower(), found[3], found[4] or ""
-    first, second = lengths[1], lengths[2]
+    first, second = (lengths[1], lengths[2]) if lengths else (None, None)
     if kind in _FAMILIES:
         return _network(term, qualifier, kind, argument, first, second)
     if (first or second) and kind not in _DUAL_CIDR and (kind in _NEEDS_DOMAIN or kind == "all"):

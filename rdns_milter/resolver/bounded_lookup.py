@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from functools import partial
 
 from .admission.requester import ANONYMOUS, Requester
 from .lookup import Answer, Question, never_enough
 from .resolver import Resolver
+from .transport.timeouts import Timeout
 
 GRACE = 0.1  # seconds that the other questions get once one answer is enough
 MAX_AT_ONCE = 20  # queries of one check that may be under way at the same time
@@ -29,7 +30,7 @@ class BoundedLookup:
 
     __slots__ = (
         "_answers", "_asked", "_deadline", "_expires", "_is_wake_up_queued", "_joined", "_open", "_requester", "_resolver",
-        "_timer", "_wake_up", "trail",
+        "_seconds", "_timer", "_wake_up", "trail",
     )  # fmt: skip
 
     def __init__(self, resolver: Resolver, seconds: float, requester: Requester = ANONYMOUS) -> None:
@@ -37,13 +38,14 @@ class BoundedLookup:
         self._resolver = resolver
         self._requester = requester
         self._open: set[Question] = set()
+        self._seconds = seconds
         self._deadline = resolver.loop.time() + seconds
         self._answers: dict[Question, Answer] = {}
         self._asked: dict[Question, float] = {}
         self._joined: frozenset[Question] = frozenset()
         self._is_wake_up_queued = False
         self._wake_up: asyncio.Future[bool] | None = None
-        self._timer: asyncio.TimerHandle | None = None  # of the deadline
+        self._timer: Timeout | None = None  # of the deadline
         self._expires = float("inf")  # when the first of the answers does, on the loop's clock
         self.trail: list[Answer] = []
 
@@ -101,7 +103,7 @@ class BoundedLookup:
                 return
             self._asked[question] = resolver.loop.time()
             if len(self._asked) > ORDINARY and not self._requester.low_priority:
-                self._requester = replace(self._requester, low_priority=True)
+                self._requester = self._requester._replace(low_priority=True)
             if answer is not None:
                 self._keep(answer)
             elif resolver.loop.time() < self._deadline:
@@ -157,7 +159,7 @@ class BoundedLookup:
         if until < self._deadline:
             timer = loop.call_at(until, self._wake, False)
         elif self._timer is None:
-            self._timer = loop.call_at(until, self._wake, False)
+            self._timer = self._resolver.deadlines.start(self._seconds, partial(self._wake, False))
         try:
             return await self._wake_up
         finally:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 from ..net.endpoints import Endpoint
 from .admission.fair_queue import Ticket
@@ -25,8 +25,7 @@ from .wire import BadName, EncodedQuery, decode, encode
 _LARGE = 4096  # bytes; a larger response is parsed in a thread, so that it does not delay others
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One attempt: the server, the seconds that it gets, and whether the query has EDNS."""
 
     server: Endpoint
@@ -187,7 +186,7 @@ class Query:
             return
         elif reading.without_edns and attempt.edns:
             self._last_status = reading.status
-            self._send(replace(attempt, edns=False))
+            self._send(attempt._replace(edns=False))
         else:
             self._last_status = reading.status
             self._try_next()

@@ -5,15 +5,14 @@ Plain data. Must never hold more than MAX_VALUES values.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .lookup import Status, Value
 
 MAX_VALUES = 1024  # of one response; more are not kept
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The contents of a response. `truncated`: send the query again over TCP. `without_edns`: send it again without EDNS. `chase`:
     the name to which a CNAME leads whose records are not in the response; "" if there is none. `ttl`: seconds."""
 

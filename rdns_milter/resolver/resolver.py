@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from ..net.endpoints import Endpoint
 from .admission.fair_queue import FairQueue, Ticket
@@ -24,12 +25,14 @@ from .query import Attempt, Query
 from .reading import Reading
 from .servers.pool import ServerPool
 from .transport.sockets import SocketPool
+from .transport.timeouts import Timeouts
 
 Waiter = Callable[[Answer], None]
 
 
 class Resolver:
-    """The resolver of a process. Equal questions that are asked at the same time share one query."""
+    """The resolver of a process. Equal questions that are asked at the same time share one query. `deadlines`: the timers of those
+    who wait for answers; they go on when the resolver is closed."""
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Resolver:
     ) -> None:
         self.loop = loop
         self.limits = limits
+        self.deadlines = Timeouts(loop)
         self._events = events
         self._cache: Cache[Question, Answer] = Cache(limits.cache_entries, limits.cache_entries * ENTRY_BYTES)
         self._failures: Cache[Question, Answer] = Cache(MAX_FAILURES, MAX_FAILURES * ENTRY_BYTES)
@@ -149,7 +153,7 @@ class Resolver:
 
     def _enter(self, query: Query, requester: Requester) -> None:
         """Start the query, or queue it. A query that two clients wait for is started in the turn of the one that comes first."""
-        ticket = Ticket(requester.client, requester.owners_of(query.question.name), query)
+        ticket = Ticket(requester.client, partial(requester.owners_of, query.question.name), query)
         if self._queue.enter(ticket):
             self._start(ticket)
             return
@@ -193,7 +197,8 @@ class Resolver:
         for ticket in query.tickets:
             self._queue.leave(ticket)
         query.tickets.clear()
-        self._start_queued()
+        if self._queue.waiting:
+            self._start_queued()
 
     def _on_done(self, query: Query, reading: Reading) -> None:
         outcome = "cname" if reading.chase else reading.status

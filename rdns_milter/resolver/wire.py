@@ -14,9 +14,8 @@ import re
 import struct
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import dns.edns
 import dns.exception
@@ -62,8 +61,7 @@ class BadName(ValueError):
     """The name cannot be encoded: it has an empty label, a label of more than 63 bytes, or more than 255 bytes in all."""
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedQuery:
+class EncodedQuery(NamedTuple):
     """An encoded query: its id, the bytes of its question section, and all of its bytes."""
 
     ident: int

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..checks.dns_list import dns_list
 from ..checks.evidence import TEMPERROR, Iprev, Spf
@@ -41,8 +41,7 @@ _ENTRY_BYTES = 1024  # of memory for one cached fact, roughly
 _MAX_TTL = 3600.0  # seconds for which a fact is cached that rests on no answer
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult(Generic[Fact]):
+class CheckResult(NamedTuple, Generic[Fact]):
     """What a check returns. `ttl`: seconds for which the value may be cached; `unused`: the number of queries that it sent ahead
     and did not need."""
 
@@ -64,16 +63,14 @@ class Check(Generic[Fact]):
     failed: Fact
 
 
-@dataclass(frozen=True, slots=True)
-class ReverseName:
+class ReverseName(NamedTuple):
     """The facts that depend on the address alone."""
 
     iprev: Iprev
     generic: GenericFact
 
 
-@dataclass(frozen=True, slots=True)
-class HeloResult:
+class HeloResult(NamedTuple):
     """Whether the HELO name resolves to the client, and the status of the lookup behind it."""
 
     result: str

@@ -3,7 +3,8 @@
 Pure: no DNS, no clock, no event loop; the caller starts and ends the tasks. A running task holds one place. It counts for several
 owners (its client, a domain, its kind), and each kind of owner has a limit. A task waits if there is no free place or a limit is
 reached. The clients take turns, so a client with a thousand waiting tasks delays only itself. Of every NEW free places, one goes
-to a client that holds places already, the others to clients that hold none. Must never exceed a limit.
+to a client that holds places already, the others to clients that hold none. Must never exceed a limit. As long as fewer tasks run
+than any limit allows, no owner is looked at.
 
 Fair queueing: RFC 970; new and old flows: RFC 8290 4.2.
 """
@@ -11,7 +12,7 @@ Fair queueing: RFC 970; new and old flows: RFC 8290 4.2.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -33,16 +34,30 @@ class Capacity:
     waiting: int
     waiting_each: int
 
+    @property
+    def unlimited(self) -> int:
+        """The number of tasks that may run whoever owns them."""
+        return min(self.places, *self.limits.values())
+
 
 class Ticket(Generic[Task]):
-    """A task's request for a place. `client`: the client whose turn it uses; `owners`: those for which it counts while it runs."""
+    """A task's request for a place. `client`: the client whose turn it uses; `find_owners`: returns those for which it counts while
+    it runs, and is called only if they are needed."""
 
-    __slots__ = ("client", "owners", "task")
+    __slots__ = ("_find_owners", "_owners", "client", "task")
 
-    def __init__(self, client: str, owners: tuple[Owner, ...], task: Task) -> None:
+    def __init__(self, client: str, find_owners: Callable[[], tuple[Owner, ...]], task: Task) -> None:
         self.client = client
-        self.owners = owners
         self.task = task
+        self._find_owners = find_owners
+        self._owners: tuple[Owner, ...] | None = None
+
+    @property
+    def owners(self) -> tuple[Owner, ...]:
+        """The owners."""
+        if self._owners is None:
+            self._owners = self._find_owners()
+        return self._owners
 
 
 # A lane: waiting tickets of one client with the same owners, oldest first. A limit blocks all of them or none.
@@ -58,6 +73,7 @@ class FairQueue(Generic[Task]):
         self.capacity = capacity
         self.running = 0
         self.waiting = 0
+        self._uncounted: set[Ticket[Task]] = set()  # running tickets that are in neither of these counts yet
         self._held: dict[Owner, int] = {}
         self._clients: dict[str, int] = {}  # places that each client holds
         self._lanes: dict[str, _Lanes[Task]] = {}
@@ -67,8 +83,23 @@ class FairQueue(Generic[Task]):
         self._old: _Ring = OrderedDict()
         self._turn = 0
 
+    @property
+    def capacity(self) -> Capacity:
+        """The limits, which may be replaced at any time."""
+        return self._capacity
+
+    @capacity.setter
+    def capacity(self, capacity: Capacity) -> None:
+        self._capacity = capacity
+        self._unlimited = capacity.unlimited
+
     def enter(self, ticket: Ticket[Task]) -> bool:
         """Give the ticket a place, or let it wait for one. Return whether it has a place."""
+        if self.running < self._unlimited:
+            self.running += 1
+            self._uncounted.add(ticket)
+            return True
+        self._count_all()
         if self.running < self.capacity.places and not self._is_blocked(ticket.owners):
             self._take(ticket)
             return True
@@ -86,6 +117,9 @@ class FairQueue(Generic[Task]):
     def leave(self, ticket: Ticket[Task]) -> None:
         """Free the place of a ticket whose task has ended."""
         self.running -= 1
+        if ticket in self._uncounted:
+            self._uncounted.remove(ticket)
+            return
         _subtract(self._clients, ticket.client)
         for owner in ticket.owners:
             _subtract(self._held, owner)
@@ -95,6 +129,7 @@ class FairQueue(Generic[Task]):
         tickets."""
         if not self.waiting or self.running >= self.capacity.places:
             return None
+        self._count_all()
         self._turn = (self._turn + 1) % NEW
         rings = (self._new, self._old) if self._turn else (self._old, self._new)
         scans_left = SCAN
@@ -136,6 +171,7 @@ class FairQueue(Generic[Task]):
 
     def held_by(self, client: str) -> int:
         """Return the number of places that the client holds."""
+        self._count_all()
         return self._clients.get(client, 0)
 
     def overflow(self, client: str) -> Ticket[Task] | None:
@@ -169,6 +205,14 @@ class FairQueue(Generic[Task]):
 
     def _take(self, ticket: Ticket[Task]) -> None:
         self.running += 1
+        self._count(ticket)
+
+    def _count_all(self) -> None:
+        """Count the running tickets that are not counted yet, of which there are few: see Capacity.unlimited."""
+        while self._uncounted:
+            self._count(self._uncounted.pop())
+
+    def _count(self, ticket: Ticket[Task]) -> None:
         _add(self._clients, ticket.client)
         for owner in ticket.owners:
             _add(self._held, owner)

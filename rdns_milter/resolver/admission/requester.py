@@ -7,8 +7,8 @@ RFC 6177 2 (an IPv6 site has at least a /64).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv6Network
+from typing import NamedTuple
 
 from ...net.alignment import organizational_domain
 from ...net.names import Address
@@ -18,20 +18,25 @@ from .silent_zones import zone_of
 _IPV6_PREFIX = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Requester:
-    """The check that sends queries. `client`: the client's address, or the /64 network of an IPv6 address; `sender`: for SPF the
-    organizational domain of the identity; `owners`: the accounts for which each of its queries counts; `low_priority`: set once it
-    has sent more queries than an ordinary check; answers to it are then processed after all other work."""
+class Requester(NamedTuple):
+    """The check that sends queries. `client`: the client's address, or the /64 network of an IPv6 address; `identity`: for SPF the
+    domain of the identity; `low_priority`: set once it has sent more queries than an ordinary check; answers to it are then
+    processed after all other work."""
 
     client: str = ""
-    sender: str = ""
-    owners: tuple[Owner, ...] = ()
+    identity: str = ""
     low_priority: bool = False
+
+    @property
+    def sender(self) -> str:
+        """For SPF the organizational domain of the identity, else ""."""
+        return organizational_domain(self.identity) or self.identity
 
     def owners_of(self, name: str) -> tuple[Owner, ...]:
         """Return the accounts for a query about a name."""
-        return (*self.owners, ("zone", zone_of(name)))
+        client = (("client", self.client),) if self.client else ()
+        spf = (("sender", self.sender), ("spf", "")) if self.identity else ()
+        return (*client, *spf, ("zone", zone_of(name)))
 
 
 ANONYMOUS = Requester()
@@ -40,10 +45,7 @@ ANONYMOUS = Requester()
 def requester(address: Address, identity: str = "") -> Requester:
     """Return the requester for a client, or for SPF of an identity's domain and a client."""
     client = str(IPv6Network((address, _IPV6_PREFIX), strict=False)) if address.version == 6 else str(address)
-    if not identity:
-        return Requester(client, "", (("client", client),))
-    sender = organizational_domain(identity) or identity
-    return Requester(client, sender, (("client", client), ("sender", sender), ("spf", "")))
+    return Requester(client, identity)
 
 
 def sender_of(owners: tuple[Owner, ...]) -> str:

@@ -18,7 +18,7 @@ CAPACITY = Capacity(places=8, limits=LIMITS, waiting=30, waiting_each=12)
 def ticket(number: int, client: str, zone: str = "", kind: str = "") -> Ticket[int]:
     """Return a ticket that counts for a client and, if given, for a zone and a kind."""
     owners = tuple(owner for owner in (("client", client), ("zone", zone), ("kind", kind)) if owner[1])
-    return Ticket(client, owners, number)
+    return Ticket(client, lambda: owners, number)
 
 
 def clients_served(queue: FairQueue[int], count: int) -> list[str]:
@@ -44,6 +44,31 @@ def test_a_silent_zone_leaves_places_to_others() -> None:
     entered = [queue.enter(ticket(number, f"client{number}", "asleep.example")) for number in range(20)]
     assert sum(entered) == LIMITS["zone"]
     assert queue.enter(ticket(20, "client0", "awake.example"))
+
+
+def test_owners_are_looked_at_only_near_a_limit() -> None:
+    """Tickets that entered before count from then on, and each of them once."""
+    queue: FairQueue[int] = FairQueue(CAPACITY)
+    asked: list[int] = []
+
+    def owned(number: int) -> Ticket[int]:
+        def owners() -> tuple[tuple[str, str], ...]:
+            asked.append(number)
+            return (("client", "a" if number else "b"),)
+
+        return Ticket("a" if number else "b", owners, number)
+
+    few = [owned(number) for number in range(3)]
+    assert all(map(queue.enter, few))
+    queue.leave(few[0])
+    assert asked == []
+    assert queue.enter(owned(3))
+    assert not queue.enter(owned(4))  # three tickets of "a" run
+    assert sorted(asked) == [1, 2, 3, 4]
+    queue.leave(few[1])
+    found = queue.next()
+    assert found is not None
+    assert found.task == 4
 
 
 def test_clients_take_turns() -> None:

@@ -25,6 +25,9 @@ class FakeResolver:
     loop: asyncio.AbstractEventLoop
     low_priority: list[bool] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.deadlines = Timeouts(self.loop)
+
     def cached(self, question: Question) -> None:
         """Return None: the cache is empty."""
 
