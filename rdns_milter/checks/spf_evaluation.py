@@ -123,6 +123,11 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
             raise pyspf.PermError(str(error)) from error
         if not recursion:
             self._explanation = Explanation(record.explanation, self.d) if record.explanation else None
+        first = record.mechanisms[0] if record.mechanisms else None
+        if first is not None and first.needs_no_lookup:  # it matches: see AddressMatcher.reachable
+            if not recursion:
+                self.mechanism = first.text
+            return _QUALIFIERS[first.qualifier], 250, ""
         self._mechanisms = record.mechanisms
         terms = [str(number) for number in range(len(record.mechanisms))]
         if record.redirect:

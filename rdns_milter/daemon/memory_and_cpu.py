@@ -19,6 +19,7 @@ from contextlib import suppress
 # is idle, and in any case.
 IDLE_GROWTH = 100_000
 MAX_GROWTH = 500_000
+UNEXAMINED = 9  # times that a busy process only freezes its new objects
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # mallopt(3)
 _LARGE = 65_536  # bytes
 
@@ -27,27 +28,36 @@ class GarbageCollector:
     """Frees cyclic garbage with short pauses. Objects that survive a collection are frozen, that is, not examined again, so that a
     collection takes only as long as there are new objects. A frozen object is freed when its last reference goes, but objects that
     become a garbage cycle while they are frozen are not. So all objects are examined when the process has grown by IDLE_GROWTH
-    and is idle, or has grown by MAX_GROWTH: whatever was leaked is part of that growth."""
+    and is idle, or has grown by MAX_GROWTH: whatever was leaked is part of that growth.
+
+    After a collection that found nothing, a busy process only freezes the new objects for UNEXAMINED times: with many new clients
+    nearly all of them are answers in the cache, and to examine these takes some milliseconds each second."""
 
     def __init__(self) -> None:
         freeze_all()
         self._baseline = sys.getallocatedblocks()
+        self._left = 0  # times that new objects are only frozen
 
     def run(self, is_idle: bool) -> None:
         """Collect garbage. `is_idle`: no client waits for this process at the moment."""
         is_full = sys.getallocatedblocks() - self._baseline >= (IDLE_GROWTH if is_idle else MAX_GROWTH)
         if is_full:
             gc.unfreeze()
-        freeze_all()
+        if self._left and not is_idle and not is_full:
+            self._left -= 1
+            gc.freeze()
+        else:
+            self._left = 0 if freeze_all() else UNEXAMINED
         blocks = sys.getallocatedblocks()
         self._baseline = blocks if is_full else min(self._baseline, blocks)
 
 
-def freeze_all() -> None:
-    """Collect garbage and freeze what is left. In the parent before it forks: a collection writes to each object that it examines,
-    and so to pages that processes share."""
-    gc.collect()
+def freeze_all() -> int:
+    """Collect garbage and freeze what is left. Return the number of objects found unreachable. In the parent before it forks: a
+    collection writes to each object that it examines, and so to pages that processes share."""
+    unreachable = gc.collect()
     gc.freeze()
+    return unreachable
 
 
 def use_one_heap() -> None:

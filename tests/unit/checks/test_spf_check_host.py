@@ -173,7 +173,7 @@ def test_whatever_pyspf_lets_out_is_classed(
         raise error
 
     monkeypatch.setattr(pyspf.query, "check0", check0)
-    assert find("v=spf1 -all").spf == Spf(result, "v.example", problem=problem)
+    assert find("v=spf1 a -all").spf == Spf(result, "v.example", problem=problem)
 
 
 def test_limits_are_of_the_check_not_of_the_process() -> None:

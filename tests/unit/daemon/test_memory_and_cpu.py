@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rdns_milter.daemon.memory_and_cpu import IDLE_GROWTH, MAX_GROWTH, GarbageCollector
+from rdns_milter.daemon.memory_and_cpu import IDLE_GROWTH, MAX_GROWTH, UNEXAMINED, GarbageCollector
 
 
 class Node:
@@ -50,6 +50,27 @@ def test_a_new_cycle_is_freed_at_once(collector: GarbageCollector) -> None:
     del node
     collector.run(is_idle=False)
     assert dead() is None
+
+
+def leak_each_time(collector: GarbageCollector, times: int, is_idle: bool) -> list[bool]:
+    """Let a cycle become garbage before each of so many collections. Return which of them are freed by it."""
+    freed = []
+    for _ in range(times):
+        node = Node()
+        node.other = node
+        dead = weakref.ref(node)
+        del node
+        collector.run(is_idle)
+        freed.append(dead() is None)
+    return freed
+
+
+@pytest.mark.parametrize(("is_idle", "unexamined"), [(True, 0), (False, UNEXAMINED)])
+def test_new_objects_are_examined_now_and_then(collector: GarbageCollector, is_idle: bool, unexamined: int) -> None:
+    """After a collection that found nothing some are left out in a busy process, after one that found something none."""
+    collector.run(is_idle=True)
+    collector.run(is_idle=True)  # the first one may have found what other tests left
+    assert leak_each_time(collector, unexamined + 20, is_idle) == [False] * unexamined + [True] * 20
 
 
 def test_a_frozen_object_is_freed_with_its_last_reference(collector: GarbageCollector) -> None:
