@@ -16,6 +16,7 @@ from typing import Any
 
 import milter
 
+from ..config.load import Config
 from ..net.endpoints import SocketAddress
 from ..net.mailboxes import MAX_PATH, path_used_by_mta
 from ..net.names import Address, parse_address
@@ -37,6 +38,7 @@ _MACROS = (
     (milter.M_ENVRCPT, "{rcpt_addr}"),
     (milter.M_EOM, "i"),
 )
+_IPV6 = "IPv6:"  # MTAs put it before an IPv6 address in a macro
 _VERSION = "v"  # of the MTA; Postfix names itself in it, Sendmail sends the number alone
 _ACTIONS = milter.ADDHDRS | milter.CHGHDRS | milter.QUARANTINE | milter.SETSYMLIST
 _NEVER_WANTED = milter.P_NOBODY | milter.P_NOUNKNOWN
@@ -94,6 +96,8 @@ class Callbacks:
         self.open: set[int] = set()
         self.busy: set[int] = set()
         self.steps = 0
+        # Fields to look at, for one configuration
+        self._watched: tuple[Config | None, frozenset[str]] = None, frozenset()
         # pymilter has a Python thread state for each connection, so thread-local data belong to the connection.
         self._local = threading.local()
 
@@ -121,9 +125,9 @@ class Callbacks:
 
     @_guarded
     def negotiate(self, context: Any, options: list[int]) -> int:
-        """Ask the MTA only for what is needed: no body, and header fields only for forged results and relays. CONNECT and HELO
-        keep their replies, without which Postfix sends both only with MAIL. So does DATA over TCP: Postfix sends its macros in
-        any case, and each message would wait 40 ms for a delayed ACK if there was no reply."""
+        """Ask for no body, and for header fields only because of forged results and relays. CONNECT and HELO keep their replies,
+        without which Postfix sends both only with MAIL. So does DATA over TCP: Postfix sends its macros in any case, and each
+        message would wait 40 ms for a delayed ACK."""
         self.steps += 1
         self._quick_acks.connected()
         connection = self._local.connection = Connection(self._service)
@@ -182,10 +186,11 @@ class Callbacks:
         return int(milter.CONTINUE) if reply is None else _refuse(context, reply)
 
     def header(self, context: Any, name: str, value: bytes) -> int:
-        """A header field. The reply is never sent (see negotiate). This is by far the most frequent call, so most fields are
-        dismissed at once."""
-        key, config = name.rstrip().lower(), self._service.config
-        if key in watched(config.headers.tag) or (key == RECEIVED and config.relays.networks):
+        """A header field. The reply is never sent (see negotiate). Most fields are dismissed at once: no call is as frequent."""
+        config, (known, fields) = self._service.config, self._watched
+        if known is not config:
+            known, fields = self._watched = config, watched(config.headers.tag, RECEIVED * bool(config.relays.networks))
+        if name.rstrip().lower() in fields:
             self._add_field(context, name.rstrip(), value)
         return _NO_REPLY
 
@@ -235,8 +240,8 @@ class Callbacks:
         return int(milter.CONTINUE)
 
     def undecodable(self, data: bytes) -> None:
-        """Take note of bytes that are not UTF-8, for which pymilter raised UnicodeDecodeError instead of calling a callback. They
-        are the host name of CONNECT, the name in HELO, or the name of a header field. Called in the connection's thread state."""
+        """Note bytes that are not UTF-8 (host name of CONNECT, HELO name, or name of a header field), for which pymilter
+        raised UnicodeDecodeError instead of calling a callback. Called in the connection's thread state."""
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None or connection.in_message:
             return
@@ -254,10 +259,10 @@ class Callbacks:
         return connection
 
     def _connected(self, context: Any) -> Connection:
-        """Return the connection. If there was no CONNECT (see register), take the client's address from the macro."""
+        """Return the connection. If there was no CONNECT (see undecodable), take the client's address from the macro."""
         connection = self._connection(context)
         if not connection.connected:
-            self._connect(context, connection, parse_address(_address_macro(context, "{client_addr}")))
+            self._connect(context, connection, parse_address(_macro(context, "{client_addr}").removeprefix(_IPV6)))
         return connection
 
     def _connect(self, context: Any, connection: Connection, address: Address | None) -> None:
@@ -326,11 +331,6 @@ def _has_macro(context: Any, name: str) -> bool:
         return True
 
 
-def _address_macro(context: Any, name: str) -> str:
-    """Return the value of a macro without the prefix that MTAs put before an IPv6 address."""
-    return _macro(context, name).removeprefix("IPv6:")
-
-
 def _path_and_macro(context: Any, path: bytes, name: str) -> tuple[str, str]:
     """Return the path, and the mailbox that the MTA reads it as, both truncated."""
     return _text(path)[:MAX_PATH], _macro(context, name)[:MAX_PATH]
@@ -340,7 +340,7 @@ def _own_address(context: Any) -> str:
     """Return the address that the client connected to. Postfix sends it as {daemon_addr}. In Sendmail {daemon_addr} is the address
     that the daemon listens on, mostly the unspecified one, and {if_addr} is that of the connection, absent on loopback."""
     for name in ("{if_addr}", "{daemon_addr}"):
-        address = parse_address(_address_macro(context, name))
+        address = parse_address(_macro(context, name).removeprefix(_IPV6))
         if address is not None and not address.is_unspecified:
             return str(address)
     return ""

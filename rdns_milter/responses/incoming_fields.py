@@ -28,9 +28,9 @@ _BLANKS_AND_QUOTES = re.compile(r'[\s"\\]+')
 
 
 @functools.lru_cache(maxsize=8)
-def watched(tag: str) -> frozenset[str]:
-    """Return the lower-case names of the fields to examine. `tag`: the name of the tag field, or ""."""
-    return frozenset(name.lower() for name in (AUTHENTICATION_RESULTS, RECEIVED_SPF, tag) if name)
+def watched(*others: str) -> frozenset[str]:
+    """Return the lower-case names of the fields to examine. `others`: names of further fields, such as the tag field, or ""."""
+    return frozenset(name.lower() for name in (AUTHENTICATION_RESULTS, RECEIVED_SPF, *others) if name)
 
 
 class IncomingFields:

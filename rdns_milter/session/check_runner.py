@@ -70,7 +70,8 @@ class ReverseName(NamedTuple):
     generic: GenericFact
 
 
-class HeloResult(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class HeloResult:
     """Whether the HELO name resolves to the client, and the status of the lookup behind it."""
 
     result: str

@@ -15,6 +15,8 @@ from .check_runner import PendingFact, ReverseName
 def cost_of(facts: Sequence[PendingFact[Any]], waited_ms: float) -> Cost:
     """Return the cost of the checks that have ended. `waited_ms`: milliseconds that the MTA was kept waiting."""
     trail = [answer for fact in facts for answer in fact.trail]
+    if not trail:  # all facts are from the cache, as for most messages
+        return Cost(unused=sum([fact.unused for fact in facts]), waited_ms=waited_ms)
     return Cost(
         queries=len(trail),
         cached=sum(answer.cached for answer in trail),
@@ -31,6 +33,8 @@ def late_facts(facts: Mapping[str, PendingFact[Any]], given_up: Collection[str])
 
 
 def _is_late(fact: PendingFact[Any]) -> bool:
+    if not fact.trail:
+        return False
     value = fact.value.iprev if isinstance(fact.value, ReverseName) else fact.value
     is_trouble = TEMPERROR in value if isinstance(value, tuple) else value is not None and value.result == TEMPERROR
     return is_trouble and any(each.status == "deadline" for each in fact.trail)

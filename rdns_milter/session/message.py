@@ -26,7 +26,8 @@ class Message:
     """One message. `path`, `sender`: of MAIL FROM; `client`: the one that is judged; `spf`: of the sender; `exempt`: why the
     message is not judged, or ""; `fields`: the header fields that claim to be ours, None if none is to be removed; `relay_path`:
     its path through our relays, None if the client is connected directly; `queue_id`: "" until the MTA gives it one;
-    `waited_ms`: how long the MTA was kept waiting for it; `given_up`: names of the facts that it stopped waiting for."""
+    `waited_ms`: how long the MTA was kept waiting for it; `given_up`: names of the facts that it stopped waiting for; `complete`:
+    the evidence with all facts, and the client that it is about, once there is one."""
 
     config: Config
     policy: Policy
@@ -43,6 +44,7 @@ class Message:
     relay_path: RelayPath | None = None
     waited_ms: float = 0.0
     given_up: frozenset[str] = frozenset()
+    complete: tuple[Client, Evidence] | None = None
 
     @property
     def forged(self) -> int:
@@ -53,9 +55,14 @@ class Message:
         """Return the facts that checks find for it, by their names; none if it is not judged."""
         return {} if self.exempt else self.client.facts(self.spf)
 
-    def evidence(self, recipient: str = "", late: bool = False) -> Evidence:
-        """Return what is known now. A missing fact is unknown, or `temperror` if it is too late for it."""
+    def evidence(self, recipient: str = "", late: bool = False, is_complete: bool = False) -> Evidence:
+        """Return what is known now. A missing fact is unknown, or `temperror` if it is too late for it. `is_complete`: no fact is
+        missing."""
         client, sources = self.client, self.client.sources
+        if self.complete is not None:  # facts do not change any more
+            about, evidence = self.complete
+            if about is client and evidence.rcpt == recipient and evidence.forged == self.forged:
+                return evidence
         reverse = client.reverse_name(late)
         missing_spf = LATE_SPF if late else UNKNOWN_SPF
         is_known = reverse is not UNKNOWN_REVERSE_NAME
@@ -77,4 +84,8 @@ class Message:
             client_spf=sources.client_spf(late) if sources else (),
             dnslist=sources.dnslist(late) if sources else (),
         )
-        return exempted(evidence, self.exempt) if self.exempt else evidence
+        if self.exempt:
+            return exempted(evidence, self.exempt)
+        if is_complete:
+            self.complete = client, evidence
+        return evidence

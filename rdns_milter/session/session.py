@@ -204,7 +204,7 @@ class Session:
         """Return the evidence once it is enough or complete, or once the message's time is up."""
         # The missing facts are noted before the evidence is read: a fact that arrives in between is in one of the two.
         missing = _missing(message.facts())
-        evidence = message.evidence(recipient)
+        evidence = message.evidence(recipient, is_complete=not missing)
         if not missing or is_enough(evidence):
             return evidence
         latch = Latch()
@@ -212,7 +212,7 @@ class Session:
         def is_over() -> bool:
             nonlocal evidence
             is_complete = not _missing(missing)
-            evidence = message.evidence(recipient)
+            evidence = message.evidence(recipient, is_complete=is_complete)
             return is_complete or is_enough(evidence)
 
         def on_fact() -> None:
