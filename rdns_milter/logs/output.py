@@ -87,6 +87,7 @@ class Stderr:
         self._tag = tag
         self._fd = _reopened(fd)
         self._is_file = _is_file(self._fd)
+        self._may_block = not self._is_file and self._fd == fd
         self._left = b""  # the rest of a line of which a part was written before the disk was full
         self._size = 0  # of the file after that part
         self._has_failed = False  # the last write, or a part of it
@@ -98,7 +99,7 @@ class Stderr:
 
         A pipe that is writable takes PIPE_BUF bytes at once, unless another process writes first. A file on a full disk may take a
         part of the line: then the result is False, and the next call with the same line writes the rest."""
-        if not self._poll.poll(0):
+        if self._may_block and not self._poll.poll(0):
             return False
         data = self._next(text if level == "info" else f"{self._tag}: {text}")
         is_rest = data is self._left
