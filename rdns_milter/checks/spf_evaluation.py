@@ -299,17 +299,10 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
 
     def _macro_value(self, letter: str) -> str:
         if letter == "p":
-            return self._validated_name()
+            return spf_macros.validated_name(self.d, self.validated_ptrs())
         if letter in "dt":
             return str(getattr(self, letter))
         return self._answers.macro_values[letter]
-
-    def _validated_name(self) -> str:
-        """Return the value of %{p}: the domain if it is among the validated names, else the first name below it, else the first
-        name, else "unknown" (RFC 7208 7.3)."""
-        names = self.validated_ptrs()
-        below = [name for name in names if name.endswith(f".{self.d}")]
-        return self.d if self.d in names else (below or names or ["unknown"])[0]
 
     # Explanations
 

@@ -1,7 +1,7 @@
 """Expand the macros of SPF records, and turn the results into names that DNS can be asked for.
 
-Pure: makes no lookup; spf_evaluation.py finds the value of %{p}, which needs some. Takes time linear in the length of its input,
-because records are untrusted and the event loop is blocked meanwhile.
+Pure: makes no lookup; spf_evaluation.py finds the validated names for %{p}. Takes time linear in the length of its input, because
+records are untrusted and the event loop is blocked meanwhile.
 
 RFC 7208 7 (macros), 4.3 (domains that are evaluated), RFC 8616 4 (local parts outside ASCII).
 """
@@ -9,7 +9,7 @@ RFC 7208 7 (macros), 4.3 (domains that are evaluated), RFC 8616 4 (local parts o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from ..net.names import MAX_NAME, Address, canonical
@@ -61,6 +61,13 @@ def macro_values(address: Address, local: str, domain: str, helo: str, receiver:
         "c": client,
         "r": (receiver if receiver.isascii() else canonical(receiver)) if is_domain(canonical(receiver)) else "unknown",
     }
+
+
+def validated_name(domain: str, names: Sequence[str]) -> str:
+    """Return the value of `p`: the domain if it is among the client's validated names, else the first of them below it, else the
+    first, else "unknown" (RFC 7208 7.3)."""
+    below = [name for name in names if name.endswith(f".{domain}")]
+    return domain if domain in names else (below or names or ["unknown"])[0]
 
 
 def expand(text: str, value: Callable[[str], str]) -> str:

@@ -17,6 +17,7 @@ from rdns_milter.checks.spf_macros import (
     macro_values,
     name_in_answer,
     name_to_ask,
+    validated_name,
 )
 
 SENDER = "strong-bad@email.example.com"
@@ -28,6 +29,19 @@ VALUES6 = macro_values(ip_address("2001:db8::cb01"), "strong-bad", "email.exampl
 def letter(name: str) -> str:
     """Return the value of a letter in the example of RFC 7208 7.4."""
     return VALUES[name]
+
+
+@pytest.mark.parametrize(
+    ("names", "value"),
+    [
+        (["b.v.example", "v.example"], "v.example"),
+        (["other.example", "notv.example", "b.v.example", "a.v.example"], "b.v.example"),
+        (["other.example", "notv.example"], "other.example"),
+        ([], "unknown"),
+    ],
+)
+def test_the_validated_name_is_the_domain_or_one_below_it_if_there_is_one(names: list[str], value: str) -> None:
+    assert validated_name("v.example", names) == value
 
 
 @pytest.mark.parametrize(
