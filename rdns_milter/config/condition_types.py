@@ -19,7 +19,7 @@ from ..text.compact_set import text_set
 from ..text.toml import quoted
 from .hints.did_you_mean import suggestion
 from .hints.value_hints import MAILBOX, NAME, NETWORK, hint
-from .list_entries import Collector, MailboxCollector, NameCollector, NetworkCollector, mailboxes_of, names_of
+from .set_collectors import Collector, MailboxCollector, NameCollector, NetworkCollector, mailboxes_of, names_of
 from .value_parsers import read_domain, read_greeting, read_mailbox, read_name, read_network, read_recipient
 
 

@@ -1,4 +1,4 @@
-"""Named lists in files: one entry a line, "#" begins a comment, blank lines are ignored.
+"""Read named lists from their files: one entry a line, "#" begins a comment, blank lines are ignored.
 
 The meaning of an entry depends on the condition that uses the list: a list is read once for each type of condition that uses it. A
 file is never in memory as a whole: it is read piece by piece into a set, which all rules share. Number and size of the lists are
@@ -16,7 +16,7 @@ from ..text.input_file import Piece, UnreadableError, read_lines
 from ..text.toml import quoted
 from .condition_types import ConditionType, size
 from .errors import Error, ErrorCollector
-from .list_entries import Collector
+from .set_collectors import Collector
 
 MAX_LISTS = 100
 MAX_LINES = 2_000_000  # of all lists together

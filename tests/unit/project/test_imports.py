@@ -126,7 +126,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "hints.toml_hints",
         "hints.value_hints",
         "value_parsers",
-        "list_entries",
+        "set_collectors",
         "condition_types",
         "list_files",
         "sections.dns",

@@ -1,7 +1,7 @@
-"""Collect the entries of a list file, one by one, into the set with which a condition is compared.
+"""Collect networks, names or mailboxes, one by one, into the set with which a condition is compared.
 
-Common forms of entries have a fast path; all others go through config/value_parsers.py. The fast path must never accept an entry
-that those functions refuse, nor read it differently.
+For the entries of a list, which config/list_files.py reads from its file. Common forms of entries have a fast path; all others go
+through config/value_parsers.py. The fast path must never accept an entry that those functions refuse, nor read it differently.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdns_milter.config import list_entries
+from rdns_milter.config import set_collectors
 from rdns_milter.config.condition_types import GREETINGS, NETWORKS, PTR_NAMES, RECIPIENTS, SENDERS, ConditionType
 from rdns_milter.net.networks import Networks
 from rdns_milter.text.compact_set import SMALL, CompactSet, text_set
@@ -78,11 +78,11 @@ def test_any_entries_mean_the_same_in_a_list(name: str, entries: list[str]) -> N
 def test_networks_packed_in_several_steps_are_the_same_set(numbers: list[tuple[int, int]]) -> None:
     texts = [str(ip_network((number << 18 >> (32 - length) << (32 - length), length))) for number, length in numbers]
     texts += [f"2001:db8:{number:x}::/{length + 28}" for number, length in numbers if not number % 2]
-    many, list_entries._PACK_AT = list_entries._PACK_AT, 3
+    many, set_collectors._PACK_AT = set_collectors._PACK_AT, 3
     try:
         found, refused = collected(NETWORKS, texts)
     finally:
-        list_entries._PACK_AT = many
+        set_collectors._PACK_AT = many
     expected, also_refused = one_by_one(NETWORKS, texts)
     assert (found, refused) == (expected, also_refused)
     for number, _ in numbers:
