@@ -18,7 +18,7 @@ from ipaddress import ip_address
 
 from ...net.endpoints import Endpoint
 from ..wire import PAYLOAD, Ids
-from .datagrams import Datagrams
+from .socket_calls import Datagrams
 from .timeouts import Timeouts
 
 REUSES = 10_000  # queries that one socket to a server on this host carries

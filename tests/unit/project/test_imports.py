@@ -58,7 +58,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "cache",
         "plain_answer",
         "wire",
-        "transport.datagrams",
+        "transport.socket_calls",
         "transport.timeouts",
         "transport.sockets",
         "query",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rdns_milter.resolver.transport.datagrams import Datagrams
+from rdns_milter.resolver.transport.socket_calls import Datagrams
 
 Pair = tuple[socket.socket, socket.socket]
 
