@@ -166,7 +166,6 @@ def test_connect_with_a_name_that_pymilter_cannot_read(daemon: Daemon) -> None:
         "helo_own": "yes",
         "rule": "ours",
     }
-    assert float(decision["waited_ms"]) < 5000
 
 
 def test_one_connection_for_several_clients(daemon: Daemon) -> None:

@@ -94,7 +94,7 @@ def test_no_descriptor_for_a_question() -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
     async def ask(resolver: Resolver, count: int, name: str) -> None:
-        until = resolver.loop.time() + 10
+        until = resolver.loop.time() + 25
         for n in range(count):
             resolver.submit(Question(f"{name}{n}.example", "A"), until, told.append)
         async with asyncio.timeout(30):
@@ -102,18 +102,19 @@ def test_no_descriptor_for_a_question() -> None:
                 await asyncio.sleep(0.01)
 
     async def main(server: NameServer) -> None:
-        limits = ResolverLimits(timeout=1.0, tries=1, max_outstanding=300)
+        limits = ResolverLimits(timeout=3.0, tries=1, max_outstanding=300)
         resolver = Resolver(asyncio.get_running_loop(), [Endpoint(server.host, server.port)], limits)
         server.pause()
         first = asyncio.ensure_future(ask(resolver, 3000, "silent"))
-        await asyncio.sleep(0.05)
+        while len(server.queries) < 300:
+            await asyncio.sleep(0.01)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(SocketPool, "to", no_more)
             await first
         assert [answer.status for answer in told].count("error") == 2700
         told.clear()
         server.resume()
-        resolver.reconfigure([Endpoint(server.host, server.port)], replace(limits, timeout=2.0, tries=3))
+        resolver.reconfigure([Endpoint(server.host, server.port)], replace(limits, timeout=20.0))
         await ask(resolver, 600, "good")
         resolver.close()
 
@@ -151,9 +152,10 @@ def test_descriptors_used_up(server: NameServer) -> None:
         outcomes = burst([partial(deliver, daemon.spec, **late(n % OLD + 1)) for n in range(60)])
         assert all(outcome.accepted for outcome in outcomes)
         assert daemon.workers() == [worker]
-        began = cpu_seconds(worker)
-        time.sleep(1)
-        assert cpu_seconds(worker) - began < 0.5
+        began, ours = cpu_seconds(worker), time.process_time()
+        while time.process_time() - ours < 0.5:
+            pass
+        assert cpu_seconds(worker) - began < 0.25, "it uses less than a process that spins"
         resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
         assert daemon.judge(**late(1))[0].accepted
         assert [line for line in daemon.notices() if "internal error" in line] == []

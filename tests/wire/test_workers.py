@@ -8,7 +8,6 @@ import re
 import resource
 import signal
 import stat
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,9 @@ from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.daemon import Daemon, until
 from tests.kit.milter.endpoint import connected
 from tests.kit.milter.load import Load
+from tests.kit.milter.packets import strings
 from tests.kit.milter.transaction import Conversation, MilterClosed, Reply
+from tests.kit.milter.waiting.unread_packets import count_unserved
 from tests.kit.milter.worker_of import connections_to_each
 
 CLOSED = (MilterClosed, ConnectionResetError, BrokenPipeError)
@@ -167,25 +168,22 @@ def test_a_worker_that_hangs(server: NameServer) -> None:
 @pytest.mark.parametrize("kind", ["inet", "unix"])
 def test_the_parent_is_killed(server: NameServer, kind: str) -> None:
     """The workers complete what is under way, and end; meanwhile the service can be started again at the same socket."""
-    config = {"milter": {"deadline": 3.0}, "dns": {"timeout": 1.5, "tries": 1}}
+    config = {"milter": {"deadline": 20.0}, "dns": {"timeout": 1.5, "tries": 1}}
     with Daemon(config, WAIT, server, workers=2, socket=kind) as daemon:
         workers = daemon.wait_for_workers(2)
-        replies: list[Reply] = []
         busy, waiting = begin(Conversation(daemon.spec)), Conversation(daemon.spec)
         waiting.connect(SILENT.hostname, SILENT.address)
         waiting.helo("mail.silent.example")
         waiting.mail("a@silent.example")
-        thread = threading.Thread(target=lambda: replies.append(waiting.rcpt("b@rcpt.example")))
-        thread.start()
-        time.sleep(0.1)
+        waiting.send_packet(b"R", strings("<b@rcpt.example>"))
+        until(lambda: not count_unserved([waiting.socket]))
         assert daemon.process is not None
         daemon.process.kill()
         daemon.process.wait()
         daemon.output.write_text("")  # `start` waits for the new one's log
         daemon.start()
         assert code(daemon) == 0
-        thread.join(20)
-        assert replies == [Reply("continue")]
+        assert waiting.read_reply() == Reply("continue")
         assert finishes(waiting)
         assert finishes(busy)
         for dialogue in (waiting, busy):
