@@ -17,7 +17,7 @@ from ..logs.files import UnreadableLogError
 from ..text.exit_status import EX_CONFIG, EX_INTERRUPTED, EX_IOERR, EX_OK, EX_UNAVAILABLE, EX_USAGE
 from ..text.output_file import OutputError
 from ..text.standard_streams import describe, discard, discard_errors, flush, prepare
-from . import check_command, config_command, doctor, log_commands, why
+from . import check_command, config_command, doctor_command, log_commands, why_command
 from .common import CommandParser, Commands, Failure, add_config_option, say
 
 Command = Callable[[argparse.Namespace], int]
@@ -78,8 +78,8 @@ def parser() -> argparse.ArgumentParser:
     check_command.add_command(commands)
     config_command.add_command(commands)
     log_commands.add_commands(commands)
-    why.add_command(commands)
-    doctor.add_command(commands)
+    why_command.add_command(commands)
+    doctor_command.add_command(commands)
     return top
 
 

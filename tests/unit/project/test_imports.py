@@ -241,8 +241,8 @@ LADDER: dict[str, tuple[str, ...]] = {
         "config_command",
         "report_mail",
         "log_commands",
-        "why",
-        "doctor",
+        "why_command",
+        "doctor_command",
         "main",
     ),
 }
@@ -290,7 +290,8 @@ OWNERS = {
     "prometheus_client": {"monitoring.exposition"},
     "rich": {
         "text.terminal", "analysis.progress", "analysis.replay_text", "analysis.report_text", "analysis.forecast_text",
-        "cli.client_check", "cli.self_check", "cli.check_command", "cli.why", "cli.doctor", "analysis.why_text", "cli.log_commands",
+        "cli.client_check", "cli.self_check", "cli.check_command", "cli.why_command", "cli.doctor_command",
+        "analysis.why_text", "cli.log_commands",
     },
 }  # fmt: skip
 
