@@ -15,7 +15,7 @@ from functools import partial
 from .admission.requester import ANONYMOUS, Requester
 from .lookup import Answer, Question, never_enough
 from .resolver import Resolver
-from .transport.timeouts import Timeout
+from .transport.timers import Timeout
 
 GRACE = 0.1  # seconds that the other questions get once one answer is enough
 MAX_AT_ONCE = 20  # queries of one check that may be under way at the same time

@@ -19,7 +19,7 @@ from .admission.fair_queue import Ticket
 from .lookup import Answer, Question, Status
 from .reading import Reading
 from .transport.sockets import SocketPool, UdpSocket, exchange
-from .transport.timeouts import Timeout
+from .transport.timers import Timeout
 from .wire import BadName, EncodedQuery, decode, encode
 
 _LARGE = 4096  # bytes; a larger response is parsed in a thread, so that it does not delay others

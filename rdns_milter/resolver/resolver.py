@@ -25,7 +25,7 @@ from .query import Attempt, Query
 from .reading import Reading
 from .servers.pool import ServerPool
 from .transport.sockets import SocketPool
-from .transport.timeouts import Timeouts
+from .transport.timers import Timeouts
 
 Waiter = Callable[[Answer], None]
 

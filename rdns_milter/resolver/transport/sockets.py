@@ -19,7 +19,7 @@ from ipaddress import ip_address
 from ...net.endpoints import Endpoint
 from ..wire import PAYLOAD, Ids
 from .socket_calls import Datagrams
-from .timeouts import Timeouts
+from .timers import Timeouts
 
 REUSES = 10_000  # queries that one socket to a server on this host carries
 MAX_SHARED = 4_000  # queries that may be under way on one socket: enough ids must be free to choose from

@@ -59,7 +59,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "plain_answer",
         "wire",
         "transport.socket_calls",
-        "transport.timeouts",
+        "transport.timers",
         "transport.sockets",
         "query",
         "servers.health",

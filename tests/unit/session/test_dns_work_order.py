@@ -14,7 +14,7 @@ from rdns_milter.resolver.bounded_lookup import BoundedLookup
 from rdns_milter.resolver.lookup import Answer, Question
 from rdns_milter.resolver.query import Attempt, Query
 from rdns_milter.resolver.transport.sockets import WorkQueue
-from rdns_milter.resolver.transport.timeouts import Timeouts
+from rdns_milter.resolver.transport.timers import Timeouts
 from rdns_milter.resolver.wire import Ids
 
 

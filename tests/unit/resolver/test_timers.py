@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from rdns_milter.resolver.transport.timeouts import UNSEARCHED, Timeout, Timeouts
+from rdns_milter.resolver.transport.timers import UNSEARCHED, Timeout, Timeouts
 from tests.kit.dns.virtual_time import VirtualLoop
 
 
