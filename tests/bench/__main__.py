@@ -26,7 +26,7 @@ from typing import Any
 from tests.bench import end_to_end, floods, million
 from tests.bench.peers import DEADLINE, Peer, floor, milter
 from tests.bench.scenarios import BURST, SCENARIOS, Bench, Figures, as_json, median
-from tests.bench.stub import StubProcess
+from tests.bench.stub_nameserver import StubProcess
 from tests.bench.table import of_burst, of_scenarios
 
 QUICK_SECONDS, QUICK_BURST, QUICK_DEADLINE = 0.4, 20, 1.0

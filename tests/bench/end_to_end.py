@@ -26,7 +26,7 @@ from pathlib import Path
 from tests.bench import clients
 from tests.bench.peers import INET, UNIX, Peer, floor, milter
 from tests.bench.policyd_spf import SERVICE, NoPolicyd, policyd_spf
-from tests.bench.stub import StubProcess
+from tests.bench.stub_nameserver import StubProcess
 from tests.bench.table import table
 from tests.kit.milter.daemon import until
 from tests.kit.milter.endpoint import milter_style

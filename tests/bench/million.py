@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from tests.bench.load import Load
 from tests.bench.peers import milter
 from tests.bench.scenarios import AT_ONCE
-from tests.bench.stub import StubProcess
+from tests.bench.stub_nameserver import StubProcess
 from tests.bench.table import table
 
 PARTS = 10

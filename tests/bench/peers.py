@@ -76,7 +76,7 @@ def floor(kind: str = UNIX) -> Iterator[Peer]:
         Path(directory).chmod(0o755)
         path = f"{directory}/socket" if kind == UNIX else f"inet:{free_port()}@127.0.0.1"
         spec = milter_style(path)
-        command = [sys.executable, "-m", "tests.bench.floor", spec]
+        command = [sys.executable, "-m", "tests.bench.noop_milter", spec]
         child = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL, umask=0)
         try:
             until(lambda: _listens(spec) or child.poll() is not None)

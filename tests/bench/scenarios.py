@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from tests.bench.clients import HOLES
 from tests.bench.load import Load, Result
 from tests.bench.peers import Peer
-from tests.bench.stub import StubProcess
+from tests.bench.stub_nameserver import StubProcess
 
 WARM_CLIENTS = 100
 WARM_UP = 8 * WARM_CLIENTS  # messages; enough that each worker has seen each client

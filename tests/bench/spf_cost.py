@@ -25,7 +25,7 @@ from rdns_milter.resolver.limits import ResolverLimits
 from rdns_milter.resolver.resolver import Resolver
 from rdns_milter.session.check_runner import CheckRunner, PendingFact
 from tests.bench import clients
-from tests.bench.stub import StubProcess
+from tests.bench.stub_nameserver import StubProcess
 
 WARM_UP, ORDINARY, COSTLY, ROUNDS = 30, 60, 8, 5
 

@@ -15,7 +15,7 @@ import pytest
 from tests.bench.clients import HOLES, address, host, record, sender
 from tests.bench.peers import FLOOR, MILTER
 from tests.bench.scenarios import BURST, SCENARIOS
-from tests.bench.stub import respond
+from tests.bench.stub_nameserver import respond
 from tests.kit.milter.daemon import ROOT, environment
 
 PATIENCE = 60.0

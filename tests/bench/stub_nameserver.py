@@ -1,8 +1,8 @@
 """The name server of the benchmark: computes the answers for all clients (tests.bench.clients), and can delay them.
 
-A separate process, `python -m tests.bench.stub [PORT]`, that prints `listening on HOST:PORT`. A datagram too short for DNS is a
-command: `?` returns the number of questions so far, `d20` sets the delay to 20 milliseconds. Listens on loopback only; checks
-nothing.
+A separate process, `python -m tests.bench.stub_nameserver [PORT]`, that prints `listening on HOST:PORT`. A datagram too short for
+DNS is a command: `?` returns the number of questions so far, `d20` sets the delay to 20 milliseconds. Listens on loopback only;
+checks nothing.
 
 RFC 1035 4.1.
 """
@@ -164,7 +164,7 @@ class StubProcess:
         self._port = port
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.bench.stub", str(self._port)]
+        command = [sys.executable, "-m", "tests.bench.stub_nameserver", str(self._port)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         line = self._process.stdout.readline().decode()

@@ -1,7 +1,7 @@
-"""The floor: a pymilter that answers "continue" to everything and asks the MTA for nothing more.
+"""The no-op milter of the benchmark: a pymilter that answers "continue" to everything and asks the MTA for nothing more.
 
 Its cost is that of libmilter, the protocol and Python; a milter in Python on libmilter cannot cost less. Run it with `python -m
-tests.bench.floor SOCKET`; it runs until it gets a signal.
+tests.bench.noop_milter SOCKET`; it runs until it gets a signal.
 """
 
 from __future__ import annotations
