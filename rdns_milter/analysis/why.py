@@ -27,7 +27,7 @@ from ..policy.rules import ACCEPT, DEFAULT_RULE, QUARANTINE, REJECT, TAG, TEMPFA
 from ..responses.advice import Advice, advice
 from ..responses.fact_sentences import fact_sentence
 from ..text.toml import text as toml
-from .decision_filter import DecisionFilter
+from .why_filter import DecisionFilter
 
 LET_IN_DAYS = 30
 

@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from ..net.names import Address, is_hostname
 from .evidence import Generic
-from .generic_series import MOST, NO_INDICATOR, TAIL, WHOLE, Indicator, series
+from .generic_numbers import MOST, NO_INDICATOR, TAIL, WHOLE, Indicator, series
 from .generic_words import (
     ACCESS,
     DEDICATED,
@@ -37,7 +37,7 @@ from .generic_words import (
 MAX_NAME = 253  # RFC 1035 2.3.4: 255 bytes on the wire
 THRESHOLD = 3  # points from which a name is generic
 
-# Points of another address than the client's, and of the last octet of the client's; for more of it see generic_series.
+# Points of another address than the client's, and of the last octet of the client's; for more of it see generic_numbers.
 OTHER, LAST = 4, 1
 # Points of the other indicators.
 PHRASE = 3

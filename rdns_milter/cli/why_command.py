@@ -64,8 +64,8 @@ def _count(text: str) -> int:
 def _why(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from ..analysis.decision_filter import decision_filter
     from ..analysis.why import Search, explain
+    from ..analysis.why_filter import decision_filter
     from ..analysis.why_text import as_dict, show
 
     config, now = load(options.config), datetime.now().astimezone()

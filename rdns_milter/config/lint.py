@@ -1,7 +1,7 @@
 """Warn of settings that are valid, but violate a MUST or SHOULD of an RFC or are probably not intended.
 
-Pure. Where possible it evaluates the policy itself (policy/what_if.py) instead of looking at how the rules are written. Changes
-nothing; a setting with a warning may be intended as it is.
+Pure. Where possible it evaluates the policy itself (policy/single_faults.py) instead of looking at how the rules are written.
+Changes nothing; a setting with a warning may be intended as it is.
 
 RFC 5321 4.1.4, 4.5.1, 7.1; RFC 7208 8.2, 8.5; RFC 8601 2.7.3; RFC 2505 2.6.1; RFC 8501 5.1.
 """
@@ -20,7 +20,7 @@ from ..checks.generic_words import WORDS
 from ..net.alignment import organizational_domain
 from ..policy.reachability import covering_rule
 from ..policy.rules import ACCEPT, TAG, Condition, Mailboxes, Words
-from ..policy.what_if import (
+from ..policy.single_faults import (
     REFUSED,
     REJECTED,
     Fault,

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from rdns_milter.analysis.decision_filter import decision_filter
 from rdns_milter.analysis.why import Explanation, Match, Search, explain
+from rdns_milter.analysis.why_filter import decision_filter
 from rdns_milter.analysis.why_text import as_dict, show
 from rdns_milter.checks.evidence import Iprev, exempted
 from rdns_milter.cli.main import main
