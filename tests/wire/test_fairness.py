@@ -1,9 +1,9 @@
 """Floods of questions that DNS does not answer, through the running milter with its default rules, while other clients send.
 
 One client, or one sender's silent zone, must not delay or change the judgement of others: bad clients are refused each time, good
-ones are judged by their facts, and the 95th percentile of their waits beside the flood is at most half a second above that of a
-quiet phase of the same run. A busy machine may delay single messages: if the first phase beside a flood fails, the two that follow
-must hold. Without fairness good clients wait for up to the whole deadline.
+ones are judged by their facts, and the 95th percentile of their waits beside the flood is at most SLOWER times that of a quiet
+phase of the same run. A busy machine may delay single messages: if the first phase beside a flood fails, the two that follow must
+hold. Without fairness good clients wait for up to the whole deadline.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.kit.smtp.floods import Flood, Run
 from tests.kit.smtp.other_clients import DEFAULT_RULES, NOT_EXEMPT, Outcomes, send
 
 SENDER = "fan.example"
-MORE = 0.5  # seconds
+SLOWER = 20  # measured: 7 times at most; without shares 22 to 130 times in the first phase
 PHASES = 3
 COUNT = 40  # messages of each kind in a phase
 
@@ -63,7 +63,7 @@ def daemon(server: NameServerProcess) -> Iterator[Daemon]:
 def test_a_flood(daemon: Daemon, run: Run, rate: float, rounds: int) -> None:
     quiet = send(daemon.spec, 0, COUNT)
     check_judged(daemon, quiet, 2 * COUNT)
-    longer: list[float] = []
+    slower: list[float] = []
     for phase in range(1, PHASES + 1):
         with Flood(run, daemon.spec, rate) as flood:
             flood.wait(rounds)
@@ -71,10 +71,10 @@ def test_a_flood(daemon: Daemon, run: Run, rate: float, rounds: int) -> None:
             flood.wait(1)
         print(f"p95 {quiet.p95:.3f} s quiet, {beside.p95:.3f} s beside {flood.rounds} rounds")
         check_judged(daemon, beside, 2 * COUNT * (phase + 1))
-        longer.append(beside.p95 - quiet.p95)
-        if longer[0] < MORE:
+        slower.append(beside.p95 / quiet.p95)
+        if slower[0] < SLOWER:
             return
-    assert max(longer[1:]) < MORE, longer
+    assert max(slower[1:]) < SLOWER, slower
 
 
 def check_judged(daemon: Daemon, outcomes: Outcomes, total: int) -> None:
