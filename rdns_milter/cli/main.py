@@ -1,6 +1,6 @@
-"""The command line, and the command `rdns-milter run`; the other commands are in modules of their own.
+"""The command line: its parser, and the exit status of errors. Each command is in a module of its own.
 
-Reads arguments and calls others; knows no DNS, no rule and no SMTP. Must import libmilter for `run` only.
+Reads arguments and calls others; knows no DNS, no rule and no SMTP. Must not import libmilter.
 
 README.md (Commands); sysexits(3) for the exit status.
 """
@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from .. import __version__
 from ..config.errors import ConfigError
 from ..logs.files import UnreadableLogError
-from ..text.exit_status import EX_CONFIG, EX_INTERRUPTED, EX_IOERR, EX_OK, EX_UNAVAILABLE, EX_USAGE
+from ..text.exit_status import EX_CONFIG, EX_INTERRUPTED, EX_IOERR, EX_OK, EX_USAGE
 from ..text.output_file import OutputError
 from ..text.standard_streams import describe, discard, discard_errors, flush, prepare
-from . import check_command, config_command, doctor_command, log_commands, why_command
-from .common import CommandParser, Commands, Failure, add_config_option, say
+from . import check_command, config_command, doctor_command, log_commands, run_command, why_command
+from .common import CommandParser, Failure, say
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="rdns-milter", description=_DESCRIPTION)
     top.add_argument("--version", action="version", version=f"rdns-milter {__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=CommandParser)
-    _add_run(commands)
+    run_command.add_command(commands)
     check_command.add_command(commands)
     config_command.add_command(commands)
     log_commands.add_commands(commands)
@@ -84,25 +84,3 @@ def parser() -> argparse.ArgumentParser:
 
 
 _DESCRIPTION = "A milter for Postfix and Sendmail that judges SMTP clients by reverse DNS, HELO and SPF."
-
-
-def _add_run(commands: Commands) -> None:
-    run = commands.add_parser("run", help="serve the MTA, in the foreground")
-    add_config_option(run)
-    run.add_argument("-n", "--dry-run", action="store_true", help="check the config, bind the socket, report, and exit")
-    run.set_defaults(command=_run)
-
-
-def _run(options: argparse.Namespace) -> int:
-    from ..daemon.configuration.config_reader import NotRead, read_config
-    from ..resolver.nameservers import NoNameservers
-
-    try:
-        loaded, memory = read_config(options.config)
-    except (NoNameservers, NotRead) as error:
-        raise Failure(str(error), EX_UNAVAILABLE) from None
-    try:
-        from ..daemon.master import run
-    except ImportError as error:
-        raise Failure(f"run needs pymilter and libmilter: {error}", EX_UNAVAILABLE) from None
-    return run(loaded, memory, options.config, options.dry_run, say)

@@ -312,12 +312,10 @@ class Master:
         return EX_OK
 
 
-def run(
-    loaded: LoadedConfig, memory: int, config_path: str | None, only_check: bool, say: Callable[[str], None]
-) -> int:
-    """Serve; with `only_check` open the socket, report and exit. `say` writes an error to standard error. Return the exit
+def run(loaded: LoadedConfig, memory: int, config_path: str | None, dry_run: bool, say: Callable[[str], None]) -> int:
+    """Serve; with `dry_run` open the socket, report and exit. `say` writes an error to standard error. Return the exit
     status."""
-    target = "stderr" if only_check else loaded.config.log.target
+    target = "stderr" if dry_run else loaded.config.log.target
     counters = ParentCounters(worker_count(loaded.config))
     sink = Sink(choose(target, NAME), line_dropped=counters.line_dropped)
     master = Master(loaded, memory, config_path, sink, counters, Notifier(os.environ))
@@ -327,7 +325,7 @@ def run(
     except (CannotServe, LibmilterError) as error:
         say(f"libmilter: {error}" if isinstance(error, LibmilterError) else str(error))
         return EX_UNAVAILABLE
-    if only_check:
+    if dry_run:
         master.remove_socket()
         return EX_OK
     return master.serve()

@@ -243,6 +243,7 @@ LADDER: dict[str, tuple[str, ...]] = {
         "log_commands",
         "why_command",
         "doctor_command",
+        "run_command",
         "main",
     ),
 }
