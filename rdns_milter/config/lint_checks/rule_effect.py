@@ -1,8 +1,8 @@
-"""Lint checks: rules that have no effect, or not the one that was probably meant, because of their place or of an option.
+"""Lint checks: rules that have no effect, or not the one that was probably meant.
 
 Pure. Judges by the conditions alone, so that a warning can be wrong about what was meant, but not about which messages a rule gets.
 
-packaging/doc/rules.md (How rules are tried).
+packaging/doc/rules.md (How rules are tried); RFC 8601 2.7.3 (iprev: fail and permerror).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ...checks.evidence import FACTS
 from ...net.networks import Networks
 from ...policy.overlap import may_both_match
 from ...policy.reachability import covering_rule
-from ...policy.rules import ACCEPT, KEPT_OUT, TAG, Condition, Mailboxes, Rule
+from ...policy.rules import ACCEPT, KEPT_OUT, TAG, Condition, Mailboxes, Rule, Words
 from ...text.toml import quoted
 from ...text.toml_positions import Path
 from ..load import Config
@@ -22,6 +22,32 @@ from ..load import Config
 Problem = tuple[Path, str, str]  # path, reference and text of a warning
 
 _MAX_NAMED = 3  # rules in a message
+
+
+def no_rules(config: Config, today: date) -> Iterator[Problem]:
+    """Find out that there is no rule at all."""
+    if not config.policy.rules:
+        yield (), "", "there is no rule: every message is accepted"
+
+
+def ended_rules(config: Config, today: date) -> Iterator[Problem]:
+    """Find rules whose last day (`until`) is over."""
+    for index, rule in enumerate(config.policy.rules):
+        if rule.until is not None and rule.until < today:
+            yield ("rule", index, "until"), "", f"ended on {rule.until} and is no longer in force: remove it"
+
+
+def covered_rules(config: Config, today: date) -> Iterator[Problem]:
+    """Find rules whose messages an earlier rule all decides."""
+    rules = config.policy.rules
+    for index, rule in enumerate(rules):
+        other = covering_rule(rule, rules[:index])
+        if other is not None:
+            yield (
+                ("rule", index),
+                "",
+                f"never decides: the earlier rule {quoted(other.name)} matches every message that this one could match",
+            )
 
 
 def late_exceptions(config: Config, today: date) -> Iterator[Problem]:
@@ -122,3 +148,23 @@ def unused_lists(config: Config, today: date) -> Iterator[Problem]:
         if name not in asked:
             text = f"the DNS list {quoted(name)} is not asked: no rule has dnslist = {quoted(name)}"
             yield ("dnslists", name), "", text
+
+
+def fail_without_permerror(config: Config, today: date) -> Iterator[Problem]:
+    """Find rules on iprev that leave out clients without any reverse name."""
+    tests = [
+        (index, condition.values.words)
+        for index, rule in enumerate(config.policy.rules)
+        for condition in rule.when
+        if condition.name == "iprev" and isinstance(condition.values, Words) and rule.action not in ("", ACCEPT)
+    ]
+    if any("permerror" in words for _, words in tests):
+        return
+    for index, words in tests:
+        if "fail" in words:
+            yield (
+                ("rule", index, "when", "iprev"),
+                "RFC 8601 section 2.7.3",
+                'tests iprev for "fail": there is a reverse name, but it does not resolve back. A client without any reverse'
+                ' name has "permerror", which no rule tests; did you mean ["fail", "permerror"]?',
+            )
