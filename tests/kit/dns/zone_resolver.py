@@ -25,8 +25,8 @@ from rdns_milter.resolver.resolver import Resolver
 from rdns_milter.session.check_runner import CheckRunner, HeloResult, PendingFact, ReverseName
 from rdns_milter.session.dns_thread import limits_of
 from tests.kit.dns.virtual_time import VirtualLoop
+from tests.kit.dns.virtual_time_lookup import VirtualTimeLookup
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup
 
 CONFIG = Config()
 
@@ -60,7 +60,7 @@ class ZoneQuery(Query):
 
     def start(self) -> None:
         """See Query."""
-        lookup = DictLookup(self._zone, delay=0.0, deadline=math.inf)
+        lookup = VirtualTimeLookup(self._zone, delay=0.0, deadline=math.inf)
         (answer,) = run(lookup.ask((self.question,)))
         reading = Reading(answer.status, answer.values, answer.ttl)
         self._timer = self._sockets.timeouts.start(lookup.now + self._delay, partial(self._end, reading))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rdns_milter.checks.dns_list import MAX_ANSWERS, dns_list, query_name
 from rdns_milter.net.names import Address
 from rdns_milter.resolver.instant_lookup import run
+from tests.kit.dns.virtual_time_lookup import VirtualTimeLookup
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup
 
 ZONE = Zone(
     """
@@ -50,12 +50,12 @@ ZONE = Zone(
     ],
 )
 def test_answers(address: str, answers: tuple[str, ...]) -> None:
-    assert run(dns_list(DictLookup(ZONE), ip_address(address), "list.example")) == answers
+    assert run(dns_list(VirtualTimeLookup(ZONE), ip_address(address), "list.example")) == answers
 
 
 def test_no_more_answers_are_kept_than_the_limit() -> None:
     zone = Zone("\n".join(f"2.2.0.192.list.example A 127.0.0.{number}" for number in range(2, 2 * MAX_ANSWERS)))
-    found = run(dns_list(DictLookup(zone), ip_address("192.0.2.2"), "list.example"))
+    found = run(dns_list(VirtualTimeLookup(zone), ip_address("192.0.2.2"), "list.example"))
     assert found == tuple(f"127.0.0.{number}" for number in range(2, MAX_ANSWERS + 2))
 
 

@@ -17,8 +17,8 @@ from rdns_milter.checks.spf_record import MAX_RECORD, MAX_TERM
 from rdns_milter.net.mailboxes import Mailbox
 from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import Answer, Question, never_enough
+from tests.kit.dns.virtual_time_lookup import VirtualTimeLookup
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup
 
 CLIENT = "192.0.2.1"
 # The longest time for which a check may block the event loop, as a multiple of that of an ordinary check in the same run. At most
@@ -31,7 +31,7 @@ RUNS = 3
 class Watched:
     """A Lookup that measures the CPU time of a check between its waits. `longest`: in seconds."""
 
-    inner: DictLookup
+    inner: VirtualTimeLookup
     longest: float = 0.0
     began: float = field(default_factory=time.thread_time)
 
@@ -61,7 +61,7 @@ def explode(
 ) -> tuple[CheckHostResult, Watched]:
     """Return the result of a check, and its Lookup. `one_by_one`: no two answers arrive at the same time."""
     order: dict[Question, float] = {}
-    lookup = DictLookup(Zone(records))
+    lookup = VirtualTimeLookup(Zone(records))
     if one_by_one:
         lookup.delays = lambda question: order.setdefault(question, 0.01 + len(order) / 1000)
     watched = Watched(lookup)
@@ -201,7 +201,7 @@ def test_a_match_does_not_wait_for_the_hosts_after_it() -> None:
     tree = mail_exchangers(1)
     tree["v.example"] = record("mx:m0.example", "-all")
     tree["h4.m0.example"] = [("A", CLIENT)]
-    lookup = DictLookup(Zone(tree))
+    lookup = VirtualTimeLookup(Zone(tree))
     lookup.delays = lambda question: 50.0 if question.name in HOSTS_BEHIND else None
     checked = run(check_host(lookup, ip_address(CLIENT), Mailbox("a", "v.example"), "mx.v.example", limits=Limits()))
     assert checked.spf.result == "pass"

@@ -14,8 +14,8 @@ from rdns_milter.net.mailboxes import Mailbox, parse_mailbox
 from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import Question
 from tests.kit.data.spf.case import CLIENT, Case, check, find
+from tests.kit.dns.virtual_time_lookup import VirtualTimeLookup
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_explanation_with_control_octets_of_the_sender_is_left_out() -> None:
     ],
 )
 def test_an_explanation_may_name_the_receiver(receiver: str, name: str) -> None:
-    lookup = DictLookup(Zone("v.example TXT v=spf1 -all exp=e.example\ne.example TXT Not to %{r}, nor to %{R1}"))
+    lookup = VirtualTimeLookup(Zone("v.example TXT v=spf1 -all exp=e.example\ne.example TXT Not to %{r}, nor to %{R1}"))
     check = check_host(
         lookup, ip_address(CLIENT), parse_mailbox("a@v.example"), "h", limits=Limits(), receiver=receiver
     )
@@ -142,7 +142,9 @@ def test_ttl_without_any_question_is_without_end() -> None:
 def test_a_greeting_is_an_identity() -> None:
     assert helo_mailbox("MX.V.example.") == Mailbox("postmaster", "mx.v.example")
     assert helo_mailbox("[192.0.2.1]").domain == "[192.0.2.1]"
-    lookup = DictLookup(Zone("mx.v.example TXT v=spf1 exists:%{l}.v.example -all\npostmaster.v.example A 192.0.2.9"))
+    lookup = VirtualTimeLookup(
+        Zone("mx.v.example TXT v=spf1 exists:%{l}.v.example -all\npostmaster.v.example A 192.0.2.9")
+    )
     mailbox = helo_mailbox("MX.V.example.")
     assert run(check_host(lookup, ip_address(CLIENT), mailbox, "MX.V.example.", limits=Limits())).spf.result == "pass"
     for greeting in ("[192.0.2.1]", "[IPv6:2001:db8::1]", "localhost", "", "h\r\nx.example", "192.0.2.1"):
@@ -194,7 +196,7 @@ def test_questions_are_bounded_whatever_the_record(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_lookup_that_answers_nothing_ends_the_check() -> None:
-    class Silent(DictLookup):
+    class Silent(VirtualTimeLookup):
         async def first(self, questions: object) -> tuple[()]:
             return ()
 

@@ -17,17 +17,19 @@ from rdns_milter.checks.spf_prefetch import MAX_HOSTS, Prefetch, record_text
 from rdns_milter.net.mailboxes import Mailbox
 from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import Answer, Question
+from tests.kit.dns.virtual_time_lookup import SILENCE, VirtualTimeLookup
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import SILENCE, DictLookup
 
 CLIENT, CLIENT6 = "192.0.2.1", "2001:db8::1"
 TRIP = 0.02
 REVERSE = "1.2.0.192.in-addr.arpa"
 
 
-def walk(zone: str, client: str = CLIENT, ahead: bool = True, **options: Any) -> tuple[CheckHostResult, DictLookup]:
+def walk(
+    zone: str, client: str = CLIENT, ahead: bool = True, **options: Any
+) -> tuple[CheckHostResult, VirtualTimeLookup]:
     """Return the result for a@v.example and the lookup. `ahead`: whether to prefetch."""
-    lookup = DictLookup(Zone(zone), delay=TRIP, **options)
+    lookup = VirtualTimeLookup(Zone(zone), delay=TRIP, **options)
     check = check_host(lookup, ip_address(client), Mailbox("a", "v.example"), "mx.v.example", limits=Limits())
     if ahead:
         return run(check), lookup

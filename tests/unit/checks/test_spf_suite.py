@@ -16,8 +16,8 @@ from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import Question
 from tests.kit.data.spf import suite
 from tests.kit.data.spf.suite import SuiteCase
+from tests.kit.dns.virtual_time_lookup import VirtualTimeLookup
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup
 
 CASES = tuple(suite.cases())
 # The order of an RRset is not defined: the milter sorts names before it takes ten, and the one that matches is among them.
@@ -30,12 +30,12 @@ def zone(scenario: str) -> Zone:
     return next(Zone.from_suite(case.zonedata) for case in CASES if case.scenario == scenario)
 
 
-def find(case: SuiteCase) -> tuple[CheckHostResult, DictLookup]:
+def find(case: SuiteCase) -> tuple[CheckHostResult, VirtualTimeLookup]:
     """Return the result for a case, and the lookup."""
     address = parse_address(case.client)
     assert address is not None
     mailbox = parse_mailbox(case.mailfrom)
-    lookup = DictLookup(zone(case.scenario))
+    lookup = VirtualTimeLookup(zone(case.scenario))
     sender = helo_mailbox(case.helo) if mailbox.is_null else mailbox
     return run(check_host(lookup, address, sender, case.helo, limits=Limits())), lookup
 
@@ -80,7 +80,7 @@ def test_asking_ahead_changes_nothing(case: SuiteCase, request: pytest.FixtureRe
 
 def asked_by_pyspf(case: SuiteCase, monkeypatch: pytest.MonkeyPatch) -> set[Question]:
     """pyspf alone, recording its questions."""
-    lookup = DictLookup(zone(case.scenario), delay=0.0)
+    lookup = VirtualTimeLookup(zone(case.scenario), delay=0.0)
 
     def dns_lookup(name: str, kind: str, strict: bool, timeout: float) -> list[object]:
         question = Question(name.lower(), kind)  # type: ignore[arg-type]  # pyspf asks only for types that we have

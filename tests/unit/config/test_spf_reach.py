@@ -6,8 +6,8 @@ import pytest
 
 from rdns_milter.config.lint_checks.spf_reach import MAX_HOSTS, MAX_RECORDS, MAX_TEXT, Reach, spf_reach
 from rdns_milter.resolver.instant_lookup import run
+from tests.kit.dns.virtual_time_lookup import VirtualTimeLookup
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup
 
 ZONE = """
 one.example        TXT "v=spf1 ip4:192.0.2.0/24 ip4:192.0.2.128/25 ip4:198.51.100.7 ip6:2001:db8::/32 -all"
@@ -33,7 +33,7 @@ down.example       SERVFAIL
 
 
 def reach(domain: str, more: str = "") -> Reach:
-    return run(spf_reach(DictLookup(Zone(ZONE + more)), domain))
+    return run(spf_reach(VirtualTimeLookup(Zone(ZONE + more)), domain))
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ from rdns_milter.resolver.reading import MAX_VALUES, Reading
 from rdns_milter.resolver.wire import BadName, EncodedQuery, decode, decode_any, encode
 from rdns_milter.responses.forged_results import claims, is_unsupported
 from tests.kit.data.strategies import hostile_text
+from tests.kit.dns.virtual_time_lookup import VirtualTimeLookup
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup
 
 SEEDS = st.integers(0, 2**64)
 TYPES: tuple[Type, ...] = get_args(Type)
@@ -281,7 +281,7 @@ def test_any_record(one: str, other: str, text: str, address: str, local: str, g
         "e.example": [("TXT", octets(plain(text)))],
         address: [("PTR", "w.example."), ("PTR", "\\000.example.")],
     }
-    lookup = DictLookup(Zone(zone))
+    lookup = VirtualTimeLookup(Zone(zone))
     client = ip_address(address)
     checked = run(check_host(lookup, client, Mailbox(local, "v.example"), greeting, limits=Limits()))
     fact = checked.spf
@@ -301,7 +301,7 @@ def test_any_greeting(greeting: str) -> None:
     client = ip_address("192.0.2.1")
     assert helo.kind(greeting) in FACTS["helo_kind"].words
     assert helo.own(greeting, client, frozenset(("mx.example",)), frozenset((client,))) == "no"
-    result, _ = run(helo.resolve(DictLookup(Zone()), greeting, client))
+    result, _ = run(helo.resolve(VirtualTimeLookup(Zone()), greeting, client))
     assert result in FACTS["helo"].words
 
 
@@ -310,7 +310,7 @@ def test_any_greeting(greeting: str) -> None:
 def test_any_reverse_names(labels: list[bytes]) -> None:
     client = ip_address("192.0.2.1")
     names = [dns.name.Name((label, b"example", b"")).to_text() for label in labels]
-    fact = run(iprev(DictLookup(Zone({reverse_name(client): [("PTR", name) for name in names]})), client, 10))
+    fact = run(iprev(VirtualTimeLookup(Zone({reverse_name(client): [("PTR", name) for name in names]})), client, 10))
     assert fact.result == "fail"
     assert fact.reason in IPREV_REASONS
     assert re.fullmatch("[!-~]+", fact.ptr)

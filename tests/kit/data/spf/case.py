@@ -9,8 +9,8 @@ from typing import Any
 from rdns_milter.checks.spf import CheckHostResult, Limits, check_host
 from rdns_milter.net.mailboxes import parse_mailbox
 from rdns_milter.resolver.instant_lookup import run
+from tests.kit.dns.virtual_time_lookup import VirtualTimeLookup
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup
 
 LIMITS = Limits()
 CLIENT, CLIENT6 = "192.0.2.1", "2001:db8::1"
@@ -33,10 +33,10 @@ class Case:
     asked: int | None = None
 
 
-def check(case: Case, **options: Any) -> tuple[CheckHostResult, DictLookup]:
+def check(case: Case, **options: Any) -> tuple[CheckHostResult, VirtualTimeLookup]:
     """Return the result for a case, and the lookup."""
     record = f"v.example TXT {case.record}\n" if case.record else ""
-    lookup = DictLookup(Zone(record + case.zone), **options)
+    lookup = VirtualTimeLookup(Zone(record + case.zone), **options)
     mailbox = parse_mailbox(case.sender)
     return run(check_host(lookup, ip_address(case.client), mailbox, case.helo, limits=case.limits)), lookup
 

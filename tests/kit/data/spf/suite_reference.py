@@ -9,8 +9,8 @@ from rdns_milter.resolver.instant_lookup import run
 from rdns_milter.resolver.lookup import Question
 from tests.kit.data.spf.reference_evaluator import Reference, Verdict
 from tests.kit.data.spf.suite import SuiteCase
+from tests.kit.dns.virtual_time_lookup import VirtualTimeLookup
 from tests.kit.dns.zone import Zone
-from tests.kit.dns.zone_lookup import DictLookup
 
 
 def of_helo(case: SuiteCase, zone: Zone) -> Verdict:
@@ -27,7 +27,7 @@ def of_mailfrom(case: SuiteCase, zone: Zone) -> Verdict:
 
 
 def _check(case: SuiteCase, zone: Zone, local: str, domain: str) -> Verdict:
-    lookup = DictLookup(zone)
+    lookup = VirtualTimeLookup(zone)
 
     def ask(name: str, kind: str) -> tuple[object, ...] | None:
         (answer,) = run(lookup.ask((Question(name, kind),)))  # type: ignore[arg-type]  # the types that SPF asks for

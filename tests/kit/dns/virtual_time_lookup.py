@@ -25,7 +25,7 @@ _RCODE: Mapping[int, Status] = {2: "servfail", 3: "nxdomain", 5: "refused"}
 
 
 @dataclass
-class DictLookup:
+class VirtualTimeLookup:
     """The answers of a zone. Each arrives `delay` seconds after its question, or after the seconds that `delays` returns; the
     zone's behaviours DELAY and SILENT apply too. `statuses`: statuses that replace the zone's answers to these questions.
 
