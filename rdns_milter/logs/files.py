@@ -19,7 +19,7 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import BinaryIO, cast
 
-from . import journald
+from . import journal_export
 
 MAX_INPUT_LINE = 65_536  # bytes; rsyslog's own limit is 8 KiB
 STDIN = "-"
@@ -86,8 +86,8 @@ class Logs:
         return stream if isinstance(stream, io.BytesIO) else open(os.dup(stream.fileno()), "rb")
 
     def _lines(self, file: BinaryIO) -> Iterator[str]:
-        if _begins(file, journald.MAGIC):
-            yield from journald.lines(file)
+        if _begins(file, journal_export.MAGIC):
+            yield from journal_export.lines(file)
             return
         if _begins(file, _DOCKER):
             yield from _docker_lines(file)

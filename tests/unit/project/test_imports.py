@@ -102,7 +102,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     ),
     "logs": (
         "escapes",
-        "journald",
+        "journal_export",
         "files",
         "line_prefix",
         "truncation",
