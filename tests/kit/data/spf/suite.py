@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -23,6 +24,9 @@ MEMBER = "pyspf-2.0.14/test/rfc7208-tests.yml"
 NAME = "rfc7208-tests.yml"
 VARIABLE = "RDNS_MILTER_SPF_SUITE"
 CASES = 203
+# Results other than the preferred one, by the names of the cases. The order of an RRset is not defined: the milter sorts names
+# before it takes ten, and the one that matches is among them.
+NOT_PREFERRED: Mapping[str, str] = MappingProxyType({"multispf1": "fail", "ptr-limit": "pass"})
 _SECONDS = 300
 
 
@@ -42,6 +46,11 @@ class SuiteCase:
 
     def __str__(self) -> str:
         return self.name
+
+
+def expected(case: SuiteCase) -> str:
+    """Return the result that the milter must find: the preferred one, with the exceptions of NOT_PREFERRED."""
+    return NOT_PREFERRED.get(case.name, case.allowed[0])
 
 
 def suite_file() -> Path:
