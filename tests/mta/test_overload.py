@@ -37,7 +37,7 @@ def test_three_hundred_clients_at_once(server: NameServer) -> None:
         crowd(running, CLIENTS)
         until(lambda: down(running))
         crowd(running, 2 * CLIENTS)
-        assert asked_about(asleep, CLIENTS) > CLIENTS / 2
+        assert asked_about(asleep, CLIENTS) > 0  # how many depends on when the milter notices that the server is down
         assert asked_about(asleep, 2 * CLIENTS) == 0
         assert [line for line in running.daemon.notices() if "internal error" in line or " ended " in line] == []
         assert running.daemon.terminate() == 0
