@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import random
 import signal
 import socket
 import struct
@@ -30,6 +31,7 @@ from tests.kit.dns.zone import Zone
 
 BATCH = 64
 BIND_TRIES = 50
+PORTS = (10_000, 32_000)  # no connection has one of these: a stopped server can have its port back
 BUFFER = 4 * 1024 * 1024
 BACKLOG = 1024
 STREAMS_MAX = 512
@@ -142,11 +144,11 @@ class NameServer:
                 tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
                 try:
-                    udp.bind(
-                        socket.getaddrinfo(self.host, self.port, family, flags=socket.AI_NUMERICHOST)[0][4]
-                    )  # knows zones
-                    port = udp.getsockname()[1]
-                    tcp.bind(socket.getaddrinfo(self.host, port, family, flags=socket.AI_NUMERICHOST)[0][4])
+                    port = self.port or random.randrange(*PORTS)
+                    # getaddrinfo knows zones (RFC 4007).
+                    *_, where = socket.getaddrinfo(self.host, port, family, flags=socket.AI_NUMERICHOST)[0]
+                    udp.bind(where)
+                    tcp.bind(where)
                 except OSError:
                     if self.port or not left:
                         raise
