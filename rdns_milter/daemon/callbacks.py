@@ -96,7 +96,7 @@ class Callbacks:
         self.open: set[int] = set()
         self.busy: set[int] = set()
         self.steps = 0
-        # Fields to look at, for one configuration
+        # The configuration, and the names of the fields that it lets us look at: one tuple, because threads share it.
         self._watched: tuple[Config | None, frozenset[str]] = None, frozenset()
         # pymilter has a Python thread state for each connection, so thread-local data belong to the connection.
         self._local = threading.local()

@@ -109,8 +109,6 @@ def possible_actions(evidence: Evidence, policy: Policy) -> frozenset[str]:
     actions = {_action(rule) for rule in candidates}
     if actions & REFUSALS and _may_soften(candidates, evidence, policy):
         actions.add(TEMPFAIL)
-    if policy.mode != OBSERVE and evidence.via is None:
-        return frozenset(actions)
     return frozenset(_allowed(action, evidence, policy) for action in actions)
 
 

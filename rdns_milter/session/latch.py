@@ -32,7 +32,7 @@ class Latch:
 
     def wait(self, seconds: float, is_over: Callable[[], bool] = _always) -> bool:
         """Wait until the latch is open and `is_over` returns True, at most so many seconds; 0 does not wait. Close the latch, and
-        return whether both came about. `is_over` is called by the waiting thread, each time that it finds the latch open."""
+        return whether both happened. `is_over` is called by the waiting thread, each time that it finds the latch open."""
         until = time.monotonic() + seconds
         while self._lock.acquire(timeout=seconds):
             if is_over():

@@ -54,7 +54,7 @@ class Ticket(Generic[Task]):
 
     @property
     def owners(self) -> tuple[Owner, ...]:
-        """The owners."""
+        """Those for which the ticket counts, found at the first call."""
         if self._owners is None:
             self._owners = self._find_owners()
         return self._owners
