@@ -140,7 +140,7 @@ class Prefetch:
         return record
 
     def question(self, name: str, kind: Type) -> Question:
-        """Return the question for a name, its name "" if it cannot be asked."""
+        """Return the question for a name; its name is "" if it cannot be asked."""
         question = self._questions.get((name, kind))
         if question is None:
             question = self._questions[name, kind] = Question(name_to_ask(name), kind)

@@ -46,7 +46,7 @@ class OwnAddress:
 
     @property
     def is_private(self) -> bool:
-        """Whether other hosts see another address than this one."""
+        """Whether other hosts see this host under another address."""
         return self.address in PRIVATE
 
 

@@ -26,7 +26,7 @@ _LOOK = "journalctl -u rdns-milter -n 20"
 
 
 def check_socket(host: Host, socket: SocketAddress, mta_user: str) -> Iterator[Finding]:
-    """Yield the findings. `mta_user`: as whom the MTA connects, "" if there is no MTA here."""
+    """Yield the findings. `mta_user`: the user as which the MTA connects, "" if there is no MTA here."""
     trouble = asyncio.run(negotiation_trouble(socket, PATIENCE))
     if trouble:
         state = (host.output("systemctl", "show", "-P", "ActiveState", "rdns-milter") or "").strip()
