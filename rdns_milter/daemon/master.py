@@ -31,11 +31,11 @@ from .callbacks import BACKLOG, Callbacks, LibmilterError, open_socket, take_soc
 from .configuration.config_reader import ConfigReader, NotRead, exit_text, find_loss
 from .configuration.shared_config import LoadedConfig
 from .exporter import Exporter
-from .memory_and_cpu import freeze_all
 from .nameserver_reports import NameServers
 from .privileges import NotPossible, account, change_user, raise_file_limit
+from .resources.memory import freeze_all
+from .resources.thread_limits import MIN_THREADS, spare_threads
 from .sd_notify import Notifier
-from .thread_limits import MIN_THREADS, spare_threads
 from .worker import Worker, WorkerContext
 from .worker_pool import WorkerPool, WorkerProcess, worker_count
 
@@ -58,6 +58,7 @@ class Master:
         loaded: LoadedConfig,
         memory: int,
         config_path: str | None,
+        workers: int,
         sink: Sink,
         counters: ParentCounters,
         notifier: Notifier,
@@ -65,6 +66,7 @@ class Master:
         self._loaded = loaded
         self._memory = memory
         self._config_path = config_path
+        self._workers = workers
         self._reader: ConfigReader | None = None
         self._read_again = False
         self._sink = sink
@@ -141,10 +143,6 @@ class Master:
     @property
     def _config(self) -> Config:
         return self._loaded.config
-
-    @property
-    def _workers(self) -> int:
-        return worker_count(self._config)
 
     def _run_worker(self, number: int, channel: socket.socket) -> None:
         """Run in the child. Never returns."""
@@ -316,9 +314,10 @@ def run(loaded: LoadedConfig, memory: int, config_path: str | None, dry_run: boo
     """Serve; with `dry_run` open the socket, report and exit. `say` writes an error to standard error. Return the exit
     status."""
     target = "stderr" if dry_run else loaded.config.log.target
-    counters = ParentCounters(worker_count(loaded.config))
+    workers = worker_count(loaded.config)  # once: the limits on CPUs may change while the service runs
+    counters = ParentCounters(workers)
     sink = Sink(choose(target, NAME), line_dropped=counters.line_dropped)
-    master = Master(loaded, memory, config_path, sink, counters, Notifier(os.environ))
+    master = Master(loaded, memory, config_path, workers, sink, counters, Notifier(os.environ))
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # from here on a socket may have to be removed
     try:
         master.bind()

@@ -41,10 +41,11 @@ from ..session.service import Service, SessionEvents
 from .callbacks import Callbacks, serve
 from .configuration.shared_config import LoadedConfig, read
 from .lost_connections import LostConnections
-from .memory_and_cpu import GarbageCollector, pin_to_core, use_one_heap
 from .pool_waker import PoolWaker
 from .quick_acks import QuickAcks
-from .thread_limits import spare_threads
+from .resources.cpus import pin_to_core
+from .resources.memory import GarbageCollector, use_one_heap
+from .resources.thread_limits import spare_threads
 
 HEARTBEAT = 1.0  # seconds between two heartbeats to the parent
 _IDLE_GRACE = 1.0  # seconds that connections without a message get to close before the worker ends

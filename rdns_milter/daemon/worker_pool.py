@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..config.load import Config
+from .resources.cpus import cpu_count
 from .restart_delay import RestartDelay
 from .worker import HEARTBEAT
 
@@ -208,5 +209,5 @@ class WorkerPool:
 
 
 def worker_count(config: Config) -> int:
-    """Return the number of workers: one for each core unless milter.workers sets it."""
-    return config.milter.workers or os.cpu_count() or 1
+    """Return the number of workers: one for each CPU that the service may use unless milter.workers sets it."""
+    return config.milter.workers or cpu_count()

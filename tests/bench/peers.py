@@ -15,6 +15,7 @@ from typing import Any
 
 from rdns_milter.config.load import BUILT_IN, parse
 from rdns_milter.config.sample import sample
+from rdns_milter.daemon.resources.cpus import cpu_count
 from rdns_milter.logs.decision_line import parse as parse_line
 from tests.bench import process
 from tests.kit.milter.daemon import PATIENCE, Daemon, environment, until
@@ -105,7 +106,7 @@ def milter(
         "exempt": {"networks": []},  # the benchmark's clients are in 10/8
     }
     rules = "\n\n".join(parse(sample(), BUILT_IN).rules)
-    count = workers or os.cpu_count() or 1
+    count = workers or cpu_count()
     with Daemon(config, rules, nameserver, workers=count, socket=kind) as daemon:
         until(lambda: len(daemon.workers()) == count)
         pids = (daemon.pid, *daemon.workers())

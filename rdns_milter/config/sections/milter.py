@@ -53,7 +53,11 @@ class Milter:
         " the unit).",
     )
     workers: int = option(
-        "workers", whole_number(0, 256), 0, "The number of worker processes. 0: one for each CPU core."
+        "workers",
+        whole_number(0, 256),
+        0,
+        "The number of worker processes. 0: one for each CPU core that the service may use. A CPU affinity (cpuset) and a CPU quota"
+        " (CPUQuota= of systemd, --cpus of a container engine), rounded up, are taken into account.",
     )
     mode: str = option(
         "mode",

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+
+from .cgroups import cgroup_directories
 
 UNLIMITED = 1 << 30
 MIN_THREADS = 16  # of a worker: its own, and some for libmilter
 _STACK = 8 << 20  # bytes of address space for the stack of a thread if no limit sets its size
 _PAGE = resource.getpagesize()
-_CGROUPS = "/sys/fs/cgroup"
 
 
 def spare_threads(processes: int, parent: int) -> int:
     """Return how many more threads this process may start if `processes` processes share what the limits on tasks leave. `parent`:
     the process ID of the parent of all of them."""
-    tasks = min([_tasks_left_of_user(parent), *_tasks_left_of_cgroups()])
+    tasks = min([_tasks_left_of_user(parent), *_tasks_left_of_cgroups(cgroup_directories("pids"))])
     return max(0, min(tasks // processes, _stacks_left()))
 
 
@@ -59,28 +60,14 @@ def _tasks(pid: int) -> int:
     return 0
 
 
-def _tasks_left_of_cgroups() -> Iterator[int]:
-    """Yield the tasks left of each cgroup that this process is in, of version 1 and 2."""
-    with suppress(OSError), open("/proc/self/cgroup", encoding="ascii", errors="replace") as file:
-        for line in file:
-            number, controllers, path = line.rstrip("\n").split(":", 2)
-            if "pids" in controllers.split(","):
-                yield from _tasks_left(f"{_CGROUPS}/pids", path)
-            elif number == "0":
-                yield from _tasks_left(_CGROUPS, path)
-
-
-def _tasks_left(root: str, path: str) -> Iterator[int]:
-    """Yield the tasks left of a cgroup and of those above it, where they are limited."""
-    while True:
+def _tasks_left_of_cgroups(directories: Iterable[str]) -> Iterator[int]:
+    """Yield the tasks left of each of these cgroups, where they are limited."""
+    for directory in directories:
         with suppress(OSError, ValueError):
-            with open(f"{root}{path}/pids.max", encoding="ascii") as maximum:
+            with open(f"{directory}/pids.max", encoding="ascii") as maximum:
                 limit = int(maximum.read())  # ValueError for "max": no limit
-            with open(f"{root}{path}/pids.current", encoding="ascii") as current:
+            with open(f"{directory}/pids.current", encoding="ascii") as current:
                 yield max(0, limit - int(current.read()))
-        if not path.strip("/"):
-            return
-        path = path.rpartition("/")[0]
 
 
 def _stacks_left() -> int:

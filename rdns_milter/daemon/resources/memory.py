@@ -1,17 +1,16 @@
-"""Memory and CPU of a worker process: garbage collection at chosen times, one heap for all threads, one core for each worker.
+"""The memory of a process of the service: garbage collection at chosen times, one heap for all threads.
 
 Python's automatic collection examines all objects again and again: with a full cache one pass takes a quarter of a second, during
 which nothing is served. So a worker switches it off and lets a GarbageCollector run once a second. Must never leave cyclic garbage
 in memory beyond the bounds below.
 
-gc (Python), mallopt(3), sched_setaffinity(2); packaging/doc/platform.md 7.
+gc (Python), mallopt(3); packaging/doc/platform.md 7.
 """
 
 from __future__ import annotations
 
 import ctypes
 import gc
-import os
 import sys
 from contextlib import suppress
 
@@ -68,11 +67,3 @@ def use_one_heap() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_ARENA_MAX, 1)
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGE)
-
-
-def pin_to_core(number: int, workers: int) -> None:
-    """Keep worker `number` on a core of its own if there are as many workers as cores: Python's lock costs most when its threads
-    move between cores."""
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) == workers > 1:
-        os.sched_setaffinity(0, {cores[number]})

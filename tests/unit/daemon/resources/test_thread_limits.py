@@ -9,38 +9,34 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.daemon.thread_limits import UNLIMITED, _tasks_left, spare_threads
+from rdns_milter.daemon.resources.thread_limits import UNLIMITED, _tasks_left_of_cgroups, spare_threads
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
-def cgroup(path: Path, most: str, current: str = "7") -> None:
+def cgroup(path: Path, most: str, current: str = "7") -> str:
     path.mkdir(exist_ok=True)
     (path / "pids.max").write_text(f"{most}\n")
     (path / "pids.current").write_text(f"{current}\n")
+    return str(path)
 
 
 def test_each_cgroup_above_counts(tmp_path: Path) -> None:
-    cgroup(tmp_path, "max")
-    cgroup(tmp_path / "system.slice", "40", "39")
-    cgroup(tmp_path / "system.slice" / "milter.service", "47")
-    assert list(_tasks_left(str(tmp_path), "/system.slice/milter.service")) == [40, 1]
-    assert list(_tasks_left(str(tmp_path), "/system.slice")) == [1]
-    assert list(_tasks_left(str(tmp_path), "/")) == []
-    assert list(_tasks_left(str(tmp_path), "/elsewhere")) == []
+    root = cgroup(tmp_path, "max")
+    limits = cgroup(tmp_path / "system.slice", "40", "39")
+    own = cgroup(tmp_path / "system.slice" / "milter.service", "47")
+    assert list(_tasks_left_of_cgroups([own, limits, root])) == [40, 1]
+    assert list(_tasks_left_of_cgroups([str(tmp_path / "elsewhere"), root])) == []
 
 
 @pytest.mark.parametrize("text", ["", "-", "max", "4 7"])
 def test_what_is_no_number_is_no_limit(tmp_path: Path, text: str) -> None:
-    cgroup(tmp_path, text)
-    assert list(_tasks_left(str(tmp_path), "/")) == []
+    assert list(_tasks_left_of_cgroups([cgroup(tmp_path, text)])) == []
 
 
 def limited(limits: str) -> int:
     """What a process of its own has left, after these commands of the shell."""
-    code = (
-        "import os; from rdns_milter.daemon.thread_limits import spare_threads; print(spare_threads(1, os.getppid()))"
-    )
+    code = "import os; from rdns_milter.daemon.resources.thread_limits import spare_threads; print(spare_threads(1, os.getppid()))"
     command = f"{limits}; exec {sys.executable} -c '{code}'"
     done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
     return int(done.stdout)

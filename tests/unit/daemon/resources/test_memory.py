@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rdns_milter.daemon.memory_and_cpu import IDLE_GROWTH, MAX_GROWTH, UNEXAMINED, GarbageCollector
+from rdns_milter.daemon.resources.memory import IDLE_GROWTH, MAX_GROWTH, UNEXAMINED, GarbageCollector
 
 
 class Node:
