@@ -1,6 +1,8 @@
-"""Records of facts: what the checks find out about a client and its message, and what the policy is evaluated on.
+"""Records of facts: what the checks find out about a client and its message, and what the policy is evaluated on; and what follows
+from the records alone: which reverse name stands for all (Iprev.ptr), which facts are in doubt or missing, the facts of an exempt
+client.
 
-Makes no decision and no lookup. Every field always has a value: a fact that is not known yet is `unknown` (never written to the
+Judges nothing and makes no lookup. Every field always has a value: a fact that is not known yet is `unknown` (never written to the
 log or to a header field); a fact that a temporary DNS error leaves open is `temperror`.
 
 RFC 8601 2.7.3 (iprev), RFC 7208 2.6 (SPF), RFC 5321 4.1.1.1 (HELO).
@@ -42,7 +44,8 @@ class Iprev:
 
     @property
     def ptr(self) -> str:
-        """The first confirmed name, else the first claimed name, else ""."""
+        """The name that stands for all reverse names, in rules, log and replies, and that is examined for generic names: the first
+        confirmed name, else the first claimed name, else ""."""
         return self.names[0] if self.names else self.claimed[0] if self.claimed else ""
 
 

@@ -1,6 +1,7 @@
 """Check iprev: whether the client's address has a PTR record, and whether a name in it resolves back to the address.
 
-States the fact only; what follows from it is up to the policy. Never treats a temporary DNS error as the absence of a name.
+States the fact only; what follows from it is up to the policy. Which of several names stands for all is Iprev.ptr (evidence.py).
+Never treats a temporary DNS error as the absence of a name.
 
 RFC 8601 2.7.3 and 3 (iprev); RFC 2317 (the PTR record can be behind a CNAME, which the resolver follows).
 """

@@ -1,6 +1,6 @@
 """`rdns-milter check --self`: how receivers see the mail of this host, by its addresses and names.
 
-Judges with the milter's own session (client_check.py), as a receiver who does not know this host. Sends no mail, and asks no
+Judges with the milter's own session (check_session.py), as a receiver who does not know this host. Sends no mail, and asks no
 service on the network which address this host has. Text from DNS and from the MTA's configuration is escaped before it reaches a
 terminal.
 
@@ -30,7 +30,7 @@ from ..responses.advice import advice
 from ..responses.replies import compose
 from ..text.escape import escaped
 from ..text.terminal import heading, word
-from . import client_check
+from . import check_session, check_text
 
 
 class Hidden(Exception):
@@ -53,7 +53,7 @@ class Seen:
 
     address: OwnAddress
     sender: Name
-    outcome: client_check.Outcome
+    outcome: check_session.Outcome
     strict: Verdict
 
     @property
@@ -98,8 +98,8 @@ def examine(host: Host, wanted: Wanted, dns: Dns, servers: tuple[Endpoint, ...])
     for address in public:
         for sender in senders:
             mailfrom = sender.text if {*"@<"} & {*sender.text} else f"postmaster@{sender.text}"
-            client = client_check.Client(address.address, helo.text, mailfrom, wanted.rcpt)
-            found = client_check.examine(client, config, servers, RECEIVER)
+            client = check_session.Client(address.address, helo.text, mailfrom, wanted.rcpt)
+            found = check_session.examine(client, config, servers, RECEIVER)
             evidence = found.decision.evidence
             verdict = decide(evidence, default)
             decision = replace(
@@ -150,7 +150,7 @@ def as_json(view: View) -> str:
                     "address_from": each.address.origin,
                     "sender": escaped(each.sender.text),
                     "sender_from": each.sender.origin,
-                    **client_check.document(each.outcome),
+                    **check_text.document(each.outcome),
                     "strict": {"action": each.strict.action, "rule": each.strict.rule},
                     "advice": list(each.advice),
                 }

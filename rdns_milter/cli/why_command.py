@@ -1,6 +1,6 @@
 """The command `rdns-milter why`: find decisions in the log and explain them.
 
-Reads arguments and hands on; explains nothing itself (analysis/why.py).
+Reads arguments and hands on; explains nothing itself (analysis/why/).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .common import Commands, Failure, add_config_option
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..analysis.why import Search
+    from ..analysis.why.search import Search
 
 LAST = 10
 
@@ -64,9 +64,10 @@ def _count(text: str) -> int:
 def _why(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from ..analysis.why import Search, explain
-    from ..analysis.why_filter import decision_filter
-    from ..analysis.why_text import as_dict, show
+    from ..analysis.why.decision_filter import decision_filter
+    from ..analysis.why.explanation import explain
+    from ..analysis.why.output import as_dict, show
+    from ..analysis.why.search import Search
 
     config, now = load(options.config), datetime.now().astimezone()
     dates = Dates(now)

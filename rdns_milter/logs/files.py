@@ -1,7 +1,7 @@
-"""Read log files as lines of text: plain, gzip, bzip2, xz, journald's export format, docker's json-file, and standard input.
+"""Read log files as lines of text: plain, gzip, bzip2, xz, and standard input; recognize the formats that other modules read.
 
-A stream: holds one line, of which at most MAX_INPUT_LINE bytes. Knows nothing of the contents. Bytes that are not UTF-8 survive
-(PEP 383). Must never raise on damaged data: it ends the file, and is reported in `troubles`.
+A stream: holds one line, of which at most MAX_INPUT_LINE bytes. Knows nothing of the contents but their first bytes. Bytes that
+are not UTF-8 survive (PEP 383). Must never raise on damaged data: it ends the file, and is reported in `troubles`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
-import json
 import lzma
 import os
 import sys
@@ -19,7 +18,7 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import BinaryIO, cast
 
-from . import journal_export
+from . import docker_json, journal_export
 
 MAX_INPUT_LINE = 65_536  # bytes; rsyslog's own limit is 8 KiB
 STDIN = "-"
@@ -33,9 +32,10 @@ _COMPRESSED: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = MappingProxyType(
         b"\xfd7zXZ\x00": lambda file: cast(BinaryIO, lzma.LZMAFile(file)),  # noqa: SIM115 - closed with the file
     }
 )
-
-
-_DOCKER = b'{"log":"'
+# By the first bytes of a file that is not compressed, or of what was unpacked.
+_FORMATS: Mapping[bytes, Callable[[BinaryIO], Iterator[str]]] = MappingProxyType(
+    {journal_export.MAGIC: journal_export.lines, docker_json.MAGIC: docker_json.lines}
+)
 
 
 class UnreadableLogError(Exception):
@@ -73,7 +73,7 @@ class Logs:
             try:
                 with self._open(path) as file:
                     self._raw = file
-                    yield from self._lines(_unpacked(file))
+                    yield from _lines(_unpacked(file))
                     self._read = self.position
             except _DAMAGE as error:
                 self.troubles.append(f"{path}: cannot be read to its end: {error or type(error).__name__}")
@@ -85,30 +85,22 @@ class Logs:
         # Closing the copy leaves the caller's stream open.
         return stream if isinstance(stream, io.BytesIO) else open(os.dup(stream.fileno()), "rb")
 
-    def _lines(self, file: BinaryIO) -> Iterator[str]:
-        if _begins(file, journal_export.MAGIC):
-            yield from journal_export.lines(file)
-            return
-        if _begins(file, _DOCKER):
-            yield from _docker_lines(file)
-            return
-        readline = file.readline
-        while line := readline(MAX_INPUT_LINE):
-            if len(line) == MAX_INPUT_LINE and line[-1] != 10:
-                while (rest := readline(MAX_INPUT_LINE)) and rest[-1] != 10:
-                    pass
-            yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+
+def _lines(file: BinaryIO) -> Iterator[str]:
+    """Return the lines of a file by its format: one of _FORMATS, else plain text."""
+    for magic, lines in _FORMATS.items():
+        if _begins(file, magic):
+            return lines(file)
+    return _plain_lines(file)
 
 
-def _docker_lines(file: BinaryIO) -> Iterator[str]:
-    """Yield the lines of docker's json-file driver, each with its date in front as in `docker logs -t`; other lines as they are."""
-    while data := file.readline(MAX_INPUT_LINE):
-        line = data.decode("utf-8", "surrogateescape").rstrip("\r\n")
-        try:
-            entry = json.loads(line)
-            yield f"{entry['time']} {entry['log']}".rstrip("\r\n")
-        except (ValueError, TypeError, KeyError, RecursionError):
-            yield line
+def _plain_lines(file: BinaryIO) -> Iterator[str]:
+    readline = file.readline
+    while line := readline(MAX_INPUT_LINE):
+        if len(line) == MAX_INPUT_LINE and line[-1] != 10:
+            while (rest := readline(MAX_INPUT_LINE)) and rest[-1] != 10:
+                pass
+        yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
 
 
 def _size(path: str) -> int:

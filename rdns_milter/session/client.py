@@ -1,6 +1,7 @@
 """One SMTP client: start the checks of its address, HELO name and senders, and return what is known of it.
 
-The client is the host that is connected, or the one behind a relay of ours. Never waits and never judges.
+The client is the host that is connected, or the one behind a relay of ours. Never waits and never judges. Never starts a lookup
+for a client or a message that is exempt.
 
 RFC 5321 4.1.4 (a second EHLO starts anew), RFC 7208 2.4 (SPF of the null sender is that of the HELO name).
 """
@@ -98,9 +99,10 @@ class Client:
             self._helo = Helo("missing", "no", "none", "none")
             self.spf_helo = PendingFact(Spf("none"))
 
-    def start_spf(self, sender: Mailbox, config: Config) -> PendingFact[Spf]:
-        """Start SPF of a sender. For the null sender SPF of the HELO name takes its place."""
-        if self.address is None:
+    def start_spf(self, sender: Mailbox, config: Config, exempt: str) -> PendingFact[Spf]:
+        """Start SPF of a sender. For the null sender SPF of the HELO name takes its place. `exempt`: why the message is not
+        judged, or "": the client may be judged, and have logged in for this message."""
+        if self.address is None or exempt:
             return PendingFact(Spf("none"))
         if sender.is_null:
             return self.spf_helo

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..checks.evidence import NOTHING_LATE, Cost, Evidence, Late, Spf
+from ..checks.evidence import NOTHING_LATE, Cost, Evidence, Late
 from ..config.load import Config
 from ..net.mailboxes import normalized_path, parse_mailbox
 from ..net.names import Address, canonical
@@ -24,7 +24,6 @@ from ..resolver.admission.requester import requester
 from ..resolver.lookup import Answer, Question
 from ..responses.incoming_fields import IncomingFields
 from ..responses.replies import Reply
-from .check_runner import PendingFact
 from .client import AnyFact, Client
 from .costs import cost_of, late_facts
 from .exemption import exemption_of_client, exemption_of_message, is_trusted
@@ -81,7 +80,7 @@ class Session:
         client.set_helo_missing()
         sender, path = parse_mailbox(path), normalized_path(path)  # normalized before anything is stored
         exempt = exemption_of_message(client.exempt, authenticated, config)
-        spf = PendingFact(Spf("none")) if exempt else client.start_spf(sender, config)
+        spf = client.start_spf(sender, config, exempt)
         policy = config.policy.in_force(self._service.today())
         if policy.asks or client.sources is not None:
             client.start_sources(policy, config)
@@ -185,7 +184,7 @@ class Session:
         client.set_helo_missing()
         message.exempt, message.authenticated, message.tls = exempt, found.authenticated, found.tls
         message.sender = original_sender(message.sender)
-        message.spf = PendingFact(Spf("none")) if exempt else client.start_spf(message.sender, config)
+        message.spf = client.start_spf(message.sender, config, exempt)
         self._last_facts = client.all_facts(message.spf)
 
     def _cancel(self, message: Message) -> None:

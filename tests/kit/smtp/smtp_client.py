@@ -21,6 +21,9 @@ from tests.kit.milter.packets import octets, text
 from tests.kit.smtp.client_identity import Client
 
 TIMEOUT = 60.0
+UNAVAILABLE = "[UNAVAILABLE]"
+TEMPORARILY_UNAVAILABLE = "[TEMPUNAVAIL]"
+_PLAIN_XTEXT = re.compile(rb"[!-*,-<>-~]")
 LONGEST_LINE = 1 << 16
 MOST_LINES = 1000
 Headers = Sequence[tuple[str | bytes, str | bytes]]
@@ -166,7 +169,7 @@ class Smtp:
     def xclient(self, client: Client) -> SmtpReply:
         """Take that client's identity (after an EHLO); the server greets again, and wants EHLO again."""
         self.command("EHLO kit.invalid", "ehlo")
-        return self.command(f"XCLIENT {client.xclient()}", "xclient")
+        return self.command(f"XCLIENT {xclient_attributes(client)}", "xclient")
 
     def starttls(self) -> SmtpReply:
         """Send STARTTLS, with any certificate of the server; it wants EHLO again."""
@@ -250,6 +253,27 @@ def send(
             if smtp.steps[-1][1].ok:
                 raise
         return smtp.dialogue
+
+
+def xclient_attributes(client: Client) -> str:
+    """Return the attributes of Postfix's XCLIENT command, xtext-encoded (RFC 3461 4)."""
+    missing = TEMPORARILY_UNAVAILABLE if client.trouble else UNAVAILABLE
+    address = client.address.removeprefix("IPv6:") or UNAVAILABLE
+    attributes = {
+        "NAME": client.name or missing,
+        "ADDR": f"IPV6:{address}" if client.is_ipv6 else address,
+        "PORT": str(client.port),
+        "REVERSE_NAME": client.reverse_name or client.name or missing,
+    }
+    if client.login:
+        attributes["LOGIN"] = client.login
+    return " ".join(f"{key}={xtext(value)}" for key, value in attributes.items())
+
+
+def xtext(value: str) -> str:
+    """Return `value` with all but plain characters written as +XX (RFC 3461 4)."""
+    encoded = value.encode("utf-8", "surrogateescape")
+    return "".join(chr(o) if _PLAIN_XTEXT.match(bytes([o])) else f"+{o:02X}" for o in encoded)
 
 
 def _path(address: str | bytes) -> bytes:

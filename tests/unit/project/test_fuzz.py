@@ -2,7 +2,7 @@
 input gives one of the defined results.
 
 Names, log lines, configuration and policy have tests of their own: tests/unit/net/test_names.py,
-tests/unit/logs/test_decision_line_fuzz.py, tests/unit/config/test_load_fuzz.py, tests/unit/policy/test_properties.py.
+tests/unit/logs/test_decision_line_fuzz.py, tests/unit/config/test_load_fuzz.py, tests/unit/policy/test_trouble_properties.py.
 """
 
 from __future__ import annotations

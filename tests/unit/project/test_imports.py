@@ -102,6 +102,7 @@ LADDER: dict[str, tuple[str, ...]] = {
     ),
     "logs": (
         "escapes",
+        "docker_json",
         "journal_export",
         "files",
         "line_prefix",
@@ -197,9 +198,12 @@ LADDER: dict[str, tuple[str, ...]] = {
         "report_text",
         "svg",
         "report_html",
-        "why_filter",
-        "why",
-        "why_text",
+        "why.decision_filter",
+        "why.search",
+        "why.let_in_rule",
+        "why.explanation",
+        "why.text_for_sender",
+        "why.output",
     ),
     "daemon": (
         "quick_acks",
@@ -238,7 +242,8 @@ LADDER: dict[str, tuple[str, ...]] = {
         "receivers",
     ),
     "cli": (
-        "client_check",
+        "check_session",
+        "check_text",
         "self_check",
         "common",
         "provider_lookup",
@@ -257,11 +262,13 @@ FOLDERS = (
     "resolver.admission",
     "resolver.servers",
     "resolver.transport",
+    "analysis.why",
     "config.hints",
     "config.lint_checks",
     "config.patterns",
     "config.sections",
     "daemon.configuration",
+    "daemon.resources",
 )
 ORDER = {
     name: place
@@ -296,8 +303,8 @@ OWNERS = {
     "prometheus_client": {"monitoring.exposition"},
     "rich": {
         "text.terminal", "analysis.progress", "analysis.replay_text", "analysis.report_text", "analysis.forecast_text",
-        "cli.client_check", "cli.self_check", "cli.check_command", "cli.why_command", "cli.doctor_command",
-        "analysis.why_text", "cli.log_commands",
+        "cli.check_text", "cli.self_check", "cli.check_command", "cli.why_command", "cli.doctor_command",
+        "analysis.why.output", "cli.log_commands",
     },
 }  # fmt: skip
 
@@ -314,6 +321,11 @@ def sources() -> dict[str, ast.Module]:
 
 
 SOURCES = sources()
+
+
+def test_each_folder_is_a_package() -> None:
+    """A folder without `__init__.py` can be imported here, but is not installed."""
+    assert {path.parent for path in HOUSE.rglob("*.py")} == {path.parent for path in HOUSE.rglob("__init__.py")}
 
 
 def imports(module: str) -> Iterator[str]:

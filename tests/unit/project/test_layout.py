@@ -18,8 +18,8 @@ TESTS = Path(__file__).resolve().parents[2]
 # Tests of what several modules of a package do together, and why they have no module's name.
 EXCEPTIONS = {
     "config/test_patterns.py": "all modules of config/patterns/: which regular expressions are refused",
-    "policy/test_properties.py": "what holds for any rules and any evidence",
-    "policy/test_trouble.py": "temporary DNS trouble and missing facts, through all rules and actions",
+    "policy/test_trouble_examples.py": "temporary DNS trouble and missing facts, through all rules and actions, a case a line",
+    "policy/test_trouble_properties.py": "the same for any rules and any evidence",
     "resolver/test_large_answers.py": "transport and wire: large answers are read one at a time",
     "session/test_differential.py": "check_runner, resolver and checks: same facts for any order and any cache",
     "session/test_dns_work_order.py": "check_runner and resolver: costly checks give way to others",

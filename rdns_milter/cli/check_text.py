@@ -1,16 +1,12 @@
-"""`rdns-milter check`: judge one client with the milter's own session, without an MTA.
+"""The output of `rdns-milter check` as text and JSON: facts, DNS answers with their times, verdict, reply, header fields, advice.
 
-Shows facts, DNS answers with their times, verdict, reply, header fields and advice; the output can be sent to a postmaster whose
-mail was refused. Judges nothing itself. Text from DNS and the command line is escaped before it reaches a terminal.
+It can be sent to a postmaster whose mail was refused. Judges nothing itself. Text from DNS and the command line is escaped before
+it reaches a terminal.
 """
 
 from __future__ import annotations
 
 import json
-import socket
-import time
-from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from rich.console import Console
@@ -18,20 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ..checks.evidence import SOURCES, Sources
-from ..config.load import Config
-from ..logs.decision_keys import NONE, Decision, values
+from ..logs.decision_keys import NONE, values
 from ..logs.escapes import as_unicode
-from ..net.endpoints import Endpoint
-from ..net.names import Address
-from ..policy.rules import OBSERVE, Verdict
+from ..policy.rules import OBSERVE
 from ..resolver.lookup import Answer
 from ..responses.advice import advice
-from ..session.dns_thread import DnsThread
-from ..session.modifications import Modifications
-from ..session.service import Service
-from ..session.session import Session
 from ..text.escape import escaped
 from ..text.terminal import heading, word
+from .check_session import Outcome
 
 # The order of the facts: title, keys of the log line.
 _FACTS = (
@@ -41,56 +31,6 @@ _FACTS = (
     ("sender", ("mailfrom", "mailfrom_match", "rcpt")),
 )
 _ASKED = ("asked by rules", SOURCES)  # shown only if the rules ask
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """The client to judge, with its commands to the MTA. `via`: the relay that hands its message on, None if it connects
-    itself."""
-
-    address: Address
-    helo: str = ""
-    mailfrom: str = ""
-    rcpt: str = ""
-    via: Address | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The result of a check. `trail`: the DNS answers in the order of their questions."""
-
-    decision: Decision
-    trail: tuple[Answer, ...]
-    modifications: Modifications
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict on the one recipient."""
-        return self.decision.verdict
-
-
-def examine(client: Client, config: Config, servers: tuple[Endpoint, ...], hostname: str = "") -> Outcome:
-    """Run a session in which the client sends a message to one recipient. Makes DNS queries. `hostname`: the receiver's,
-    "" for that of this host."""
-    hostname = hostname or socket.gethostname()
-    decisions: list[Decision] = []
-    bugs: list[BaseException] = []
-    with DnsThread(config, servers, lambda where, error: bugs.append(error)) as dns_thread:
-        service = Service(config, dns_thread.check_runner, decisions.append, date.today, time.monotonic, hostname)
-        session = Session(service)
-        relay = client.via
-        session.connect(relay or client.address, hostname)
-        if greeting := f"[{relay}]" if relay else client.helo:
-            session.helo(greeting)
-        session.mail(client.mailfrom)
-        refused = session.rcpt(client.rcpt) is not None
-        if relay:
-            session.field("Received", f"from {client.helo or 'unknown'} (unknown [{client.address}]) by [{relay}]")
-        modifications = session.end()
-        trail = tuple(session.trail())
-    if bugs:
-        raise bugs[0]
-    return Outcome(decisions[0], trail, Modifications() if refused else modifications)
 
 
 def as_json(outcome: Outcome) -> str:

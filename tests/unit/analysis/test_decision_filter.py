@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdns_milter.analysis.why_filter import decision_filter
+from rdns_milter.analysis.why.decision_filter import decision_filter
 from rdns_milter.logs.decision_keys import Decision
 from rdns_milter.logs.decision_line import line, parse
 from tests.kit.data import decisions as examples

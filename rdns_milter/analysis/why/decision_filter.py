@@ -12,11 +12,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..logs.decision_keys import NULL_PATH
-from ..logs.logged_evidence import rcpts_of
-from ..net.mailboxes import Mailbox, parse_mailbox
-from ..net.names import canonical, parse_address
-from ..net.networks import Network, parse_network
+from ...logs.decision_keys import NULL_PATH
+from ...logs.logged_evidence import rcpts_of
+from ...net.mailboxes import Mailbox, parse_mailbox
+from ...net.names import canonical, parse_address
+from ...net.networks import Network, parse_network
 
 Fields = Mapping[str, str]
 

@@ -1,11 +1,11 @@
-"""Show explanations of decisions: to a reader, and as JSON.
+"""Print the explanations of `rdns-milter why`, and return them as JSON: the order of the parts, their titles and their words.
 
-Explains nothing itself (why.py does). Text from the log is escaped for the terminal.
+Finds nothing out itself: explanation.py does. What to tell the sender is in text_for_sender.py. Text from the log is escaped for
+the terminal.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from os.path import dirname
 from typing import Any
@@ -13,18 +13,13 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ..config.load import DEFAULT_PATH
-from ..logs.decision_keys import EXEMPT, NULL_PATH
-from ..logs.logged_evidence import reply_of, withheld_by_relay
-from ..policy.rules import LET_IN, TEMPFAIL
-from ..text.escape import escaped
-from ..text.terminal import heading, word
-from .why import OUTCOMES, Explanation, Match, queue_id, recipients
-
-_UNKNOWN_TIME = "(no date)"
-_MAX = 200  # characters of an address or a name
-_RECORD = re.compile(r"\. (?:A|AAAA|PTR|TXT) ")
-_NO_REMEDY = ("This can be temporary", "Nothing is wrong")
+from ...config.load import DEFAULT_PATH
+from ...logs.decision_keys import EXEMPT, NULL_PATH
+from ...logs.logged_evidence import reply_of, withheld_by_relay
+from ...text.escape import escaped
+from ...text.terminal import heading, word
+from .explanation import OUTCOMES, Explanation, queue_id, recipients
+from .text_for_sender import MAX, minute, sentence, text_for_sender
 
 
 def as_dict(found: Sequence[Explanation], count: int, path: str) -> dict[str, Any]:
@@ -69,9 +64,9 @@ def show(found: Sequence[Explanation], count: int, kind: str, path: str, console
 
 def _summary(number: int, each: Explanation) -> Text:
     fields = each.match.fields
-    text = Text(f"  {number:>3}  {_time(each.match)}  ").append(word(fields["action"]))
+    text = Text(f"  {number:>3}  {minute(each.match)}  ").append(word(fields["action"]))
     text.append(
-        f"  {_sender(fields['mailfrom']) if 'mailfrom' in fields else '?'} -> {escaped(recipients(fields), _MAX)}"
+        f"  {_sender(fields['mailfrom']) if 'mailfrom' in fields else '?'} -> {escaped(recipients(fields), MAX)}"
     )
     return text.append(f"  {escaped(fields.get('client', ''))}  {escaped(each.rule_name)}", style="dim")
 
@@ -79,10 +74,10 @@ def _summary(number: int, each: Explanation) -> Text:
 def _show_one(number: int, total: int, each: Explanation, path: str, console: Console) -> None:
     fields = each.match.fields
     place = f"{number} of {total}: " if total > 1 else ""
-    heading(console, f"{place}{_time(each.match)}, {each.outcome}")
+    heading(console, f"{place}{minute(each.match)}, {each.outcome}")
     for name, text in (
         ("from", _sender(fields.get("mailfrom", ""))),
-        ("to", escaped(recipients(fields), _MAX)),
+        ("to", escaped(recipients(fields), MAX)),
         ("queue id", escaped(queue_id(fields)) or "none (the message was not taken into the queue)"),
         ("client", _client(each)),
     ):
@@ -115,51 +110,22 @@ def _condition(fields: Mapping[str, str]) -> str:
 def _show_rule(each: Explanation, path: str, console: Console) -> None:
     _head(console, "Why")
     if each.rule is None:
-        _line(console, f"    {_sentence(each.rule_note)}" if each.rule_note else f"    Rule {escaped(each.rule_name)}.")
+        _line(console, f"    {sentence(each.rule_note)}" if each.rule_note else f"    Rule {escaped(each.rule_name)}.")
         return
     place = f"The rule {escaped(each.rule_name)}, {escaped(path)} line {each.rule.line}"
     _line(console, f"    {place if path else f'The built-in rule {escaped(each.rule_name)}'}:")
     for line in (*(f"# {comment}" for comment in each.rule.comment), *each.rule.text):
         _print(console, Text(f"      {escaped(line)}", style="dim"))
     if each.rule_note:
-        _print(console, Text(f"    {_sentence(each.rule_note)}", style="yellow"))
+        _print(console, Text(f"    {sentence(each.rule_note)}", style="yellow"))
 
 
 def _show_advice(each: Explanation, console: Console) -> None:
-    """A text that can be copied into a mail to the sender."""
-    fields = each.match.fields
-    if not each.let_in and not each.would and fields["action"] == "accept":
-        return
-    _head(console, "What to tell the sender")
-    if not each.advice:
-        _line(console, "    Nothing is wrong with the set-up of the sender's mail server.")
-        return
-    done = each.outcome.partition(":")[0]
-    server = escaped(fields.get("client", ""))
-    _line(console, f"    Your message to {escaped(recipients(fields), _MAX)} was {done} on {_time(each.match)}.")
-    if fields["action"] in LET_IN:
-        _line(console, f"    But the set-up of the mail server that sent it, {server}, is not in order:")
-    elif fields["action"] == TEMPFAIL:
-        _line(
-            console,
-            "    Nothing is lost: the mail server that sent it tries again by itself. If that goes on for hours:",
-        )
-        _line(console, f"    This was noticed about that mail server, {server}:")
-    else:
-        _line(console, f"    The cause is the set-up of the mail server that sent it, {server}:")
-    for advice in each.advice:
-        _line(console, f"    - {_sentence(escaped(advice.fault, 600))}")
-        remedy = _sentence(escaped(advice.remedy, 600))
-        _line(
-            console,
-            f"      {remedy if remedy.startswith(_NO_REMEDY) else f'To mend it: {remedy[:1].lower()}{remedy[1:]}'}",
-        )
-    if any(_RECORD.search(advice.remedy) for advice in each.advice):
-        _line(
-            console,
-            "    (Names followed by A, AAAA, PTR or TXT are entries for the DNS, which that administrator can make.)",
-        )
-    _line(console, "    Please pass this on to the administrator of that mail server.")
+    lines = text_for_sender(each)
+    if lines:
+        _head(console, "What to tell the sender")
+    for line in lines:
+        _line(console, f"    {line}")
 
 
 def _show_let_in(each: Explanation, path: str, console: Console) -> None:
@@ -193,18 +159,7 @@ def _client(each: Explanation) -> str:
 
 
 def _sender(mailfrom: str) -> str:
-    return "<> (the null sender: a bounce)" if mailfrom == NULL_PATH else escaped(mailfrom, _MAX)
-
-
-def _time(match: Match) -> str:
-    return f"{match.moment:%Y-%m-%d %H:%M}" if match.moment else _UNKNOWN_TIME
-
-
-def _sentence(text: str) -> str:
-    """The text with a full stop and, unless it begins with a host name, a capital letter."""
-    word = text.split(" ", 1)[0]
-    first = text[:1] if "." in word else text[:1].upper()
-    return f"{first}{text[1:]}{'' if text.endswith('.') else '.'}"
+    return "<> (the null sender: a bounce)" if mailfrom == NULL_PATH else escaped(mailfrom, MAX)
 
 
 def _head(console: Console, title: str) -> None:

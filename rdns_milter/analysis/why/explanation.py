@@ -1,35 +1,27 @@
-"""Explain decisions of a log: the rule and its place, the meaning of each fact, a text for the sender, and the lines of config that
-would let such mail in.
+"""Explain one decision of a log: the rule and its place, the meaning of each fact, the advice, and a rule that lets such mail in.
 
-A stream: keeps the newest matches only. Prints nothing, opens nothing, judges nothing. A rule that lets mail in never rests on the
-client's own word (an unconfirmed name or the greeting).
+Prints nothing (output.py does; text_for_sender.py has the words for the sender), opens nothing, judges nothing.
 
 RFC 8601 section 2.7.3; RFC 7208 section 2.6.
 """
 
 from __future__ import annotations
 
-import heapq
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 
-from ..checks.evidence import FACTS, PASS, SOURCES
-from ..config.load import Config
-from ..config.rule_source import RuleSource
-from ..logs.decision_keys import EXEMPT, NO_QUEUE, NULL_PATH
-from ..logs.decision_line import parse, parse_names
-from ..logs.logged_evidence import evidence_of, rcpts_of
-from ..net.mailboxes import parse_mailbox
-from ..net.names import is_domain
-from ..policy.rules import ACCEPT, DEFAULT_RULE, QUARANTINE, REJECT, TAG, TEMPFAIL
-from ..responses.advice import Advice, advice
-from ..responses.fact_sentences import fact_sentence
-from ..text.toml import text as toml
-from .why_filter import DecisionFilter
-
-LET_IN_DAYS = 30
+from ...checks.evidence import FACTS, PASS, SOURCES
+from ...config.load import Config
+from ...config.rule_source import RuleSource
+from ...logs.decision_keys import EXEMPT, NO_QUEUE, NULL_PATH
+from ...logs.logged_evidence import evidence_of, rcpts_of
+from ...net.mailboxes import parse_mailbox
+from ...policy.rules import ACCEPT, DEFAULT_RULE, QUARANTINE, REJECT, TAG, TEMPFAIL
+from ...responses.advice import Advice, advice
+from ...responses.fact_sentences import fact_sentence
+from .let_in_rule import let_in_rule
+from .search import Match
 
 OUTCOMES: Mapping[str, str] = {
     ACCEPT: "accepted",
@@ -47,57 +39,6 @@ _NO_RULE: Mapping[str, str] = {
     "limit:forged-results": "the message brought more header fields with forged results than are removed",
     "limit:recipients": "the rules distinguish more groups of recipients of this message than one message may have",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One decision that was found. `moment`: its minute, None if the line has no date; `line`: the line of the log."""
-
-    moment: datetime | None
-    fields: Mapping[str, str]
-    line: str
-
-
-class Search:
-    """Collect the newest `most` decisions that match. `count`: how many match in all; `undated`: how many do not count because of
-    `since`, as their lines have no date."""
-
-    def __init__(
-        self, what: DecisionFilter, most: int, moment: Callable[[str], datetime | None], since: datetime | None = None
-    ) -> None:
-        self.count = self.undated = 0
-        self._what = what
-        self._most = most
-        self._moment = moment
-        self._since = since
-        self._kept: list[tuple[float, int, datetime | None, str]] = []
-        self._latest: datetime | None = None
-        self._seconds = 0.0
-
-    def add(self, line: str) -> None:
-        """Take one line of the log."""
-        if not self._what.may_match(line):
-            return
-        names = parse_names(line)
-        if names is None or not self._what.matches(names):
-            return
-        moment = self._moment(line)
-        if self._since is not None and (moment is None or moment < self._since):
-            self.undated += moment is None
-            return
-        self.count += 1
-        if moment is not self._latest:  # the reader of dates has one object for all lines of a minute
-            self._latest, self._seconds = moment, moment.timestamp() if moment else 0.0
-        entry = (self._seconds, self.count, moment, line)
-        if len(self._kept) < self._most:
-            heapq.heappush(self._kept, entry)
-        else:
-            heapq.heappushpop(self._kept, entry)
-
-    def newest(self) -> tuple[Match, ...]:
-        """Return the matches, the newest first."""
-        kept = sorted(self._kept, key=lambda entry: entry[:2], reverse=True)
-        return tuple(Match(moment, fields, line) for _, _, moment, line in kept if (fields := parse(line)) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +73,7 @@ def explain(match: Match, config: Config, sources: Mapping[str, RuleSource], tod
         rule_note=_rule_note(fields, config, rule is not None),
         facts=tuple(_facts(fields)),
         advice=advice(evidence, rule.facts() if rule and rule.facts() else None),
-        let_in=_let_in(fields, today) if _is_stopped(fields) else (),
+        let_in=let_in_rule(fields, today) if _is_stopped(fields) else (),
     )
 
 
@@ -189,26 +130,6 @@ def _is_stopped(fields: Mapping[str, str]) -> bool:
     """Whether the mail was not simply accepted, or would not be if the rules were enforced."""
     stops = {REJECT, TEMPFAIL, QUARANTINE, TAG}
     return fields["action"] in stops or bool(stops.intersection(fields.get("would", "").split(",")))
-
-
-def _let_in(fields: Mapping[str, str], today: date) -> tuple[str, ...]:
-    """A rule for mail such as this: by the confirmed reverse name or the address, and by the sender's domain."""
-    client, mailfrom = fields.get("client", ""), fields.get("mailfrom", "")
-    if not client or fields["rule"].startswith("limit:"):
-        return ()
-    host = fields.get("ptr", "") if fields.get("iprev") == "pass" else ""
-    conditions = {"ptr": host} if host and is_domain(host) else {"client": client}
-    domain = parse_mailbox(mailfrom).domain if mailfrom not in ("", NULL_PATH) else ""
-    if domain and is_domain(domain):
-        conditions["mailfrom"] = domain
-    subject = re.sub(r"[^a-z0-9]+", "-", (domain or host or client).lower()).strip("-")[:60]
-    return (
-        "[[rule]]",
-        f"name = {toml(f'let-in-{subject}')}",
-        f"when = {toml(conditions)}",
-        f"action = {toml(ACCEPT)}",
-        f"until = {toml(today + timedelta(days=LET_IN_DAYS))}",
-    )
 
 
 def queue_id(fields: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""What DNS trouble and facts that are not in yet do to a verdict, a case a line (trouble never bounces mail)."""
+"""What temporary DNS trouble and missing facts do to a verdict, a case a line. For any policy: test_trouble_properties.py."""
 
 from __future__ import annotations
 

@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from rdns_milter.analysis.why import Explanation, Match, Search, explain
-from rdns_milter.analysis.why_filter import decision_filter
-from rdns_milter.analysis.why_text import as_dict, show
+from rdns_milter.analysis.why.decision_filter import decision_filter
+from rdns_milter.analysis.why.explanation import Explanation, explain
+from rdns_milter.analysis.why.output import as_dict, show
+from rdns_milter.analysis.why.search import Match, Search
 from rdns_milter.checks.evidence import Iprev, exempted
 from rdns_milter.cli.main import main
 from rdns_milter.config.load import Config, parse
