@@ -104,7 +104,7 @@ def parse_names(text: str) -> Mapping[str, str] | None:
     if whole is None:
         return parse(text)
     values = ["" if each is None or each == NONE else each for each in whole.group(*_NAME_GROUPS)]
-    if '"' in "".join(values) or whole[1] not in _ACTIONS:
+    if '"' in "".join(values) or whole[1] not in _ACTIONS or not values[0]:  # `none` is a text, not an absent queue id
         return parse(text)
     return dict(zip(NAMES, values, strict=True))
 

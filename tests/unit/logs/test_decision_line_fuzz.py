@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -112,6 +112,7 @@ def mutated(rng: Random, text: str) -> str:
 
 
 @given(st.integers(0, 2**64), st.sampled_from(sorted(FORMS)))
+@example(82_904_454_832_418, "docker compose logs of a container without syslog")  # with qid=none
 @settings(max_examples=300, deadline=None)
 def test_mutated_lines(seed: int, form: str) -> None:
     rng = Random(seed)
