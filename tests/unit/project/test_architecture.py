@@ -1,19 +1,25 @@
-"""The tables "Where to look" of packaging/doc/architecture.md: each file in them exists, and holds the names that its row gives."""
+"""The tables "Where to look" of packaging/doc/architecture.md: each file in them exists, and holds the names that its row gives;
+every option, log key, alarm and metric has a row."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from rdns_milter.config.options import SECTIONS, options_of
+from rdns_milter.logs.decision_keys import KEYS
+from rdns_milter.monitoring.alarms import MEANINGS
+from rdns_milter.monitoring.metric_definitions import SERIES
 from tests.kit.data import documents
 
 ROOT = documents.ROOT
 PACKAGE = ROOT / "rdns_milter"
-ROWS = [row for table in documents.tables("to change") for row in table]
+NAMES = ("this option", "this log key", "this alarm", "this metric")
+ROWS = [row for head in ("to change", *NAMES) for table in documents.tables(head) for row in table]
 
 
 def is_path(word: str) -> bool:
@@ -65,6 +71,22 @@ def test_the_files_and_names_of_a_row_exist(row: list[str]) -> None:
 
 def test_no_row_is_there_twice() -> None:
     assert len({row[0] for row in ROWS}) == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("head", "names"),
+    [
+        (
+            "this option",
+            [f"{name}.{each.key}" for name, section in SECTIONS.items() for each in options_of(section).values()],
+        ),
+        ("this log key", KEYS),
+        ("this alarm", MEANINGS),
+        ("this metric", SERIES),
+    ],
+)
+def test_every_name_that_users_see_has_a_row(head: str, names: Iterable[str]) -> None:
+    assert sorted(word for row in documents.table(head) for word in documents.code(row[0])) == sorted(names)
 
 
 def test_missing_files_and_names_are_found() -> None:
