@@ -14,16 +14,19 @@ from datetime import date
 from ..config.load import Config
 from ..net.endpoints import Endpoint
 from ..resolver.nameservers import NoNameservers, nameservers
-from .clock_check import check_clock, is_synchronized
+from .checks.clock_check import check_clock, is_synchronized
+from .checks.config_check import check_config
+from .checks.log_check import check_log
+from .checks.metrics_check import check_metrics
+from .checks.nameserver_check import OWN_RESOLVER, check_nameservers
+from .checks.postfix_check import check_postfix
+from .checks.sendmail_check import SENDMAIL_CF, check_sendmail
+from .checks.service_check import check_service
+from .checks.socket_check import check_socket
 from .finding import Finding, bad, ok, warn
 from .host import Host
-from .nameserver_check import OWN_RESOLVER, check_nameservers
 from .nameserver_probe import Probe, probe
-from .postfix_check import check_postfix
 from .postfix_settings import read_postfix
-from .sendmail_check import SENDMAIL_CF, check_sendmail
-from .setup_check import check_config, check_log, check_metrics, check_service
-from .socket_check import check_socket
 
 SECONDS = 4.5  # for all checks together
 

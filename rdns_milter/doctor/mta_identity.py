@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from ..net.alignment import organizational_domain
 from ..net.names import canonical, parse_address
+from .checks.sendmail_check import SENDMAIL_CF
 from .host import Host
 from .own_addresses import OwnAddress
 from .postfix_settings import PostfixSettings, Service, read_postfix
-from .sendmail_check import SENDMAIL_CF
 
 _BOUND = {4: "smtp_bind_address", 6: "smtp_bind_address6"}
 _PROTOCOLS = {4: ("ipv4", "all"), 6: ("ipv6", "all")}

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from rdns_milter.doctor.checks.postfix_check import check_postfix
+from rdns_milter.doctor.checks.sendmail_check import check_sendmail
+from rdns_milter.doctor.checks.socket_check import check_socket
 from rdns_milter.doctor.finding import BAD, Finding
 from rdns_milter.doctor.host import Host
-from rdns_milter.doctor.postfix_check import check_postfix
 from rdns_milter.doctor.postfix_settings import read_postfix
-from rdns_milter.doctor.sendmail_check import check_sendmail
-from rdns_milter.doctor.socket_check import check_socket
 from rdns_milter.net.endpoints import SocketAddress, parse_socket_address
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.milter.daemon import ROOT, Daemon

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from rdns_milter.doctor.checks.sendmail_check import check_sendmail
 from rdns_milter.doctor.finding import BAD
 from rdns_milter.doctor.mta_identity import of_sendmail
-from rdns_milter.doctor.sendmail_check import check_sendmail
 from rdns_milter.net.endpoints import parse_socket_address
 from tests.kit.mta.sendmail import PROGRAM, Root, Sendmail, installed
 

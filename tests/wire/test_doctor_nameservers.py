@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from rdns_milter.doctor.clock_check import check_clock
+from rdns_milter.doctor.checks.clock_check import check_clock
+from rdns_milter.doctor.checks.config_check import check_config
+from rdns_milter.doctor.checks.log_check import check_log
+from rdns_milter.doctor.checks.metrics_check import check_metrics
+from rdns_milter.doctor.checks.nameserver_check import check_nameservers
+from rdns_milter.doctor.checks.service_check import check_service
 from rdns_milter.doctor.finding import BAD, Finding
 from rdns_milter.doctor.host import Host
-from rdns_milter.doctor.nameserver_check import check_nameservers
 from rdns_milter.doctor.nameserver_probe import WHO_ASKS, Probe, probe
-from rdns_milter.doctor.setup_check import check_config, check_log, check_metrics, check_service
 from rdns_milter.net.endpoints import Endpoint
 from tests.kit.dns.nameserver import NameServer
 from tests.kit.dns.zone import Zone

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from ..net.names import parse_address
-from ..net.networks import Networks, parse_network
-from .finding import Finding, bad, ok, warn
-from .nameserver_probe import Probe
+from ...net.names import parse_address
+from ...net.networks import Networks, parse_network
+from ..finding import Finding, bad, ok, warn
+from ..nameserver_probe import Probe
 
 SUBJECT = "name server"
 SLOW = 200.0  # milliseconds for a name that the server has just been asked for

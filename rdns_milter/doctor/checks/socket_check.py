@@ -14,10 +14,10 @@ import pwd
 import stat
 from collections.abc import Iterator
 
-from ..monitoring.healthcheck import negotiation_trouble
-from ..net.endpoints import SocketAddress
-from .finding import Finding, bad, ok
-from .host import Host
+from ...monitoring.healthcheck import negotiation_trouble
+from ...net.endpoints import SocketAddress
+from ..finding import Finding, bad, ok
+from ..host import Host
 
 SUBJECT = "milter"
 PATIENCE = 2.0  # seconds

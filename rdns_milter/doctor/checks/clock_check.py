@@ -10,8 +10,8 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator, Sequence
 
-from .finding import Finding, bad, ok, warn
-from .nameserver_probe import Probe
+from ..finding import Finding, bad, ok, warn
+from ..nameserver_probe import Probe
 
 _UNSYNCHRONIZED = 5  # TIME_ERROR of adjtimex(2)
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from shlex import quote
 
-from ..net.endpoints import SocketAddress
-from .finding import Finding, bad, ok, warn
-from .postfix_settings import MilterEntry, PostfixSettings, Service, leads_to, parse_milters, real_path, seconds
+from ...net.endpoints import SocketAddress
+from ..finding import Finding, bad, ok, warn
+from ..postfix_settings import MilterEntry, PostfixSettings, Service, leads_to, parse_milters, real_path, seconds
 
 SUBJECT = "Postfix"
 _RELOAD = "postfix reload"

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..net.endpoints import SocketAddress, parse_socket_address
-from .finding import Finding, bad, ok, warn
+from ...net.endpoints import SocketAddress, parse_socket_address
+from ..finding import Finding, bad, ok, warn
 
 SUBJECT = "Sendmail"
 SENDMAIL_CF = "/etc/mail/sendmail.cf"
