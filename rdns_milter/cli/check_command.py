@@ -1,6 +1,6 @@
 """The command `rdns-milter check`: one client as the milter judges it or, with --self, this host as others judge it.
 
-Reads arguments, hands on (check_session.py, check_text.py, self_check.py), and chooses the exit status; judges nothing itself.
+Reads arguments, hands on (the modules in check/), and chooses the exit status; judges nothing itself.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def _check(options: argparse.Namespace) -> int:
             f"check needs one IP address, not {len(addresses)}" if addresses else "check needs an IP address, or --self"
         )
 
-    from .check_session import Client, examine
-    from .check_text import as_json, show
+    from .check.check_session import Client, examine
+    from .check.check_text import as_json, show
 
     config = load(options.config)
     asked = asked_nameservers(options, config)
@@ -110,7 +110,7 @@ def _self(options: argparse.Namespace, addresses: Sequence[Address]) -> int:
     from rich.console import Console
 
     from ..doctor.host import Host
-    from .self_check import Hidden, Wanted, as_json, examine, show
+    from .check.self_check import Hidden, Wanted, as_json, examine, show
 
     config = load(options.config)
     asked = asked_nameservers(options, config)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from ..config.load import DEFAULT_PATH, Config
 from ..net.endpoints import Endpoint, parse_nameserver
+from ..policy.rules import Policy
 from ..text.exit_status import EX_UNAVAILABLE, EX_USAGE
 
 # argparse has no public name for what add_subparsers returns.
@@ -76,3 +77,37 @@ def asked_nameservers(options: argparse.Namespace, config: Config) -> tuple[Endp
         raise Failure(str(error)) from None
     except NoNameservers as error:
         raise Failure(str(error), EX_UNAVAILABLE) from None
+
+
+def add_enforce_option(command: argparse.ArgumentParser) -> None:
+    """Add --enforce."""
+    command.add_argument("--enforce", action="store_true", help='judge as if the config had mode = "enforce"')
+
+
+def add_logs(command: argparse.ArgumentParser, name: str) -> None:
+    """Add --top N and the log files. `name`: of the files, in the help."""
+    command.add_argument(
+        "--top",
+        metavar="N",
+        type=count,
+        default=20,
+        help="show the N most frequent clients and sender domains (default: 20)",
+    )
+    command.add_argument(
+        "logs",
+        metavar=name,
+        nargs="+",
+        help='a log file: plain, gzip, bzip2, xz, or the output of "journalctl -o export"; "-": standard input',
+    )
+
+
+def count(text: str) -> int:
+    """Return a number from 0 on, the argument of an option."""
+    if not text.isdecimal() or not text.isascii() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return int(text)
+
+
+def title_of(config: Config, policy: Policy) -> str:
+    """Return the line above the result of a policy."""
+    return f"Judged by {config.path or 'the built-in default'}: policy {policy.digest}, mode {policy.mode}"

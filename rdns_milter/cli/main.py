@@ -17,7 +17,16 @@ from ..logs.files import UnreadableLogError
 from ..text.exit_status import EX_CONFIG, EX_INTERRUPTED, EX_IOERR, EX_OK, EX_USAGE
 from ..text.output_file import OutputError
 from ..text.standard_streams import describe, discard, discard_errors, flush, prepare
-from . import check_command, config_command, doctor_command, log_commands, run_command, why_command
+from . import (
+    check_command,
+    config_command,
+    doctor_command,
+    forecast_command,
+    replay_command,
+    report_command,
+    run_command,
+    why_command,
+)
 from .common import CommandParser, Failure, say
 
 Command = Callable[[argparse.Namespace], int]
@@ -77,7 +86,9 @@ def parser() -> argparse.ArgumentParser:
     run_command.add_command(commands)
     check_command.add_command(commands)
     config_command.add_command(commands)
-    log_commands.add_commands(commands)
+    replay_command.add_command(commands)
+    forecast_command.add_command(commands)
+    report_command.add_command(commands)
     why_command.add_command(commands)
     doctor_command.add_command(commands)
     return top

@@ -25,7 +25,7 @@ MORE = """
 tld.example         TXT v=spf1 ip4:192.0.2.8 -all
 vps.tld.example     A   192.0.2.8
 """
-ADDRESSES = "rdns_milter.cli.self_check.interface_addresses"
+ADDRESSES = "rdns_milter.cli.check.self_check.interface_addresses"
 IDENTITY = "rdns_milter.doctor.mta_identity.read_postfix"
 
 

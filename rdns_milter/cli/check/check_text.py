@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..checks.evidence import SOURCES, Sources
-from ..logs.decision_keys import NONE, values
-from ..logs.escapes import as_unicode
-from ..policy.rules import OBSERVE
-from ..resolver.lookup import Answer
-from ..responses.advice import advice
-from ..text.escape import escaped
-from ..text.terminal import heading, word
+from ...checks.evidence import SOURCES, Sources
+from ...logs.decision_keys import NONE, values
+from ...logs.escapes import as_unicode
+from ...policy.rules import OBSERVE
+from ...resolver.lookup import Answer
+from ...responses.advice import advice
+from ...text.escape import escaped
+from ...text.terminal import heading, word
 from .check_session import Outcome
 
 # The order of the facts: title, keys of the log line.

@@ -16,20 +16,20 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 from rich.text import Text
 
-from ..checks.evidence import Evidence
-from ..config.sections.dns import Dns
-from ..doctor.host import Host
-from ..doctor.mta_identity import Identity, Name, mta_identity
-from ..doctor.own_addresses import OwnAddress, interface_addresses
-from ..doctor.receivers import RECEIVER, default_rules, neutral_config, strict_rules
-from ..net.endpoints import Endpoint
-from ..net.names import Address, canonical, is_local
-from ..policy.decide import decide
-from ..policy.rules import Verdict
-from ..responses.advice import advice
-from ..responses.replies import compose
-from ..text.escape import escaped
-from ..text.terminal import heading, word
+from ...checks.evidence import Evidence
+from ...config.sections.dns import Dns
+from ...doctor.host import Host
+from ...doctor.mta_identity import Identity, Name, mta_identity
+from ...doctor.own_addresses import OwnAddress, interface_addresses
+from ...doctor.receivers import RECEIVER, default_rules, neutral_config, strict_rules
+from ...net.endpoints import Endpoint
+from ...net.names import Address, canonical, is_local
+from ...policy.decide import decide
+from ...policy.rules import Verdict
+from ...responses.advice import advice
+from ...responses.replies import compose
+from ...text.escape import escaped
+from ...text.terminal import heading, word
 from . import check_session, check_text
 
 

@@ -11,16 +11,16 @@ import time
 from dataclasses import dataclass
 from datetime import date
 
-from ..config.load import Config
-from ..logs.decision_keys import Decision
-from ..net.endpoints import Endpoint
-from ..net.names import Address
-from ..policy.rules import Verdict
-from ..resolver.lookup import Answer
-from ..session.dns_thread import DnsThread
-from ..session.modifications import Modifications
-from ..session.service import Service
-from ..session.session import Session
+from ...config.load import Config
+from ...logs.decision_keys import Decision
+from ...net.endpoints import Endpoint
+from ...net.names import Address
+from ...policy.rules import Verdict
+from ...resolver.lookup import Answer
+from ...session.dns_thread import DnsThread
+from ...session.modifications import Modifications
+from ...session.service import Service
+from ...session.session import Session
 
 
 @dataclass(frozen=True, slots=True)
