@@ -18,6 +18,7 @@ from tests.kit.data import documents
 
 ROOT = documents.ROOT
 PACKAGE = ROOT / "rdns_milter"
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 NAMES = ("this option", "this log key", "this alarm", "this metric")
 ROWS = [row for head in ("to change", *NAMES) for table in documents.tables(head) for row in table]
 
@@ -37,8 +38,8 @@ def names(file: Path) -> Iterator[str]:
     for node in ast.parse(file.read_text("utf-8")).body:
         if isinstance(node, ast.ClassDef):
             yield node.name
-            yield from (f"{node.name}.{each.name}" for each in node.body if isinstance(each, ast.FunctionDef))
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from (f"{node.name}.{each.name}" for each in node.body if isinstance(each, FUNCTION))
+        elif isinstance(node, FUNCTION):
             yield node.name
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
