@@ -10,6 +10,7 @@ RFC 5321 4.4 (trace information), RFC 5322 3.2.2 (comments), RFC 3848 and RFC 65
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,23 +21,27 @@ from .names import Address, parse_address, parse_literal
 MAX_FIELD = 4096  # characters of a field that are read
 MAX_TOKENS = 100  # words and comments of a field that are read
 
-_BLANK, _NOT_BLANK = re.compile(r"\s"), re.compile(r"\S")
+# Blanks of RFC 5322. Others, such as a no-break space, are part of a word: MTAs leave them in the HELO name.
+_BLANKS, _NOT_BLANK = re.compile(r"[ \t\r\n]+"), re.compile(r"[^ \t\r\n]")
 _IN_COMMENT = re.compile(r"\\.|[()]", re.DOTALL)
 _KEYWORDS = frozenset(("by", "via", "with", "id", "for", "envelope-from"))
-_ADDRESS = r"\[(?:IPv6:)?([0-9A-Fa-f:.]{2,45})(?:%[\w.-]{1,20})? ?\](?::[0-9]{1,5})?"
+# A client can put any comment into a quoted sender. Exim and qmail-ldap write the sender in a comment that begins so.
+_ENVELOPE = re.compile("envelope[- ]", re.IGNORECASE)
+_ADDRESS = r"\[(?:IPv6:)?([0-9A-Fa-f:.]{2,51})(?:%[\w.-]{1,20})? ?\](?::[0-9]{1,5})?"
 # "[192.0.2.1]", "[192.0.2.1]:25 helo=name ident=name", "[192.0.2.1] verified": a bracket after which only Exim's and CommuniGate's
 # words can follow.
 _AT_START = re.compile(rf"{_ADDRESS}(?= |\Z)", re.IGNORECASE)
-# "name [192.0.2.1]", "ident@name [192.0.2.1]". A HELO name has no blanks, therefore the blank before the bracket.
-_AT_END = re.compile(rf" {_ADDRESS}\Z", re.IGNORECASE)
+# "name [192.0.2.1]", "ident@name [192.0.2.1]", "ident@[192.0.2.1]".
+_AT_END = re.compile(rf"(?: |\A[^ ]+@){_ADDRESS}\Z", re.IGNORECASE)
 _WHOLE = re.compile(rf"{_ADDRESS}\Z", re.IGNORECASE)
 _PORT = re.compile(r"(?<=[0-9]):[0-9]{1,5}\Z")
-_HELO = re.compile(r"(?:account \S+ )?(?:HELO|EHLO)(?: (\S+))?\Z")
-_HELO_KEY = re.compile(r"(?:\A| )helo=(\S+)")
-_EXIM = re.compile(r"(?:port|helo)=")
+_HELO = re.compile(r"(?:account [^ ]+ )?(?:HELO|EHLO|LHLO)(?: ([^ ]+))?\Z")
+_HELO_KEY = re.compile(r"(?:\A| )helo=([^ ]+)")
+_EXIM = re.compile(r"(?:port|helo|ident)=")
+_IDENT_KEY = re.compile(r"(?:.* )?ident=")
 _AUTHENTICATED = re.compile(r"(?:authenticated\b|auth:|account )", re.IGNORECASE)
 _TLS = re.compile(r"(?:using |version=)?(?:TLS|SSL)", re.IGNORECASE)
-_NETWORK = re.compile(r"(?:UTF8|E|A)?(?:SMTP|LMTP)(S?)(A?)(?=[/(,]|\Z)", re.IGNORECASE)
+_NETWORK = re.compile(r"(?:UTF8)?[EA]?(?:SMTP|LMTP)(S?)(A?)(?=[/(,]|\Z)", re.IGNORECASE)
 # Protocols by which a message comes from a user or a mailbox and not from an SMTP client.
 _NOT_SMTP = re.compile(r"(?:local|mapi|http|nntp|uucp|bsmtp|pop3|imap|rmail)", re.IGNORECASE)
 _QMAIL_NETWORK = re.compile(r"qmail [0-9]+ invoked from network\Z")
@@ -107,7 +112,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _end_of_word(text: str, at: int) -> int:
-    blank = _BLANK.search(text, at)
+    blank = _BLANKS.search(text, at)
     return blank.start() if blank else len(text)
 
 
@@ -135,7 +140,7 @@ def _comment(text: str, at: int) -> tuple[str, int]:
             depth -= 1
             if depth == 0:
                 kept.append(text[start : match.start()])
-                return " ".join(" ".join(kept).split()), match.end()
+                return _BLANKS.sub(" ", " ".join(kept)).strip(" "), match.end()
             if depth == 1:
                 start = match.end()
     return "", -1
@@ -143,13 +148,14 @@ def _comment(text: str, at: int) -> tuple[str, int]:
 
 class _By:
     """The clauses from "by" on. `at`: the index of "by" among the tokens; `comments`: those of the clauses that the MTA fills, not
-    of those after "id", "for" and "envelope-from", which can hold what the client has sent."""
+    those after "id", "for" and the sender, which can hold what the client has sent."""
 
     def __init__(self, tokens: Sequence[_Token], at: int) -> None:
         self.at = at
         self.host, self.protocol = "", ""
         self.addresses: tuple[Address, ...] = ()
         self.comments: list[str] = []
+        self.is_only_one = not any(not each.is_comment and each.text.lower() == "by" for each in tokens[at + 1 :])
         clause = ""
         for token in tokens[at:]:
             word = "" if token.is_comment else token.text.lower()
@@ -158,6 +164,8 @@ class _By:
                     break
                 clause = word
             elif token.is_comment:
+                if _ENVELOPE.match(token.text):
+                    break
                 self.comments.append(token.text)
                 if clause == "by" and (address := _address_in(token.text)) is not None:
                     self.addresses += (address,)
@@ -165,6 +173,10 @@ class _By:
                 self.host = token.text
             elif clause == "with" and not self.protocol:
                 self.protocol = token.text
+
+    def is_by(self, mta: str) -> bool:
+        """Return whether the MTA calls itself so."""
+        return any(text.startswith(mta) for text in self.comments)
 
 
 def _clause(tokens: Sequence[_Token], keyword: str, at: int) -> _By | None:
@@ -182,7 +194,7 @@ def _without_from(comment: str, by: _By | None) -> ReceivedField | None:
         return ReceivedField()
     if by is None:
         return None
-    if comment.startswith("from ") and (address := _address_in(comment.removeprefix("from"))) is not None:
+    if comment.startswith("from ") and (address := _address_in(comment.removeprefix("from "))) is not None:
         return _field(address, "", [], by)  # Sendmail: a client that has not sent HELO
     is_network = not comment and _NETWORK.match(by.protocol) is not None
     return ReceivedField(has_predecessor=is_network, by=by.host, by_addresses=by.addresses)
@@ -190,35 +202,52 @@ def _without_from(comment: str, by: _By | None) -> ReceivedField | None:
 
 def _with_from(name: str, items: Sequence[_Token], by: _By) -> ReceivedField | None:
     """Read a field that begins with "from". `items`: the tokens between the name and "by"."""
-    comments = [item.text for item in items if item.is_comment]
     if _NOT_SMTP.match(by.protocol):
         return ReceivedField(by=by.host, by_addresses=by.addresses)
-    address: Address | None = next((found for text in comments if (found := _address_in(text)) is not None), None)
-    helo: str | None = next((said for text in comments if (said := _helo_in(text)) is not None), None)
-    if address is None and (helo is not None or any(text.startswith("Exim ") for text in by.comments)):
-        # Exim and CommuniGate write the address in place of a missing reverse name. Without "helo=" the HELO name is that literal.
-        address = _literal(name)
-        helo = helo or f"[{name.partition(']')[0].strip('[')}]"
-    if address is None:
-        address = next((literal for item in items if (literal := _literal(item.text)) is not None), None)
+    items = list(itertools.takewhile(lambda item: not (item.is_comment and _ENVELOPE.match(item.text)), items))
+    comments = [item.text for item in items if item.is_comment]
+    said = next((said for text in comments if (said := _helo_in(text)) is not None), None)
+    address = _literal(name)
+    if address is not None and _stands_for_name(comments, by):
+        helo = said or f"[{name.partition(']')[0].strip('[')}]"
+        if by.is_by("chasquid") and comments:
+            helo, comments = comments[0], comments[1:]
+        return _field(address, helo, comments, by)
+    if comments and _EXIM.match(comments[0]):
+        return None
+    address = next((found for text in comments if (found := _address_in(text)) is not None), None)
+    if address is None and by.is_only_one:
+        address = next((found for item in items if (found := _literal(item.text)) is not None), None)
     if address is None:
         return None
-    if helo is None:
+    if said is None:
         # Mostly the name is the HELO name. Without one, Postfix and qmail write the reverse name, "unknown" if there is none.
-        helo = "" if name.lower() == "unknown" else name
-    return _field(address, helo, comments, by)
+        said = "" if name.lower() == "unknown" else name
+    return _field(address, said, comments, by)
+
+
+def _stands_for_name(comments: Sequence[str], by: _By) -> bool:
+    """Return whether an address in place of a name is that of the connection, not a HELO name: Exim and CommuniGate write it for a
+    missing reverse name, chasquid always. `comments`: those before "by"."""
+    if by.is_by("Exim ") or by.is_by("chasquid"):
+        return True
+    first = comments[0] if comments else ""
+    if by.is_by("CommuniGate "):
+        return _HELO.match(first) is not None
+    # Exim with another banner. An address behind its words is the client's, in its answer to an IDENT query.
+    return _EXIM.match(first) is not None and _AT_END.search(first) is None
 
 
 def _field(client: Address, helo: str, comments: Sequence[str], by: _By) -> ReceivedField:
-    comments = [*comments, *by.comments]
+    # A reverse name, a HELO name or an answer to an IDENT query can look like a statement about login or TLS.
+    stated = [text for text in comments if not _is_about_client(text)] + by.comments
     protocol = _NETWORK.match(by.protocol)
     return ReceivedField(
         client,
         helo,
-        authenticated=bool(protocol and protocol[2])
-        or by.protocol.lower() == "asmtp"
-        or _any(_AUTHENTICATED, comments),
-        tls=bool(protocol and protocol[1]) or "/tls" in by.protocol.lower() or _any(_TLS, comments),
+        authenticated=(bool(protocol and protocol[2]) or by.protocol.lower() == "asmtp" or _any(_AUTHENTICATED, stated))
+        and not _any(_IDENT_KEY, comments),
+        tls=bool(protocol and protocol[1]) or "/tls" in by.protocol.lower() or _any(_TLS, stated),
         by=by.host,
         by_addresses=by.addresses,
     )
@@ -228,11 +257,19 @@ def _any(pattern: re.Pattern[str], texts: Sequence[str]) -> bool:
     return any(pattern.match(text) for text in texts)
 
 
+def _is_about_client(comment: str) -> bool:
+    is_login = comment.startswith("account ")  # CommuniGate: "account user HELO name"
+    return not is_login and (_address_in(comment) is not None or _helo_in(comment) is not None)
+
+
 def _address_in(comment: str) -> Address | None:
-    """Return the address of the connection in a comment; None if it holds none."""
+    """Return the address of the connection in a comment; None if it holds none. One that states a HELO name holds none, but the
+    HELO name can be an address."""
+    if _HELO.match(comment) or _EXIM.match(comment):
+        return None
     match = _AT_START.match(comment) or _AT_END.search(comment)
     if match is not None:
-        return parse_address(match[1])
+        return _plain(match[1])
     return _plain(comment.rpartition("@")[2] if " " not in comment else comment)  # qmail: "ident@192.0.2.1"
 
 

@@ -76,6 +76,127 @@ HOSTILE: tuple[tuple[str, str, str], ...] = (
         "from a (a [192.0.2.7]) by mx.example.net with ESMTP envelope-from <x (authenticated)>; D",
         "=",
     ),
+    # A HELO name that is an address literal, in the comments in which MTAs write it.
+    ("HELO literal in qmail", "from unknown (HELO [198.51.100.99]) (192.0.2.7) by mx.example.net with SMTP; D", "="),
+    (
+        "HELO literal in Cisco ESA",
+        "from unknown (HELO [198.51.100.99]) ([192.0.2.7])\n  by mx.example.net with ESMTP; D",
+        "=",
+    ),
+    ("HELO literal, EHLO", "from 192.0.2.7  (EHLO [198.51.100.99]) (192.0.2.7) by mx.example.net with SMTPs; D", "="),
+    ("HELO literal, LHLO", "from x (LHLO [198.51.100.99]) (192.0.2.7) by mx.example.net with LMTP; D", "="),
+    (
+        "HELO literal in CommuniGate",
+        "from [192.0.2.7] (HELO [198.51.100.99]) by mx.example.net (CommuniGate Pro SMTP 6.3.3) with ESMTP id 1; D",
+        "=",
+    ),
+    (
+        "HELO literal in CommuniGate, verified",
+        "from [198.51.100.99] ([192.0.2.7] verified) by mx.example.net (CommuniGate Pro SMTP 6.3.3) with ESMTP id 1; D",
+        "=",
+    ),
+    ("HELO literal and a name HELO", "from [198.51.100.99] (HELO [192.0.2.7]) by mx.example.net with ESMTP; D", "?"),
+    (
+        "HELO name with a literal in qmail",
+        "from a (HELO a@[198.51.100.99]) (192.0.2.7) by mx.example.net with SMTP; D",
+        "=",
+    ),
+    ("HELO in chasquid", "from [192.0.2.7] (198.51.100.99) by mx.example.net (chasquid) with ESMTP\n\t; D", "="),
+    (
+        "HELO literal in chasquid",
+        "from [192.0.2.7] ([198.51.100.99]) by mx.example.net (chasquid) with ESMTP\n\t; D",
+        "=",
+    ),
+    (
+        "HELO in chasquid claims a login",
+        "from [192.0.2.7] (authenticated) by mx.example.net (chasquid) with ESMTP; D",
+        "=",
+    ),
+    # Answers to an IDENT query, which Exim writes as they come.
+    (
+        "ident in Exim",
+        "from [192.0.2.7] (helo=x ident=a [198.51.100.99]) by mx.example.net with esmtp (Exim 4.96); D",
+        "=",
+    ),
+    (
+        "ident in Exim, alone",
+        "from [192.0.2.7] (ident=a [198.51.100.99]) by mx.example.net with esmtp (Exim 4.96); D",
+        "=",
+    ),
+    (
+        "ident in Exim ends the comment",
+        "from [192.0.2.7] (helo=x ident=a) ([198.51.100.99]) by mx.example.net with esmtp (Exim 4.96) id 1; D",
+        "=",
+    ),
+    (
+        "ident in Exim with another banner",
+        "from [192.0.2.7] (helo=x ident=a [198.51.100.99]) by mx.example.net with esmtp; D",
+        "?",
+    ),
+    (
+        "ident in Exim claims a login",
+        "from h ([192.0.2.7] ident=a) by mx.example.net with esmtpa (Exim 4) id (x) by mx.example.net with esmtp (Exim 4.96); D",
+        "=",
+    ),
+    ("ident in Sendmail", "from a (IDENT:x[198.51.100.99]@[192.0.2.7]) by mx.example.net (8.12.11) with SMTP; D", "="),
+    # Senders in quotes.
+    (
+        "sender in Exim claims a login",
+        'from h ([192.0.2.7]) by mx.example.net with esmtp (Exim 4.96) (envelope-from <"x)(authenticated "@e>) id 1; D',
+        "=",
+    ),
+    (
+        "sender in qmail-ldap claims a login",
+        'from h ([192.0.2.7]) (envelope-sender <"x) (authenticated y"@e>) by mx.example.net (qmail-ldap-1.03) with SMTP; D',
+        "=",
+    ),
+    (
+        "sender in maddy claims a login",
+        'from h (h [192.0.2.7]) by mx.example.net (envelope-sender <"x) with ESMTPA id 1 ("@e>) with ESMTP id 1; D',
+        "=",
+    ),
+    (
+        "sender in chasquid claims a login",
+        'from [192.0.2.7] (h) by mx.example.net (chasquid) with ESMTP (envelope from "\\"x)(authenticated\\"@e"); D',
+        "=",
+    ),
+    # Reverse names that look like something else.
+    (
+        "reverse name claims a login",
+        "from h (authenticated.example.org [192.0.2.7]) by mx.example.net with ESMTP; D",
+        "=",
+    ),
+    (
+        "reverse name claims a login in Sendmail",
+        "from h (auth:a@h.example.org [192.0.2.7]) by mx.example.net with SMTP; D",
+        "=",
+    ),
+    ("reverse name looks like Exim", "from [198.51.100.99] (helo=h [192.0.2.7]) by mx.example.net with ESMTP; D", "?"),
+    # Blanks that are not those of RFC 5322. Postfix leaves such bytes in the HELO name.
+    *(
+        (
+            f"U+{ord(blank):04X} in HELO",
+            f"from a{blank}[198.51.100.99]{blank}by{blank}mx.example.net (h [192.0.2.7]) by x; D",
+            "=",
+        )
+        for blank in "\x0b\x0c\x1c\x1f\x85\xa0\u2003\u2028\u3000"
+    ),
+    (
+        "HELO with blanks",
+        "from a [198.51.100.99] by mx.example.net with ESMTP (h [192.0.2.7]) by mx.example.net with ESMTP; D",
+        "?",
+    ),
+    ("right-to-left marks", "from \u202emoc.elpmaxe\u202c (\u202e [192.0.2.7]) by mx.example.net with ESMTP; D", "="),
+    ("encoded word", "from =?utf-8?q?a_[198.51.100.99]_by_x?= (h [192.0.2.7]) by mx.example.net with ESMTP; D", "="),
+    ("digits of another script", "from a (h [\u0661\u0669\u0668.51.100.99]) by mx.example.net with ESMTP; D", "?"),
+    ("octal digits", "from a (h [0300.0.2.7]) by mx.example.net with ESMTP; D", "?"),
+    (
+        "escaped parentheses",
+        "from a (h\\) ([198.51.100.99]) by x \\( [192.0.2.7]) by mx.example.net with ESMTP; D",
+        "=",
+    ),
+    ("an address in a nested comment", "from a (h ([198.51.100.99]) [192.0.2.7]) by mx.example.net with ESMTP; D", "="),
+    ("quotes without an end", 'from "a (h [192.0.2.7]) by mx.example.net with ESMTP; D', "="),
     ("only the HELO name", "from [198.51.100.99] by mx.example.net with SMTP; D", "?"),
     ("only the HELO name, an address", "from 198.51.100.99 by mx.example.net with SMTP; D", "?"),
     ("no end of the comment", "from a (a [192.0.2.7] by mx.example.net with ESMTP; D", "?"),
