@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
+from ...checks.spf_prefetch import MAX_HOSTS as MAX_MX_HOSTS
 from ...checks.spf_prefetch import mx_hosts, record_text
 from ...checks.spf_record import Mechanism, RecordError, parse
 from ...net.names import canonical, parse_address
 from ...net.networks import Network, Networks
-from ...resolver.lookup import Lookup, Question
+from ...resolver.lookup import Answer, Lookup, Question
 from ...text.escape import escaped
 
 MAX_RECORDS = 40  # records in the tree of one domain that are read
@@ -28,14 +29,20 @@ MAX_TEXT = 100  # characters of a term or name in a text for the administrator
 class Reach:
     """The clients that a domain's record authorizes. `networks`: their addresses; `everybody`: the term that matches every client,
     "" if none does; `uncountable`: terms that depend on a name server's answer for each address; `lookups`: the number of terms
-    that cause lookups, those of the included records too; `problem`: why the record, or one that it includes, cannot be read, or
-    ""."""
+    that cause lookups, those of the included records too; `voids`: how many names of `a` and `mx` in them are not found;
+    `problem`: why the record, or one that it includes, cannot be read or evaluated, or ""."""
 
     networks: list[Network] = field(default_factory=list)
     everybody: str = ""
     uncountable: list[str] = field(default_factory=list)
     lookups: int = 0
+    voids: int = 0
     problem: str = ""
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether it authorizes no client, as far as its records could be read."""
+        return not (self.networks or self.everybody or self.uncountable or self.problem)
 
     @property
     def ipv4_addresses(self) -> int:
@@ -60,41 +67,50 @@ class _Walk:
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
         self._reach = Reach()
-        self._seen: set[str] = set()
+        self._lookups: dict[str, int] = {}  # by domain: the terms that cause lookups, once the record is read
+        self._open: list[str] = []  # domains whose records include each other
         self._hosts = 0
 
     async def walk(self, domain: str) -> Reach:
         """Add what the record of the domain allows; return all that was found so far."""
         reach = self._reach
-        if domain in self._seen or len(self._seen) >= MAX_RECORDS:
-            return reach
-        self._seen.add(domain)
+        if domain in self._open:
+            self._trouble(f"the record of {escaped(domain, MAX_TEXT)} includes itself")
+        elif domain in self._lookups:
+            reach.lookups += self._lookups[domain]  # each time that it is included, RFC 7208 4.6.4
+        elif len(self._lookups) + len(self._open) < MAX_RECORDS:
+            before = reach.lookups
+            self._open.append(domain)
+            await self._read(domain)
+            self._open.pop()
+            self._lookups[domain] = reach.lookups - before
+        return reach
+
+    async def _read(self, domain: str) -> None:
+        reach = self._reach
         (answer,) = await self._lookup.ask((Question(domain, "TXT"),))
         text = record_text(answer)
         if not text:
-            reach.problem = reach.problem or (
+            self._trouble(
                 f"the record of {escaped(domain, MAX_TEXT)} could not be looked up ({answer.reason})"
                 if answer.temporary
                 else f"{escaped(domain, MAX_TEXT)} has no SPF record that can be evaluated"
             )
-            return reach
+            return
         try:
             record = parse(text)
         except RecordError as error:
-            reach.problem = reach.problem or (
-                f"the record of {escaped(domain, MAX_TEXT)} has an error: {escaped(str(error), MAX_TEXT)}"
-            )
-            return reach
+            self._trouble(f"the record of {escaped(domain, MAX_TEXT)} has an error: {escaped(str(error), MAX_TEXT)}")
+            return
         for mechanism in record.mechanisms:
             reach.lookups += not mechanism.needs_no_lookup
             if mechanism.qualifier == "+":
                 await self._add(mechanism, domain)
             if mechanism.kind == "all":  # what follows is never reached
-                return reach
+                return
         if record.redirect:
             reach.lookups += 1
             await self._follow(record.redirect, f"redirect={record.redirect}")
-        return reach
 
     async def _add(self, mechanism: Mechanism, domain: str) -> None:
         reach, kind = self._reach, mechanism.kind
@@ -122,12 +138,30 @@ class _Walk:
         if mechanism.kind == "mx":
             (answer,) = await self._lookup.ask((Question(name, "MX"),))
             hosts = [host for host in mx_hosts(answer) if host]
+            self._note(answer, bool(hosts))
+            if len(hosts) > MAX_MX_HOSTS:
+                self._trouble(
+                    f"{escaped(mechanism.text, MAX_TEXT)} has {len(hosts)} MX hosts, more than {MAX_MX_HOSTS}"
+                )
+                return
         hosts = hosts[: MAX_HOSTS - self._hosts]
         self._hosts += len(hosts)
-        questions = [Question(host, kind) for host in hosts for kind in ("A", "AAAA")]
-        for answer in await self._lookup.ask(questions):
-            for address in filter(None, map(parse_address, answer.names())):
+        answers = await self._lookup.ask([Question(host, kind) for host in hosts for kind in ("A", "AAAA")])
+        for pair in zip(answers[::2], answers[1::2], strict=True):  # of one host
+            found = [address for answer in pair for address in map(parse_address, answer.names()) if address]
+            for address in found:
                 if address.version == 4:
                     self._reach.networks.append(IPv4Network((int(address), mechanism.length4), strict=False))
                 else:
                     self._reach.networks.append(IPv6Network((int(address), mechanism.length6), strict=False))
+            self._note(next((answer for answer in pair if answer.temporary), pair[0]), bool(found))
+
+    def _note(self, answer: Answer, is_found: bool) -> None:
+        """Note a name of `a` or `mx` for which there is no answer, or none that names an address."""
+        if answer.temporary:
+            name = escaped(answer.question.name, MAX_TEXT)
+            self._trouble(f"{name} could not be looked up ({answer.reason})")
+        self._reach.voids += not is_found and not answer.temporary
+
+    def _trouble(self, text: str) -> None:
+        self._reach.problem = self._reach.problem or text

@@ -13,6 +13,7 @@ from ...policy.rules import Domains
 from ...text.toml import quoted
 from ...text.toml_positions import Path
 from ..load import Config
+from ..sections.spf import SpfLimits
 from .spf_reach import Reach
 
 Problem = tuple[Path, str, str]  # path, reference and text of a warning
@@ -33,17 +34,24 @@ def wide_providers(config: Config, reaches: Mapping[str, Reach]) -> Iterator[Pro
                 if not isinstance(condition.values, Domains):
                     continue
                 for domain in sorted(condition.values.names & reaches.keys()):
-                    for text in _warnings(reaches[domain], config.spf.lookup_limit):
+                    for text in _warnings(reaches[domain], config.spf):
                         yield ("rule", index, key, condition.name), _REFERENCE, f"client_spf {quoted(domain)}: {text}"
 
 
-def _warnings(reach: Reach, lookup_limit: int) -> Iterator[str]:
+def _warnings(reach: Reach, limits: SpfLimits) -> Iterator[str]:
     if reach.problem:
         yield f"{reach.problem}: the condition does not hold for a client that needs this record"
-    if reach.lookups > lookup_limit:
+    if reach.is_nobody:
+        yield "authorizes no client: the condition never holds"
+    if reach.lookups > limits.lookup_limit:
         yield (
-            f"its records have {reach.lookups} terms that cause lookups, and spf.lookup_limit is {lookup_limit}: the condition does"
-            " not hold for clients that only the terms beyond that authorize"
+            f"its records have {reach.lookups} terms that cause lookups, and spf.lookup_limit is {limits.lookup_limit}: the"
+            " condition does not hold for clients that only the terms beyond that authorize"
+        )
+    if reach.voids > limits.void_limit:
+        yield (
+            f"its records have {reach.voids} terms whose names do not exist or have no addresses, and spf.void_limit is"
+            f" {limits.void_limit}: the condition does not hold for clients that only the terms after these authorize"
         )
     count = f"{reach.ipv4_addresses:,} IPv4 addresses"
     if reach.everybody:

@@ -80,6 +80,8 @@ def _octets(text: str) -> Octets:
         )
     if not ranges[0][0] <= 127 <= ranges[0][1]:
         raise ValueError(f"{quoted(text)} can match no answer: those of DNS lists are in 127.0.0.0/8")
+    if ranges[1:3] == ((255, 255), (255, 255)):
+        raise ValueError(f"{quoted(text)} can match no answer: with 127.255.255.0/24 a list refuses the query")
     return ranges
 
 

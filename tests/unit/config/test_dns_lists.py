@@ -66,6 +66,7 @@ def test_patterns(pattern: str, answer: str, matches: bool) -> None:
         ('dnslist = "wl:127.0.0.x"', "is no pattern of answers"),
         ('dnslist = "wl:"', "is no pattern of answers"),
         ('dnslist = "wl:10.0.0.1"', "can match no answer"),
+        ('dnslist = "wl:127.255.255.254"', "can match no answer: with 127.255.255.0/24 a list refuses the query"),
         ("dnslist = 1", "must be the name of a DNS list"),
         ("dnslist = []", "an empty list matches nothing"),
         ('client_spf = "localhost"', "is not a domain"),

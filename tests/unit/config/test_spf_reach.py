@@ -29,7 +29,16 @@ pool.example       TXT "v=spf1 ip4:192.0.2.2 include:loop.example -all"
 broken.example     TXT "v=spf1 ip4:192.0.2.0/33 -all"
 above.example      TXT "v=spf1 ip4:192.0.2.1 include:broken.example -all"
 down.example       SERVFAIL
+again.example      TXT "v=spf1 redirect=again.example"
+twice.example      TXT "v=spf1 include:tree.example include:tree.example -all"
+many.example       TXT "v=spf1 mx -all"
+void.example       TXT "v=spf1 a a:none.example mx a:down.example ip4:192.0.2.1 -all"
+void.example       A   192.0.2.9
+later.example      TXT "v=spf1 mx:down.example -all"
+nobody.example     TXT "v=spf1 -all"
+neutral.example    TXT "v=spf1 ?all"
 """
+ZONE += "".join(f"many.example MX {n} mx{n}.many.example\nmx{n}.many.example A 192.0.2.{n}\n" for n in range(11))
 
 
 def reach(domain: str, more: str = "") -> Reach:
@@ -45,7 +54,6 @@ def reach(domain: str, more: str = "") -> Reach:
         ("hosts.example", 4 + 256),
         ("cloud.example", (1 << 24) + 257),
         ("minus.example", 0),
-        ("loop.example", 2),
     ],
 )
 def test_addresses_are_counted_once(domain: str, addresses: int) -> None:
@@ -76,6 +84,12 @@ def test_terms_that_cannot_be_counted() -> None:
         ("nothing.example", "nothing.example has no SPF record that can be evaluated"),
         ("down.example", "the record of down.example could not be looked up (servfail)"),
         ("above.example", "the record of broken.example has an error: Invalid IP4 CIDR length"),
+        ("loop.example", "the record of loop.example includes itself"),
+        ("pool.example", "the record of loop.example includes itself"),
+        ("again.example", "the record of again.example includes itself"),
+        ("many.example", "mx has 11 MX hosts, more than 10"),
+        ("void.example", "down.example could not be looked up (servfail)"),
+        ("later.example", "down.example could not be looked up (servfail)"),
     ],
 )
 def test_problems(domain: str, problem: str) -> None:
@@ -83,10 +97,38 @@ def test_problems(domain: str, problem: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("domain", "lookups"), [("one.example", 0), ("tree.example", 3), ("hosts.example", 3), ("macro.example", 4)]
+    ("domain", "lookups"),
+    [
+        ("one.example", 0),
+        ("tree.example", 3),
+        ("hosts.example", 3),
+        ("macro.example", 4),
+        ("twice.example", 8),  # RFC 7208 4.6.4: each time that a record is included
+    ],
 )
 def test_terms_that_cause_lookups_are_counted(domain: str, lookups: int) -> None:
     assert reach(domain).lookups == lookups
+
+
+def test_names_that_do_not_exist_are_counted() -> None:
+    assert reach("void.example").voids == 2  # a:none.example, mx
+    assert reach("hosts.example").voids == 0
+
+
+@pytest.mark.parametrize(
+    ("domain", "is_nobody"),
+    [
+        ("nobody.example", True),
+        ("neutral.example", True),
+        ("one.example", False),
+        ("anyone.example", False),
+        ("macro.example", False),
+        ("later.example", False),
+        ("down.example", False),
+    ],
+)
+def test_a_record_that_authorizes_nobody(domain: str, is_nobody: bool) -> None:
+    assert reach(domain).is_nobody == is_nobody
 
 
 def test_texts_are_bounded_and_harmless() -> None:

@@ -59,8 +59,14 @@ def networks(*texts: str) -> Reach:
             ],
         ),
         (Reach(problem="b.example has no SPF record"), ["b.example has no SPF record: the condition does not hold"]),
-        (Reach(lookups=10), []),
-        (Reach(lookups=11), ["its records have 11 terms that cause lookups, and spf.lookup_limit is 10"]),
+        (Reach(), ["authorizes no client: the condition never holds"]),
+        (Reach([parse_network("192.0.2.1")], voids=2), []),
+        (Reach([parse_network("192.0.2.1")], voids=3), ["3 terms whose names do not exist", "spf.void_limit is 2"]),
+        (Reach([parse_network("192.0.2.1")], lookups=10), []),
+        (
+            Reach([parse_network("192.0.2.1")], lookups=11),
+            ["its records have 11 terms that cause lookups, and spf.lookup_limit is 10"],
+        ),
     ],
 )
 def test_warnings(reach: Reach, words: list[str]) -> None:
