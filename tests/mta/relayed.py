@@ -21,7 +21,7 @@ from tests.kit.milter.daemon import until
 from tests.kit.mta.postfix import Postfix
 from tests.kit.smtp.client_identity import Client
 from tests.kit.smtp.smtp_client import Dialogue, send
-from tests.mta.attached import POSTMASTER, USER, ZONE, Attached, attached
+from tests.mta.attached import DEFAULT_RULES, POSTMASTER, USER, ZONE, Attached, attached
 
 RELAY, RELAY_HOST = "127.0.0.5", "backup.rcpt.example"  # an address of its own on loopback
 _STATUS = re.compile(r"postfix/(?:smtp|relay|error|bounce|retry)\S*: .*\bstatus=(\w+)")
@@ -56,10 +56,11 @@ class Relayed:
 
 
 @contextlib.contextmanager
-def relayed(server: NameServer) -> Iterator[Relayed]:
-    """Run both, the milter with the default rules, as long as the context lasts."""
+def relayed(server: NameServer, rules: str = DEFAULT_RULES, **sections: dict[str, Any]) -> Iterator[Relayed]:
+    """Run both as long as the context lasts. `sections`: more of the milter's configuration."""
+    sections = {"relays": {"networks": [RELAY]}, "headers": {"trusted_networks": []}} | sections
     with (
-        attached(server, relays={"networks": [RELAY]}, headers={"trusted_networks": []}) as behind,
+        attached(server, rules, **sections) as behind,
         Postfix(
             myhostname=RELAY_HOST,
             relay_transport=f"smtp:[127.0.0.1]:{behind.postfix.port}",
