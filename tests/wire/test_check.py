@@ -264,6 +264,12 @@ def test_text(config: str) -> None:
     assert max(map(len, text.split("\n"))) < 1000
 
 
+def test_long_names_leave_room_for_the_other_columns(config: str) -> None:
+    text = command("check", "-c", config, "2001:db8::7:25", "--helo", "mx.liar.example").stdout.decode()
+    assert max(map(len, text.partition("\nDNS\n")[2].partition("\nverdict\n")[0].split("\n"))) <= 80
+    assert re.search(r"^  PTR +5\.2\.0\.0\.7\.\S+ +\d+ ms +nxdomain *\n +\S+ip6\.arpa *$", text, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

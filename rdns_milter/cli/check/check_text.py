@@ -108,9 +108,8 @@ def _show_trail(trail: tuple[Answer, ...], console: Console) -> None:
         console.print("  no queries")
         return
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for _ in range(4):
-        table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    for is_long in (False, True, False, False, True):  # names, such as the reverse name of an IPv6 address, and values
+        table.add_column(no_wrap=not is_long, overflow="fold")
     for answer in trail:
         values = ", ".join(escaped(_value(value)) for value in answer.values[:10])
         more = f" and {len(answer.values) - 10} more" if len(answer.values) > 10 else ""
