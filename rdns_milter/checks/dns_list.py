@@ -30,9 +30,14 @@ async def dns_list(lookup: Lookup, address: Address, zone: str) -> tuple[str, ..
     found = sorted(each for text in answer.names() if (each := parse_address(text)) is not None)
     if not found:
         return (NOT_LISTED,)
-    if any(each not in _ANSWERS or each in _REFUSALS for each in found):
-        return (REFUSED,)
-    return tuple(map(str, found[:MAX_ANSWERS]))
+    answers = tuple(map(str, found))
+    return answers[:MAX_ANSWERS] if all(map(is_entry, answers)) else (REFUSED,)
+
+
+def is_entry(answer: str) -> bool:
+    """Return whether an answer, an IPv4 address, is that of an entry; if not, it is trouble."""
+    address = parse_address(answer)
+    return address in _ANSWERS and address not in _REFUSALS
 
 
 def query_name(address: Address, zone: str) -> str:

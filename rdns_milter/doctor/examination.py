@@ -13,6 +13,7 @@ from datetime import date
 
 from ..config.load import Config
 from ..net.endpoints import Endpoint
+from ..policy.rules import Policy
 from ..resolver.nameservers import NoNameservers, nameservers
 from .checks.clock_check import check_clock, is_synchronized
 from .checks.config_check import check_config
@@ -39,7 +40,7 @@ def examine(host: Host, path: str | None, sendmail_cf: str = SENDMAIL_CF) -> lis
     config, found = check_config(path, date.today())
     used = config or Config()
     checks: list[tuple[str, DoctorCheck]] = [
-        ("name server", lambda: _nameservers(used.dns.nameservers)),
+        ("name server", lambda: _nameservers(used.dns.nameservers, used.policy)),
         ("log", lambda: check_log(host, used.log.target)),
         ("metrics", lambda: check_metrics(used.metrics.listen)),
         ("service", lambda: check_service(host, used.milter.user)),
@@ -84,23 +85,24 @@ def _mta(host: Host, config: Config, sendmail_cf: str) -> Iterator[Finding]:
         yield warn("MTA", "neither Postfix (postconf) nor Sendmail (/etc/mail/sendmail.cf) is set up on this host")
 
 
-def _nameservers(configured: Sequence[Endpoint]) -> Iterator[Finding]:
+def _nameservers(configured: Sequence[Endpoint], policy: Policy) -> Iterator[Finding]:
     try:
         servers = nameservers(configured)
     except NoNameservers as error:
         yield bad("name server", str(error), *OWN_RESOLVER)
         return
-    probes = _probed(servers)
+    probes = _probed(servers, policy)
     yield from check_nameservers(probes)
     yield from check_clock(probes, time.time(), is_synchronized())
 
 
-def _probed(servers: Sequence[Endpoint]) -> list[Probe]:
-    """The probes of all servers, at the same time."""
+def _probed(servers: Sequence[Endpoint], policy: Policy) -> list[Probe]:
+    """The probes of all servers, at the same time. `policy`: its rules say which DNS lists and providers are asked about."""
+    zones = tuple(dict.fromkeys(zone for _, zone in policy.dnslists))
     results: dict[Endpoint, Probe] = {}
 
     def run(server: Endpoint) -> None:
-        results[server] = probe(server)
+        results[server] = probe(server, dns_lists=zones, providers=policy.providers)
 
     threads = [threading.Thread(target=run, args=(server,), daemon=True) for server in servers]
     for thread in threads:

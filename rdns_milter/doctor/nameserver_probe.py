@@ -2,15 +2,18 @@
 
 Asks and records; judges nothing (nameserver_check.py does). Bounded in time by `patience` for each question; never raises.
 
-RFC 4035 section 3.2 (AD), RFC 6761 section 6.4 (.invalid), RFC 7766 (TCP).
+RFC 4035 section 3.2 (AD), RFC 6761 section 6.4 (.invalid), RFC 7766 (TCP), RFC 5782 section 5 (entries of DNS lists for tests).
 """
 
 from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Address
 
 import dns.exception
 import dns.flags
@@ -19,12 +22,16 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
+from ..checks.dns_list import is_entry, query_name
 from ..net.endpoints import Endpoint
 from ..net.names import Address, parse_address
 
 PATIENCE = 1.5  # seconds for one question
 # Names whose address is that of the resolver which asks for them, as seen by their own name servers.
 WHO_ASKS = "whoami.akamai.net."
+# Addresses that a DNS list must have, and must not have.
+LISTED, NOT_LISTED = IPv4Address("127.0.0.2"), IPv4Address("127.0.0.1")
+FINE, REFUSED, NO_ENTRY, EVERYBODY = "", "refused", "no entry", "everybody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,8 @@ class Probe:
     """What one name server did. `trouble`: why it gave no answer, "" if it did; `ms`: of a second question for the same name;
     `validates`: it set AD; `invented`: a made-up name for which it has an address; `tcp`: it answers over TCP; `egress`: the
     address from which the authoritative servers are asked, None if that is not known; `signed`: inception and expiration
-    of a signature of the root (seconds of the epoch), (0, 0) without one."""
+    of a signature of the root (seconds of the epoch), (0, 0) without one; `dns_lists`: the domain of each DNS list that was asked
+    about, with FINE, REFUSED, NO_ENTRY, EVERYBODY or a text; `without_spf`: domains that have no SPF record."""
 
     server: Endpoint
     trouble: str = ""
@@ -42,20 +50,27 @@ class Probe:
     tcp: bool = False
     egress: Address | None = None
     signed: tuple[int, int] = (0, 0)
+    dns_lists: tuple[tuple[str, str], ...] = ()
+    without_spf: tuple[str, ...] = ()
 
 
-def probe(server: Endpoint, patience: float = PATIENCE) -> Probe:
-    """Return what the server did with the questions; one that does not answer the first is asked no more."""
+def probe(
+    server: Endpoint, patience: float = PATIENCE, dns_lists: Sequence[str] = (), providers: Sequence[str] = ()
+) -> Probe:
+    """Return what the server did with the questions; one that does not answer the first is asked no more. `dns_lists`, `providers`:
+    domains of DNS lists, and of SPF records, to ask about."""
     first = _ask(server, ".", "SOA", patience)
     if isinstance(first, str):
         return Probe(server, first)
     if first.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return Probe(server, f"answers {dns.rcode.to_text(first.rcode())}")
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(4 + len(dns_lists) + len(providers)) as pool:
         again = pool.submit(_timed, server, patience)
         invented = pool.submit(_invented, server, patience)
         tcp = pool.submit(_ask, server, ".", "SOA", patience, tcp=True)
         egress = pool.submit(_egress, server, patience)
+        states = pool.map(partial(_dns_list, server, patience / 2), dns_lists)
+        have_spf = pool.map(partial(_has_spf, server, patience / 2), providers)
     return Probe(
         server,
         ms=again.result(),
@@ -64,6 +79,8 @@ def probe(server: Endpoint, patience: float = PATIENCE) -> Probe:
         tcp=not isinstance(tcp.result(), str),
         egress=egress.result(),
         signed=_signed(first),
+        dns_lists=tuple(zip(dns_lists, states, strict=True)),
+        without_spf=tuple(domain for domain, has_spf in zip(providers, have_spf, strict=True) if not has_spf),
     )
 
 
@@ -111,3 +128,30 @@ def _signed(response: dns.message.Message) -> tuple[int, int]:
             for rdata in rrset:
                 return int(rdata.inception), int(rdata.expiration)
     return (0, 0)
+
+
+def _dns_list(server: Endpoint, patience: float, zone: str) -> str:
+    """Return how a DNS list answers through this server."""
+    answers = []
+    for address in (LISTED, NOT_LISTED):
+        found = _ask(server, query_name(address, zone), "A", patience)
+        if isinstance(found, str):
+            return found
+        if found.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            return f"answers {dns.rcode.to_text(found.rcode())}"
+        answers.append([str(rdata) for rrset in found.answer if rrset.rdtype == dns.rdatatype.A for rdata in rrset])
+    listed, not_listed = answers
+    if any(not is_entry(text) for text in (*listed, *not_listed)):
+        return REFUSED
+    return EVERYBODY if not_listed else FINE if listed else NO_ENTRY
+
+
+def _has_spf(server: Endpoint, patience: float, domain: str) -> bool:
+    """Return whether the domain has an SPF record, True also if that cannot be found out."""
+    found = _ask(server, domain, "TXT", patience)
+    if not isinstance(found, str) and found.flags & dns.flags.TC:
+        found = _ask(server, domain, "TXT", patience, tcp=True)
+    if isinstance(found, str) or found.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        return True
+    texts = [b"".join(rdata.strings) for rrset in found.answer if rrset.rdtype == dns.rdatatype.TXT for rdata in rrset]
+    return any(text.lower().split(b" ")[0] == b"v=spf1" for text in texts)

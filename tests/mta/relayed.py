@@ -58,9 +58,9 @@ class Relayed:
 @contextlib.contextmanager
 def relayed(server: NameServer, rules: str = DEFAULT_RULES, **sections: dict[str, Any]) -> Iterator[Relayed]:
     """Run both as long as the context lasts. `sections`: more of the milter's configuration."""
-    sections = {"relays": {"networks": [RELAY]}, "headers": {"trusted_networks": []}} | sections
+    behind_it: dict[str, Any] = {"relays": {"networks": [RELAY]}, "headers": {"trusted_networks": []}} | sections
     with (
-        attached(server, rules, **sections) as behind,
+        attached(server, rules, **behind_it) as behind,
         Postfix(
             myhostname=RELAY_HOST,
             relay_transport=f"smtp:[127.0.0.1]:{behind.postfix.port}",

@@ -15,6 +15,7 @@ from rdns_milter.doctor.checks.log_check import check_log
 from rdns_milter.doctor.checks.metrics_check import check_metrics
 from rdns_milter.doctor.checks.nameserver_check import check_nameservers
 from rdns_milter.doctor.checks.service_check import check_service
+from rdns_milter.doctor.examination import examine
 from rdns_milter.doctor.finding import BAD, Finding
 from rdns_milter.doctor.host import Host
 from rdns_milter.doctor.nameserver_probe import WHO_ASKS, Probe, probe
@@ -72,6 +73,75 @@ def test_a_server_that_invents_answers() -> None:
         "invents answers" in text and level == BAD
         for text, level in faults(asked(f"{FINE}\n*.com. A 192.0.2.9")).items()
     )
+
+
+DNS_LISTS = """
+2.0.0.127.fine.example     A  127.0.10.0
+2.0.0.127.refused.example  A  127.255.255.254
+*.refused.example          A  127.255.255.254
+*.gone.example             A  127.0.0.2
+*.parked.example           A  203.0.113.80
+*.down.example             SERVFAIL
+*.slow.example             SILENT
+"""
+
+
+@pytest.mark.parametrize(
+    ("zone", "level", "says"),
+    [
+        ("fine.example", "ok", "answers"),
+        ("refused.example", BAD, "refuses this server"),
+        ("parked.example", BAD, "refuses this server"),
+        ("gone.example", BAD, "has every address"),
+        ("typo.example", "warn", "does not have 127.0.0.2"),
+        ("down.example", "warn", "could not be asked: answers SERVFAIL"),
+        ("slow.example", "warn", "could not be asked: no answer within"),
+    ],
+)
+def test_dns_lists(zone: str, level: str, says: str) -> None:
+    with NameServer(Zone(FINE + DNS_LISTS)) as running:
+        found = check_nameservers([probe(Endpoint(*running.address), 0.6, [zone])])
+    (finding,) = (each for each in found if "DNS list" in each.text)
+    assert (finding.level, bool(finding.remedy)) == (level, level != "ok")
+    assert f"the DNS list {zone} {says}" in finding.text
+
+
+def test_providers_without_an_spf_record() -> None:
+    long = " ".join(f"ip4:192.0.2.{number}" for number in range(200))
+    zone = f"""{FINE}
+    has.example    TXT  "V=SPF1 -all"
+    long.example   TXT  "v=spf1 {long} -all"
+    other.example  TXT  "v=spf10 -all"
+    down.example   SERVFAIL
+    """
+    providers = ["has.example", "long.example", "other.example", "down.example", "none.example"]
+    with NameServer(Zone(zone)) as running:
+        found = check_nameservers([probe(Endpoint(*running.address), 0.6, providers=providers)])
+    texts = [each.text.partition(": ")[2] for each in found if "SPF record" in each.text and each.level == "warn"]
+    assert [text.partition(" has no SPF record")[0] for text in texts] == ["other.example", "none.example"]
+
+
+def test_only_what_rules_ask_is_asked(tmp_path: Path) -> None:
+    rules = """
+    [dnslists]
+    wl = "wl.example"
+    unused = "unused.example"
+    [[rule]]
+    name = "listed"
+    when = { dnslist = "wl" }
+    action = "accept"
+    [[rule]]
+    name = "provider"
+    when = { client_spf = "_spf.example.com" }
+    action = "accept"
+    """
+    config = tmp_path / "c.toml"
+    with NameServer(Zone(FINE)) as running:
+        config.write_text(f'[dns]\nnameservers = ["{running.hostport}"]\n{rules}', "utf-8")
+        texts = [each.text for each in examine(Host(), str(config)) if each.subject == "name server"]
+        assert running.queries.count("2.0.0.127.unused.example", "A") == 0
+    assert any("the DNS list wl.example does not have 127.0.0.2" in text for text in texts)
+    assert any("_spf.example.com has no SPF record" in text for text in texts)
 
 
 def test_a_server_that_forwards_to_a_public_resolver() -> None:

@@ -2,17 +2,18 @@
 
 Pure. A server that is down matters most: without any that answers, the milter stands aside.
 
-RFC 7208 section 11.3 and RFC 5782 section 2.1 (why answers must be true), RFC 4035 (DNSSEC).
+RFC 7208 section 11.3 and RFC 5782 section 2.1 (why answers must be true), RFC 4035 (DNSSEC), RFC 5782 section 5 (DNS lists).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from ...net.endpoints import Endpoint
 from ...net.names import parse_address
 from ...net.networks import Networks, parse_network
 from ..finding import Finding, bad, ok, warn
-from ..nameserver_probe import Probe
+from ..nameserver_probe import EVERYBODY, FINE, NO_ENTRY, REFUSED, Probe
 
 SUBJECT = "name server"
 SLOW = 200.0  # milliseconds for a name that the server has just been asked for
@@ -85,3 +86,39 @@ def _of_server(probe: Probe, stubs: Collection[str], only: bool) -> Iterator[Fin
             f"{server} forwards to a big public resolver ({probe.egress}), which DNS lists limit or refuse",
             *OWN_RESOLVER,
         )
+    for zone, state in probe.dns_lists:
+        yield from _of_dns_list(server, zone, state)
+    for domain in probe.without_spf:
+        yield warn(
+            SUBJECT,
+            f"{server}: {domain} has no SPF record: the conditions client_spf that name it never hold",
+            "rdns-milter config --lint   # names the rules",
+        )
+
+
+def _of_dns_list(server: Endpoint, zone: str, state: str) -> Iterator[Finding]:
+    name = f"{server}: the DNS list {zone}"
+    if state == FINE:
+        yield ok(SUBJECT, f"{name} answers")
+    elif state == REFUSED:
+        yield bad(
+            SUBJECT,
+            f"{name} refuses this server: conditions dnslist that name it do not hold, and mail that they could save is deferred",
+            *OWN_RESOLVER,
+        )
+    elif state == EVERYBODY:
+        yield bad(
+            SUBJECT,
+            f"{name} has every address, 127.0.0.1 too: it has been given up, or its domain has another owner",
+            "in the config file: remove the list from [dnslists], and the rules that name it",
+            "systemctl reload-or-restart rdns-milter",
+        )
+    elif state == NO_ENTRY:
+        yield warn(
+            SUBJECT,
+            f"{name} does not have 127.0.0.2, which every list has for tests: the domain is wrong, or the list has been given up",
+            "in the config file, section [dnslists]: the domain that the operator of the list names",
+            "systemctl reload-or-restart rdns-milter",
+        )
+    else:
+        yield warn(SUBJECT, f"{name} could not be asked: {state}", *OWN_RESOLVER)
