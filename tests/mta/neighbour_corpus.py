@@ -6,7 +6,7 @@ Nothing is checked here: tests do that.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 
 from tests.kit.dns.zone import Zone
@@ -29,6 +29,8 @@ ZONE = """
     mail.lists.example       A    192.0.2.21
     lists.example            A    192.0.2.21
     lists.example            TXT  "v=spf1 ip4:192.0.2.21 -all"
+    192.0.2.26               PTR  backup.rcpt.example
+    backup.rcpt.example      A    192.0.2.26
     192.0.2.66               PTR  mail.evil.example
     mail.evil.example        A    192.0.2.66
     vps7.hosting.example     A    198.51.100.40
@@ -101,6 +103,14 @@ CORPUS = {
         "eve@unlucky.example",
     ),
 }
+RELAY = Client("192.0.2.26", name="backup.rcpt.example")  # of our own, not in the table
+
+
+def relayed(mail: Mail) -> Mail:
+    """Return the message as the relay hands it on."""
+    peer = f"{mail.client.name or 'unknown'} [{mail.client.address}]"
+    received = f"from {mail.helo} ({peer})\n\tby {RELAY.name} (Postfix) with ESMTP id 4F3A2C; {formatdate()}"
+    return replace(mail, client=RELAY, helo=RELAY.name, forged=(("Received", received), *mail.forged))
 
 
 def zone(key: DkimKey) -> Zone:

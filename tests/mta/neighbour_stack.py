@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from tests.kit.filters import milters
 from tests.kit.filters.dkim import DkimKey
@@ -21,7 +22,7 @@ from tests.kit.milter.endpoint import free_port, postfix_style
 from tests.kit.mta.postfix import Postfix
 from tests.kit.smtp.smtp_client import SmtpReply
 from tests.mta.attached import DEADLINE, DEFAULT_RULES, HOST
-from tests.mta.neighbour_corpus import Mail, deliver, zone
+from tests.mta.neighbour_corpus import RELAY, Mail, deliver, zone
 
 LOCALHOST = "127.0.0.1"
 OURS, DEFAULT = "rdns-milter", "rdns-milter with the default rules"
@@ -36,7 +37,7 @@ class Down:
 
 Link = str | Down
 Start = Callable[..., AbstractContextManager[str]]
-Variant = tuple[str, Mapping[str, str | None]]
+Variant = tuple[str, Mapping[str, Any]]
 Chain = tuple[Link, ...]
 
 
@@ -99,7 +100,8 @@ def stack(
     wanted = {link for chain in chains.values() for link in chain if isinstance(link, str)}
     with contextlib.ExitStack() as running:
         server = running.enter_context(milters.resolver(zone(key)))
-        daemon = running.enter_context(Daemon({"milter": {"deadline": DEADLINE}}, rules, server))
+        relays = {"networks": [RELAY.address]}
+        daemon = running.enter_context(Daemon({"milter": {"deadline": DEADLINE}, "relays": relays}, rules, server))
         sockets = {OURS: postfix_style(daemon.spec)}
         if DEFAULT in wanted:
             default = running.enter_context(Daemon({"milter": {"deadline": DEADLINE}}, DEFAULT_RULES, server))

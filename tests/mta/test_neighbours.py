@@ -21,7 +21,7 @@ from tests.kit.mta import examples
 from tests.kit.mta.fleet import program
 from tests.kit.mta.postfix import SBIN, installed
 from tests.mta.attached import DEFAULT_RULES
-from tests.mta.neighbour_corpus import CORPUS
+from tests.mta.neighbour_corpus import CORPUS, RELAY, relayed
 from tests.mta.neighbour_stack import DEFAULT, OURS, Chain, Down, Outcome, Stack, Variant, smtpd_milters, stack
 
 MISSING = milters.missing(*milters.PROGRAMS, sieve.PROGRAM)
@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}"),
     pytest.mark.skipif(not installed(), reason="Postfix is not installed (no /usr/sbin/postconf)"),
 ]
-GOOD, UNSIGNED, FORWARDED, _, _, FORGED, BOUNCE, FORGED_BOUNCE, USER, _, _, _, UNKNOWN = CORPUS
+GOOD, UNSIGNED, FORWARDED, _, _, FORGED, BOUNCE, FORGED_BOUNCE, USER, _, _, NOTHING, UNKNOWN = CORPUS
 ACCEPT, TEMPFAIL = Down("accept"), Down("tempfail")
 NO_SPF = {"SPFIgnoreResults": "true", "SPFSelfValidate": "false"}
 
@@ -64,6 +64,10 @@ RECOMMENDED: dict[str, Chain] = {
     "rspamd": (OURS, "rspamd"),
     "spamassassin": (OURS, "opendkim", "spamassassin"),
 }
+RELAYING: dict[str, Chain] = {
+    "behind a relay": (OURS, "opendkim", "ignores_relay"),
+    "rspamd behind a relay": (OURS, "knows_relay"),
+}
 
 
 def with_the_rule_for_neighbours() -> str:
@@ -77,10 +81,18 @@ def with_the_rule_for_neighbours() -> str:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     key = DkimKey(tmp_path_factory.mktemp("dkim") / "key.pem")
-    chains = RECOMMENDED | {change: chain for change, (chain, _) in COSTS.items()}
+    chains = RECOMMENDED | {change: chain for change, (chain, _) in COSTS.items()} | RELAYING
+    ignored = tmp_path_factory.mktemp("opendmarc") / "ignore.hosts"
+    ignored.write_text(f"127.0.0.1\n{RELAY.address}\n", "utf-8")
+    ignored.parent.chmod(0o755)
+    knows_relay = {"local.d/external_relay.conf": examples.text("neighbours/rspamd/external_relay.conf")}
+    variants = VARIANTS | {
+        "ignores_relay": ("opendmarc", {"IgnoreHosts": str(ignored)}),
+        "knows_relay": ("rspamd", {"files": knows_relay}),
+    }
     # Once in some 150 starts rspamd 3.4 did not check DMARC for as long as it ran.
     for tries in range(2):
-        with stack(chains, key, with_the_rule_for_neighbours(), **VARIANTS) as started:
+        with stack(chains, key, with_the_rule_for_neighbours(), **variants) as started:
             if tries or all(
                 "dmarc" in started.deliver(each, CORPUS[GOOD]).results() for each in chains if "rspamd" in each
             ):
@@ -167,6 +179,40 @@ def test_forged_results_are_gone_in_every_recommended_order(running: Stack) -> N
     for chain in RECOMMENDED:
         outcome = running.deliver(chain, CORPUS[FORGED])
         assert outcome.reply.code == 550 or "pass" not in outcome.results()["spf"]
+
+
+def test_mail_that_only_a_relay_kept_from_being_refused(running: Stack) -> None:
+    """The relay has taken it, so no program in front of the mailbox may refuse it; the filters see the tag."""
+    mail = relayed(CORPUS[NOTHING])
+    decision, outcome = running.judge("behind a relay", mail)
+    assert (decision["rule"], decision["action"], decision["would"]) == ("nothing-confirmed", "tag", "reject")
+    assert sieve.folder(examples.text("neighbours/junk.sieve"), outcome.message) == "Junk"
+    rspamd, spamassassin = (running.deliver(chain, mail) for chain in ("rspamd", "spamassassin"))
+    assert symbols(rspamd.values("X-Spamd-Result"), "RDNS_MILTER_[A-Z]+") == "`RDNS_MILTER_REFUSED`"
+    assert "`RDNS_MILTER_REFUSED`" in symbols(spamassassin.values("X-Spam-Status"), "RDNS_MILTER_[A-Z]+")
+
+
+def test_opendmarc_refuses_mail_of_a_relay_unless_it_ignores_it(running: Stack) -> None:
+    for title in (GOOD, UNSIGNED):
+        outcome = running.deliver("dmarc", relayed(CORPUS[title]))
+        assert outcome.results()["spf"] == {"pass"}, "that of the client, which OpenDMARC uses"
+        assert outcome.results()["dmarc"] == {"pass"}
+    assert running.deliver("dmarc", relayed(CORPUS[FORGED])).reply.code == 550
+    outcome = running.deliver("behind a relay", relayed(CORPUS[FORGED]))
+    assert outcome.reply.code == 250
+    assert outcome.results()["spf"] == {"fail"}
+    assert "dmarc" not in outcome.results()
+
+
+def test_rspamd_takes_a_relay_for_the_client_unless_it_knows_it(running: Stack) -> None:
+    found = {}
+    for chain in ("rspamd", "rspamd behind a relay"):
+        for title in (UNSIGNED, FORGED):
+            outcome = running.deliver(chain, relayed(CORPUS[title]))
+            found[chain, title] = symbols(outcome.values("X-Spamd-Result"), "DMARC_POLICY_[A-Z]+|R_SPF_[A-Z]+")
+    assert found["rspamd", UNSIGNED] == "`DMARC_POLICY_REJECT`, `R_SPF_FAIL`"
+    assert found["rspamd behind a relay", UNSIGNED] == "`DMARC_POLICY_ALLOW`, `R_SPF_ALLOW`"
+    assert found["rspamd behind a relay", FORGED] == "`DMARC_POLICY_REJECT`, `R_SPF_FAIL`"
 
 
 def test_opendmarc_checks_once_more_what_does_not_pass(running: Stack) -> None:
