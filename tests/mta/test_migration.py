@@ -174,7 +174,8 @@ def compare(
 
 
 def test_restrictions_of_postfix(tmp_path: Path) -> None:
-    rows = [row for row in migration.rows("Postfix") if row.compared != "-"]
+    # test_migration_postscreen.py has the row of postscreen.
+    rows = [row for row in migration.rows("Postfix") if row.compared != "-" and "postscreen" not in row.old]
     assert all(row.settings in ([], ["unknown_client_reject_code = 550"]) for row in rows)
     found = compare(rows, CLIENTS, tmp_path, [row.old for row in rows])
     assert [[row.old, *row.settings, cell] for row, cell in zip(rows, found, strict=True)] == [
