@@ -26,7 +26,7 @@ _BLANKS, _NOT_BLANK = re.compile(r"[ \t\r\n]+"), re.compile(r"[^ \t\r\n]")
 _IN_COMMENT = re.compile(r"\\.|[()]", re.DOTALL)
 _KEYWORDS = frozenset(("by", "via", "with", "id", "for", "envelope-from"))
 # A client can put any comment into a quoted sender. Exim and qmail-ldap write the sender in a comment that begins so.
-_ENVELOPE = re.compile("envelope[- ]", re.IGNORECASE)
+_ENVELOPE = re.compile('envelope[- ](?:from|sender) [<"]', re.IGNORECASE)
 _ADDRESS = r"\[(?:IPv6:)?([0-9A-Fa-f:.]{2,51})(?:%[\w.-]{1,20})? ?\](?::[0-9]{1,5})?"
 # "[192.0.2.1]", "[192.0.2.1]:25 helo=name ident=name", "[192.0.2.1] verified": a bracket after which only Exim's and CommuniGate's
 # words can follow.
@@ -265,7 +265,7 @@ def _is_about_client(comment: str) -> bool:
 def _address_in(comment: str) -> Address | None:
     """Return the address of the connection in a comment; None if it holds none. One that states a HELO name holds none, but the
     HELO name can be an address."""
-    if _HELO.match(comment) or _EXIM.match(comment):
+    if _HELO.match(comment):
         return None
     match = _AT_START.match(comment) or _AT_END.search(comment)
     if match is not None:

@@ -171,6 +171,12 @@ HOSTILE: tuple[tuple[str, str, str], ...] = (
         "from h (auth:a@h.example.org [192.0.2.7]) by mx.example.net with SMTP; D",
         "=",
     ),
+    (
+        "reverse name looks like a sender",
+        "from h (envelope-from.example.org [192.0.2.7]) by mx.example.net with ESMTP; D",
+        "=",
+    ),
+    ("ident in qmail looks like Exim", "from a (HELO b) (helo=x@192.0.2.7) by mx.example.net with SMTP; D", "="),
     ("reverse name looks like Exim", "from [198.51.100.99] (helo=h [192.0.2.7]) by mx.example.net with ESMTP; D", "?"),
     # Blanks that are not those of RFC 5322. Postfix leaves such bytes in the HELO name.
     *(

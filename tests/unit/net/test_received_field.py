@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdns_milter.net.names import Address
@@ -119,6 +119,76 @@ def test_no_helo_name_changes_the_address(name: str) -> None:
     )
     if field is not None:
         assert (field.client, field.by, field.authenticated) == (CLIENT, "mx.example.net", False)
+
+
+# Where MTAs write what a client has sent: {h} a HELO name, {r} a reverse name, {i} an answer to an IDENT query, {s} a sender.
+FORMS = (
+    "from {h} ({r} [192.0.2.7]) by mx.example.net (Postfix) with ESMTP id 1 for <{s}>; D",
+    "from {h} ({r} [::ffff:192.0.2.7]) by mx.example.net with ESMTP; D\n id 1",
+    "from {h} ([192.0.2.7]) by mx.example.net (8.17.1/8.17.1) with ESMTP id 1 for <{s}>; D",
+    "from {h} (x@{r} [192.0.2.7]) by mx.example.net (8.17.1/8.17.1) with ESMTP id 1; D",
+    "from {h} (IDENT:x@[192.0.2.7]) by mx.example.net (8.17.1/8.17.1) with ESMTP id 1; D",
+    "from {r} ([192.0.2.7] helo={h}) by mx.example.net with esmtp (Exim 4.96) (envelope-from <{s}>) id 1; D",
+    "from [192.0.2.7] (helo={h}) by mx.example.net with esmtp (Exim 4.96) (envelope-from <{s}>) id 1; D",
+    "from [192.0.2.7] (helo={h} ident={i}) by mx.example.net with esmtp (Exim 4.96) (envelope-from <{s}>) id 1; D",
+    "from {r} ([192.0.2.7] helo={h} ident={i}) by mx.example.net with esmtp (Exim 4.96) id 1; D",
+    "from {h} (192.0.2.7) by ex.corp.local (10.0.0.6) with Microsoft SMTP Server id 15.2; D",
+    "from {h} (192.0.2.7:4444) by mx.example.net (KumoMTA) with ESMTP id 1 for <{s}>; D",
+    "from {r} (HELO {h}) (192.0.2.7) by mx.example.net with SMTP; D",
+    "from {r} (HELO {h}) ({h}@192.0.2.7) by mx.example.net with SMTP; D",
+    "from {r} (HELO {h}) ([192.0.2.7]) by mx.example.net with ESMTP; D",
+    "from {r} (HELO {h}) ({h}@[192.0.2.7]) (envelope-sender <{h}>) by mx.example.net (qmail-ldap-1.03) with SMTP; D",
+    "from [192.0.2.7] (HELO {h}) by mx.example.net (CommuniGate Pro SMTP 6.3.3) with ESMTP id 1; D",
+    "from {h} ([192.0.2.7] verified) by mx.example.net (CommuniGate Pro SMTP 6.3.3) with ESMTP id 1; D",
+    "from {h} ({r} [192.0.2.7]) by mx.example.net (Haraka/3.0.3) with ESMTP id 1 envelope-from <{s}>; D",
+    "from {h} (<unknown> [192.0.2.7]) by mx.example.net (OpenSMTPD) with ESMTP id 1 for <{s}>; D",
+    "from {h} [192.0.2.7] by mx.example.net (MDaemon PRO v21.5.0) with ESMTP id 1; D",
+    'from [192.0.2.7] ({h}) by mx.example.net (chasquid) with ESMTP (over SMTP) (envelope from "{s}") ; D',
+)
+WORDS = (
+    *("x", "mail.example.com", "[198.51.100.99]", "198.51.100.99", "[IPv6:2001:db8::99]", "a@[198.51.100.99]"),
+    *(
+        "[198.51.100.99]:25",
+        "198.51.100.99:25",
+        "[::1]",
+        "a\xa0[198.51.100.99]",
+        "[",
+        "]",
+        '"',
+        ";",
+        "a;b",
+        "=",
+        "unknown",
+    ),
+    *("by", "from", "with", "ESMTPA", "id", "for", "HELO", "EHLO", "authenticated", "auth:x", "account", "TLS"),
+    *("helo=a", "ident=a", "port=1", "Exim", "chasquid", "envelope-from", "envelope-sender"),
+)
+IN_COMMENTS = (*WORDS, "(", ")", "()", "([198.51.100.99])", "a(b", "a)b", "(authenticated)")
+NAMES_OF_HOSTS = (
+    "unknown",
+    "host.example.org",
+    "authenticated.example.org",
+    "tls.example.org",
+    "envelope-from.example.org",
+)
+
+
+@settings(max_examples=500)
+@given(
+    st.sampled_from(FORMS),
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=2).map("".join),
+    st.sampled_from(NAMES_OF_HOSTS),
+    st.lists(st.sampled_from(IN_COMMENTS), min_size=1, max_size=3).map(" ".join),
+    st.lists(st.sampled_from(IN_COMMENTS), min_size=1, max_size=4).map(" ".join),
+)
+def test_nothing_that_a_client_sends_changes_the_address_or_is_a_login(
+    form: str, helo: str, name: str, ident: str, sender: str
+) -> None:
+    field = parse_received(form.format(h=helo, r=name, i=ident, s=f'"{sender}"@example.com'))
+    if field is None:
+        assert "{i}" in form, "an answer to an IDENT query can make the field unreadable"
+    else:
+        assert (field.client, field.authenticated) == (CLIENT, False)
 
 
 @given(st.from_regex(r"[A-Za-z0-9._:\[\]-]{1,40}", fullmatch=True))
