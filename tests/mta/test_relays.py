@@ -91,6 +91,15 @@ def test_forged_hops_below_those_of_the_relay_are_not_believed(running: Relayed)
     assert {key: decision[key] for key in expected} == expected
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\x0b", "\xa0", "\u2003", "\u3000"])
+def test_a_helo_name_with_blanks_and_another_address(running: Relayed, blank: str) -> None:
+    """The relay's Postfix changes blanks of ASCII and leaves the others."""
+    helo = blank.join(("mail.good.example", "[192.0.2.10]", "by", RELAY_HOST, "with", "ESMTPA")).encode()
+    decision = running.relay(BAD, helo, BAD_FROM)
+    expected = {"client": BAD.address, "rule": "nothing-confirmed", "action": "tag", "would": "reject"}
+    assert {key: decision[key] for key in expected} == expected
+
+
 def test_mail_that_is_made_on_the_relay(running: Relayed) -> None:
     """Its fields name loopback only."""
     before = running.deliveries().total()
