@@ -1,7 +1,8 @@
 """Check a DNS list: whether it has the client's address, and with which answers.
 
 States the fact only. Must never report an entry that the list does not have: an answer outside 127.0.0.0/8 comes from a resolver or
-a parked domain that answers everything, and with one in 127.255.255.0/24 lists refuse a query. Both are trouble.
+a parked domain that answers everything, and with one in 127.255.255.0/24, or one such as 127.0.0.255 (DNSWL), lists refuse a query.
+Both are trouble.
 
 RFC 5782 2.1 (IPv4), 2.4 (IPv6), 2.3 (answers in 127.0.0.0/8).
 """
@@ -19,6 +20,7 @@ MAX_ANSWERS = 10  # of one list that are kept
 
 _ANSWERS = IPv4Network("127.0.0.0/8")
 _REFUSALS = IPv4Network("127.255.255.0/24")
+_NUMBERED = IPv4Network("127.0.0.0/16")  # in which 255 as the last byte refuses, and other numbers are kinds of entries
 
 
 async def dns_list(lookup: Lookup, address: Address, zone: str) -> tuple[str, ...]:
@@ -37,7 +39,9 @@ async def dns_list(lookup: Lookup, address: Address, zone: str) -> tuple[str, ..
 def is_entry(answer: str) -> bool:
     """Return whether an answer, an IPv4 address, is that of an entry; if not, it is trouble."""
     address = parse_address(answer)
-    return address in _ANSWERS and address not in _REFUSALS
+    if address is None or address not in _ANSWERS or address in _REFUSALS:
+        return False
+    return address not in _NUMBERED or address.packed[-1] != 255
 
 
 def query_name(address: Address, zone: str) -> str:

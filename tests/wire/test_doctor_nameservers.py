@@ -79,6 +79,7 @@ DNS_LISTS = """
 2.0.0.127.fine.example     A  127.0.10.0
 2.0.0.127.refused.example  A  127.255.255.254
 *.refused.example          A  127.255.255.254
+*.limited.example          A  127.0.0.255
 *.gone.example             A  127.0.0.2
 *.parked.example           A  203.0.113.80
 *.down.example             SERVFAIL
@@ -91,6 +92,7 @@ DNS_LISTS = """
     [
         ("fine.example", "ok", "answers"),
         ("refused.example", BAD, "refuses this server"),
+        ("limited.example", BAD, "refuses this server"),
         ("parked.example", BAD, "refuses this server"),
         ("gone.example", BAD, "has every address"),
         ("typo.example", "warn", "does not have 127.0.0.2"),

@@ -80,8 +80,10 @@ def _octets(text: str) -> Octets:
         )
     if not ranges[0][0] <= 127 <= ranges[0][1]:
         raise ValueError(f"{quoted(text)} can match no answer: those of DNS lists are in 127.0.0.0/8")
-    if ranges[1:3] == ((255, 255), (255, 255)):
-        raise ValueError(f"{quoted(text)} can match no answer: with 127.255.255.0/24 a list refuses the query")
+    if ranges[1:3] == ((255, 255), (255, 255)) or (ranges[1], ranges[3]) == ((0, 0), (255, 255)):
+        raise ValueError(
+            f"{quoted(text)} can match no answer: with 127.255.255.0/24 and with 127.0.*.255 a list refuses the query"
+        )
     return ranges
 
 
