@@ -1,7 +1,8 @@
 """Parse single lines of Postfix's and Sendmail's logs.
 
-Pure. Must never raise, nor take text from a client (envelope, HELO name, Subject) for text of the MTA: what a client can write
-comes last in a line, or is compared with what else is known of the message.
+Pure. Must never raise, and never take text of a client (envelope, HELO name, Subject) for text of the MTA. Therefore the client's
+address is read only where the MTA alone writes: before that text, or at the end of the line. A line of header_checks(5) can have
+text of the client on both sides of the address: there the address must be that of the message.
 
 Postfix: smtpd, cleanup (with header_checks(5) and body_checks), postscreen, qmgr and the delivery agents. Sendmail: from=, to=,
 ruleset=, Milter: and "User unknown". RFC 3848 (values of proto=).

@@ -49,10 +49,10 @@ _QMAIL_NETWORK = re.compile(r"qmail [0-9]+ invoked from network\Z")
 
 @dataclass(frozen=True, slots=True)
 class ReceivedField:
-    """What a field says. `client`: the address of the host that sent the message, None if none did; `helo`: its HELO name, "" if it
-    sent none; `authenticated`, `tls`: whether it had logged in, and used TLS; `has_predecessor`: without a client, whether the MTA
-    took the message from another part of the same system, whose field follows; `by`: the host that wrote the field, as it calls
-    itself; `by_addresses`: the addresses that it gives itself."""
+    """What a field says. `client`: the address of the host that sent the message, None if the field names none; `helo`: the HELO
+    name of that host, "" if it sent none; `authenticated`: True if that host had logged in; `tls`: True if it used TLS;
+    `has_predecessor`: if `client` is None: True if the message came from another part of the same mail system, whose own field
+    follows; `by`: the host that wrote the field, as it calls itself; `by_addresses`: the addresses that it gives itself."""
 
     client: Address | None = None
     helo: str = ""

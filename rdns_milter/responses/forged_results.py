@@ -80,8 +80,9 @@ def _ascii_look_alikes() -> Mapping[int, str]:
 
 
 def _identifiers(view: str) -> Iterator[str]:
-    """Yield what could be read as the authserv-id: the first word; all words before the first semicolon, joined; the same without
-    the version. Unprintable characters are read as separators, and also as nothing."""
+    """Yield each text that a reader could take for the authserv-id: the first word; all words before the first semicolon, joined;
+    these without the last one if it is a number (the version). This is done twice: with unprintable characters removed, and with a
+    blank in place of them."""
     head = _OTHER_DOTS.sub(".", view.lstrip("; \t\r\n").partition(";")[0])
     for instead in ("", " "):
         words = _WORDS.findall(_QUOTING.sub("", _UNPRINTABLE.sub(instead, head)).lower())

@@ -57,9 +57,9 @@ def stacked(parts: Sequence[float], whole: float, width: int) -> list[int]:
 def heading(console: Console, title: str, note: str = "") -> None:
     """Print a blank line and a heading, with a note behind it."""
     console.print()
-    text = Text(title, style="bold")
+    text = Text(escaped(title), style="bold")
     if note:
-        text.append(f"  {note}", style="not bold dim")
+        text.append(f"  {escaped(note)}", style="not bold dim")
     console.print(text, soft_wrap=True)
 
 
