@@ -167,7 +167,7 @@ class Summary:
 
 
 def _in_trouble(report: Report, facts: Mapping[str, Mapping[str, int]]) -> Mapping[str, int]:
-    """Return the number of decisions for which each fact could not be looked up."""
+    """Return, for each fact, in how many decisions it could not be looked up."""
     return {name: facts[name].get(TEMPERROR, 0) for name in LOOKED_UP} | {
         name: report.troubled[name] for name in SOURCES
     }

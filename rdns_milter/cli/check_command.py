@@ -16,7 +16,7 @@ from .common import Commands, Failure, add_config_option, add_dns_option, asked_
 
 
 def add_command(commands: Commands) -> None:
-    """Add it to the command line."""
+    """Add `check` to the command line."""
     check = commands.add_parser("check", help="judge one client as the milter would, and show why")
     check.add_argument(
         "addresses",

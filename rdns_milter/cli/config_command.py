@@ -22,7 +22,7 @@ from .common import Commands, Failure, add_config_option
 
 
 def add_command(commands: Commands) -> None:
-    """Add it to the command line."""
+    """Add `config` to the command line."""
     config = commands.add_parser("config", help="check or show the configuration")
     add_config_option(config)
     what = config.add_mutually_exclusive_group(required=True)

@@ -24,7 +24,7 @@ _STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
 
 
 def add_command(commands: Commands) -> None:
-    """Add it to the command line."""
+    """Add `doctor` to the command line."""
     doctor = commands.add_parser(
         "doctor", help="look at the whole set-up: what is wrong, and what mends it; changes nothing"
     )

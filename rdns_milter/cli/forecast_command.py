@@ -29,7 +29,7 @@ DEFAULT_LIMIT = 10_000
 
 
 def add_command(commands: Commands) -> None:
-    """Add it to the command line."""
+    """Add `forecast` to the command line."""
     forecast = commands.add_parser(
         "forecast", help="judge past mail from the MTA's own log, before the milter is attached; makes DNS queries"
     )

@@ -18,7 +18,7 @@ from .common import Commands, add_config_option, add_enforce_option, add_logs, t
 
 
 def add_command(commands: Commands) -> None:
-    """Add it to the command line."""
+    """Add `replay` to the command line."""
     replay = commands.add_parser(
         "replay", help="judge the decisions in a log by another policy, and show what would change"
     )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def add_command(commands: Commands) -> None:
-    """Add it to the command line."""
+    """Add `report` to the command line."""
     report = commands.add_parser(
         "report", help="sum up what the milter did: verdicts, rules, facts, DNS, who was refused"
     )

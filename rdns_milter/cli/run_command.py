@@ -14,7 +14,7 @@ from .common import Commands, Failure, add_config_option, say
 
 
 def add_command(commands: Commands) -> None:
-    """Add it to the command line."""
+    """Add `run` to the command line."""
     run = commands.add_parser("run", help="serve the MTA, in the foreground")
     add_config_option(run)
     run.add_argument("-n", "--dry-run", action="store_true", help="check the config, bind the socket, report, and exit")

@@ -32,7 +32,7 @@ LAST = 10
 
 
 def add_command(commands: Commands) -> None:
-    """Add it to the command line."""
+    """Add `why` to the command line."""
     why = commands.add_parser("why", help="explain why mail was refused, deferred, tagged or accepted")
     why.add_argument(
         "what",

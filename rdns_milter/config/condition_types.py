@@ -50,9 +50,14 @@ def size(values: Networks | Names | Mailboxes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ConditionType:
-    """One type. `expected`: a valid value, in words, for messages and the manual page; `read`: reads one value (raises ValueError);
-    `combine`: makes a set of the values; `union`: makes one set of several; `collector`: creates a collector for the entries of a
-    list file, None if the condition cannot use lists; `hint`: the end of the message about a value that cannot be read."""
+    """One type of condition.
+
+    `expected`: a valid value, in words, for messages and the manual page.
+    `read`: reads one value. Raises ValueError.
+    `combine`: makes a set of the values.
+    `union`: makes one set of several.
+    `collector`: creates a collector for the entries of a list file; None if the condition cannot use lists.
+    `hint`: returns the end of the message about a value that cannot be read."""
 
     expected: str
     read: Callable[[str], Any]

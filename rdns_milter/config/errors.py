@@ -36,7 +36,7 @@ class ConfigError(Exception):
 
 
 class ErrorCollector:
-    """The errors found so far in a file and in the lists that it names. `len` gives their number."""
+    """The errors found so far in a file and in the lists that it names. `len` returns their number."""
 
     def __init__(self, file: str, positions: Positions) -> None:
         self.file = file
@@ -44,7 +44,7 @@ class ErrorCollector:
         self._errors: list[Error] = []
 
     def add(self, path: Path, message: str, name: str = "") -> None:
-        """Add an error at a key of the file. `name`: how messages call the key, if not by its path."""
+        """Add an error at a key of the file. `name`: what messages call the key, if not its path."""
         self._errors.append(Error(self.file, self.positions.line(path), name or dotted(path), message))
 
     def add_error(self, error: Error) -> None:

@@ -56,8 +56,8 @@ LintCheck = Callable[[Config, date], Iterator[Problem]]
 def lint(
     config: Config, today: date, positions: Positions | None = None, reaches: Mapping[str, Reach] = MappingProxyType({})
 ) -> tuple[LintWarning, ...]:
-    """Return all warnings in the order of the file. `positions`: those of the file that the configuration was read from;
-    `reaches`: what the providers authorize that rules ask for, if that was looked up."""
+    """Return all warnings in the order of the file. `positions`: the lines of that file; `reaches`: for each provider that the
+    rules ask about, which clients it authorizes, if that was looked up."""
     positions = positions or Positions()
     warnings = set()
     for path, reference, text in (

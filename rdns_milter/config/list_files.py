@@ -1,7 +1,7 @@
 """Read named lists from their files: one entry a line, "#" begins a comment, blank lines are ignored.
 
-The meaning of an entry depends on the condition that uses the list: a list is read once for each type of condition that uses it. A
-file is never in memory as a whole: it is read piece by piece into a set, which all rules share. Number and size of the lists are
+The meaning of an entry depends on the condition that uses the list. So a list is read once for each type of condition that uses it.
+A file is never in memory as a whole: it is read piece by piece into a set, which all rules share. Number and size of the lists are
 limited.
 """
 
@@ -69,8 +69,8 @@ class Lists:
         return tuple(name for name in self._paths if name not in used)
 
     def listed(self, name: str, condition_type: ConditionType) -> Any:
-        """Return the set of a list's entries as that type of condition reads them, the same object each time; None if there is no
-        such list. Adds each invalid entry to the errors once."""
+        """Return the entries of a list as a set, read as this type of condition reads them. Return None if there is no such list.
+        Each call returns the same set. Invalid entries are added to the errors, each once."""
         if name not in self._readable:
             return None
         key = (name, condition_type)
@@ -79,7 +79,8 @@ class Lists:
         return self._sets[key]
 
     def combined(self, condition_type: ConditionType, parts: list[Any]) -> Any:
-        """Return one set of several; it needs memory of its own. Raises ValueError if such sets have too many entries together."""
+        """Return the union of several sets, which needs memory of its own. Raises ValueError if all such unions together have too
+        many entries."""
         self._combined += sum(map(size, parts))
         if self._combined > MAX_COMBINED:
             raise ValueError(
@@ -101,7 +102,7 @@ class Lists:
         self._readable[name] = self._is_readable(name, self._paths[name])
 
     def _is_readable(self, name: str, path: str) -> bool:
-        """Read through the file, whether a rule uses the list or not. Return False, and add an error, if it cannot be used."""
+        """Read the whole file, even if no rule uses the list. If it cannot be used, add an error and return False."""
         try:
             for piece in read_lines(path):
                 self._lines += len(piece.lines)

@@ -1,7 +1,7 @@
 """Load the configuration from its file.
 
-All errors in a file are reported at once, with their lines. A file with an error, and an empty file, gives no configuration at all,
-so that at a reload the old one stays in force.
+All errors in a file are reported at once, with their lines. A file that has an error or is empty gives no configuration at all, so
+that at a reload the old one stays in force.
 
 TOML 1.0.0.
 """
@@ -69,8 +69,8 @@ class Config:
 
 
 def load(path: str | None = None) -> Config:
-    """Return the configuration in a file. None: that in DEFAULT_PATH or, if this file does not exist, the built-in configuration,
-    which is the sample. Raises ConfigError, also for a file without any option, list or rule."""
+    """Return the configuration in the file `path`. Without `path` the file is DEFAULT_PATH; if that does not exist, return the
+    built-in configuration, which is the sample. Raises ConfigError, also for a file without any option, list or rule."""
     file = path or DEFAULT_PATH
     try:
         document = read_text(file, MAX_BYTES)
@@ -109,7 +109,7 @@ def parse(document: str, path: str, today: date | None = None) -> Config:
 
 
 def warnings(config: Config, today: date) -> tuple[str, ...]:
-    """Return warnings about a valid configuration: rules that end within a week or have ended, and that there is no rule."""
+    """Return warnings about a valid configuration: a rule ends within a week or has ended, or there is no rule."""
     found = [] if config.policy.rules else ["there is no rule: every message is accepted"]
     for rule in config.policy.rules:
         if rule.until is None or (rule.until - today).days > _WARN_DAYS:

@@ -21,8 +21,8 @@ OTHER_SECTIONS = (LISTS, RULES, DNS_LISTS)
 
 
 def read_sections(tables: Mapping[str, Any], errors: ErrorCollector) -> dict[str, Any]:
-    """Return the record of each section by the section's name: values of the file, else defaults. Adds to `errors`, also for
-    unknown sections."""
+    """Return the record of each section by the section's name. Options that the file does not set have their defaults. Adds errors
+    to `errors`, also for unknown sections."""
     for name, table in tables.items():
         if name not in SECTIONS and name not in OTHER_SECTIONS:
             errors.add((name,), _unknown_section(name, table))

@@ -16,10 +16,14 @@ from .hints.did_you_mean import suggestion
 
 @dataclass(frozen=True, slots=True)
 class OptionType:
-    """One type. `expected`: the valid values, in words, for messages and the manual page; `toml_types`: the Python types of the
-    TOML value, or of each item if `is_list`; `read`: converts the value, or one item; `combine`: makes one value of the items;
-    `allows_string`: whether a string stands for a list of one, and "" for an empty list; `write`: returns the whole value as
-    TOML."""
+    """One type of option.
+
+    `expected`: the valid values, in words, for messages and the manual page.
+    `toml_types`: the Python types of the TOML value, or of each item if `is_list`.
+    `read`: converts the value, or one item.
+    `combine`: makes one value of the items.
+    `allows_string`: True if a string stands for a list of one item, and "" for an empty list.
+    `write`: returns the whole value as TOML."""
 
     expected: str
     toml_types: tuple[type, ...]
@@ -32,7 +36,7 @@ class OptionType:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option. `doc`: its description; `default`: as in TOML; `unit`: of a number, or ""."""
+    """One option. `doc`: its description; `default`: as in TOML; `unit`: of a number, "" if it has none."""
 
     key: str
     type: OptionType

@@ -93,8 +93,8 @@ def read_rules(
 
 
 class _RuleReader:
-    """Read one table. `name`: the rule's name, "" if it has no valid one. Messages call a rule without a name by its number, from
-    1."""
+    """Reads one table. `name`: the rule's name; "" if it has no valid one. Messages use the rule's number, from 1, if it has no
+    name."""
 
     def __init__(
         self,
@@ -294,8 +294,8 @@ RULE_KEYS = ("name", "when", "unless", "action", "score", "shadow", "code", "enh
 
 
 def _combination_errors(rule: Rule, written: Collection[str], valid: Collection[str]) -> Iterator[tuple[Path, str]]:
-    """Yield path and message of each invalid combination of keys. `written`: the keys of the rule; `valid`: those with a valid
-    value."""
+    """Yield path and message of each invalid combination of keys. `written`: all keys of the rule; `valid`: the keys whose value is
+    valid."""
     if "name" not in written:
         yield (), "has no name"
     if "action" not in written and "score" not in written:

@@ -1,8 +1,8 @@
 """The sample configuration: printed by `config --sample`, and in force if there is no configuration file.
 
-Options and their descriptions come from the table in config/options.py; the default rules are here. They must refuse only what is
-beyond doubt: never because of a HELO name that does not match (RFC 5321 4.1.4) or a softfail (RFC 7208 8.5) alone. The meaning of
-the rules is fixed by the policy digest, which tests compare.
+Options and their descriptions come from the table in config/options.py. The default rules are here. They must refuse only what is
+beyond doubt: never because of a HELO name that does not match (RFC 5321 4.1.4) or a softfail (RFC 7208 8.5) alone. Tests compare
+the policy digest, which fixes the meaning of the rules.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Collect networks, names or mailboxes, one by one, into the set with which a condition is compared.
 
 For the entries of a list, which config/list_files.py reads from its file. Common forms of entries have a fast path; all others go
-through config/value_parsers.py. The fast path must never accept an entry that those functions refuse, nor read it differently.
+through config/value_parsers.py. The fast path must never accept an entry that value_parsers.py refuses, nor read it differently.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Collector(Protocol):
 
 
 class NetworkCollector:
-    """Collect addresses and networks. They are packed into a set whenever _PACK_AT of them are held, to limit memory."""
+    """Collects addresses and networks. To limit memory, they are packed into a set whenever there are _PACK_AT of them."""
 
     def __init__(self) -> None:
         self._v4: list[Range] = []

@@ -17,8 +17,8 @@ from .sections.dns_lists import DNS_LISTS
 
 
 def show(config: Config, only_changed: bool = False) -> str:
-    """Return the effective values as TOML, which parses to an equal configuration. `only_changed`: those that differ from the
-    defaults, the lists, and the rules that are not among the default rules in the same words."""
+    """Return the effective values as TOML, which parses to an equal configuration. `only_changed`: leave out options that have
+    their default, and rules that are identical to a default rule."""
     note = ": what is changed" if only_changed else ""
     parts = [f"# {text(config.path) if config.path else 'the built-in defaults'}, policy {config.policy.digest}{note}"]
     for name, section in SECTIONS.items():

@@ -35,8 +35,8 @@ _STANDARD_FIELDS = frozenset(
 
 
 class InvalidValueError(ValueError):
-    """A value that cannot be read. The hint is searched when the text of the error is asked for: of the wrong entries of a list
-    file, of which there can be a million, only the first are reported."""
+    """A value that cannot be read. The hint is looked for only when the text of the error is needed: a list file can have a million
+    invalid entries, and only the first are reported."""
 
     def __init__(self, message: str, hint: Callable[[], str]) -> None:
         super().__init__(message)
@@ -54,7 +54,8 @@ def _read(text: str, kind: str, read: Callable[[str], _Value]) -> _Value:
 
 
 def read_network(text: str) -> Network:
-    """Read an address or a network in CIDR notation. Raises ValueError; if host bits are set, with the valid alternatives."""
+    """Read an address or a network in CIDR notation. Raises ValueError. If host bits are set, its text gives the valid
+    alternatives."""
     return _read(text, NETWORK, _network)
 
 
@@ -115,8 +116,8 @@ def _greeting(text: str) -> str:
 
 
 def read_mailbox(text: str) -> str:
-    """Read "user@dom", "user@", "dom", ".dom" or "<>". A local part with a wildcard must be in quotes: nobody has such an address,
-    and other programs would take it for a pattern. Raises ValueError."""
+    """Read "user@dom", "user@", "dom", ".dom" or "<>". Raises ValueError. A local part with a wildcard must be in quotes: no real
+    address has one, and other programs would take it for a pattern."""
     return _read(text, MAILBOX, _mailbox)
 
 
@@ -169,7 +170,7 @@ def read_own_name(text: str) -> str | Address:
 
 
 def read_authserv_id(text: str) -> str:
-    """Read an authserv-id; one outside ASCII becomes A-labels. Raises ValueError."""
+    """Read an authserv-id. Names outside ASCII become A-labels. Raises ValueError."""
     name = text if text.isascii() else canonical(unicodedata.normalize("NFC", text))
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", name):
         raise ValueError(f"{quoted(text)} is not an authserv-id: only letters, digits, dots, hyphens and underscores")

@@ -71,7 +71,7 @@ class PolicySnapshot:
         return replace(self, number=number, digest=policy.digest, mode=policy.mode, rules=rule_names)
 
     def with_servers(self, servers: Iterable[str], down: Iterable[str]) -> PolicySnapshot:
-        """Return a snapshot with these name servers, of which those in `down` do not answer."""
+        """Return a copy that has these name servers (MAX_SERVERS at most). `down`: those that do not answer."""
         silent = frozenset(down)
         shown = tuple(dict.fromkeys(servers))[:MAX_SERVERS]
         return replace(self, servers=tuple((server, server not in silent) for server in shown))

@@ -1,4 +1,4 @@
-"""Start what the rules ask about one client by name, SPF of providers and DNS lists, and return what is known of it.
+"""Look up what the rules ask about one client by name: SPF of providers, and DNS lists.
 
 Asks only what a rule asks, each domain and each list once for a connection. Never waits and never judges.
 
@@ -17,7 +17,7 @@ from .check_runner import Answers, CheckRunner, PendingFact
 
 
 class AskedSources:
-    """The providers and DNS lists that the rules ask about one client. `named_facts`: what they say, by source."""
+    """The providers and DNS lists that the rules ask about one client. `named_facts`: their results, by the name of the source."""
 
     __slots__ = ("_dns_lists", "_policy", "_providers", "named_facts")
 
@@ -28,8 +28,8 @@ class AskedSources:
         self._dns_lists: dict[tuple[str, str], PendingFact[Answers]] = {}  # by name and zone
 
     def start(self, address: Address, policy: Policy, config: Config, check_runner: CheckRunner) -> None:
-        """Start what the policy asks and is not started yet, and drop what it does not ask: after a reload its rules or the zone
-        of a list can be others."""
+        """Start the lookups that the policy asks for and that are not started yet. Cancel those that it does not ask for: after a
+        reload its rules or the zone of a list can be others."""
         if policy is self._policy:
             return
         before, self._policy = self.named_facts, policy
@@ -49,7 +49,7 @@ class AskedSources:
         check_runner.cancel(*(fact for fact in before.values() if fact not in kept))
 
     def client_spf(self, late: bool) -> Sources:
-        """Return the providers with their results. One that is missing is unknown, or `temperror` if it is too late."""
+        """Return each provider with its result. A missing result is unknown or, if `late`, `temperror`."""
         missing = TEMPERROR if late else UNKNOWN
         return tuple(
             (domain, _provider_result(fact.value.result) if fact.value else missing)
@@ -57,7 +57,7 @@ class AskedSources:
         )
 
     def dnslist(self, late: bool) -> Sources:
-        """Return the DNS lists, once for each answer, likewise."""
+        """Return each DNS list with its answer, once for each answer. A missing answer is unknown or, if `late`, `temperror`."""
         missing = (TEMPERROR if late else UNKNOWN,)
         return tuple((name, answer) for (name, _), fact in self._dns_lists.items() for answer in fact.value or missing)
 

@@ -1,7 +1,7 @@
-"""One SMTP client: start the checks of its address, HELO name and senders, and return what is known of it.
+"""One SMTP client: start the checks of its address, HELO name and senders, and return the facts that are known so far.
 
-The client is the host that is connected, or the one behind a relay of ours. Never waits and never judges. Never starts a lookup
-for a client or a message that is exempt.
+The client is the host that is connected, or the one behind a relay of ours. Never waits and never judges. Never starts a lookup for
+a client or a message that is exempt.
 
 RFC 5321 4.1.4 (a second EHLO starts anew), RFC 7208 2.4 (SPF of the null sender is that of the HELO name).
 """
@@ -34,9 +34,13 @@ AnyFact = PendingFact[ReverseName] | PendingFact[HeloResult] | PendingFact[Spf] 
 
 
 class Client:
-    """One client. `address`: None if it has no IP address; `exempt`: why it is not judged, or "": then iprev starts at once;
-    `via`: the relay that hands its mail on; `helo_name`: as it was sent; `sources`: what the rules ask about it, None if they ask
-    nothing."""
+    """One client. Its iprev starts at once, unless it is exempt or has no IP address.
+
+    `address`: None if it has no IP address.
+    `exempt`: why it is not judged; "" if it is judged.
+    `via`: the relay that hands on its mail; None if there is no relay.
+    `helo_name`: as it was sent.
+    `sources`: what the rules ask about it; None if they ask nothing."""
 
     __slots__ = (
         "_check_runner", "_config", "_helo", "_helo_result", "_receiver", "_reverse_name", "address", "exempt", "helo_name",
@@ -69,7 +73,7 @@ class Client:
         self.sources: AskedSources | None = None
 
     def start_sources(self, policy: Policy, config: Config) -> None:
-        """Start SPF of the providers and the queries of the DNS lists that the policy asks, if they are not started yet."""
+        """Start SPF of the providers and the queries of the DNS lists that the policy asks for, if they are not started yet."""
         if self.address is None or self.exempt:
             return
         if self.sources is None:
@@ -100,8 +104,8 @@ class Client:
             self.spf_helo = PendingFact(Spf("none"))
 
     def start_spf(self, sender: Mailbox, config: Config, exempt: str) -> PendingFact[Spf]:
-        """Start SPF of a sender. For the null sender SPF of the HELO name takes its place. `exempt`: why the message is not
-        judged, or "": the client may be judged, and have logged in for this message."""
+        """Start SPF of a sender. For the null sender SPF of the HELO name takes its place. `exempt`: why the message is not judged,
+        "" if it is. A message can be exempt although its client is not: the client may have logged in."""
         if self.address is None or exempt:
             return PendingFact(Spf("none"))
         if sender.is_null:
@@ -120,7 +124,7 @@ class Client:
             self._check_runner.cancel(*self.sources.named_facts.values())
 
     def facts(self, spf: PendingFact[Spf]) -> dict[str, AnyFact]:
-        """Return the facts that checks find, by their names. `spf`: of the sender."""
+        """Return the facts that checks find, by their names. `spf`: SPF of the sender."""
         facts: dict[str, AnyFact] = {"iprev": self._reverse_name, "spf_helo": self.spf_helo, "spf_mailfrom": spf}
         if self._helo.result == UNKNOWN:
             facts["helo"] = self._helo_result
@@ -129,16 +133,17 @@ class Client:
         return facts
 
     def all_facts(self, spf: PendingFact[Spf]) -> tuple[AnyFact, ...]:
-        """Return all facts in the order of the checks, those that need no lookup included."""
+        """Return all facts in the order of the checks, including those that need no lookup."""
         facts = self._reverse_name, self._helo_result, self.spf_helo, spf
         return facts if self.sources is None else (*facts, *self.sources.named_facts.values())
 
     def reverse_name(self, late: bool) -> ReverseName:
-        """Return the facts that depend on the address. If they are missing, they are unknown, or `temperror` if it is too late."""
+        """Return the facts that depend on the address. Missing facts are unknown or, if `late`, `temperror`."""
         return self._reverse_name.value or (LATE_REVERSE_NAME if late else UNKNOWN_REVERSE_NAME)
 
     def helo_fact(self, reverse: ReverseName, late: bool) -> Helo:
-        """Return the facts about the HELO name, likewise. `reverse`: those that depend on the address."""
+        """Return the facts about the HELO name. Missing facts are unknown or, if `late`, `temperror`. `reverse`: the facts that
+        depend on the address."""
         helo = self._helo
         found = self._helo_result.value or (LATE_HELO if late else None)
         result, reason = helo.result, ""

@@ -1,4 +1,4 @@
-"""Add up what the facts of a message cost: queries and time; and name the facts that came too late.
+"""Add up what the facts of a message cost, in queries and time. Name the facts that came too late.
 
 Only counts what it is given: never looks anything up, never waits.
 """
@@ -27,8 +27,8 @@ def cost_of(facts: Sequence[PendingFact[Any]], waited_ms: float) -> Cost:
 
 
 def late_facts(facts: Mapping[str, PendingFact[Any]], given_up: Collection[str]) -> tuple[str, ...]:
-    """Return the names of the facts that came too late, without what a source is called: the message stopped waiting for them
-    (`given_up`), or their check reached its own deadline."""
+    """Return the names of the facts that came too late: the message stopped waiting for them (`given_up`), or their check reached
+    its own deadline. The name of a source is left out."""
     return tuple(name.partition(" ")[0] for name, fact in facts.items() if name in given_up or _is_late(fact))
 
 
@@ -41,7 +41,7 @@ def _is_late(fact: PendingFact[Any]) -> bool:
 
 
 def _covered_ms(spans: list[tuple[float, float]]) -> float:
-    """Return the milliseconds that lie within at least one of the spans, which are in seconds."""
+    """Return the milliseconds that at least one of the spans covers. The spans are in seconds."""
     total, reached = 0.0, float("-inf")
     for begin, end in sorted(spans):
         if end > reached:

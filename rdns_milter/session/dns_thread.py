@@ -22,7 +22,7 @@ MAIN_THREAD_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class EventLoop(asyncio.SelectorEventLoop):
-    """asyncio's loop. Its clock is read some hundred times for a message: here without a call of a Python function in between."""
+    """asyncio's loop with a faster clock: it is read some hundred times for a message, here without a call of a Python function."""
 
     time = staticmethod(time.monotonic)
 

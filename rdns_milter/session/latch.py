@@ -1,7 +1,7 @@
 """Let one thread wait until another one wakes it.
 
-What threading.Event does for any number of threads, at a quarter of the cost. Thousands of sessions may wait at the same time, each
-on a latch of its own. Knows nothing of what is waited for.
+Does for one thread what threading.Event does for any number of them, at a quarter of the cost. Thousands of sessions may wait at
+the same time, each on a latch of its own. Knows nothing of what is waited for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def _always() -> bool:
 
 
 class Latch:
-    """A latch for a single waiting thread: closed at first, opened by `set`, closed again by a wait that ends."""
+    """A latch for a single waiting thread. It is closed at first. `set` opens it, and a wait that ends closes it again."""
 
     __slots__ = ("_lock",)
 
@@ -31,8 +31,8 @@ class Latch:
             self._lock.release()
 
     def wait(self, seconds: float, is_over: Callable[[], bool] = _always) -> bool:
-        """Wait until the latch is open and `is_over` returns True, at most so many seconds; 0 does not wait. Close the latch, and
-        return whether both happened. `is_over` is called by the waiting thread, each time that it finds the latch open."""
+        """Wait until the latch is open and `is_over` returns True, but not longer than `seconds` (0: do not wait). Close the latch.
+        Return False if the time was over before. The waiting thread calls `is_over` each time that it finds the latch open."""
         until = time.monotonic() + seconds
         while self._lock.acquire(timeout=seconds):
             if is_over():

@@ -23,11 +23,18 @@ from .recipients import Recipients
 
 @dataclass(slots=True)
 class Message:
-    """One message. `path`, `sender`: of MAIL FROM; `client`: the one that is judged; `spf`: of the sender; `exempt`: why the
-    message is not judged, or ""; `fields`: the header fields that claim to be ours, None if none is to be removed; `relay_path`:
-    its path through our relays, None if the client is connected directly; `queue_id`: "" until the MTA gives it one;
-    `waited_ms`: how long the MTA was kept waiting for it; `given_up`: names of the facts that it stopped waiting for; `complete`:
-    the evidence with all facts, and the client that it is about, once there is one."""
+    """One message.
+
+    `path`, `sender`: of MAIL FROM.
+    `client`: the client that is judged.
+    `spf`: SPF of the sender.
+    `exempt`: why the message is not judged; "" if it is judged.
+    `queue_id`: "" until the MTA gives it one.
+    `fields`: the header fields that claim to be ours; None if none is to be removed.
+    `relay_path`: its path through our relays; None if the client is connected directly.
+    `waited_ms`: milliseconds that the MTA was kept waiting for it.
+    `given_up`: names of the facts that it stopped waiting for.
+    `complete`: the evidence with all facts, and the client that it is about; None as long as facts are missing."""
 
     config: Config
     policy: Policy
@@ -48,16 +55,15 @@ class Message:
 
     @property
     def forged(self) -> int:
-        """The number of its header fields that claim to be ours."""
+        """The number of header fields of the message that claim to be ours."""
         return self.fields.forged if self.fields else 0
 
     def facts(self) -> dict[str, AnyFact]:
-        """Return the facts that checks find for it, by their names; none if it is not judged."""
+        """Return the facts that checks find for the message, by their names; no facts if it is not judged."""
         return {} if self.exempt else self.client.facts(self.spf)
 
     def evidence(self, recipient: str = "", late: bool = False, is_complete: bool = False) -> Evidence:
-        """Return what is known now. A missing fact is unknown, or `temperror` if it is too late for it. `is_complete`: no fact is
-        missing."""
+        """Return what is known now. A missing fact is unknown or, if `late`, `temperror`. `is_complete`: no fact is missing."""
         client, sources = self.client, self.client.sources
         if self.complete is not None:  # facts do not change any more
             about, evidence = self.complete

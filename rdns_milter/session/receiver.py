@@ -15,7 +15,7 @@ from ..net.names import Address, canonical, is_domain, parse_address
 
 @dataclass(slots=True)
 class Receiver:
-    """The MTA that has taken the connection. `own_names` (canonical), `own_addresses`: those that no foreign client has;
+    """The MTA that has taken the connection. `own_names` (canonical), `own_addresses`: no foreign client has one of them;
     `authserv_ids`: all that are ours; `name`: for SPF macros, "" if it has no domain name."""
 
     own_names: frozenset[str] = frozenset()

@@ -1,5 +1,5 @@
-"""Group the recipients of a message: before the verdict those for which every condition of the policy has the same value, after it
-those with the same verdict and reply.
+"""Group the recipients of a message. Before the verdict, a group has the same value for every condition of the policy; after it,
+the same verdict and reply.
 
 Pure. Must never grow with the number of recipients: a group is its first names and a count. Must never lose a verdict: the
 recipients of a group are judged alike, however many there are. A recipient is deferred if its group would be one too many; the
@@ -27,14 +27,14 @@ Profile = tuple[bool, ...]
 
 @dataclass(slots=True)
 class Group:
-    """Recipients that are judged alike: the first names, and their number. `evidence`: of the first one."""
+    """Recipients that are judged alike: the first names, and the number of all. `evidence`: of the first recipient."""
 
     evidence: Evidence
     names: list[str] = field(default_factory=list)
     count: int = 0
 
     def add(self, names: list[str], count: int) -> None:
-        """Add so many recipients, of which these names are known."""
+        """Add `count` recipients. `names`: the names of those that are known."""
         self.names += names[: MAX_NAMED - len(self.names)]
         self.count += count
 
@@ -53,16 +53,17 @@ class Recipients:
 
     @property
     def first(self) -> str:
-        """The first recipient that has no verdict yet, "" if there is none."""
+        """The first recipient that has no verdict yet; "" if there is none."""
         return next((group.names[0] for group in self._taken.values()), "")
 
     @property
     def are_judged(self) -> bool:
-        """Whether any recipient has a verdict."""
+        """True if any recipient has a verdict."""
         return bool(self._judged)
 
     def take(self, evidence: Evidence) -> Reply | None:
-        """Keep this recipient until the end of the message. Return None, or the reply that defers it if there is no room."""
+        """Keep this recipient until the end of the message. If there is no room, return the reply that defers it, otherwise
+        None."""
         profile = tuple(values.match(evidence.rcpt) for values in self._conditions)
         group = self._taken.get(profile)
         if group is None:
@@ -80,8 +81,8 @@ class Recipients:
         return self._note(evidence, verdict)
 
     def judge_taken(self, evidence: Evidence) -> list[Verdict]:
-        """Judge the recipients that have no verdict yet, by the evidence of the whole message. Return a verdict for each group, in
-        their order."""
+        """Judge the recipients that have no verdict yet, by the evidence of the whole message. Return one verdict for each group,
+        in the order of the groups."""
         verdicts = []
         for group in self._taken.values():
             first = group.names[0]

@@ -18,11 +18,12 @@ from .latch import Latch
 
 @dataclass(frozen=True, slots=True)
 class SessionEvents:
-    """Callbacks of those who count what sessions do.
+    """Callbacks that count what sessions do.
 
-    `waited_for(stage, fact, milliseconds)`: the MTA was kept waiting for a fact. `waited(stage, seconds)`: it was kept waiting, in
-    all, at one stage. `judged(cost, forged, late)`, once for each message: its cost, the number of its header fields that claimed
-    to be ours, and the facts that came too late."""
+    `waited_for(stage, fact, milliseconds)`: the MTA was kept waiting for a fact.
+    `waited(stage, seconds)`: the total time that the MTA was kept waiting at one stage.
+    `judged(cost, forged, late)`: once for each message: its cost, the number of its header fields that claimed to be ours, and the
+    facts that came too late."""
 
     waited_for: Callable[[str, str, float], None] = lambda stage, fact, ms: None
     waited: Callable[[str, float], None] = lambda stage, seconds: None
@@ -31,8 +32,8 @@ class SessionEvents:
 
 @dataclass(slots=True)
 class Service:
-    """What the sessions of a process share. `config` may be replaced at any time: a message is judged by the one with which it
-    began. `record`: takes each decision. `wait`: waits for a latch, see Latch.wait."""
+    """What the sessions of a process share. `config` may be replaced at any time: a message is judged by the one that was in force
+    when it began. `record`: takes each decision; `wait`: waits for a latch, see Latch.wait."""
 
     config: Config
     check_runner: CheckRunner

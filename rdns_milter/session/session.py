@@ -98,7 +98,7 @@ class Session:
             )
 
     def rcpt(self, path: str) -> Reply | None:
-        """Take RCPT TO. Return the reply that refuses or defers the recipient, None if it is accepted."""
+        """Take RCPT TO. Return the reply that refuses or defers the recipient; None if it is accepted."""
         message = self._message
         if message is None:
             return None
@@ -153,8 +153,8 @@ class Session:
             self._client.cancel()
 
     def trail(self) -> list[Answer]:
-        """Return every answer behind the facts of the last message, in the order of the checks. A question that several checks
-        asked appears once, with the answer of the check that waited for it."""
+        """Return every answer behind the facts of the last message, in the order of the checks. If several checks asked a question,
+        it appears once, with the answer of the check that waited for it."""
         answers: dict[Question, Answer] = {}
         for fact in self._last_facts:
             for answer in fact.trail:
@@ -163,7 +163,7 @@ class Session:
         return list(answers.values())
 
     def _connected(self) -> Client:
-        """Return the connected client, one without an address if there was no `connect`."""
+        """Return the connected client; one without an address if there was no `connect`."""
         if self._client is None:
             self._client = self._new_client(None, "not-ip", self._config)
         return self._client
@@ -172,7 +172,7 @@ class Session:
         return Client(address, exempt, config, self._receiver, self._service.check_runner, via)
 
     def _judge_behind_relay(self, message: Message, found: ReceivedField) -> None:
-        """Let the client that a relay has named take the place of the relay, and start its checks."""
+        """Replace the relay by the client that it has named, and start the checks of that client."""
         config = message.config
         address = found.client and translated(found.client, config.dns.nat64)
         exempt = exemption_of_message(exemption_of_client(address, config), found.authenticated, config)
@@ -200,7 +200,7 @@ class Session:
         recipient: str,
         is_enough: Callable[[Evidence], bool] = _never_enough,
     ) -> Evidence:
-        """Return the evidence once it is enough or complete, or once the message's time is up."""
+        """Return the evidence as soon as it is enough or complete, at the latest when the message's time is up."""
         # The missing facts are noted before the evidence is read: a fact that arrives in between is in one of the two.
         missing = _missing(message.facts())
         evidence = message.evidence(recipient, is_complete=not missing)
@@ -232,7 +232,8 @@ class Session:
         return evidence
 
     def _note_wait(self, message: Message, stage: str, facts: dict[str, AnyFact], began: float, in_time: bool) -> None:
-        """Count the wait for these facts. `in_time`: it ended before the deadline, so a fact without a value was not needed."""
+        """Count the wait for these facts. `in_time`: the wait ended before the deadline, so facts that have no value were not
+        needed."""
         events, ended = self._service.events, self._service.clock()
         message.waited_ms += (ended - began) * 1000
         events.waited(stage, ended - began)
@@ -242,7 +243,7 @@ class Session:
                 events.waited_for(stage, name.partition(" ")[0], max(0.0, until - began) * 1000)
 
     def _cost(self, message: Message, facts: dict[str, AnyFact]) -> Cost:
-        """Return the cost of the message's facts. Checks of the connection count for its first message."""
+        """Return the cost of the message's facts. Checks of the connection belong to its first message."""
         if message.exempt:
             return Cost(waited_ms=message.waited_ms)
         distinct = dict.fromkeys(facts.values())

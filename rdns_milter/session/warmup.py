@@ -1,5 +1,5 @@
-"""Judge an imaginary message before the first real one, so that everything that is loaded on first use (tables, patterns, the
-Public Suffix List) is loaded once, in the parent. No client waits for it, and all workers share the memory.
+"""Judge an imaginary message before the first real one. So everything that is loaded on first use (tables, patterns, the Public
+Suffix List) is loaded once, in the parent. No client waits for it, and all workers share the memory.
 
 Runs before the fork: sends no query, logs nothing, starts no thread.
 """

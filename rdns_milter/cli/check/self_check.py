@@ -140,7 +140,8 @@ def _notes(helo: Name, senders: Sequence[Name], private: Sequence[OwnAddress]) -
 
 
 def as_json(view: View) -> str:
-    """Return the view for `--json`: of each address and sender what `check --json` writes, and more."""
+    """Return the view as JSON. For each address and sender it has what `check --json` writes, and also their origins, the strict
+    verdict and the advice."""
     return json.dumps(
         {
             "helo_name": {"name": escaped(view.helo.text), "from": view.helo.origin},

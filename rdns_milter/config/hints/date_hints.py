@@ -1,6 +1,6 @@
-"""Name the date that a value stands for which is none: "30d" from today on, "31.12.2026", a date with a time.
+"""Suggest a date for a value that is not a date: "30d" (from today on), "31.12.2026", a date with a time.
 
-Pure: today is an argument. A date is only named if there is no doubt which one is meant.
+Pure: today is an argument. A date is suggested only if there is no doubt which one is meant.
 
 TOML 1.0.0 (Local Date).
 """
@@ -24,7 +24,7 @@ _MONTH_DAY = re.compile(r"([a-z]{3})[a-z]*\.? ([0-9]{1,2})(?:st|nd|rd|th)?,? ([0
 
 
 def date_hint(value: object, today: date) -> str:
-    """Return the end of the message about a value of `until` that is no date; "" without a hint."""
+    """Return the end of the message about a value of `until` that is not a date; "" if there is no hint."""
     if value is False or (isinstance(value, str) and value.strip().lower() in _NO_END):
         return "; for a rule without end leave until out"
     meant = meant_date(value, today)

@@ -1,6 +1,7 @@
-"""Say what is wrong where a file is not TOML: the line, and a hint if the mistake is a common one.
+"""Explain why a file is not valid TOML: name the line and, if the mistake is a common one, give a hint.
 
-Pure. The wording of the standard library's parser matters for the line and the hint only: without them there is still a message.
+Pure. Line and hint depend on the wording of the messages of the standard library's parser. If that changes, there is still a
+message, without them.
 
 TOML 1.0.0.
 """
@@ -27,7 +28,7 @@ _HINTS = (
 
 
 def syntax_error(document: str, path: str, message: str, today: date) -> Error:
-    """Return the error for a message of the parser, with the line that it is about and a hint."""
+    """Return the error for a message of the parser: with its line, and a hint if there is one."""
     place = _PLACE.search(message)
     if place is None:
         return Error(path, 0, "", f"not valid TOML: {message}")

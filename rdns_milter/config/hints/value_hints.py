@@ -1,6 +1,6 @@
-"""Say how a value that cannot be read is written here: it may be in the notation of another program, such as "*@example.com".
+"""Suggest how to write a value that cannot be read. It may be in the notation of another program, such as "*@example.com".
 
-Pure. A hint is only given if what it tells the administrator to write can be read. Never raises.
+Pure. Must never suggest a value that cannot be read. Never raises.
 
 RFC 4632 3.1 (CIDR), RFC 5321 4.1.2 and 4.1.3 (mailboxes, address literals).
 """
@@ -25,7 +25,8 @@ NETWORK, NAME, MAILBOX = "network", "name", "mailbox"  # the kinds of values
 
 
 class Suggestion(NamedTuple):
-    """Values that may have been meant. `words`: in which case; `alternatives`: whether one of them is to be written, not all."""
+    """Values to write instead. `words`: the condition under which they are right, or ""; `alternatives`: True if only one of them
+    is to be written."""
 
     values: tuple[str, ...]
     words: str
@@ -49,7 +50,7 @@ Read = Callable[[str], object]
 
 
 def hint(text: str, kind: str, read: Read) -> str:
-    """Return the end of the message about a value that `read` refuses with ValueError; "" without a hint."""
+    """Return the end of the message about a value that `read` refuses with ValueError; "" if there is no hint."""
     if len(text) > MAX_TEXT:
         return ""
     if text.strip() in _ANYTHING and kind != NETWORK:
@@ -59,7 +60,7 @@ def hint(text: str, kind: str, read: Read) -> str:
 
 
 def _written_otherwise(text: str, kind: str, read: Read) -> str:
-    """Return what to write for a value in another notation, or for one that another condition tests."""
+    """Return a hint for a value that is in another notation, or that is right for another condition."""
     found = _searched(text, _FORMS[kind], read)
     if found:
         return str(found)
@@ -118,7 +119,7 @@ def _readable(values: Iterable[str], read: Read) -> bool:
 
 
 def _other_kind(text: str, kind: str) -> str:
-    """Return where a value is written that is right for another condition."""
+    """Return a hint for a value that is right for another condition; "" if it is not."""
     text = text.strip()
     if kind != NETWORK and (parse_literal(text) or parse_address(text) or _readable((text,), parse_network)):
         return 'addresses and networks are tested by the condition "client"'
@@ -134,7 +135,7 @@ def _read_domain(text: str) -> None:
 
 
 def _form(pattern: str, *values: str, words: str = "", alternatives: bool = False) -> Form:
-    """Return a form. For a text that matches the pattern, the values are suggested; they may refer to groups of the pattern."""
+    """Return a form: for a text that matches the pattern, it suggests the values. They may refer to groups of the pattern."""
     compiled = re.compile(rf"(?:{pattern})\Z", re.IGNORECASE | re.DOTALL)
 
     def apply(text: str) -> Suggestion | None:

@@ -23,7 +23,8 @@ _MAX_TRIED = 20_000  # names of a list that are looked at
 
 
 def missing_names(config: Config, today: date) -> Iterator[Problem]:
-    """Find domains where host names are meant, which does not match the hosts in them, and suffixes that leave out the domain."""
+    """Find conditions that probably match too few names: a domain that does not match the hosts in it, and a suffix that does not
+    match the domain itself."""
     for index, rule in enumerate(config.policy.rules):
         for key, conditions in (("when", rule.when), ("unless", rule.unless)):
             for condition in conditions:
@@ -52,7 +53,7 @@ def _missing(condition: Condition) -> str:
 
 
 def _whole_domain(names: Names) -> str:
-    """Return the first name that is an organizational domain, if the names below it are not matched; "" if there is none."""
+    """Return the first name that is an organizational domain while the names below it are not matched; "" if there is none."""
     for name in sorted(islice(names.exact, _MAX_TRIED)):
         if organizational_domain(name) == name and not names.match(f"x.{name}"):
             return name
@@ -60,7 +61,7 @@ def _whole_domain(names: Names) -> str:
 
 
 def _lonely_suffix(names: Names) -> str:
-    """Return the first suffix of an organizational domain that is not matched itself; "" if there is none."""
+    """Return the first suffix of an organizational domain while the domain itself is not matched; "" if there is none."""
     for suffix in sorted(islice(names.suffixes, _MAX_TRIED)):
         name = suffix.removeprefix(".")
         if organizational_domain(name) == name and not names.match(name):

@@ -1,6 +1,6 @@
 """Lint checks: values of options that are valid, but too long, too wide or too slow.
 
-Pure. Looks at no rule; networks of relays are looked at in relay_networks.py.
+Pure. Does not look at rules, nor at the networks of relays (relay_networks.py does).
 
 RFC 5321 4.5.3.2 (timeouts of the MTA); RFC 8501 5.1 (names of address pools).
 """
@@ -41,7 +41,7 @@ def long_deadline(config: Config, today: date) -> Iterator[Problem]:
 
 
 def loopback_missing(config: Config, today: date) -> Iterator[Problem]:
-    """Find out that mail from programs on this host is judged."""
+    """Find that loopback is not exempt, so that mail from programs on this host is judged."""
     networks = {"127.0.0.0/8": "127.0.0.1", "::1": "::1"}
     missing = [each for each, address in networks.items() if ip_address(address) not in config.exempt.networks]
     if missing:
@@ -54,7 +54,7 @@ def loopback_missing(config: Config, today: date) -> Iterator[Problem]:
 
 
 def wide_exceptions(config: Config, today: date) -> Iterator[Problem]:
-    """Find exceptions to generic names under which anybody can have a name, or that are address pools."""
+    """Find exceptions to generic names that are too wide: a domain under which anybody can register a name, or an address pool."""
     for index, name in enumerate(config.generic.exceptions):
         if reason := _reason_against_exception(name):
             yield (
@@ -70,7 +70,7 @@ _LETTERS = re.compile(r"[a-z]+")
 
 
 def _reason_against_exception(name: str) -> str:
-    """Return why a name should not stand for all names below it, "" if there is no reason."""
+    """Return why it is wrong to except all names below this one; "" if there is no reason."""
     domain = organizational_domain(name)
     if not domain:
         return "under which anybody can register a name"
@@ -82,7 +82,7 @@ def _reason_against_exception(name: str) -> str:
 
 
 def nested_repetitions(config: Config, today: date) -> Iterator[Problem]:
-    """Find regular expressions that a small change may make very slow."""
+    """Find regular expressions that a small change could make very slow."""
     for index, pattern in enumerate(config.generic.patterns):
         if has_nested_repeat(parse(pattern)):
             yield (

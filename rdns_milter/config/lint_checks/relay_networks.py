@@ -1,4 +1,4 @@
-"""Lint check: networks in [relays] whose hosts are not only one's own.
+"""Lint check: networks in [relays] with hosts that are not the administrator's own.
 
 Pure.
 
@@ -19,7 +19,7 @@ _MAX_RELAYS = 1 << 16  # addresses of a network in relays.networks
 
 
 def relays_of_others(config: Config, today: date) -> Iterator[Problem]:
-    """Find networks in relays.networks that cannot be the administrator's own hosts, and loopback."""
+    """Find loopback in relays.networks, and networks that cannot be the administrator's own hosts."""
     for index, network in enumerate(config.relays.networks):
         first = network.network_address
         size = network.num_addresses if network.version == 4 else network.num_addresses >> 64  # an IPv6 host has a /64

@@ -81,7 +81,7 @@ def _conditions(config: Config) -> Iterator[tuple[Path, Condition]]:
 
 
 def postmaster_refused(config: Config, today: date) -> Iterator[Problem]:
-    """Find the rule by which postmaster cannot be reached."""
+    """Find the rule that makes postmaster unreachable."""
     refusing = [first_refusing(config.policy, today, recipient) for recipient in _postmasters(config)]
     if all(rule is not None for rule in refusing):
         yield (
@@ -93,7 +93,8 @@ def postmaster_refused(config: Config, today: date) -> Iterator[Problem]:
 
 
 def _postmasters(config: Config) -> Iterator[str]:
-    """Yield postmaster's addresses, of which at least one must not be refused: in any domain, and those that the rules name."""
+    """Yield the addresses of postmaster: one for any domain, and those that rules name. At least one of them must not be
+    refused."""
     yield "postmaster@\0"
     for _, condition in _conditions(config):
         if condition.name == "rcpt" and isinstance(condition.values, Mailboxes):

@@ -1,6 +1,6 @@
 """Lint checks: rules that have no effect, or not the one that was probably meant.
 
-Pure. Judges by the conditions alone, so that a warning can be wrong about what was meant, but not about which messages a rule gets.
+Pure. Looks at the conditions alone. So a warning can be wrong about what was meant, but not about which messages a rule gets.
 
 packaging/doc/rules.md (How rules are tried); RFC 8601 2.7.3 (iprev: fail and permerror).
 """
@@ -25,7 +25,7 @@ _MAX_NAMED = 3  # rules in a message
 
 
 def no_rules(config: Config, today: date) -> Iterator[Problem]:
-    """Find out that there is no rule at all."""
+    """Find that there is no rule at all."""
     if not config.policy.rules:
         yield (), "", "there is no rule: every message is accepted"
 
@@ -38,7 +38,7 @@ def ended_rules(config: Config, today: date) -> Iterator[Problem]:
 
 
 def covered_rules(config: Config, today: date) -> Iterator[Problem]:
-    """Find rules whose messages an earlier rule all decides."""
+    """Find rules that never decide, because an earlier rule matches every message that they could match."""
     rules = config.policy.rules
     for index, rule in enumerate(rules):
         other = covering_rule(rule, rules[:index])
@@ -51,7 +51,7 @@ def covered_rules(config: Config, today: date) -> Iterator[Problem]:
 
 
 def late_exceptions(config: Config, today: date) -> Iterator[Problem]:
-    """Find accept rules that stand behind the rules to which they should be exceptions."""
+    """Find accept rules that come after the rules to which they should be exceptions."""
     places = [index for index, rule in enumerate(config.policy.rules) if rule.until is None or rule.until >= today]
     rules = [config.policy.rules[place] for place in places]
     for index, (place, rule) in enumerate(zip(places, rules, strict=True)):
@@ -93,7 +93,7 @@ def _is_particular(condition: Condition) -> bool:
 
 
 def _spares_postmaster(rule: Rule) -> bool:
-    """Return whether the rule is about postmaster, for which there is a warning of its own."""
+    """Return whether the rule is about postmaster. There is a separate warning for that."""
     return any(
         address.partition("@")[0] == "postmaster"
         for condition in rule.when
@@ -119,7 +119,7 @@ def _tests_score(rule: Rule) -> bool:
 
 
 def not_judged(config: Config, today: date) -> Iterator[Problem]:
-    """Find conditions that only clients meet that are exempt, so that no rule is tried on them."""
+    """Find conditions that only exempt clients meet. They never match, because no rule is tried on an exempt client."""
     for index, rule in enumerate(config.policy.rules):
         for condition in rule.when:
             option = _exempting(config, condition)
@@ -140,7 +140,7 @@ def _exempting(config: Config, condition: Condition) -> str:
 
 
 def unused_lists(config: Config, today: date) -> Iterator[Problem]:
-    """Find lists, and DNS lists, that no rule uses."""
+    """Find lists and DNS lists that no rule uses."""
     for name in config.unused_lists:
         yield ("lists", name), "", f'the list {quoted(name)} is not used: no rule has "@{name}"'
     asked = {name for name, _ in config.policy.dnslists}
@@ -151,7 +151,7 @@ def unused_lists(config: Config, today: date) -> Iterator[Problem]:
 
 
 def fail_without_permerror(config: Config, today: date) -> Iterator[Problem]:
-    """Find rules on iprev that leave out clients without any reverse name."""
+    """Find rules on iprev that leave out clients without a reverse name."""
     tests = [
         (index, condition.values.words)
         for index, rule in enumerate(config.policy.rules)

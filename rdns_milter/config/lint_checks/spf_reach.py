@@ -1,7 +1,7 @@
-"""Find out how many addresses the SPF record of a domain authorizes, with the records that it includes.
+"""Find out how many addresses the SPF record of a domain authorizes, together with the records that it includes.
 
-An upper bound, for warnings: a term that forbids addresses before another allows them is not subtracted. Pure except for the Lookup
-that is passed in; must end for any records, so the number of records and of names is limited.
+The result is an upper bound, for warnings: addresses that an earlier term forbids are not subtracted. Pure except for the Lookup
+that is passed in. Must end for any records, so the number of records and of names is limited.
 
 RFC 7208 4.6.4 (limits), 5 (mechanisms), 6.1 (redirect).
 """
@@ -27,10 +27,14 @@ MAX_TEXT = 100  # characters of a term or name in a text for the administrator
 
 @dataclass(slots=True)
 class Reach:
-    """The clients that a domain's record authorizes. `networks`: their addresses; `everybody`: the term that matches every client,
-    "" if none does; `uncountable`: terms that depend on a name server's answer for each address; `lookups`: the number of terms
-    that cause lookups, those of the included records too; `voids`: how many names of `a` and `mx` in them are not found;
-    `problem`: why the record, or one that it includes, cannot be read or evaluated, or ""."""
+    """The clients that a domain's record authorizes.
+
+    `networks`: their addresses.
+    `everybody`: the term that matches every client; "" if there is none.
+    `uncountable`: terms that depend on a name server's answer for each address.
+    `lookups`: the number of terms that cause lookups, including those of included records.
+    `voids`: the number of names of `a` and `mx` in them that are not found.
+    `problem`: why the record, or an included one, cannot be read or evaluated; "" if it can."""
 
     networks: list[Network] = field(default_factory=list)
     everybody: str = ""
@@ -41,7 +45,7 @@ class Reach:
 
     @property
     def is_nobody(self) -> bool:
-        """Whether it authorizes no client, as far as its records could be read."""
+        """True if the record authorizes no client, as far as the records could be read."""
         return not (self.networks or self.everybody or self.uncountable or self.problem)
 
     @property
@@ -52,7 +56,7 @@ class Reach:
 
     @property
     def largest(self) -> Sequence[Network]:
-        """The different networks, the largest first, those of IPv4 before those of IPv6."""
+        """The different networks: IPv4 before IPv6, and the largest first."""
         return sorted(set(self.networks), key=lambda each: (each.version, each.prefixlen, int(each.network_address)))
 
 
@@ -72,7 +76,7 @@ class _Walk:
         self._hosts = 0
 
     async def walk(self, domain: str) -> Reach:
-        """Add what the record of the domain allows; return all that was found so far."""
+        """Add what the record of the domain authorizes. Return all that has been found so far."""
         reach = self._reach
         if domain in self._open:
             self._trouble(f"the record of {escaped(domain, MAX_TEXT)} includes itself")

@@ -1,6 +1,6 @@
-"""Lint check: rules that favour clients for what they claim themselves, a HELO name or a sender, which anybody can claim.
+"""Lint check: rules that favour a client for its own claims. Anybody can claim a HELO name or a sender.
 
-Pure. Looks at the conditions of each rule alone: a condition that confirms the claim must be in the same rule.
+Pure. Looks at each rule alone: a condition that confirms the claim must be in the same rule.
 
 RFC 5321 7.1 (senders are not authenticated).
 """
@@ -31,7 +31,7 @@ _CONFIRMATIONS: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType(
 
 
 def unconfirmed_claims(config: Config, today: date) -> Iterator[Problem]:
-    """Find rules that favour a client for its HELO name or sender, without a fact that confirms it."""
+    """Find rules that favour a client for its HELO name or its sender while no condition confirms it."""
     for index, rule in enumerate(config.policy.rules):
         favours = rule.action == ACCEPT or rule.score < 0
         conditions, key = (rule.when, "when") if favours else (rule.unless, "unless")

@@ -1,7 +1,6 @@
-"""Make host names that a regular expression may need long to match: from the text that it repeats, and from the characters of
-names.
+"""Make host names that a regular expression may need a long time to match. They are made of texts that it repeats.
 
-Pure. A name has at most 253 characters, and a label at most 63, as all names that are matched at run time: with longer ones
+Pure. A name has at most 253 characters and a label at most 63, as all names that are matched at run time. With longer ones,
 harmless patterns would be refused.
 
 RFC 1035 2.3.4.
@@ -33,15 +32,15 @@ _TYPICAL = (
 
 
 class TrialName(NamedTuple):
-    """A name to try. `repeats`: the text that it consists of again and again, "" for a typical name."""
+    """A name to try. `repeats`: the text that it repeats; "" for a typical name."""
 
     text: str
     repeats: str
 
 
 def trial_names(pattern: re.Pattern[str]) -> tuple[TrialName, ...]:
-    """Return the names to try a pattern with: the empty name, then those for which it probably needs longest. The same for each
-    call. Raises ValueError if groups are nested too deeply."""
+    """Return the names to try a pattern with: first the empty name, then those for which the pattern probably needs the most time.
+    Each call returns the same names. Raises ValueError if groups are nested too deeply."""
     found: dict[TrialName, None] = {}
     for name in _names(parse(pattern)):
         found[name] = None
@@ -67,7 +66,7 @@ def _names(nodes: tuple[Node, ...]) -> Iterator[TrialName]:
 
 
 def _shapes(before: str, word: str, tails: tuple[str, ...]) -> Iterator[TrialName]:
-    """Yield names that repeat the text: as long as a name may be, as long as a label may be, and shorter."""
+    """Yield names that repeat the text, of several lengths: the longest name, the longest label, and shorter ones."""
     for tail in tails:
         for length in (MAX_NAME, MAX_LABEL, *_SHORT):
             times = max(2, (length - len(before) - len(tail)) // len(word))
@@ -86,7 +85,8 @@ def _rarest(sampler: Sampler) -> str:
 
 
 def _representatives(sampler: Sampler, sets: list[frozenset[str]]) -> list[str]:
-    """Return one character for each group of characters that the same elements match, the most frequently matched first."""
+    """Group the characters by the elements that match them. Return one character of each group, the most frequently matched
+    first."""
     different = {tuple(letter in letters for letters in sets): letter for letter in reversed(sampler.ranked)}
     ranked = sorted(different.values(), key=sampler.ranked.index)
     return list(dict.fromkeys((*ranked[:_CLASSES], "0", "-")))

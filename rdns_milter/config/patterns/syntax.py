@@ -1,6 +1,6 @@
 """Parse a configured regular expression: its repetitions, and short texts that match its parts.
 
-Pure. Must never match the expression, which may take any time: config/patterns/timing.py does, and measures it.
+Pure. Must never match the expression, because that may take any time. Only config/patterns/timing.py does, and measures it.
 
 Python's `re` has no public parser; `re._parser` is unchanged from 3.11 to 3.13.
 """
@@ -82,7 +82,7 @@ class Sampler:
         self.ranked = sorted(ALPHABET, key=lambda letter: (-counts[letter], ALPHABET.index(letter)))
 
     def words(self, nodes: Iterable[Node]) -> list[str]:
-        """Return texts for a sequence, at least one: the best first; each other differs from it in one element."""
+        """Return at least one text for a sequence. The first is the best; each of the others differs from it in one element."""
         found = [""]
         for node in nodes:
             first, *others = self._words(node)

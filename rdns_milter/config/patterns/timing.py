@@ -1,7 +1,7 @@
-"""Measure how long the configured regular expressions need for names made to be slow, and refuse those that need too long.
+"""Measure how long the configured regular expressions need for names made to be slow. Refuse those that need too long.
 
 Python's engine backtracks and has no time limit. Therefore the patterns are tried in a child process, which the kernel ends when a
-match has used too much CPU time; the process that reads the configuration must never match them. The measure is CPU time, and the
+match has used too much CPU time. The process that reads the configuration must never match them. The measure is CPU time, and the
 best of several tries, so that a busy machine accepts the same patterns as an idle one.
 
 setitimer(2) (ITIMER_PROF).
@@ -41,8 +41,9 @@ _RECORD = struct.Struct("=IIBB")
 
 
 class Trial(NamedTuple):
-    """The child's result for a pattern. `place`: number of the name that takes longest, from 1, or that is being tried; `spent`:
-    microseconds of CPU for it; `is_empty`: whether the pattern matches the empty name; `is_done`: whether the trial is complete."""
+    """The child's result for a pattern. `place`: the number, from 1, of the slowest name or, until the trial is complete, of the
+    name being tried; `spent`: microseconds of CPU for the slowest name; `is_empty`: 1 if the pattern matches the empty name;
+    `is_done`: 1 if the trial is complete."""
 
     place: int = 0
     spent: int = 0
@@ -103,7 +104,7 @@ def _described(name: TrialName) -> str:
 
 
 def _measured(patterns: Sequence[re.Pattern[str]]) -> Iterator[Trial]:
-    """Yield the trial of each pattern. If a child is ended during a pattern, another one continues with the next."""
+    """Yield the trial of each pattern. If a child process ends during a pattern, another one continues with the next pattern."""
     with mmap.mmap(-1, max(1, len(patterns)) * _RECORD.size) as memory:
         known = 0
         while known < len(patterns):

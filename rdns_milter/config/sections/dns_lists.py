@@ -48,7 +48,7 @@ def read_dns_lists(table: object, errors: ErrorCollector) -> Mapping[str, str]:
 
 
 def dns_list_type(zones: Mapping[str, str]) -> ConditionType:
-    """Return the type of the condition `dnslist`. `zones`: of the lists that there are, by name."""
+    """Return the type of the condition `dnslist`. `zones`: the zone of each configured list, by the list's name."""
 
     def read(text: str) -> Listing:
         name, colon, answers = text.partition(":")

@@ -1,4 +1,4 @@
-"""The section [headers]: fields that are added to messages and removed from them, and whose results are kept.
+"""The section [headers]: the header fields that are added and removed, and the hosts whose results are kept.
 
 Declares options only; no I/O. Names, order and defaults of the options are part of the public interface.
 """

@@ -1,4 +1,4 @@
-"""The section [relays]: hosts of our own that hand on mail, behind which the client is judged.
+"""The section [relays]: our own hosts that hand on mail. The client behind such a host is judged.
 
 Declares options only; no I/O. Names, order and defaults of the options are part of the public interface.
 """
