@@ -27,7 +27,8 @@ def count_accepted(address: SocketAddress) -> int:
 
 
 def descriptors(address: SocketAddress, limit: int) -> dict[int, int]:
-    """Return the descriptors of at most so many accepted connections with their inodes. libmilter may close them at any time."""
+    """Return the descriptors of accepted connections, at most `limit` of them, each with its inode. libmilter may close them at any
+    time."""
     return {fd: os.fstat(sock.fileno()).st_ino for fd, sock in itertools.islice(_accepted(address), limit)}
 
 

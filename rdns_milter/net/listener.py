@@ -31,8 +31,8 @@ def open_listener(
     address: SocketAddress, mode: int, owner: int, group: str, open_socket: Callable[[SocketAddress], None]
 ) -> int:
     """Have `open_socket` (libmilter's) open the socket, and return its file descriptor. `mode`: of a unix socket; `owner`: the user
-    id under which the workers will run, or -1 (they connect to the socket themselves); `group`: a name or "". Raises
-    CannotListen."""
+    id that gets the socket's file, because the workers will run under it and connect to the socket themselves; -1: no change;
+    `group`: a name or "". Raises CannotListen."""
     if address.path:
         _remove_stale(address)
     before = set(_listening())
@@ -72,8 +72,9 @@ def connect(address: SocketAddress, seconds: float) -> socket.socket:
 
 @contextmanager
 def pinned(path: str) -> Iterator[str]:
-    """Yield another path to the socket's file, one that leads to the same file even if `path` is replaced meanwhile. Raises OSError
-    if `path` is not a socket, is not owned by this process's user, or has a second hard link: somebody else has put it there."""
+    """Yield another path to the socket's file. It leads to the same file even if `path` is replaced meanwhile. Raises OSError if
+    somebody else may have put the file there: it is not a socket, is not owned by this process's user, or has a second hard
+    link."""
     fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         status = os.fstat(fd)
@@ -89,7 +90,8 @@ def _target(address: SocketAddress) -> str | tuple[str, int]:
 
 
 def _remove_stale(address: SocketAddress) -> None:
-    """Remove the file of a socket that no process listens at. Raises CannotListen if one does, and if the file is not a socket."""
+    """Remove the file of a socket at which no process listens. Raises CannotListen if a process listens there, or if the file is
+    not a socket."""
     try:
         mode = os.lstat(address.path).st_mode
     except FileNotFoundError:
@@ -109,8 +111,8 @@ def _remove_stale(address: SocketAddress) -> None:
 
 
 def _change_owner(path: str, owner: int, group: str) -> None:
-    """Change owner and group of the socket. The owner of the directory could replace the socket by a link to a file of root's, and
-    get that file instead: `pinned` prevents it."""
+    """Change owner and group of the socket. `pinned` prevents that the owner of the directory replaces the socket by a link to a
+    file of root's, and so becomes the owner of that file."""
     if owner < 0 and not group:
         return
     try:
@@ -132,7 +134,8 @@ def _disable_nagle(fd: int) -> None:
 
 
 def _reason(address: SocketAddress) -> str:
-    """Return why libmilter could not open the socket. libmilter does not say: do the same and take the kernel's error."""
+    """Return why libmilter could not open the socket. libmilter does not report it, so this opens a socket in the same way and
+    returns the kernel's error."""
     with socket.socket(_FAMILIES[address.family], socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

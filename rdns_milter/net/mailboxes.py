@@ -103,13 +103,13 @@ def _parsed(path: str) -> Mailbox:
 
 
 def path_used_by_mta(path: str, macro: str, earlier: tuple[str, str] = ("", "")) -> str:
-    """Return the path of the mailbox that the MTA uses: either `path`, from the command, or the value of the macro {mail_addr} or
-    {rcpt_addr}. `earlier`: path and macro of the previous command of the same kind.
+    """Return the path of the mailbox that the MTA uses. It is either `path`, from the command, or the value of the macro
+    {mail_addr} or {rcpt_addr}. `earlier`: path and macro of the previous command of the same kind.
 
-    The macro is used if it has a domain, for this is the mailbox to which the MTA delivers. Postfix writes it in lower case: if
-    both are the same mailbox, the path is returned, to keep its case. A macro without a domain is a local user (Sendmail's local
-    mailers), whose domain only the path has. libmilter keeps the value of a macro that the MTA does not send again: an unchanged
-    macro with a changed path is used only if the path contains its mailbox."""
+    A macro with a domain is used, because the MTA delivers to this mailbox. If path and macro are the same mailbox, the path is
+    returned, because Postfix writes the macro in lower case. A macro without a domain is a local user (Sendmail's local mailers):
+    the path is returned, because only the path has the domain. libmilter keeps the value of a macro that the MTA does not send
+    again. So if the path has changed and the macro has not, the macro is used only if the path contains its mailbox."""
     if path == f"<{macro}>" and _PLAIN_PATH.match(path):
         return path
     client, mta = parse_mailbox(path), parse_mailbox(macro)
@@ -134,7 +134,8 @@ def _contains(path: str, mailbox: Mailbox) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def _read(path: str) -> tuple[_Address | None, str]:
-    """Return the address of a path of at most MAX_PATH characters, None if it is unreadable; and the path without outer blanks."""
+    """Return two values: the address of a path, None if the path is unreadable or has MAX_PATH characters or more; and the path
+    without outer blanks."""
     if len(path) >= MAX_PATH:
         return None, path
     plain = _PLAIN_PATH.match(path)
@@ -233,8 +234,8 @@ def _address(tokens: list[_Token]) -> _Address | None:
 
 
 def _unqualified(text: str) -> _Address | None:
-    """Parse a path without "@" outside quotes: "a@b" in quotes, then b!a, then a%b, in this order, as Postfix and Sendmail do.
-    Postfix takes the last two for local parts unless both sides are simple names; otherwise the path is ambiguous: None."""
+    """Parse a path without "@" outside quotes. Its forms are tried in the order of Postfix and Sendmail: "a@b" in quotes, b!a, a%b.
+    Postfix takes b!a and a%b for local parts unless both sides are simple names. If they are not, the path is ambiguous: None."""
     if not _SIGN.search(text):
         return _Address(text, None)
     local, sign, domain = text.rpartition("@")

@@ -31,7 +31,8 @@ _PRIVATE = frozenset(("corp", "home", "internal", "intranet", "lan", "localdomai
 
 @functools.lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
-    """Return the form by which names are compared: lower case, A-labels (RFC 5891), no trailing dot; "" if it has none."""
+    """Return the form by which names are compared: lower case, A-labels (RFC 5891), no trailing dot; "" if the name has no such
+    form."""
     if name.endswith("."):
         name = name[:-1]
     if len(name) > MAX_NAME or name.endswith("."):

@@ -1,7 +1,8 @@
 """Extract the IPv4 address that a translator (NAT64, SIIT) has embedded in an IPv6 address.
 
-Pure. A client whose address has one of the configured prefixes is judged by the embedded IPv4 address: that one has the reverse
-name, and SPF records list that one. Must never yield an address of this host or of a private network for a foreign client.
+Pure. A client whose address has one of the configured prefixes is judged by the embedded IPv4 address, because the reverse name and
+the SPF records are those of the IPv4 address. Must never yield an address of this host or of a private network for a foreign
+client.
 
 RFC 6052 2.1 and 2.2 (prefixes and where the address stands), 3.1 (the well-known prefix), RFC 8215 (prefix for local use).
 """
@@ -55,7 +56,7 @@ def translated(address: Address, prefixes: Iterable[IPv6Network]) -> Address:
 
 
 def embedded(address: IPv6Address, prefix: IPv6Network) -> IPv4Address | None:
-    """Return the IPv4 address behind the prefix; None if it is not usable. The bits after it are ignored."""
+    """Return the IPv4 address behind the prefix; None if it is not usable. The bits after the IPv4 address are ignored."""
     packed = address.packed
     if packed[_RESERVED]:
         return None

@@ -1,8 +1,8 @@
 """Look up public suffixes in the Public Suffix List.
 
-The list comes from one of two libraries: publicsuffixlist, whose releases include a recent list, or, on Debian, which has no
-package of it, python3-publicsuffix2 with the system's list (package publicsuffix). publicsuffix2 from PyPI has a list of 2019: it
-is not among the dependencies. Suffixes of the list's private section (github.io) count as well. Never uses the network.
+The list comes from one of two libraries. Releases of publicsuffixlist include a recent list. Debian has no package of it; there
+python3-publicsuffix2 is used, with the system's list (package publicsuffix). publicsuffix2 from PyPI is not among the dependencies,
+because its own list is of 2019. Suffixes of the list's private section (github.io) count as well. Never uses the network.
 
 https://publicsuffix.org/list/, RFC 7489 3.2.
 """

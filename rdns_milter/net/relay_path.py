@@ -1,9 +1,9 @@
 """Find the client behind a relay: the host from which our own relays took a message, by the Received fields that they have written.
 
-Pure. The fields are read from the newest down. A field is believed only if the host that handed the message on is a relay of ours:
-the newest field was written by the relay that is connected, the next one by the relay that this field names as its client, and so
-on. The first client outside the relays' networks is the one that is looked for; all fields below are its word, and are never read.
-The number of fields is limited.
+Pure. The fields are read from the newest down. The newest field was written by the connected relay, and each further field by the
+client that the field above it names. A field is believed only if the host that wrote it is a relay of ours. So the first client
+outside the relays' networks is the result. All fields below can be forged by that client, and are never read. The number of fields
+is limited.
 
 RFC 5321 4.4 (trace information), RFC 6761 and RFC 6762 appendix G (names that only a local network has).
 """
@@ -23,8 +23,8 @@ MAX_FIELDS = 25  # of a message that are read
 
 
 class RelayPath:
-    """The Received fields of one message, added from the newest on. `client`: the field of the client behind the relays, None until
-    it is found, and if there is none."""
+    """The Received fields of one message, added from the newest on. `client`: the field that names the client behind the relays;
+    None until it is found, or if there is none."""
 
     __slots__ = ("_count", "_has_ended", "_helo_name", "_nat64", "_relay", "_relays", "client")
 
@@ -57,12 +57,12 @@ class RelayPath:
         return address.is_loopback or translated(address, self._nat64) in self._relays
 
     def _is_written_by_relay(self, field: ReceivedField) -> bool:
-        """Return whether the connected relay can have written the field. If it writes none, the newest field is the client's word.
+        """Return whether the connected relay can have written the field. If the relay writes none, the newest field comes from the
+        client and can be forged.
 
-        The host after "by" must have the relay's HELO name, or one in the same organizational domain; or an address in the relays'
-        networks; or a name that only a local network has, such as those that Exchange and containers give themselves. A field
-        without a name (qmail) counts as such.
-        """
+        The host after "by" must have one of these: the relay's HELO name, or a name in the same organizational domain; an address
+        in the relays' networks; a name that only a local network has, such as those that Exchange and containers give themselves. A
+        field without a name (qmail) counts as one with such a name."""
         name = canonical(field.by)
         address = parse_address(field.by) or parse_literal(field.by)
         addresses = field.by_addresses if address is None else (*field.by_addresses, address)

@@ -1,4 +1,5 @@
-"""Find the sender that a forwarder has rewritten with SRS, whose domain is the one that SPF is checked for behind that forwarder.
+"""Find the original sender of a message whose sender a forwarder has rewritten with SRS. Behind that forwarder SPF is checked for
+the domain of the original sender.
 
 Pure. Reads the two forms of SRS addresses, and does not verify their hash: only senders that a relay of ours hands on are read.
 

@@ -65,8 +65,8 @@ def _address_of(fd: int) -> SocketAddress:
 
 
 def _leads_to(address: SocketAddress, inherited: SocketAddress) -> bool:
-    """Return whether a client that connects to `address` reaches the inherited socket. If the host is a name, it is not looked up:
-    it is taken to be right."""
+    """Return whether a client that connects to `address` reaches the inherited socket. A host name is not looked up; it is assumed
+    to be right."""
     if (inherited.family, inherited.port, inherited.path) != (address.family, address.port, address.path):
         return False
     wanted, found = parse_address(address.host), parse_address(inherited.host)

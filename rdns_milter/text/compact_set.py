@@ -24,7 +24,7 @@ def text_set(texts: Iterable[str]) -> Set[str]:
 
 
 class CompactSet(Set[str]):
-    """The set. Its iteration order has no meaning."""
+    """An immutable set of strings. Its iteration order has no meaning."""
 
     __slots__ = ("_ends", "_hashes", "_text")
 

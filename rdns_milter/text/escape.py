@@ -1,7 +1,8 @@
 """Make text from an untrusted source safe to write: into a header field, a reply, a terminal, or a line of messages.
 
-Pure. Must never let through a control character, nor more characters than the caller allows; must never raise. All but `one_line`
-return ASCII. Log lines have escapes of their own, which can be read back (logs/escapes.py); so has TOML (text/toml.py).
+Pure. Functions that escape or quote must never let through a control character, nor more characters than the caller allows; nothing
+here may raise. All that is escaped or quoted is ASCII, except by `one_line`. Log lines have escapes of their own, which can be read
+back (logs/escapes.py); so has TOML (text/toml.py).
 
 RFC 5322 3.2 (quoted-string, comment, folding, dot-atom), RFC 2045 5.1 (token, value).
 """

@@ -18,8 +18,8 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class UnreadableError(Exception):
-    """The file cannot be read. The text gives the reason without the file's name. `line`: where it is not UTF-8 or where a line is
-    too long, else 0; `missing`: whether the file does not exist."""
+    """The file cannot be read. The text gives the reason without the file's name. `line`: the number of the line that is not UTF-8
+    or is too long, else 0; `missing`: True if the file does not exist."""
 
     def __init__(self, message: str, line: int = 0, missing: bool = False) -> None:
         super().__init__(message)

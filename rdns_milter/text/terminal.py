@@ -55,7 +55,7 @@ def stacked(parts: Sequence[float], whole: float, width: int) -> list[int]:
 
 
 def heading(console: Console, title: str, note: str = "") -> None:
-    """Print a blank line and a heading, with a note behind it."""
+    """Print a blank line and a heading, with a note behind it; both are escaped."""
     console.print()
     text = Text(escaped(title), style="bold")
     if note:
@@ -67,7 +67,7 @@ def table(
     console: Console, rows: Iterable[Sequence[Any]], left: int = 1, heads: Sequence[str] = (), bars: bool = False
 ) -> None:
     """Print rows in columns. The first `left` columns are aligned left, the others right; with `bars` the last one is aligned left,
-    too. Without rows nothing is printed."""
+    too. A cell is escaped, unless it is a Text. Without rows nothing is printed."""
     cells = [[cell if isinstance(cell, Text) else Text(escaped(str(cell))) for cell in row] for row in rows]
     if not cells:
         return

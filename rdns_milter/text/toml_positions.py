@@ -88,7 +88,8 @@ class _Scanner:
         return path
 
     def _inside(self, path: Path) -> Path:
-        """Return the path of the table that a key in a header means: of an array of tables, the last one."""
+        """Return the path of the table that a key in a header refers to. If the key names an array of tables, this is its last
+        table."""
         return (*path, self._lengths[path] - 1) if path in self._lengths else path
 
     def _pair(self, table: Path, depth: int) -> None:
