@@ -1,7 +1,7 @@
-"""The Lookup of one check: the resolver within a deadline, and with the same answer to a question however often the check asks it.
+"""The Lookup of one check: asks the resolver until a deadline, and answers the same question always in the same way.
 
-So no client can profit from an answer that changes during a check. Never raises for anything that DNS says. Runs on the event
-loop's thread.
+Therefore no client can profit from an answer that changes during a check. Never raises for anything that DNS says. Runs on the
+event loop's thread.
 
 RFC 8601 and RFC 7208 set no time limit; the option `milter.deadline` does.
 """
@@ -25,8 +25,8 @@ ORDINARY = 15
 
 
 class BoundedLookup:
-    """A Lookup. `trail`: the answers in the order in which they arrived. To be closed: queries that have no answer by then are not
-    needed any more."""
+    """A Lookup. `trail`: the answers in the order in which they arrived. The caller must close it: this withdraws the queries that
+    have no answer yet."""
 
     __slots__ = (
         "_answers", "_asked", "_deadline", "_expires", "_is_wake_up_queued", "_joined", "_open", "_requester", "_resolver",
@@ -57,7 +57,7 @@ class BoundedLookup:
         return self._expires - self._resolver.loop.time()
 
     def close(self) -> None:
-        """End all that is under way."""
+        """Withdraw all queries that are under way."""
         if self._timer is not None:
             self._timer.cancel()
         for question in self._open:
@@ -112,7 +112,7 @@ class BoundedLookup:
                     self._joined |= {question}
 
     def _withdraw(self, questions: set[Question]) -> bool:
-        """Stop waiting for these questions. Return whether there was any."""
+        """Stop waiting for these questions. Return False if there are none."""
         for question in questions:
             self._resolver.withdraw(question, self._on_answer)
             del self._asked[question]
@@ -143,14 +143,14 @@ class BoundedLookup:
         self._expires = min(self._expires, self._resolver.loop.time() + answer.ttl)
 
     def _time_out(self, question: Question) -> Answer:
-        """Return the answer to a question for which no time is left."""
+        """Answer a question with `deadline`, because no time is left for it."""
         now = self._resolver.loop.time()
         answer = Answer(question, "deadline", ms=(now - self._asked.setdefault(question, now)) * 1000)
         self._keep(answer)
         return answer
 
     async def _wait(self, until: float) -> bool:
-        """Wait for one more answer. Return False if there is none by then."""
+        """Wait for one more answer. Return False if none has arrived by `until`."""
         loop = self._resolver.loop
         if loop.time() >= until:
             return False

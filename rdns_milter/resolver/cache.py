@@ -1,5 +1,5 @@
-"""A cache that is bounded by entries, by memory, and by the time for which each entry is valid; and for DNS answers, how long
-they are kept.
+"""A cache, bounded in the number of its entries, in memory, and in the time for which each entry is valid. Also: the time for which
+a DNS answer is kept.
 
 Has no clock: the time is an argument. The least recently used entry is evicted first. Not thread-safe.
 
@@ -25,7 +25,8 @@ Value = TypeVar("Value")
 
 
 class Cache(Generic[Key, Value]):
-    """At most `max_entries` entries of at most `max_bytes` in all, each until its own time. `bytes`: in use."""
+    """Holds at most `max_entries` entries of at most `max_bytes` in all. Each entry is valid until its own time. `bytes`: the bytes
+    in use."""
 
     __slots__ = ("_entries", "bytes", "max_bytes", "max_entries")
 
@@ -39,7 +40,8 @@ class Cache(Generic[Key, Value]):
         return len(self._entries)
 
     def get(self, key: Key, now: float) -> tuple[float, Value] | None:
-        """Return when the entry expires (on the clock of `now`) and its value; None if there is none, or it has expired."""
+        """Return two values: the time when the entry expires, on the clock of `now`, and its value. None if there is no entry, or
+        if it has expired."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -71,8 +73,8 @@ class Cache(Generic[Key, Value]):
 
 
 def answer_lifetime(reading: Reading, limits: ResolverLimits) -> float:
-    """Return the seconds for which an answer is kept: its TTL within the bounds for answers with and without records; of a failure
-    FAILURE_TTL."""
+    """Return the seconds for which an answer is kept. A failure is kept for FAILURE_TTL. Any other answer is kept for its TTL,
+    within the bounds of the options for answers with or without records."""
     if reading.status in TEMPORARY:
         return FAILURE_TTL
     longest = limits.cache_max_ttl if reading.status == "ok" else limits.negative_ttl

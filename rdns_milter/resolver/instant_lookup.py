@@ -14,7 +14,8 @@ Result = TypeVar("Result")
 
 
 class InstantLookup:
-    """A Lookup that answers each question with what `answer` returns for it. `asked`: the questions, in their order."""
+    """A Lookup that answers each question with what `answer` returns for it. `asked`: the questions in the order in which they were
+    asked."""
 
     def __init__(self, answer: Callable[[Question], Answer]) -> None:
         self.asked: list[Question] = []

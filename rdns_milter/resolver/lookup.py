@@ -54,11 +54,11 @@ Value = str | bytes | tuple[int, str]
 class Answer(NamedTuple):
     """The answer to a question.
 
-    `values`: for A and AAAA addresses as text, for PTR names, for MX pairs of preference and name, for TXT bytes, the strings of a
+    `values`: addresses as text for A and AAAA; names for PTR; pairs of preference and name for MX; bytes for TXT, the strings of a
     record joined. Names are in lower case, without the final dot; bytes that no host name has are escaped with a backslash.
-    `status`: `ok` (at least one value); `nxdomain`, `nodata` or `bad-name` (there are no such records); or one of TEMPORARY.
-    `ttl`: seconds for which the answer is valid. `ms`: milliseconds until it arrived; 0.0 from the cache, where `cached` is set.
-    """
+    `status`: `ok` (at least one value); `nxdomain`, `nodata` or `bad-name` (there are no such records); or one of TEMPORARY. `ttl`:
+    seconds for which the answer is valid. `cached`: True if it comes from the cache, or from a query that was under way already.
+    `ms`: milliseconds until it arrived; 0.0 from the cache."""
 
     question: Question
     status: Status
@@ -74,7 +74,7 @@ class Answer(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """The status as facts and the log name it: a server that does not resolve counts as `servfail`."""
+        """The name of the status in facts and in the log: `servfail` also for a server that does not resolve."""
         return "servfail" if self.status in UNRESOLVED else self.status
 
     def names(self) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ class Answer(NamedTuple):
 
 
 def never_enough(answer: Answer) -> bool:
-    """Wait for all answers: the default of `Lookup.ask`."""
+    """Return False, so that `Lookup.ask` waits for all answers. This is the default."""
     return False
 
 

@@ -73,8 +73,8 @@ class SystemNameservers:
 
     def poll(self, configured: Sequence[Endpoint]) -> tuple[Endpoint, ...] | None:
         """Return the system's servers if the file has changed since the last poll that returned servers or raised. Return None if
-        it has not, and always if servers are configured. Raises NoNameservers, once for each state of the file; the caller keeps
-        the servers that it has."""
+        it has not changed, or if servers are configured. Raises NoNameservers, once for each state of the file; the caller then
+        keeps the servers that it has."""
         if configured:
             return None
         state = _state(self._path)

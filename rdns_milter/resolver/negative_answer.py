@@ -20,10 +20,10 @@ class NegativeAnswer:
     """The contents of such a response. The final name is the name of the question, or the one to which its aliases lead.
 
     `nxdomain`: the RCODE is NXDOMAIN, else NOERROR. `aliased`: aliases in the answer section lead to the final name. `soa`, `ns`:
-    the number of labels of the lowest zone at or above the final name that has such a record in the authority section.
-    `other_soa`, `other_ns`: the section has such a record of another zone. `stray`: the additional section has records, the others
-    have none. `responsible`: AA or RA is set: the server answers for the zone, or for all of DNS.
-    """
+    the number of labels of a zone at or above the final name of which the authority section has a SOA or NS record, the lowest such
+    zone; None without one. `other_soa`, `other_ns`: the authority section has such a record of any other zone. `stray`: only the
+    additional section has records, not counting SOA records. `responsible`: AA or RA is set: the server answers for the zone, or
+    for all of DNS."""
 
     nxdomain: bool = False
     aliased: bool = False
@@ -56,14 +56,14 @@ def classify(answer: NegativeAnswer) -> Statement:
 
 
 def _without_name(answer: NegativeAnswer) -> Statement:
-    """Return what NXDOMAIN states: the RCODE decides, whatever the authority section holds (RFC 2308 2.1), unless that speaks only
-    for another zone."""
+    """Return what NXDOMAIN states. The RCODE decides, whatever the authority section holds (RFC 2308 2.1), unless that section
+    speaks only for another zone."""
     if answer.soa is not None or not answer.other_soa:
         return "nxdomain"
     return "alias" if answer.aliased else "error"
 
 
 def _is_proved(answer: NegativeAnswer) -> bool:
-    """Return whether a SOA record proves that there is no such record: the record of any zone at or above the name, except one
-    whose NS records in the same response delegate the name to another zone."""
+    """Return whether a SOA record proves that there is no such record. The SOA record of any zone at or above the name does, unless
+    NS records in the same response delegate the name to a lower zone."""
     return answer.soa is not None and (answer.ns is None or answer.ns <= answer.soa)

@@ -1,8 +1,8 @@
 """Read a DNS response of the plain shape, which nearly every response of a resolver has, in a few microseconds.
 
-Plain: the question byte for byte; then records of the type in question, at the question's name or behind CNAME records that follow
-one another, or one SOA record that denies them; then nothing, or an OPT record without content. Owners of answers are
-compression pointers. Names in values consist of letters, digits, `-`, `_` and `/`.
+A plain response has three parts. First the question, byte for byte. Then records of the type in question, at the question's name or
+behind a chain of CNAME records; or one SOA record, which denies them. Then nothing, or an OPT record without content. Owners of
+answers are compression pointers. Names in values consist of letters, digits, `-`, `_` and `/`.
 
 Returns the same as resolver/wire.py with dnspython does for these bytes, or None if the response is not plain and dnspython must
 read it. Must never raise, never accept a response that dnspython refuses, and never guess: each byte is compared, or read within
@@ -75,7 +75,8 @@ def _read(wire: bytes, ident: int, question: bytes) -> Reading | None:
 
 
 def _positive(wire: bytes, at: int, end: int, start: bytes, count: int, ttl: int) -> Reading | None:
-    """Read so many records, up to the end. `start`: owner, type and class of each of them. `ttl`: that of aliases before them."""
+    """Read `count` records, which must reach up to `end`. `start`: owner, type and class of each of them; `ttl`: the lowest TTL of
+    the aliases before them."""
     value_of = _VALUES[start[2:4]]
     values = []
     for _ in range(count):
@@ -150,8 +151,9 @@ def _negative(wire: bytes, at: int, end: int, name: Labels, ttl: int, flags: int
 
 
 def _labels(wire: bytes, at: int, limit: int) -> tuple[Labels, int] | None:
-    """Return the labels of the name at that offset, without the root's, and the offset behind it. None unless all of it ends before
-    the limit, has at most 255 bytes, and each pointer leads to bytes before those that led there (RFC 1035 4.1.4)."""
+    """Return the labels of the name at that offset, without the root's, and the offset behind the name. None if the name does not
+    end before the limit, has more than 255 bytes or _MAX_POINTERS pointers, or has a pointer that does not lead back: to bytes
+    before the part of the name that ends with it (RFC 1035 4.1.4)."""
     labels: Labels = []
     room = _MAX_NAME - 1
     pointers = behind = 0

@@ -42,12 +42,13 @@ _OWN_ERRORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS
 
 
 class Query:
-    """A query that may be under way. `on_done` is called once, with the result; `on_status` for each attempt, with the status of
-    the server's response, "timeout" or UNREACHABLE.
+    """A query, which may be under way. `on_done` is called once, with the result, unless the query is cancelled; `on_status` is
+    called for each attempt, with the status of the server's response, "timeout" or UNREACHABLE.
 
-    For the resolver: `waiters`: callbacks for the answer; without any there is no further attempt. `deadline`: when the last of
-    them stops waiting. `aliases`: the number of CNAMEs that led to this question. `tickets`: requests for a place; `is_queued`: it
-    has no place yet. `low_priority`: responses are read one at a time, when there is no other work."""
+    The rest is for the resolver. `waiters`: callbacks for the answer; without any, no further attempt is made. `deadline`: the time
+    at which the last waiter stops waiting. `aliases`: the number of CNAMEs that led to this question. `tickets`: requests for a
+    place. `is_queued`: the query has no place yet. `low_priority`: responses are read one at a time, when there is no other
+    work."""
 
     __slots__ = (
         "_attempts", "_is_done", "_last_status", "_loop", "_on_done", "_on_status", "_sent", "_sockets", "_task", "_timer",
@@ -160,7 +161,7 @@ class Query:
         self._on_status(server, self.question, UNREACHABLE)
 
     def _on_unreachable(self, server: Endpoint, is_latest: bool) -> None:
-        """Stop waiting for this server."""
+        """Stop waiting for this server, which cannot be reached."""
         self._on_status(server, self.question, UNREACHABLE)
         if is_latest:
             self._last_status = "timeout"

@@ -13,8 +13,9 @@ MAX_VALUES = 1024  # of one response; more are not kept
 
 
 class Reading(NamedTuple):
-    """The contents of a response. `truncated`: send the query again over TCP. `without_edns`: send it again without EDNS. `chase`:
-    the name to which a CNAME leads whose records are not in the response; "" if there is none. `ttl`: seconds."""
+    """The contents of a response. `truncated`: True if the query must be sent again over TCP. `without_edns`: True if it must be
+    sent again without EDNS. `chase`: the name to which a CNAME leads, if the response lacks the records of that name; else "".
+    `ttl`: seconds."""
 
     status: Status
     values: tuple[Value, ...] = ()

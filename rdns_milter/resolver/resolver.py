@@ -31,8 +31,8 @@ Waiter = Callable[[Answer], None]
 
 
 class Resolver:
-    """The resolver of a process. Equal questions that are asked at the same time share one query. `deadlines`: the timers of those
-    who wait for answers; they go on when the resolver is closed."""
+    """The resolver of a process. Equal questions that are asked at the same time share one query. `deadlines`: the timers of the
+    checks that wait for answers; they go on when the resolver is closed."""
 
     def __init__(
         self,
@@ -76,8 +76,9 @@ class Resolver:
         return Answer(question, answer.status, answer.values, expires - now, 0.0, True)
 
     def submit(self, question: Question, deadline: float, waiter: Waiter, requester: Requester = ANONYMOUS) -> bool:
-        """Send a query, or join an equal one, on the requester's account. The waiter is called with the answer, perhaps at once,
-        unless it is withdrawn. After the deadline the query is not sent any more. Return whether it was under way."""
+        """Send a query, or join an equal one that has no answer yet. The query counts for the requester. The waiter is called with
+        the answer, perhaps before this returns, unless it is withdrawn. After the deadline the query is not sent any more. Return
+        True if an equal query was joined."""
         query = self._queries.get(question)
         if query is not None:
             self._events.joined()
@@ -146,13 +147,14 @@ class Resolver:
         return self._servers.attempts(self.limits.timeout, self.limits.tries, lambda: self._makes_way(question))
 
     def _makes_way(self, question: Question) -> bool:
-        """Return whether a query has only one round of attempts: others wait for a place, and its client has many."""
+        """Return whether a query gets no further round of attempts, because other queries wait for a place and its client holds
+        many."""
         query = self._queries.get(question)
         tickets = query.tickets if query is not None and self._queue.waiting else ()
         return any(self._queue.held_by(ticket.client) > LEAST for ticket in tickets)
 
     def _enter(self, query: Query, requester: Requester) -> None:
-        """Start the query, or queue it. A query that two clients wait for is started in the turn of the one that comes first."""
+        """Start the query, or queue it. If several clients wait for one query, it is started in the first turn of any of them."""
         ticket = Ticket(requester.client, partial(requester.owners_of, query.question.name), query)
         if self._queue.enter(ticket):
             self._start(ticket)
@@ -224,8 +226,8 @@ class Resolver:
             self._silent_zones.unanswered(question.name, began, self.loop.time())
 
     def _follow_alias(self, query: Query, name: str) -> None:
-        """Send a query for the name to which a CNAME leads, in the place of the query that found it. It is not coalesced: two
-        CNAMEs that lead to each other would wait for each other."""
+        """Send a query for the name to which a CNAME leads. It takes over the place of the query that found the CNAME. It is not
+        coalesced, because two CNAMEs that lead to each other would wait for each other."""
         if query.aliases >= MAX_ALIASES:
             self._on_done(query, Reading("error"))
             return

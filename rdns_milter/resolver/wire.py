@@ -176,8 +176,8 @@ def _negative(answer: dns.message.QueryMessage, chain: dns.message.ChainingResul
 
 
 def _redirected(answer: dns.message.QueryMessage, name: dns.name.Name) -> dns.name.Name:
-    """Return the name to which a DNAME leads if the CNAME that is made from it is missing (RFC 6672 3.1), else the same name.
-    Raises dns.name.NameTooLong."""
+    """Return the name to which a DNAME leads, if the response lacks the CNAME that the server makes from it (RFC 6672 3.1); else
+    the same name. Raises dns.name.NameTooLong."""
     for rrset in answer.answer:
         if rrset.rdtype == dns.rdatatype.DNAME and name != rrset.name and name.is_subdomain(rrset.name):
             return name.relativize(rrset.name).concatenate(rrset[0].target)
@@ -225,7 +225,7 @@ def _trouble(answer: dns.message.Message, rcode: int) -> Status:
 
 
 def _text(name: dns.name.Name) -> str:
-    """Return a name in lower case, without the final dot, with bytes escaped that are not printable; "" for the root."""
+    """Return a name in lower case, without the final dot, with unprintable bytes escaped; "" for the root."""
     return "" if len(name) <= 1 else name.to_text(omit_final_dot=True).lower()
 
 

@@ -2,9 +2,9 @@
 
 Pure: no DNS, no clock, no event loop; the caller starts and ends the tasks. A running task holds one place. It counts for several
 owners (its client, a domain, its kind), and each kind of owner has a limit. A task waits if there is no free place or a limit is
-reached. The clients take turns, so a client with a thousand waiting tasks delays only itself. Of every NEW free places, one goes
-to a client that holds places already, the others to clients that hold none. Must never exceed a limit. As long as fewer tasks run
-than any limit allows, no owner is looked at.
+reached. The clients take turns, so a client with a thousand waiting tasks delays only itself. Of NEW free places in a row, one goes
+to a client that holds places already, and the others to clients that hold none. Must never exceed a limit. While fewer tasks run
+than each limit allows, owners are not looked at.
 
 Fair queueing: RFC 970; new and old flows: RFC 8290 4.2.
 """
@@ -26,8 +26,8 @@ Owner = tuple[str, str]  # kind and name; each kind has a limit
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """Limits. `places`: tasks that may run at the same time. `limits`: the same for one owner, by the kind of owner. `waiting`:
-    tasks that may wait, in all; `waiting_each`: the same for one client."""
+    """Limits on tasks. `places`: how many may run at the same time; `limits`: how many of one owner may run at the same time, by
+    the kind of owner; `waiting`: how many may wait; `waiting_each`: how many of one client may wait."""
 
     places: int
     limits: Mapping[str, int]
@@ -36,13 +36,13 @@ class Capacity:
 
     @property
     def unlimited(self) -> int:
-        """The number of tasks that may run whoever owns them."""
+        """The number of tasks that may run whatever their owners are."""
         return min(self.places, *self.limits.values())
 
 
 class Ticket(Generic[Task]):
-    """A task's request for a place. `client`: the client whose turn it uses; `find_owners`: returns those for which it counts while
-    it runs, and is called only if they are needed."""
+    """A task's request for a place. `client`: the client whose turn it uses; `find_owners`: returns the owners for which the task
+    counts while it runs; called only if they are needed."""
 
     __slots__ = ("_find_owners", "_owners", "client", "task")
 
@@ -54,7 +54,7 @@ class Ticket(Generic[Task]):
 
     @property
     def owners(self) -> tuple[Owner, ...]:
-        """Those for which the ticket counts, found at the first call."""
+        """The owners for which the task counts. They are found at the first call."""
         if self._owners is None:
             self._owners = self._find_owners()
         return self._owners
@@ -67,7 +67,8 @@ _Ring = OrderedDict[str, None]
 
 
 class FairQueue(Generic[Task]):
-    """The places, and the tickets that wait for one. `running`, `waiting`: the number of tickets of each kind."""
+    """The places, and the tickets that wait for one. `running`: the number of tickets that have a place; `waiting`: the number of
+    tickets that wait."""
 
     def __init__(self, capacity: Capacity) -> None:
         self.capacity = capacity
@@ -178,9 +179,8 @@ class FairQueue(Generic[Task]):
         """Remove and return a waiting ticket if too many wait; None otherwise. Call it after a ticket of `client` has begun to
         wait.
 
-        If the client exceeds its limit, it is its newest ticket. If all clients together exceed the limit, it is the newest ticket
-        of the client with the most. The client "" has no limit of its own.
-        """
+        If all clients together exceed the limit, the newest ticket of the client with the most waiting tickets is removed.
+        Otherwise, if `client` exceeds its limit, its newest ticket is removed. The client "" has no limit of its own."""
         if self.waiting > self.capacity.waiting:
             client = max(self._waiting_of, key=self._waiting_of.__getitem__)
         elif not client or self._waiting_of.get(client, 0) <= self.capacity.waiting_each:
@@ -208,7 +208,7 @@ class FairQueue(Generic[Task]):
         self._count(ticket)
 
     def _count_all(self) -> None:
-        """Count the running tickets that are not counted yet, of which there are few: see Capacity.unlimited."""
+        """Count the running tickets that are not counted yet. There are at most Capacity.unlimited of them."""
         while self._uncounted:
             self._count(self._uncounted.pop())
 
@@ -218,8 +218,8 @@ class FairQueue(Generic[Task]):
             _add(self._held, owner)
 
     def _first_of(self, client: str, limit: int) -> tuple[Ticket[Task] | None, int]:
-        """Return the client's first ticket that no limit blocks, if there is one, and the number of lanes examined, at most
-        `limit`. The client's lanes take turns."""
+        """Return two values: the client's first ticket that no limit blocks, None if there is none; and the number of lanes
+        examined, at most `limit`. The client's lanes take turns."""
         lanes = self._lanes[client]
         for examined in range(1, min(len(lanes), limit) + 1):
             owners = next(iter(lanes))

@@ -1,4 +1,5 @@
-"""The accounts for which a DNS query counts: its client, the sender's domain if SPF sends it, and the zone that it asks about.
+"""The accounts on which a DNS query counts: the client, the zone of the name in question, and, for a query of SPF, the sender's
+domain and SPF as a whole.
 
 Pure. admission/shares.py has the number of queries that each account may have in progress.
 
@@ -20,8 +21,8 @@ _IPV6_PREFIX = 64
 
 class Requester(NamedTuple):
     """The check that sends queries. `client`: the client's address, or the /64 network of an IPv6 address; `identity`: for SPF the
-    domain of the identity; `low_priority`: set once it has sent more queries than an ordinary check; answers to it are then
-    processed after all other work."""
+    domain of the identity, else ""; `low_priority`: True once the check has sent more queries than an ordinary check does: the
+    answers are then processed after all other work."""
 
     client: str = ""
     identity: str = ""
@@ -43,7 +44,7 @@ ANONYMOUS = Requester()
 
 
 def requester(address: Address, identity: str = "") -> Requester:
-    """Return the requester for a client, or for SPF of an identity's domain and a client."""
+    """Return the requester for a check of a client. `identity`: for SPF the domain of the identity."""
     client = str(IPv6Network((address, _IPV6_PREFIX), strict=False)) if address.version == 6 else str(address)
     return Requester(client, identity)
 

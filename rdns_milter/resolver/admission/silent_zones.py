@@ -1,10 +1,11 @@
 """Find zones that do not answer, from queries that timed out, so that further queries about them take no place and no time.
 
-Pure: sends nothing; the time is an argument. A zone is suspect once a query about a name below it has timed out. It is silent once
-queries about BRANCHES different names directly below it, all sent after that, have timed out too. Any answer about a name below it
-ends the suspicion. Queries that were in progress at the same time do not count, because the zone may have answered others
-meanwhile. Must never make a zone silent because of one dead subdomain, nor because of a client's queries while the zone answers. A
-public suffix is never silent. One query in PROBE seconds is sent nevertheless, to find out whether the zone answers again.
+Pure: sends nothing; the time is an argument. A zone becomes suspect when a query about a name in it times out. It becomes silent
+when queries that were sent after that have timed out in BRANCHES of its branches; each label directly below the zone begins a
+branch. Any answer about a name in the zone ends this. Queries that were in progress when the zone became suspect do not count,
+because it may have answered others meanwhile. Must never make a zone silent because of one dead subdomain, nor because of a
+client's queries while the zone answers. A public suffix is never silent. One query in PROBE seconds is sent into a silent zone, to
+find out whether it answers again.
 
 RFC 2308 7.1 and RFC 9520 3.2 (failures are remembered, for a short time, and retries are bounded).
 """
@@ -40,8 +41,8 @@ def _last(name: str, count: int) -> str:
 
 
 class _Zone:
-    """A suspect zone. `since`: when it became suspect; `branches`: labels below it with queries sent since then and not answered;
-    `until`: when it is forgotten; `probe`: when the next query is sent nevertheless."""
+    """A suspect zone. `since`: when it became suspect; `branches`: the labels directly below it about which a query was sent since
+    then and not answered; `until`: when the zone is forgotten; `probe`: when the next query is sent nevertheless."""
 
     __slots__ = ("branches", "probe", "since", "until")
 
@@ -99,8 +100,8 @@ class SilentZones:
 
 
 def _above(name: str) -> Iterator[tuple[str, str]]:
-    """Yield the zones that a name may be in, the topmost first, each with the label directly below it, "" for the zone's own
-    name."""
+    """Yield each zone that a name may be in, the topmost first. With each zone comes the label of the name that is directly below
+    the zone; "" if the name is the zone's own."""
     zone = zone_of(name)
     if name == zone:
         yield zone, ""

@@ -1,9 +1,9 @@
-"""Decide whether a name server works, from the queries that it does not resolve: those about different names, and probes.
+"""Decide whether a name server works, from the queries and the probes that it does not resolve.
 
 A server has not resolved a query if it is silent, cannot be reached, or answers with a referral or with nothing. Pure: sends
 nothing, has no clock. A sender's dead or broken zone must never make a server look dead. So unresolved queries only make a server
-suspect; it is down once it does not resolve probes either. Probes alternate between a question that it has answered before and one
-that depends on no sender's zone, because the former may be about a sender's zone.
+suspect; it is down once it does not resolve probes either. Probes alternate between two kinds of question: one that the server has
+answered before, which may be about a sender's zone, and one that depends on no sender's zone.
 
 RFC 6761 6.3 (localhost); packaging/doc/failures.md (DNS).
 """
@@ -37,7 +37,7 @@ class ServerHealth:
         self._answered: deque[Question] = deque(maxlen=_KNOWN)
 
     def answered(self, question: Question) -> bool:
-        """Note that it has resolved a query, with whatever result. Return whether it was down until now."""
+        """Note that the server has resolved a query, with whatever result. Return whether it was down until now."""
         self._missed = 0
         self.fault = "timeout"
         if self._unanswered:
@@ -48,14 +48,14 @@ class ServerHealth:
         return was_down
 
     def unanswered(self, question: Question, fault: Status = "timeout") -> bool:
-        """Note that it has not resolved a query. Return whether a probe is due."""
+        """Note that the server has not resolved a query. Return whether a probe is due."""
         self.fault = fault
         if len(self._unanswered) < SUSPECT:
             self._unanswered.add(question.name)
         return not self.down and len(self._unanswered) >= SUSPECT
 
     def missed(self) -> bool:
-        """Note that it has not resolved a probe. Return whether it is down from now on."""
+        """Note that the server has not resolved a probe. Return whether it is down from now on."""
         self._missed += 1
         if self.down or self._missed < MISSES:
             return False
@@ -64,11 +64,12 @@ class ServerHealth:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether it needs further probes."""
+        """Whether the server needs further probes."""
         return self.down or self._missed > 0
 
     def probe(self) -> Question:
-        """Return the question for the next probe: each time another one, every second time one that no sender can make fail."""
+        """Return the question for the next probe. Every second one is a question that no sender can make fail. The others are
+        questions that the server has answered before, in turn."""
         if not self._answered or self._missed % 2:
             return RECURSIVE if self.fault in UNRESOLVED else LOCAL
         self._answered.rotate(1)

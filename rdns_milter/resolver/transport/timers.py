@@ -54,7 +54,7 @@ class Timeouts:
         return timeout
 
     def close(self) -> None:
-        """Cancel all."""
+        """Cancel all timers."""
         for handle in self._armed.values():
             handle.cancel()
         self._armed.clear()
@@ -62,7 +62,7 @@ class Timeouts:
         self._limits.clear()
 
     def _expire(self, seconds: float) -> None:
-        """Call what is due, each in an iteration of the loop of its own."""
+        """Call the callbacks that are due, each as a callback of the loop."""
         queue, now = self._queues[seconds], self._loop.time()
         while queue and (queue[0].callback is None or queue[0].when <= now):
             timeout = queue.popleft()
