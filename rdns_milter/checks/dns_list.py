@@ -1,8 +1,8 @@
 """Check a DNS list: whether it has the client's address, and with which answers.
 
-States the fact only. Must never report an entry that the list does not have: an answer outside 127.0.0.0/8 comes from a resolver or
-a parked domain that answers everything, and with one in 127.255.255.0/24, or one such as 127.0.0.255 (DNSWL), lists refuse a query.
-Both are trouble.
+States the fact only. Must never report an entry that the list does not have. An answer outside 127.0.0.0/8 comes from a resolver or
+a parked domain that answers everything. With an answer in 127.255.255.0/24, or of the form 127.0.x.255 (DNSWL: 127.0.0.255), a list
+refuses a query. Both are trouble.
 
 RFC 5782 2.1 (IPv4), 2.4 (IPv6), 2.3 (answers in 127.0.0.0/8).
 """
@@ -37,7 +37,7 @@ async def dns_list(lookup: Lookup, address: Address, zone: str) -> tuple[str, ..
 
 
 def is_entry(answer: str) -> bool:
-    """Return whether an answer, an IPv4 address, is that of an entry; if not, it is trouble."""
+    """Return whether an answer, an IPv4 address, stands for an entry. If it does not, it is trouble."""
     address = parse_address(answer)
     if address is None or address not in _ANSWERS or address in _REFUSALS:
         return False

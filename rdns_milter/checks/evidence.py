@@ -1,5 +1,5 @@
-"""Records of facts: what the checks find out about a client and its message, and what the policy is evaluated on; and what follows
-from the records alone: which reverse name stands for all (Iprev.ptr), which facts are in doubt or missing, the facts of an exempt
+"""Records of facts: what the checks find out about a client and its message, and what the policy is evaluated on. Also what follows
+from these records alone: which reverse name stands for all (Iprev.ptr), which facts are in doubt or missing, the facts of an exempt
 client.
 
 Judges nothing and makes no lookup. Every field always has a value: a fact that is not known yet is `unknown` (never written to the
@@ -33,8 +33,8 @@ MATCHES = ("same", "aligned", "different", "none")
 
 @dataclass(frozen=True, slots=True)
 class Iprev:
-    """The result of iprev (RFC 8601 2.7.3, 3). `claimed`: the PTR names, sorted, at most `max_ptr_names` of them; `names`: those
-    of them that resolve back to the address, sorted; `count`: the number of all PTR names."""
+    """The result of iprev (RFC 8601 2.7.3, 3). `claimed`: the PTR names, sorted, at most `max_ptr_names` of them; `names`: the
+    claimed names that resolve back to the address, sorted; `count`: the number of all PTR names."""
 
     result: str = UNKNOWN
     reason: str = UNKNOWN
@@ -44,8 +44,8 @@ class Iprev:
 
     @property
     def ptr(self) -> str:
-        """The name that stands for all reverse names, in rules, log and replies, and that is examined for generic names: the first
-        confirmed name, else the first claimed name, else ""."""
+        """The name that stands for all reverse names: the first confirmed name, else the first claimed name, else "". Rules, log
+        and replies use it, and the check for generic names examines it."""
         return self.names[0] if self.names else self.claimed[0] if self.claimed else ""
 
 
@@ -97,7 +97,8 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """The facts of a message that were not known in time. `client`, `sender`: its origin, as in resolver.admission's Requester."""
+    """The facts of a message that were not known in time. `client`, `sender`: where the message comes from, as in
+    resolver.admission's Requester."""
 
     facts: tuple[str, ...] = ()
     client: str = ""
@@ -118,9 +119,10 @@ class Evidence:
     "authenticated", "not-ip", "relay"), or ""; `forged`: the number of header fields so far that falsely claim to be written by
     this host; `via`: the relay of ours that handed the message on, None if the client is connected itself.
 
-    `client_spf`: each domain that was asked about, with `pass`, `none` (any other result), `temperror` or `unknown`; `dnslist`:
-    each list that was asked, once for each of its answers, with the answer, `none`, `temperror`, `refused` or `unknown`. None: what
-    was asked is not known. What is not among them does not hold, unless the last one is MORE_SOURCES."""
+    `client_spf`: the domains that were asked about, each with `pass`, `none` (any other result), `temperror` or `unknown`.
+    `dnslist`: the lists that were asked, each with an answer, `none`, `temperror`, `refused` or `unknown`; a list with several
+    answers is there once for each of them. Both are None if it is not known what was asked. A domain or list that is not there does
+    not hold, unless the last item is MORE_SOURCES."""
 
     client: Address | None = None
     helo_name: str = ""
@@ -181,20 +183,20 @@ LOOKED_UP: tuple[str, ...] = tuple(name for name, fact in FACTS.items() if TEMPE
 
 
 def source(kind: str, name: str) -> str:
-    """Return the name of a source. `kind`: one of SOURCES, which is the name of sources that are not known; `name`: of the domain
-    or the list, "" if it is not known."""
+    """Return the name of a source. `kind`: one of SOURCES. `name`: the name of the domain or the list; "" if it is not known: the
+    kind then stands for it."""
     return f"{kind} {name}" if name else kind
 
 
 def facts_in_trouble(evidence: Evidence) -> frozenset[str]:
-    """Return the names of the facts that are `temperror`, of those derived from them, and of the sources in trouble."""
+    """Return the names of the facts that are `temperror`, of the facts derived from them, and of the sources in trouble."""
     names = _with_dependents(name for name in LOOKED_UP if FACTS[name].get(evidence) == TEMPERROR)
     return names | _sources(evidence, TROUBLES) if evidence.client_spf or evidence.dnslist else names
 
 
 def facts_in_doubt(evidence: Evidence) -> frozenset[str]:
-    """Return the names of the facts that are `temperror` or unknown (and so can become it), of those derived from them, and of
-    such sources. If it is not known what was asked, SOURCES themselves stand for it."""
+    """Return the names of the facts that are `temperror`, or unknown and so may become it; of the facts derived from them; and of
+    the sources for which the same is true. If it is not known which sources were asked, their kind (SOURCES) stands for them."""
     names = _with_dependents(name for name, fact in FACTS.items() if fact.get(evidence) in (TEMPERROR, UNKNOWN))
     if evidence.client_spf == evidence.dnslist == ():
         return names

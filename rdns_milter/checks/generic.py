@@ -64,12 +64,12 @@ def generic(
     patterns: Sequence[re.Pattern[str]] = (),
     exceptions: Sequence[str] = (),
 ) -> Generic:
-    """Decide whether `name` looks generic. It is a PTR name of `address`, in lower case, as A-labels, without a final dot.
+    """Decide whether `name` looks generic. It is a PTR name of `address`, in lower case, as A-labels, without a final dot. The
+    result is "none" if it is empty or too long for a name.
 
-    `exceptions`: domains whose hosts are never generic; they take precedence over `patterns`, which are searched for in the name,
-    and these over the built-in indicators. `Generic.pattern` is the strongest indicator (`address:...`, `word:...`, `phrase:...`,
-    `domain:...`), or `pattern:` and the configured expression. The result is "none" if there is no name.
-    """
+    `exceptions`: domains whose hosts are never generic; `patterns`: expressions that are searched for in the name. Exceptions take
+    precedence over patterns, and patterns over the built-in indicators. `Generic.pattern` is the strongest indicator
+    (`address:...`, `word:...`, `phrase:...`, `domain:...`), or `pattern:` and the configured expression."""
     if not name or len(name) > MAX_NAME:
         return Generic("none", "")
     if exceptions and any(_within(name, domain) for domain in exceptions):
@@ -143,7 +143,8 @@ def _domain(labels: Sequence[str], registered: Sequence[str]) -> Iterator[Indica
 
 
 def _words(host: Sequence[str], found: Indicator) -> tuple[list[Indicator], int]:
-    """Return the indicators in the words left of the registered domain, and the (negative) points against."""
+    """Return the indicators in the words left of the registered domain, and the points (negative) of words that speak against a
+    generic name."""
     best, other, mail, infra, rented = NO_INDICATOR, False, False, False, False
     for place, label in enumerate(host):
         for word in _LETTERS.findall(label):
@@ -219,7 +220,7 @@ def _address(name: str, host: Sequence[str], address: Address) -> Indicator:
 
 
 def _has_other_address(name: str) -> bool:
-    """Return whether the name contains any address: networks also number customers behind NAT."""
+    """Return whether the name contains any address, be it the client's or not: networks also number customers behind NAT."""
     quad = _QUAD.search(name)
     if quad and all(int(number) < 256 for number in _DIGITS.findall(quad[0])):
         return True

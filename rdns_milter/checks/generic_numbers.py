@@ -28,7 +28,7 @@ from .generic_words import (
 
 
 class Indicator(NamedTuple):
-    """An indicator that a name is generic, or with negative points that it is not. `name`: as in Generic.pattern."""
+    """An indicator that a name is generic; with negative points, that it is not. `name`: as in Generic.pattern."""
 
     points: int
     name: str
@@ -111,8 +111,8 @@ def _joined(host: Sequence[str], address: IPv4Address) -> Indicator:
 
 
 def _joins(octets: tuple[int, ...]) -> Mapping[str, frozenset[int]]:
-    """Return the texts of two or three adjacent octets, joined, forward and backward, with and without leading zeros, each with
-    the positions of its octets."""
+    """Return each text that two or three adjacent octets can form, with the positions of its octets. The octets are joined forward
+    and backward, with and without leading zeros."""
     found: dict[str, frozenset[int]] = {}
     for places in _neighbours():
         which = frozenset(places)

@@ -59,10 +59,8 @@ def match(greeting: str, names: tuple[str, ...]) -> str:
 
 
 def result_without_lookup(greeting: str, client: Address) -> str:
-    """Return the result if it needs no lookup, else "".
-
-    An address is `pass` if it is the client's, else `fail`; a name that cannot be looked up is `none`.
-    """
+    """Return the result if it needs no lookup, else "". For an address it is `pass` if the address is the client's, else `fail`;
+    for a name that cannot be looked up it is `none`."""
     greeting_kind = kind(greeting)
     if greeting_kind in _ADDRESSES:
         return "pass" if denoted(greeting) == client else "fail"

@@ -1,4 +1,4 @@
-"""Check iprev: whether the client's address has a PTR record, and whether a name in it resolves back to the address.
+"""Check iprev: whether the client's address has a PTR record, and whether a name in such a record resolves back to the address.
 
 States the fact only; what follows from it is up to the policy. Which of several names stands for all is Iprev.ptr (evidence.py).
 Never treats a temporary DNS error as the absence of a name.

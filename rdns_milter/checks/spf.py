@@ -1,8 +1,8 @@
 """Check SPF: whether a client may send mail for a domain.
 
-Asks for what the record needs, as far as that can be predicted (spf_prefetch), and then runs an evaluation (spf_evaluation), which
-never waits. If it misses an answer nevertheless, that is asked for, and the evaluation starts again. Never raises for data from the
-network.
+Asks the questions that the record needs, as far as they can be predicted (spf_prefetch). Then runs an evaluation (spf_evaluation),
+which never waits. If the evaluation misses an answer nevertheless, the question is asked, and the evaluation starts again. Never
+raises for data from the network.
 
 RFC 7208 4 (check_host), 6.2 (explanations).
 """
@@ -31,9 +31,9 @@ _EXPLAIN_ATTEMPTS = 4
 
 
 class CheckHostResult(NamedTuple):
-    """The result for one identity. `ttl`: seconds for which all answers that it depends on are valid (infinite if there are
-    none); `message_specific`: it depends on the local part, the HELO name, the time or the receiver, so it must not be reused for
-    another message; `unused`: the number of prefetched questions that were not needed."""
+    """The result for one identity. `ttl`: seconds for which all answers that it depends on are valid (infinite if there are none);
+    `message_specific`: True if the result depends on the local part, the HELO name, the time or the receiver, so that it must not
+    be reused for another message; `unused`: the number of prefetched questions that were not needed."""
 
     spf: Spf
     ttl: float = math.inf

@@ -25,11 +25,8 @@ class AddressMatcher:
         self._known: dict[tuple[Question | str, int], bool] = {}
 
     def reachable(self, record: Record, terms: int) -> Record:
-        """Return the part of the record that an evaluation for the client can reach.
-
-        Mechanisms are dropped that certainly do not match, that follow one that certainly matches, or that follow more than
-        `terms` others.
-        """
+        """Return the part of the record that an evaluation for the client can reach. A mechanism is dropped if it certainly does
+        not match, if it follows one that certainly matches, or if it follows more than `terms` others."""
         kept: list[Mechanism] = []
         for mechanism in record.mechanisms:
             if mechanism.version is not None and not self._in_network(mechanism):

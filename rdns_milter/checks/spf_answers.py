@@ -1,4 +1,4 @@
-"""The DNS answers of one SPF check: which are known, which the evaluation misses, and fetching them.
+"""The DNS answers of one SPF check: which are known, and which the evaluation misses and must be fetched.
 
 Waits, through the Lookup, only for answers that the evaluation misses. Does not use pyspf and makes no decision.
 
@@ -47,23 +47,23 @@ class MissingAnswer(Exception):
 
 
 class RemainingHosts(NamedTuple):
-    """The address questions of the hosts that an `mx` mechanism has still to compare, in order, and its prefix length.
+    """The hosts that an `mx` mechanism has still to compare: the questions for their addresses, in order, and the prefix length of
+    the mechanism.
 
-    The evaluation stops at the first host that matches or whose answer is an error. As long as neither is the case, the next
-    missing answer is known without another run.
-    """
+    The evaluation stops at the first host that matches or whose answer is an error. Until it has found such a host, the next
+    missing answer is known without another run."""
 
     questions: tuple[Question, ...]
     prefix: int
 
 
 class SpfAnswers:
-    """The answers of one check, and everything that stays the same when its record is evaluated again.
+    """The answers of one check, and everything that stays the same when its record is evaluated again. Call `reset` before each
+    evaluation.
 
     `macro_values`: the value of each macro letter; `letters`: the letters that were expanded; `read`, `question`: see Prefetch;
-    `missing`: the questions that the last evaluation could not continue without, initially the one for the domain's record;
-    `remaining`: the hosts that the last evaluation would have compared next. Call `reset` before each evaluation.
-    """
+    `missing`: the questions without whose answers the last evaluation could not continue, at first the one for the domain's record;
+    `remaining`: the hosts that the last evaluation would have compared next."""
 
     def __init__(self, address: Address, mailbox: Mailbox, helo: str, limits: Limits, receiver: str = "") -> None:
         self.address = address
@@ -83,7 +83,8 @@ class SpfAnswers:
         self.question = self._prefetch.question
 
     def answer(self, name: str, kind: Type) -> Answer | None:
-        """Return the answer, None if the name cannot be asked. If the answer is missing, record that and raise MissingAnswer."""
+        """Return the answer; None if the name cannot be asked. If the answer is not known, add its question to `missing` and raise
+        MissingAnswer."""
         question = self.question(name, kind)
         if not question.name:
             return None
@@ -102,8 +103,7 @@ class SpfAnswers:
     async def fetch_missing(self, lookup: Lookup) -> bool:
         """Wait until the missing answers are known, and prefetch more with each answer that arrives.
 
-        Return False if that takes too many questions or the Lookup returns nothing more.
-        """
+        Return False if too many questions would be needed, or if the Lookup returns nothing new."""
         while True:
             predicted = self._prefetch.wanted(self._known)
             missing = self._still_missing()
@@ -124,8 +124,8 @@ class SpfAnswers:
                 return False
 
     def _is_ordinary(self) -> bool:
-        """Return whether no evaluation can have reached a limit that the prefetch does not predict: of void lookups, addresses or
-        questions."""
+        """Return whether the answers are so few that no evaluation can have reached a limit that the prefetch does not predict: the
+        limits on void lookups, addresses and questions."""
         answers = self._known.values()
         return (
             len(answers) <= MAX_ORDINARY_ANSWERS
@@ -134,11 +134,10 @@ class SpfAnswers:
         )
 
     def _still_missing(self) -> list[Question]:
-        """Return what an evaluation would miss now, as far as that is certain without running one.
+        """Return the questions that an evaluation would miss now, as far as that is certain without running one.
 
-        These are the questions that the last one missed; then the first remaining host whose answer is missing, if no answer
-        before it can end the comparison.
-        """
+        These are the questions that the last evaluation missed and that have no answer yet. If there are none, it is the question
+        for the first remaining host without an answer, provided that no answer before it can end the comparison."""
         missing = [question for question in self.missing if question not in self._known]
         if missing:
             return missing
@@ -161,8 +160,8 @@ class SpfAnswers:
             return False
 
     async def fetch_briefly(self, lookup: Lookup) -> None:
-        """Ask for the missing answers and wait only for the short time that `Lookup.ask` grants after an answer that is enough: the
-        record, which is known, is that answer."""
+        """Ask for the missing answers, and wait for them only briefly. The record is asked for with them and declared to be enough:
+        it is known, so the others get only the short time that `Lookup.ask` grants after an answer that is enough."""
         record = Question(self.domain, "TXT")
         questions = (record, *self.missing)
         self._asked.update(self.missing)

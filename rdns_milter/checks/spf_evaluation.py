@@ -44,7 +44,7 @@ class Explanation(NamedTuple):
 
 class EvaluationResult(NamedTuple):
     """The result of an evaluation for which all answers were known. `mechanism`: the term that matched; `problem`: the error, for
-    permerror and temperror; `explanation`: for fail, None if the record has none."""
+    permerror and temperror; `explanation`: where the explanation of a fail is, None if the record has none."""
 
     result: str
     mechanism: str = ""
@@ -156,11 +156,9 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
         return self._unpacked(self._mechanisms[int(mech)])
 
     def _unpacked(self, mechanism: Mechanism) -> Iterator[object]:
-        """Yield text, kind, argument, prefix length and result of a mechanism.
-
-        If macros expand to a name outside ASCII, which only a local part can cause, or to no name, the mechanism does not match
-        (RFC 8616 4): it is replaced by an `exists` without a name, which asks nothing.
-        """
+        """Yield text, kind, argument, prefix length and result of a mechanism. Macros can expand to no name, or to a name outside
+        ASCII, which only a local part can cause. Such a mechanism does not match (RFC 8616 4): it is replaced by an `exists`
+        without a name, which asks nothing."""
         kind, argument = mechanism.kind, mechanism.argument
         if kind in _WITH_DOMAIN:
             argument = self.expand(argument) if argument else self.d
@@ -172,10 +170,8 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
     # Answers
 
     def _answer(self, name: str, kind: Type) -> Answer | None:
-        """Return the answer, None if the name cannot be asked. Raises TempError if the answer is missing or a temporary error.
-
-        SpfAnswers also records a missing answer, because pyspf can catch the exception.
-        """
+        """Return the answer; None if the name cannot be asked. Raises TempError if the answer is not known, or if it is a temporary
+        error. An answer that is not known is also recorded in SpfAnswers, because pyspf can catch the exception."""
         try:
             answer = self._answers.answer(name, kind)
         except MissingAnswer:
@@ -207,12 +203,12 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
         return _texts(answer) if qtype == "TXT" else list(answer.values)
 
     def dns_a(self, domainname: str, A: Type = "A", ignore_void: bool = False) -> list[Answer]:  # noqa: N803
-        """Return a list of the answer that has the addresses of a name, empty if there are none; see `cidrmatch`."""
+        """Return a list that holds the answer with the addresses of a name; an empty list if the name has none. See `cidrmatch`."""
         answer = self._records(domainname, A, ignore_void)
         return [answer] if answer else []
 
     def dns_mx(self, domainname: str) -> Iterator[Answer]:
-        """Return an iterator over the answers that have the addresses of the MX hosts, in order (RFC 7208 5.4)."""
+        """Return an iterator over the answers with the addresses of the MX hosts, in order (RFC 7208 5.4)."""
         answer = self._records(domainname, "MX")
         hosts = mx_hosts(answer) if answer else []
         if len(hosts) > MAX_HOSTS:
@@ -220,7 +216,8 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
         return self._host_addresses([host for host in hosts if host and self._answers.question(host, self.A).name])
 
     def _host_addresses(self, hosts: Sequence[str]) -> Iterator[Answer]:
-        """Yield the answer that has the addresses of each host. If one is missing, record which hosts remain to be compared."""
+        """Yield for each host that has addresses the answer with them. If an answer is not known, record which hosts remain to be
+        compared."""
         for position, host in enumerate(hosts):
             try:
                 answer = self._records(host, self.A)
@@ -232,11 +229,9 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
                 yield answer
 
     def validated_ptrs(self) -> list[str]:
-        """Return the client's validated names (RFC 7208 5.5).
-
-        A name whose lookup ends with a DNS error is skipped; if the PTR lookup does, there are no names. Void lookups of these
-        names do not count, because the sender has no influence on the client's PTR records.
-        """
+        """Return the client's validated names (RFC 7208 5.5). If the PTR lookup ends with a DNS error, there are none. If the
+        lookup of a name does, that name is skipped. Void lookups of these names do not count, because the sender has no influence
+        on the client's PTR records."""
         try:
             answer = self._answer(reverse_name(self._answers.address), "PTR")
         except pyspf.TempError:
@@ -307,7 +302,7 @@ class Evaluation(pyspf.query):  # type: ignore[misc]  # pyspf has no types
     # Explanations
 
     def explain(self, explanation: Explanation) -> str:
-        """Return the text of an explanation, "" if there is none that is valid (RFC 7208 6.2) or an answer is missing. Never
+        """Return the text of an explanation (RFC 7208 6.2). "" if there is no valid one, or if an answer is not known. Never
         raises."""
         self._begin()
         self.d = explanation.domain

@@ -64,8 +64,8 @@ def macro_values(address: Address, local: str, domain: str, helo: str, receiver:
 
 
 def validated_name(domain: str, names: Sequence[str]) -> str:
-    """Return the value of `p`: the domain if it is among the client's validated names, else the first of them below it, else the
-    first, else "unknown" (RFC 7208 7.3)."""
+    """Return the value of `p` (RFC 7208 7.3): the domain if it is one of the client's validated names; else the first validated
+    name below the domain; else the first validated name; else "unknown"."""
     below = [name for name in names if name.endswith(f".{domain}")]
     return domain if domain in names else (below or names or ["unknown"])[0]
 
@@ -146,7 +146,7 @@ def cut_to_name(text: str) -> str:
 
 
 def name_to_ask(text: str) -> str:
-    """Return a name without a final dot in the form of a Question, "" if it cannot or should not be asked; it then counts as
+    """Return a name without a final dot in the form of a Question. "" if it cannot or should not be asked: such a name counts as
     nonexistent."""
     name = text.lower()
     return name if len(name) <= MAX_NAME and _ASKABLE.match(name) else ""

@@ -1,7 +1,7 @@
 """Predict which questions the evaluation of an SPF record will ask, so that they can be asked in parallel.
 
-Has no influence on the result: a question too many costs a packet, a question too few a round trip. Pure: makes no lookup, does
-not use pyspf.
+Has no influence on the result: a question too many costs a packet, and a question too few costs a round trip. Pure: makes no
+lookup, does not use pyspf.
 
 RFC 7208 4.6.4 (limits; questions beyond them are not predicted), 5 (mechanisms), 6 (modifiers).
 """
@@ -39,8 +39,9 @@ _CERTAIN: Mapping[str, Outcome] = MappingProxyType({"match": Outcome.MATCH, "err
 
 
 class Step(NamedTuple):
-    """One mechanism with its macros expanded. `kind`: as in the record, but "match" if it matches without a lookup and "error" if
-    its macros are invalid; `name`: None if it cannot be predicted, "" if it cannot be asked; `prefix`: the prefix length."""
+    """One mechanism with its macros expanded. `kind`: that in the record; instead "match" if the mechanism matches without a
+    lookup, and "error" if its macros are invalid. `name`: None if it cannot be predicted, "" if it cannot be asked. `prefix`: the
+    prefix length."""
 
     qualifier: str
     kind: str
@@ -68,7 +69,7 @@ def ptr_names(answer: Answer) -> list[str]:
 
 
 def record_text(answer: Answer) -> str:
-    """Return the SPF record in a TXT answer; "" if there is none or more than one, or it cannot be evaluated."""
+    """Return the SPF record in a TXT answer; "" if there is no record, more than one, or one that cannot be evaluated."""
     try:
         record = select(answer.values)
     except RecordError:
@@ -88,9 +89,8 @@ class Prefetch:
     `letters`: the values of the macro letters; `terms`: the limit on terms with lookups. Answers never change, so the outcome of a
     mechanism is computed only once.
 
-    `needed`: the question without whose answer the evaluation cannot end, according to the last prediction; None if all answers are
-    known, or if the records have macros, which may end the evaluation earlier.
-    """
+    `needed`: the question, according to the last prediction, without whose answer the evaluation cannot end. None if all answers
+    are known, or if the records have macros, because these may end the evaluation earlier."""
 
     def __init__(
         self,
@@ -147,10 +147,8 @@ class Prefetch:
         return question
 
     def _answer(self, name: str, kind: Type) -> Answer | None:
-        """Return the answer; if it is not known, add the question to those wanted and return None.
-
-        For a name that cannot be asked the answer is empty. Raises _LimitReachedError.
-        """
+        """Return the answer. If it is not known, add the question to those wanted and return None. For a name that cannot be asked,
+        return an answer without values. Raises _LimitReachedError."""
         question = self.question(name, kind)
         if not question.name:
             return Answer(question, "bad-name")
@@ -253,7 +251,7 @@ class Prefetch:
         return outcome
 
     def _ptr(self, suffix: str) -> Outcome:
-        """Predict `ptr` (RFC 7208 5.5), or with "" a mechanism with %{p}. A name whose lookup fails is skipped."""
+        """Predict `ptr` (RFC 7208 5.5), or, with "" as the name, a mechanism with %{p}. A name whose lookup fails is skipped."""
         answer = self._answer(reverse_name(self._client), "PTR")
         if answer is None:
             return Outcome.MAYBE
@@ -297,8 +295,8 @@ class Prefetch:
             return ""
 
     def _name(self, spec: str, domain: str) -> str | None:
-        """Expand a domain-spec. Return None if it contains %{p}, the client's validated name, and "" if the result is not a name.
-        Raises MacroError."""
+        """Expand a domain-spec. Return None if it contains %{p}, because that stands for the client's validated name; "" if the
+        result is not a name. Raises MacroError."""
         if "%" not in spec:
             name = cut_to_name(spec)
             return name if name.isascii() else ""

@@ -41,7 +41,7 @@ _DUAL_CIDR = frozenset(("a", "mx"))
 
 
 class RecordError(ValueError):
-    """A syntax error in a record, or several records; the result of the check is permerror (RFC 7208 4.5, 4.6)."""
+    """A record has a syntax error, or there are several records. The result of the check is permerror (RFC 7208 4.5, 4.6)."""
 
 
 @dataclass(frozen=True, slots=True)
