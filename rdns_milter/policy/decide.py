@@ -1,8 +1,8 @@
 """Decide what happens to a recipient: evaluate the rules of a policy on the evidence.
 
 Pure and total: makes no lookup, reads no clock, changes nothing, raises nothing. Knows no SMTP code and no header field;
-`responses` derives those from the verdict. A refusal that a temporary DNS error could have caused becomes `tempfail`, whatever
-the rules say. What comes through a relay of ours is never refused or deferred: the relay would have to bounce it.
+`responses` derives those from the verdict. A refusal that a temporary DNS error could have caused becomes `tempfail`, whatever the
+rules say. A message that comes through a relay of ours is never refused or deferred, because the relay would have to bounce it.
 
 RFC 7208 8.6 and RFC 5321 4.2.1 (a temporary error is not answered with a permanent one).
 """
@@ -81,7 +81,7 @@ def decide(evidence: Evidence, policy: Policy) -> Verdict:
 
 
 def _allowed(action: str, evidence: Evidence, policy: Policy) -> str:
-    """Return the action that takes the place of the one that the rules call for."""
+    """Return the action that is taken when the rules call for `action`. Observe mode and a relay do not allow every action."""
     if action in LET_IN:
         return action
     if policy.mode == OBSERVE:
@@ -90,8 +90,8 @@ def _allowed(action: str, evidence: Evidence, policy: Policy) -> str:
 
 
 def _refused_for_forged_results(evidence: Evidence, policy: Policy) -> Verdict:
-    """Return the verdict on a message with more forged fields than can be removed. It must not be delivered with them: one that
-    comes through a relay is held."""
+    """Return the verdict on a message with more forged fields than can be removed. It must not be delivered with these fields. So
+    it is held if it comes through a relay, and refused otherwise; in observe mode it is accepted."""
     taken = ACCEPT if policy.mode == OBSERVE else REJECT if evidence.via is None else QUARANTINE
     withheld = REJECT if taken != REJECT else ""
     would = (withheld,) if withheld else ()
@@ -154,9 +154,8 @@ def _may_soften(candidates: list[Rule | None], evidence: Evidence, policy: Polic
 def _depends_on_trouble(rule: Rule, evidence: Evidence, policy: Policy) -> bool:
     """Return whether a refusal by the rule depends on a temporary DNS error.
 
-    It does if the rule uses a fact with such an error, or if a definite answer could have led to another rule or score and so to
-    another action.
-    """
+    It does if the rule uses a fact with such an error. It also does if a definite answer could have led to another rule or score,
+    and so to another action."""
     trouble = facts_in_trouble(evidence)
     if not trouble:
         return False
@@ -176,7 +175,7 @@ def _shadow_action(rule: Rule, evidence: Evidence, policy: Policy) -> str:
 
 
 def _scored(score: ScoreRange, points: float, match: bool | None) -> ScoreRange:
-    """Add the points of a rule that matches (True) or may match (None)."""
+    """Return the score after a rule that matches (`match` is True) or may match (None)."""
     low, high = score
     if match is True:
         return low + points, high + points

@@ -1,7 +1,7 @@
 """Compute the digest by which a log line identifies the rules in force.
 
-Pure. Equal for rules with equal effect: notation, comments, the order of keys and values, and the file from which a list was read
-make no difference. The order and names of the rules and the contents of lists do.
+Pure. Rules with equal effect have the same digest: notation, comments, the order of keys and values, and the file from which a list
+was read make no difference. The order of the rules, their names, and the contents of lists make a difference.
 """
 
 from __future__ import annotations
@@ -62,5 +62,5 @@ def _texts(texts: Set[str]) -> list[str] | str:
 
 
 def _sum(texts: Iterable[str]) -> str:
-    """Return a hash of a set of texts that is too large to sort, independent of their order."""
+    """Return a hash of a set of texts. It does not depend on their order, because the set is too large to be sorted."""
     return f"{sum(int.from_bytes(hashlib.sha256(text.encode()).digest()) for text in texts):x}"

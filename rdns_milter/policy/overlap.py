@@ -1,7 +1,7 @@
 """Find out whether two rules can match the same message.
 
-Pure. Returns False only if it is certain that they cannot: the conditions contradict each other, or name different clients, names
-or mailboxes. An empty list can be filled later, so it may match anything.
+Pure. The answer is no only if that is certain: the conditions contradict each other, or name different clients, names or mailboxes.
+An empty list can be filled later, so it may match anything.
 
 packaging/doc/rules.md (Conditions).
 """

@@ -23,7 +23,8 @@ PossibleValues = dict[str, frozenset[str]]  # by fact
 def _table(
     first: str, second: str, restricted: Mapping[str, Sequence[str]]
 ) -> tuple[str, str, Mapping[str, frozenset[str]]]:
-    """Return two facts and, for each value of the first, the values of the second that occur with it; by default all."""
+    """Return two facts, and for each value of the first fact the values of the second that occur with it: those given, by default
+    all."""
     every = FACTS[second].words
     return first, second, {word: frozenset(restricted.get(word, every)) for word in FACTS[first].words}
 
@@ -68,7 +69,7 @@ def contradiction(rule: Rule) -> str:
 
 
 def unreachable(rule: Rule, earlier: Sequence[Rule]) -> str:
-    """Return why no message reaches the rule after the earlier ones, or none with the required score; "" if one can."""
+    """Return why no message with the required score reaches the rule after the earlier ones; "" if one can."""
     for other in earlier:
         if _decides_all(other):
             return f"rule {quoted(other.name)} before it decides every message"
@@ -86,8 +87,7 @@ def unreachable(rule: Rule, earlier: Sequence[Rule]) -> str:
 def covering_rule(rule: Rule, earlier: Sequence[Rule]) -> Rule | None:
     """Return an earlier rule that certainly decides every message that the rule could match; None if there is none.
 
-    A rule that expires (`until`) does not count, nor one that tests the score if later rules can change it.
-    """
+    An earlier rule does not count if it expires (`until`), or if it tests the score and rules behind it can change the score."""
     possible = _possible_values(rule)
     for place, other in enumerate(earlier):
         scored = any(not between.action for between in earlier[place + 1 :])
@@ -97,8 +97,8 @@ def covering_rule(rule: Rule, earlier: Sequence[Rule]) -> Rule | None:
 
 
 def _includes(outer: Rule, inner: Rule, possible: PossibleValues, scored: bool) -> bool:
-    """Return whether the outer rule matches whenever the inner one does. `possible`: the possible values of the facts in that case;
-    `scored`: whether a rule between the two changes the score."""
+    """Return whether the outer rule matches whenever the inner one does. `possible`: the values that the facts can have if the
+    inner rule matches; `scored`: True if a rule between the two changes the score."""
     asked = {condition.name: condition.values for condition in inner.when}
     excluded = {condition.name: condition.values for condition in inner.unless}
 
@@ -132,7 +132,7 @@ def _decides_all(rule: Rule) -> bool:
 
 
 def _possible_values(rule: Rule) -> PossibleValues:
-    """Return the possible values of each fact if the rule matches; an empty set if it cannot."""
+    """Return the values that each fact can have if the rule matches. If a fact has none, the rule cannot match."""
     possible: PossibleValues = {name: frozenset(fact.words) for name, fact in FACTS.items()}
     for condition in rule.when:
         if condition.name in FACTS:
@@ -150,7 +150,7 @@ def _possible_values(rule: Rule) -> PossibleValues:
 
 
 def _narrow(possible: PossibleValues) -> bool:
-    """Remove the values that no possible value of another fact occurs with. Return whether any were removed."""
+    """Remove each value that occurs with no possible value of another fact. Return whether any were removed."""
     before = dict(possible)
     for first, second, table in _TOGETHER:
         possible[first] = frozenset(word for word in possible[first] if table[word] & possible[second])

@@ -62,8 +62,8 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Mailboxes:
-    """Envelope addresses. `addresses`: matched as a whole; `locals`: local parts, in any domain; `domains`: as in Names;
-    `null`: whether the null sender matches."""
+    """Envelope addresses. `addresses`: matched as a whole; `locals`: local parts, in any domain; `domains`: as in Names; `null`:
+    True if the null sender matches."""
 
     addresses: Set[str] = frozenset()
     locals: Set[str] = frozenset()
@@ -85,7 +85,7 @@ class Mailboxes:
 
 @dataclass(frozen=True, slots=True)
 class Domains:
-    """Domains, of which SPF of one must pass for the client."""
+    """Domains. The condition holds if SPF of one of them passes for the client."""
 
     names: frozenset[str] = frozenset()
 
@@ -116,7 +116,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Listings:
-    """Entries of DNS lists, of which the client must have one."""
+    """Entries of DNS lists. The condition holds if the client has one of them."""
 
     entries: frozenset[Listing] = frozenset()
 
@@ -161,7 +161,8 @@ class Rule:
 
 
 def _sources(conditions: Iterable[Condition]) -> Iterator[str]:
-    """Yield the sources that the conditions use, and their kinds, which stand for sources that are not known."""
+    """Yield the sources that the conditions use, and the kind of each, which stands for it if it is not known which sources were
+    asked."""
     for condition in conditions:
         if isinstance(condition.values, Domains):
             yield condition.name
@@ -193,8 +194,8 @@ TOO_MANY_RECIPIENTS = Rule(
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Rules in order, mode, and the digest by which the log identifies the rules. `providers`: the domains whose SPF is asked for
-    the client; `dnslists`: name and zone of each DNS list that is asked."""
+    """Rules in order, mode, and the digest by which the log identifies the rules. `providers`: the domains whose SPF record the
+    client is checked against; `dnslists`: name and zone of each DNS list that is asked."""
 
     rules: tuple[Rule, ...] = ()
     mode: str = ENFORCE
@@ -208,7 +209,8 @@ class Policy:
         return bool(self.providers or self.dnslists)
 
     def in_force(self, day: date) -> Policy:
-        """Return the policy without the rules whose `until` lies before that day, and without what only these ask."""
+        """Return the policy without the rules that end before that day (`until`), and without the providers and lists that only
+        these rules ask."""
         rules = tuple(rule for rule in self.rules if rule.until is None or day <= rule.until)
         if len(rules) == len(self.rules):
             return self
@@ -230,9 +232,8 @@ class Verdict:
 
     `action`: one of ACTIONS. `rule`: the rule's name, `default`, `exempt:...` or `limit:...`; `because`: that rule, None for
     `default` and `exempt:...`. `shadow_rules`: the shadow rules that matched. `withheld`: the action that the rules call for, if
-    observe mode or a relay does not allow it, else "". `would`: `withheld` if there is one, else the action of each of
-    `shadow_rules`. `softened`: a refusal became `tempfail` because it depends on a temporary DNS error.
-    """
+    observe mode or a relay does not allow it; else "". `would`: `withheld`; if that is "", the action of each of `shadow_rules`.
+    `softened`: True if a refusal became `tempfail`, because it depends on a temporary DNS error."""
 
     action: str = ACCEPT
     rule: str = DEFAULT_RULE

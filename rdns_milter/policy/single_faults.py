@@ -74,7 +74,7 @@ def rules_triggered_by(policy: Policy, today: date, fault: Fault, actions: froze
 
 
 def first_refusing(policy: Policy, today: date, recipient: str) -> Rule | None:
-    """Return the first rule that can refuse or defer mail to the recipient, for some values of the facts; None if none can."""
+    """Return the first rule that can refuse or defer mail to the recipient, for some values of the facts; None if no rule can."""
     rules = policy.in_force(today).rules
     evidence = Evidence(mailfrom=_NO_MAILBOX, rcpt=recipient, helo=Helo(UNKNOWN, UNKNOWN))
     for count, rule in enumerate(rules, 1):
@@ -91,8 +91,8 @@ def _good_clients() -> Iterator[Evidence]:
 
 
 def _variants(policy: Policy, today: date, actions: frozenset[str]) -> Iterator[tuple[Policy, Rule | None]]:
-    """Yield the policy in enforce mode, and for each shadow rule with such an action the policy with that rule enforced, and the
-    rule."""
+    """Yield each policy to evaluate, in enforce mode: first the policy itself, with None; then, for each shadow rule with one of
+    the actions, the policy with that rule enforced, with the rule."""
     policy = replace(policy.in_force(today), mode=ENFORCE)
     yield policy, None
     for index, rule in enumerate(policy.rules):

@@ -57,7 +57,7 @@ _OURS = "nothing is wrong on the sender's side"
 
 
 def _spf_rows(fact: str, serious: bool) -> tuple[_Row, ...]:
-    """Return the rows for one identity. `serious`: the results that are usually refused, or else the others."""
+    """Return the rows for one identity: for the results that are usually refused if `serious`, else for the others."""
     if serious:
         return (
             _Row(
@@ -209,7 +209,7 @@ _WHY: Mapping[str, str] = MappingProxyType(
 def advice(evidence: Evidence, facts: Collection[str] | None = None) -> tuple[Advice, ...]:
     """Return advice for the sender's postmaster, the most important first; () if there is none or the client is not judged.
 
-    `facts`: limit the advice to these facts, and include what violates no RFC but is required by a rule."""
+    `facts`: limits the advice to these facts. Then it also covers what violates no RFC, because a rule requires it."""
     if evidence.exempt or evidence.client is None:
         return ()
     wanted = None if facts is None else {*facts, *(("iprev",) if "iprev_reason" in facts else ())}
@@ -273,7 +273,7 @@ def _usable_helo_name(evidence: Evidence) -> str:
 
 
 def _recommended_name(evidence: Evidence) -> str:
-    """Return the name to recommend as reverse name and HELO name: the confirmed name, else the HELO name; "" if neither is
+    """Return the name to recommend as reverse name and HELO name. It is the confirmed name, else the HELO name; "" if neither is
     suitable."""
     if evidence.iprev.names and evidence.generic.result != "yes":
         return evidence.iprev.names[0]

@@ -36,7 +36,8 @@ _CHARSETS = {
 
 
 def decodings(text: str) -> tuple[str, ...]:
-    """Return the different readings of a text with encoded words, without the text itself; decoded text is decoded again."""
+    """Return the different readings of a text with encoded words; the text itself is not among them. What has been decoded is
+    decoded again, in case it contains encoded words."""
     found: dict[str, None] = {}
     for end, reading in ((_ENDS[0], text), (_ENDS[1], text), (_ENDS[0], _SEAM.sub("", text))):
         for _ in range(MAX_ROUNDS):
@@ -51,8 +52,8 @@ def decodings(text: str) -> tuple[str, ...]:
 
 
 def _decoded(text: str, end: str | re.Pattern[str]) -> str:
-    """Return the text with its encoded words decoded. White space between two words is dropped; bytes of adjacent words in one
-    charset are decoded together."""
+    """Return the text with its encoded words decoded. White space between two words is dropped. The bytes of adjacent words are
+    decoded together if they have the same charset."""
     parts: list[str] = []
     data, codec, at = b"", "", 0
     while match := _HEAD.search(text, at):

@@ -97,12 +97,11 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 
 def fact_sentence(fact: str, value: str, terms: Mapping[str, str]) -> str:
-    """Return the sentence for a fact with that value, with a full stop; "" for an unknown fact or value. A name at the start of
-    the sentence keeps its spelling.
+    """Return the sentence for a fact with that value, with a full stop; "" for an unknown fact or value. A name at the start of the
+    sentence keeps its spelling.
 
-    `terms`: "client", "ptr", "helo" and "domain" (the one that SPF was checked for, or a DNS list), any text. For `iprev` the value
-    is that of `iprev_reason`.
-    """
+    `terms`: any text for "client", "ptr", "helo" and "domain" (the domain that SPF was checked for, or a DNS list). If `fact` is
+    `iprev`, `value` is that of `iprev_reason`."""
     table = _REASONS if fact == "iprev" else _SENTENCES.get(fact, {})
     sentence = table.get(value, "")
     if not sentence:

@@ -1,8 +1,8 @@
 """Detect Authentication-Results fields that claim to be written by this host.
 
 Pure. The input is untrusted: never raises, and takes time linear in its length. A value is parsed strictly as in RFC 8601, and also
-as leniently as a later reader of the message might: a field is forged if our authserv-id comes first in any of these readings. A
-field of another host that is mistaken for ours is removed too; its results could not be trusted.
+as leniently as a later reader of the message might parse it. A field is forged if our authserv-id comes first in any of these
+readings. A field of another host that is mistaken for ours is removed too; its results could not be trusted.
 
 RFC 8601 5 (removing fields with our authserv-id or an unknown version), 2.2 (syntax), RFC 2047 (encoded words).
 """
@@ -70,10 +70,9 @@ def views(value: str) -> Iterator[str]:
 
 @functools.cache
 def _ascii_look_alikes() -> Mapping[int, str]:
-    """Return the characters that are ASCII in compatibility normalization (NFKC), with their replacements.
+    """Return the characters that become ASCII in compatibility normalization (NFKC), with their replacements.
 
-    Unlike normalization, this table hardly lengthens a text: NFKC turns U+3316 into six characters and U+FDFA into eighteen.
-    """
+    Unlike normalization, this table hardly lengthens a text: NFKC turns U+3316 into six characters and U+FDFA into eighteen."""
     last = 0x1FFFF  # no plane after this has such characters
     normal = ((code, unicodedata.normalize("NFKC", chr(code))) for code in range(0x80, last + 1))
     return MappingProxyType({code: text for code, text in normal if text.isascii()})
@@ -93,8 +92,8 @@ def _identifiers(view: str) -> Iterator[str]:
 
 
 def _names_in_letters(view: str, length: int) -> Iterator[str]:
-    """Yield the same for names in any script, of at most that length: in any case and normal form, A-labels as U-labels (RFC 5890
-    2.3.2.1)."""
+    """Yield the same texts as `_identifiers`, for names in any script: in lower case, in the normal form NFKC, with A-labels as
+    U-labels (RFC 5890 2.3.2.1). `length`: that of the longest name to find; the rest of a longer text is not examined."""
     head = _INVISIBLE.sub("", view.lstrip("; \t\r\n").partition(";")[0])
     if head.isascii() and "xn--" not in head.lower():
         return
@@ -126,7 +125,7 @@ def _letters_of(punycode: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _spellings(authserv_ids: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return our names with U-labels as A-labels, and with A-labels as U-labels."""
+    """Return our names twice: with U-labels as A-labels, and with A-labels as U-labels."""
     names = [unicodedata.normalize("NFKC", each.lower()).strip(".") for each in authserv_ids]
     ours = frozenset(_joined(name if name.isascii() else canonical(name)) for name in names)
     return ours - {""}, frozenset(map(_in_letters, names)) - {""}

@@ -45,10 +45,9 @@ _SENTENCES: Mapping[str, str] = MappingProxyType(
 def authentication_results(authserv_id: str, evidence: Evidence) -> str:
     """Return the value of Authentication-Results (RFC 8601 2.2): a resinfo line each for iprev, SPF of HELO and SPF of MAIL FROM.
 
-    Checks that were not made are left out; without any result the value is `none`. For the null sender the identity of MAIL FROM
-    is postmaster@HELO (RFC 7208 2.4), so `smtp.mailfrom` is the HELO domain. A domain that is not a host name is quoted, without
-    characters that could make it look like a result; if there is no domain that can be written, a comment says so.
-    """
+    Checks that were not made are left out; without any result the value is `none`. For the null sender the identity of MAIL FROM is
+    postmaster@HELO (RFC 7208 2.4), so `smtp.mailfrom` is the HELO domain. A domain that is not a host name is quoted, without
+    characters that could make it look like a result. If no domain can be written, a comment says so."""
     head = value(authserv_id or "localhost", MAX_NAME)
     spf_helo = _spf(evidence.spf_helo, evidence, "helo")
     spf_mailfrom = _spf(evidence.spf_mailfrom, evidence, "mailfrom")
@@ -86,8 +85,9 @@ def received_spf(evidence: Evidence, receiver: str) -> str:
 
 
 def tag(verdict: Verdict, evidence: Evidence) -> str:
-    """Return the value of the field that the action `tag` adds: `tag`, the rule and the facts as `key=word`, for mail filters.
-    `would`: what would have been done if the message had not come through a relay."""
+    """Return the value of the field that the action `tag` adds: `tag`, the rule, and the facts as `key=word`, for mail filters. The
+    key `would` says what would have been done if the message had not come through a relay. It is absent if the verdict is the
+    same."""
     facts = (
         ("rule", verdict.rule),
         *([("would", verdict.withheld)] if verdict.withheld else []),

@@ -61,10 +61,9 @@ class IncomingFields:
             self._found.append((canonical, number))
 
     def removals(self) -> tuple[tuple[str, int], ...]:
-        """Return name and number (from 1) of each field to remove, or () if there are too many.
+        """Return name and number (from 1) of each field to remove; () if there are too many.
 
-        The last field is first, because Postfix renumbers the fields after each removal and Sendmail does not.
-        """
+        The last field comes first, because Postfix renumbers the fields after each removal and Sendmail does not."""
         return () if self.forged > MAX_FORGED else tuple(reversed(self._found))
 
     def _is_forged(self, name: str, value: str) -> bool:
@@ -85,8 +84,8 @@ class IncomingFields:
 
 
 def names_receiver(value: str, receiver: str) -> bool:
-    """Return whether a reader could take `receiver` for the host that wrote a Received-SPF value: as the key `receiver`, or before
-    the first colon of a comment (RFC 7208 9.1). Case, quotes, blanks and look-alike characters are ignored."""
+    """Return whether a reader could take `receiver` for the host that wrote a Received-SPF value (RFC 7208 9.1). The host stands in
+    the key `receiver`, or before the first colon of a comment. Case, quotes, blanks and look-alike characters are ignored."""
     if not receiver:
         return False
     ours = re.escape(receiver.lower().strip("."))

@@ -87,9 +87,8 @@ _ANY_TROUBLE = "4.4.3"
 def compose(verdict: Verdict, evidence: Evidence) -> Reply | None:
     """Return the reply to RCPT for a verdict; None if the recipient is accepted (accept, tag, quarantine).
 
-    The rule's code, enhanced code and text replace the defaults if they are of the class of the verdict. They are not used for a
-    refusal softened to `tempfail`, because they are meant for a refusal.
-    """
+    The rule's text, if it has one, replaces the default. So do its code and enhanced code, if they are of the class of the verdict.
+    A refusal that was softened to `tempfail` has the defaults, because the rule's reply is meant for a refusal."""
     code = _CODES.get(verdict.action)
     if code is None:
         return None
@@ -113,9 +112,8 @@ def compose(verdict: Verdict, evidence: Evidence) -> Reply | None:
 def _trouble(verdict: Verdict, evidence: Evidence) -> frozenset[str]:
     """Return the looked-up facts and sources whose temporary DNS error is the reason for a `tempfail`.
 
-    These are the facts that the rule tests; or all facts with an error, if the refusal was softened because another rule could
-    have accepted the message.
-    """
+    These are the facts that the rule tests. If it tests none of those with an error, and the refusal was softened because another
+    rule could have accepted the message, these are all facts with an error."""
     if verdict.action != TEMPFAIL:
         return frozenset()
     trouble = facts_in_trouble(evidence)
@@ -127,9 +125,8 @@ def _trouble(verdict: Verdict, evidence: Evidence) -> frozenset[str]:
 def _detail(rule: Rule | None, evidence: Evidence) -> int:
     """Return the last part of the enhanced code, from the facts that the rule tests and that have failed.
 
-    X.7.26 is for mail that failed more than one check (RFC 7372 3.4, 4). A softfail is not a failure (X.7.23 is for "fail" only,
-    3.2).
-    """
+    X.7.26 is for mail that failed more than one check (RFC 7372 3.4, 4). A softfail does not count as a failure: X.7.23 is for
+    "fail" only (3.2)."""
     if rule is None:
         return _OTHER
     keys = {(fact, FACTS[fact].get(evidence)) for fact in rule.facts()}
@@ -162,7 +159,7 @@ def _faults(found: tuple[Advice, ...]) -> str:
 
 
 def _advice(rule: Rule | None, evidence: Evidence, tested: frozenset[str]) -> tuple[Advice, ...]:
-    """Return the advice on the facts that the rule tests, never empty. If the rule tests only the score, it is on all facts."""
+    """Return advice on the facts that the rule tests, or on all facts if the rule tests only the score. It is never empty."""
     scored = rule is not None and not tested and any(condition.name == "min_score" for condition in rule.when)
     return advice(evidence, None if scored else tested) or (_NO_ADVICE,)
 
