@@ -60,10 +60,11 @@ TEXTS = ("client", "helo_name", "mailfrom", "rcpt", "ptr", "client_spf", "dnslis
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict on those recipients of a message for whom it is the same.
+    """The verdict on recipients of a message: on all those for whom it is the same.
 
     `evidence`: that of the first recipient; `qid`: the queue id, "" without one; `policy`: the digest of the rules; `reply`: the
-    reply to the client, "" if it was not refused or deferred; `count`: the number of recipients, 0 if `rcpts` has all of them."""
+    reply to the client, "" if the message was not refused or deferred; `count`: the number of recipients, 0 if `rcpts` has all of
+    them."""
 
     verdict: Verdict
     evidence: Evidence
@@ -80,7 +81,8 @@ Value = str | int | float | None
 
 
 def values(decision: Decision, share: int = 1) -> dict[str, Value]:
-    """Return the value of each key in the order of KEYS, None for an absent one. `share`: texts are cut to their part of LIMITS."""
+    """Return the value of each key in the order of KEYS, None for an absent one. `share`: the length of texts is the limit in
+    LIMITS divided by this number."""
     evidence, verdict, cost = decision.evidence, decision.verdict, decision.cost
     each = MAX_ADDRESS // share
     found: dict[str, Value] = {
@@ -121,14 +123,14 @@ def values(decision: Decision, share: int = 1) -> dict[str, Value]:
 
 def _held(found: Sources, limit: int) -> str | None:
     """Return the sources that hold, and those in trouble, in at most `limit` characters; None if there are none. A domain holds if
-    SPF passes; an entry of a list is written with its answer."""
+    SPF passes. An entry of a list is written with its answer."""
     written = (name if value == PASS else f"{name}:{value}" for name, value in found if value not in _NOT_HELD)
     return whole_items(written, limit) or None
 
 
 def _note(decision: Decision) -> str:
-    """Return the text in place of a reply, if observe mode or a relay did not allow the rule's action: the rule is not why the
-    message was let in."""
+    """Return the note that the line has in place of a reply, if observe mode or a relay did not allow the rule's action; else "".
+    It makes clear that the rule is not why the message was let in."""
     verdict = decision.verdict
     if not verdict.withheld:
         return ""

@@ -23,7 +23,7 @@ _ENTRY = ("--quiet", "--no-pager", "--output=export")
 
 @contextmanager
 def default_logs(mail_logs: Sequence[Path] = MAIL_LOGS, journalctl: str = "journalctl") -> Iterator[tuple[Logs, str]]:
-    """Open the log of this host; gives it with its name. Raises UnreadableLogError where there is none."""
+    """Open the log of this host; yield it and its name. Raises UnreadableLogError if there is none."""
     if _has_entries(journalctl):
         with subprocess.Popen(
             [journalctl, f"--unit={UNIT}", *_ENTRY], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -42,7 +42,7 @@ def default_logs(mail_logs: Sequence[Path] = MAIL_LOGS, journalctl: str = "journ
 
 
 def rotated(mail_logs: Sequence[Path] = MAIL_LOGS) -> list[str]:
-    """Return the first of the mail logs that is there with its rotated parts, the oldest first."""
+    """Return the first of the mail logs that exists, and its rotated parts, the oldest first; an empty list if none exists."""
     for path in mail_logs:
         found = [each for each in path.parent.glob(f"{path.name}*") if each.is_file()]
         if found:

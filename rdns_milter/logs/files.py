@@ -43,10 +43,8 @@ class UnreadableLogError(Exception):
 
 
 class Logs:
-    """Log files, read one after the other.
-
-    `size`: bytes of all files, 0 if not known; `troubles`: a sentence for each file that could not be read to its end. Raises
-    UnreadableLogError at once if one of the files cannot be opened."""
+    """Log files, read one after the other. `size`: bytes of all files, 0 if not known; `troubles`: one sentence for each file that
+    could not be read to its end. Raises UnreadableLogError at once if one of the files cannot be opened."""
 
     def __init__(self, paths: Sequence[str], stdin: BinaryIO | None = None) -> None:
         self._paths = tuple(paths)
@@ -61,7 +59,7 @@ class Logs:
 
     @property
     def position(self) -> int:
-        """The bytes read so far, of `size`."""
+        """The number of bytes read so far, of `size`."""
         if self._raw is not None and not self._raw.closed:
             with suppress(OSError, ValueError):
                 return self._read + self._raw.tell()

@@ -23,7 +23,8 @@ Entry = dict[bytes, bytes]
 
 
 def lines(stream: BinaryIO) -> Iterator[str]:
-    """Yield the messages with date, host and program in front as rsyslog writes them; entries without a message are skipped."""
+    """Yield the messages, each with date, host and program in front as rsyslog writes them. Entries without a message are
+    skipped."""
     entry: Entry = {}
     while line := stream.readline(MAX_FIELD):
         if line == b"\n":

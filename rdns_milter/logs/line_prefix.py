@@ -1,5 +1,5 @@
-"""Recognize the prefix that log daemons and log viewers write before a line: date, host, program. One reader for the milter's lines
-and the MTA's.
+"""Recognize the prefix that log daemons and log viewers write before a line: date, host, program. The milter's own lines and those
+of MTAs are read alike.
 
 Pure. Must never take a part of another program's message for a prefix: the program's name follows directly after date and host.
 Every pattern takes time linear in the length of the line, whatever a client has put into it.
@@ -52,8 +52,8 @@ _DATA = r'(?:-|(?:\[(?:[^\]"]++|"(?:[^"\\]++|\\.)*+")*+\])+)'
 
 
 def prefix_pattern(tag: str) -> str:
-    """Return a pattern without groups for every prefix of a line of one program: from none to a container's name and date before
-    a log daemon's. `tag`: a pattern for the program's name."""
+    """Return a pattern without groups for every prefix that a line of one program can have. There can be none, a log daemon's, a
+    container's name and date, or both. `tag`: a pattern for the program's name."""
     main = (
         rf"(?:<\d{{1,3}}>)?+(?:(?:{_DATED})?+{tag}(?:\[\d{{1,10}}\])?: {_MESSAGE_ID}"
         rf"|{_VERSION_1} {tag} \S{{1,128}} \S{{1,32}} {_DATA} {{1,2}}\ufeff?)"
@@ -83,8 +83,8 @@ KNOWN_FORMS = (
 class Prefix(NamedTuple):
     """The prefix of a line.
 
-    `tag`: the program's name; `pid`: its process id, "" if there is none; `end`: the index of the text; `is_certain`: there is a
-    date or a container's name too ("word: " alone can be the start of any text)."""
+    `tag`: the program's name; `pid`: its process id, "" if there is none; `end`: the index at which the text begins; `is_certain`:
+    True if there is a date or a container's name too, because "word: " alone can be the start of any text."""
 
     tag: str
     pid: str
@@ -107,15 +107,15 @@ def find_prefix(line: str) -> Prefix | None:
 
 @dataclass(slots=True)
 class PrefixForms:
-    """The forms of prefixes in a log. `known`: at least one line has a known form; `unknown`: the first line that has none; `last`:
-    the latest line."""
+    """The forms of prefixes in a log. `known`: True if at least one line has a known form; `unknown`: the first line that has none;
+    `last`: the latest line."""
 
     known: bool = False
     unknown: str = ""
     last: str = ""
 
     def note(self, line: str, is_known: bool = False) -> None:
-        """Note one more line. `is_known`: its form is known already."""
+        """Note one more line. `is_known`: True if the caller has recognized its form."""
         self.last = line
         if self.known or not line.strip():
             return
@@ -125,9 +125,9 @@ class PrefixForms:
             self.unknown = line.strip()[:MAX_PREFIX]
 
     def repeated(self, line: str) -> tuple[str, int]:
-        """Return the repeated line and the number of repetitions, at most MAX_REPEATS, if the line reports one; else ("", 0).
+        """Return the repeated line, and the number of repetitions, at most MAX_REPEATS, if the line reports one; else ("", 0).
 
-        Some log daemons repeat the line in the report, others refer to the line before, which is `last`."""
+        Some log daemons repeat the line in the report. Others refer to the line before the report, which is `last`."""
         if "message repeated " not in line:
             return "", 0
         found = find_prefix(line)

@@ -22,7 +22,7 @@ _RCPT_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 def rcpts_of(fields: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the recipients that the line names; `nrcpt` is the number of all."""
+    """Return the recipients that the line names. A line need not name all; the key `nrcpt` has their number."""
     text = fields.get("rcpt", "")
     if "\\" not in text:
         return tuple(text.split(",")) if text else ()
@@ -30,7 +30,7 @@ def rcpts_of(fields: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def reply_of(fields: Mapping[str, str]) -> str:
-    """Return the reply to the client; "" if it was not refused or deferred (`reply` can be a note then)."""
+    """Return the reply to the client; "" if the message was not refused or deferred, because `reply` can be a note then."""
     return fields.get("reply", "") if fields.get("action") in REPLIED else ""
 
 
@@ -82,8 +82,8 @@ _spf = functools.lru_cache(maxsize=64)(Spf)
 
 @functools.lru_cache(maxsize=4096)
 def _held(text: str | None) -> Sources | None:
-    """Return the sources in a value of the line: a domain, or a list and its answer. Those that are not in it do not hold, unless
-    it ends with an ellipsis."""
+    """Return the sources in a value of the line: a domain, or a list and its answer. Sources that are not in the value do not hold,
+    unless the value ends with an ellipsis. None without a value."""
     if text is None:
         return None
     items = [item.partition(":") for item in text.split(",") if item and item != ELLIPSIS]

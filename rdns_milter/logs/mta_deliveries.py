@@ -1,11 +1,11 @@
 """Read past mail from the MTA's own log: client, HELO name, sender, recipients and outcome, as far as Postfix or Sendmail log them.
 
 A stream of lines, with bounded memory for the messages whose end has not been seen. Pure: looks nothing up, judges nothing. Must
-never raise, nor guess: a value that is not in the log is None.
+never raise, and never guess: a value that is not in the log is None.
 
-Chooses what `forecast` leaves out: mail from loopback, which is this host's own or comes back from a content filter, and mail whose
-client or sender is not in the log. With a content filter Postfix logs a message twice; it counts once, with its original client.
-logs/mta_log_lines.py reads the single lines.
+Decides what `forecast` leaves out. This is mail from loopback, which is this host's own or comes back from a content filter; and
+mail whose client or sender is not in the log. With a content filter Postfix logs a message twice; it counts once, with its original
+client. logs/mta_log_lines.py reads the single lines.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ class Delivery:
 class _Open:
     """A message whose end has not been seen.
 
-    `refused`: recipients with their outcome; `is_own`: it comes from loopback, and no original client is logged; `is_passed_on`: it
-    came through a filter before the queue, and the smtpd in front of the filter will log the HELO name; `named`: a recipient
-    from a log line that may differ from that of RCPT."""
+    `refused`: recipients with their outcome; `is_own`: True if the message comes from loopback, and no original client is logged;
+    `is_passed_on`: True if it came through a filter before the queue, so that the smtpd in front of the filter will log the HELO
+    name; `named`: a recipient from a log line, which may differ from that of RCPT."""
 
     client: str = ""
     helo: str | None = None
@@ -76,7 +76,7 @@ class _Open:
 
     @property
     def is_from_outside(self) -> bool:
-        """Whether it comes from another host whose address is known."""
+        """Whether the message comes from another host whose address is known."""
         return not self.is_own and parse_address(self.client) is not None
 
     def add(self, rcpt: str) -> None:
@@ -90,7 +90,7 @@ _Process = tuple[str, str]  # of smtpd: instance and process id
 
 
 class MailLog:
-    """The state of reading a log line by line. `prefixes`: the forms of the lines' prefixes."""
+    """Reads a log line by line, and keeps the state between lines. `prefixes`: the forms of the lines' prefixes."""
 
     def __init__(self) -> None:
         self.prefixes = PrefixForms()
@@ -179,7 +179,8 @@ class MailLog:
             self._open[queue_id].sender = sender
 
     def _stage(self, process: _Process | None, queue_id: str, said: str) -> Iterator[Delivery]:
-        """Read what smtpd, cleanup, postscreen or a filter logs of a recipient, with the HELO name."""
+        """Read a line in which smtpd, cleanup, postscreen or a filter tells what it did with a recipient or a message, and the HELO
+        name."""
         message = self._open.get(queue_id)
         found = stage(said)
         if found is not None:
@@ -221,7 +222,8 @@ class MailLog:
         yield Delivery(found.client, found.helo, found.sender, rcpts, login, _outcome(found))
 
     def _proxied(self, process: _Process | None, found: Stage) -> Iterator[Delivery]:
-        """Read what a filter before the queue did with a message. Its own log, or that of the smtpd behind it, may say more."""
+        """Read what a filter before the queue did with a message. The log of the filter, or of the smtpd behind it, may say
+        more."""
         session = None if process is None else self._sessions.get(process)
         client = found.client or (session.client if session is not None else "")
         login = session is not None and session.authenticated
@@ -245,7 +247,7 @@ class MailLog:
             yield from _deliveries(message)
 
     def _passed_on_for(self, client: str, sender: str) -> str:
-        """Return the queue id of the newest message of that client that came through a filter, or ""."""
+        """Return the queue id of the newest message from that client and sender that came through a filter; "" if there is none."""
         for messages in (self._open, self._waiting):
             for queue_id, message in islice(reversed(messages.items()), MAX_WAITING):
                 if message.is_passed_on and message.client == client and message.sender in (None, sender):

@@ -59,8 +59,8 @@ _SENDMAIL_UNKNOWN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The program that logged a line. `instance`: that of Postfix, "" for Sendmail; `name`: Postfix's program, "" if it is not
-    logged."""
+    """The program that logged a line. `instance`: the instance of Postfix, "" for Sendmail; `name`: the program of Postfix, "" if
+    it is not logged."""
 
     instance: str
     name: str
@@ -84,8 +84,8 @@ def program(tag: str) -> Program | None:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """The start of a message (`client=`). `original`: the client that a content filter passes on (XFORWARD), None without one;
-    `again`: the message was queued before and comes back from the filter."""
+    """The start of a message (`client=`). `original`: the client that sent the message before it went through a content filter
+    (XFORWARD), None without one; `again`: True if the message was queued before and comes back from the filter."""
 
     client: str
     authenticated: bool
@@ -94,7 +94,7 @@ class Arrival:
 
 
 def arrival(said: str) -> Arrival | None:
-    """Parse a `client=` line; None if it is none."""
+    """Parse a `client=` line; None for any other line."""
     client = _CLIENT.match(said)
     if client is None:
         return None
@@ -111,8 +111,8 @@ def arrival(said: str) -> Arrival | None:
 class Stage:
     """What smtpd, postscreen, cleanup or a content filter did with a recipient or a message.
 
-    `client`: "" if it is not in the line; `rcpt`: None if it is not; `is_deferral`: it was refused temporarily; `passed_on`: the
-    queue id that the filter reported."""
+    `client`: "" if it is not in the line; `rcpt`: None if it is not in the line; `is_deferral`: True if the recipient or the
+    message was refused temporarily; `passed_on`: the queue id that the filter reported."""
 
     verb: str
     name: str
@@ -201,7 +201,7 @@ def sendmail_recipients(said: str) -> tuple[str, ...]:
 
 
 def sendmail_refusal(said: str) -> tuple[str, bool] | None:
-    """Return a recipient that Sendmail or one of its milters refused, and whether temporarily."""
+    """Return a recipient that Sendmail or one of its milters refused, and True if temporarily; None for any other line."""
     match = _SENDMAIL_REJECT.match(said)
     if match is not None:
         return _bare(match[1]), match[2] == "4"

@@ -1,7 +1,7 @@
 """Read the dates of log lines, in all forms that logs/line_prefix.py knows, to the minute.
 
-Pure except for the time zone of this host, which applies to dates without one. Must never return a date that cannot be right, for
-example of a wrong clock.
+Pure except for the time zone of this host, which applies to dates without one. Must never return a date that cannot be right, such
+as one of a wrong clock.
 
 RFC 3164 section 4.1.2 (no year, no zone), RFC 5424 section 6.2.3 and RFC 3339; journalctl's short forms.
 """
@@ -27,10 +27,8 @@ _LEAP_YEARS = 9  # years to search for a 29 February: there are at most 8 from o
 
 
 class Dates:
-    """A reader of dates.
-
-    `now`: an aware datetime; a date without a year is the latest such day up to it; `zone`: that of dates without one, and of all
-    results; None: that of this host."""
+    """A reader of dates. `now`: an aware datetime; a date without a year is taken for the latest such day up to `now`. `zone`: the
+    time zone of dates without one, and of all results; None: that of this host."""
 
     def __init__(self, now: datetime, zone: tzinfo | None = None) -> None:
         self._now = now.astimezone(zone)
@@ -41,7 +39,7 @@ class Dates:
         self._epoch = functools.lru_cache(maxsize=4096)(self._read_epoch)
 
     def of(self, text: str) -> datetime | None:
-        """Return the minute in which a line was written; None without a date, or with one that cannot be right."""
+        """Return the minute in which a line was written; None if it has no date, or one that cannot be right."""
         match = _DATE.match(text)
         return None if match is None else self._moment(match)
 

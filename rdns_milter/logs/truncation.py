@@ -24,7 +24,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def cut_address(path: str, limit: int) -> str:
-    """Return at most `limit` characters of an address, cut in the local part: rules test the domain more often."""
+    """Return at most `limit` characters of an address. The local part is cut, because rules test the domain more often."""
     if len(path) <= limit:
         return path
     domain = parse_mailbox(path).domain
@@ -35,9 +35,8 @@ def cut_address(path: str, limit: int) -> str:
 
 
 def joined(rcpts: tuple[str, ...], limit: int, each: int) -> str | None:
-    """Join as many addresses as fit into `limit` characters, each cut to `each`; None if there is none.
-
-    Commas and backslashes in an address are escaped with a backslash; logged_evidence.rcpts_of takes the text apart again."""
+    """Join as many addresses as fit into `limit` characters, each cut to `each` characters; None if there is no address. Commas and
+    backslashes in an address are escaped with a backslash; logged_evidence.rcpts_of takes the text apart again."""
     taken: list[str] = []
     left = limit
     for rcpt in rcpts:
