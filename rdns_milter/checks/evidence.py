@@ -183,8 +183,8 @@ LOOKED_UP: tuple[str, ...] = tuple(name for name, fact in FACTS.items() if TEMPE
 
 
 def source(kind: str, name: str) -> str:
-    """Return the name of a source. `kind`: one of SOURCES. `name`: the name of the domain or the list; "" if it is not known: the
-    kind then stands for it."""
+    """Return the name of a source. `kind`: one of SOURCES; `name`: the name of the domain or the list. If `name` is "" because the
+    source is not known, the kind stands for it."""
     return f"{kind} {name}" if name else kind
 
 

@@ -161,7 +161,7 @@ class Rule:
 
 
 def _sources(conditions: Iterable[Condition]) -> Iterator[str]:
-    """Yield the sources that the conditions use, and the kind of each, which stands for it if it is not known which sources were
+    """Yield the sources that the conditions use, and their kinds. A kind stands for its sources if it is not known which were
     asked."""
     for condition in conditions:
         if isinstance(condition.values, Domains):

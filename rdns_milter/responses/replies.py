@@ -112,7 +112,7 @@ def compose(verdict: Verdict, evidence: Evidence) -> Reply | None:
 def _trouble(verdict: Verdict, evidence: Evidence) -> frozenset[str]:
     """Return the looked-up facts and sources whose temporary DNS error is the reason for a `tempfail`.
 
-    These are the facts that the rule tests. If it tests none of those with an error, and the refusal was softened because another
+    These are the facts that the rule tests. If the rule tests no fact with an error, but the refusal was softened because another
     rule could have accepted the message, these are all facts with an error."""
     if verdict.action != TEMPFAIL:
         return frozenset()
