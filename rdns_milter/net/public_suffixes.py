@@ -33,7 +33,7 @@ def _lookup() -> Lookup:
 
 
 def from_publicsuffixlist(path: str | None = None) -> Lookup:
-    """Return a lookup function of publicsuffixlist, with the library's own list or that of the file."""
+    """Return a lookup function of publicsuffixlist, with the list in the file at `path`; None: with the library's own list."""
     from publicsuffixlist import PublicSuffixList
 
     if path is None:

@@ -23,8 +23,8 @@ PossibleValues = dict[str, frozenset[str]]  # by fact
 def _table(
     first: str, second: str, restricted: Mapping[str, Sequence[str]]
 ) -> tuple[str, str, Mapping[str, frozenset[str]]]:
-    """Return two facts, and for each value of the first fact the values of the second that occur with it: those given, by default
-    all."""
+    """Return two facts, and for each value of the first fact the values of the second that occur with it. These are all values,
+    unless `restricted` gives them."""
     every = FACTS[second].words
     return first, second, {word: frozenset(restricted.get(word, every)) for word in FACTS[first].words}
 

@@ -103,7 +103,7 @@ class Listing:
     octets: Octets = ()
 
     def match(self, answer: str) -> bool:
-        """Return whether an answer, an IPv4 address, counts."""
+        """Return whether an answer, an IPv4 address, is one of those that count."""
         numbers = answer.split(".")
         return not self.octets or (
             len(numbers) == len(self.octets)

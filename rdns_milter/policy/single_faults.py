@@ -36,7 +36,8 @@ Fault = Callable[[Evidence], Iterator[Evidence]]
 
 
 def mismatch(good: Evidence) -> Iterator[Evidence]:
-    """Yield the evidence if the HELO name matches the client's address or reverse name only partly or not at all."""
+    """Yield variants of the evidence in which the HELO name matches the client's address or reverse name only partly or not at
+    all."""
     for kind, result, match in (
         ("fqdn", "fail", "different"),
         ("fqdn", "fail", "aligned"),
@@ -48,13 +49,13 @@ def mismatch(good: Evidence) -> Iterator[Evidence]:
 
 
 def softfail(good: Evidence) -> Iterator[Evidence]:
-    """Yield the evidence if SPF gives softfail for one identity."""
+    """Yield variants of the evidence in which SPF gives softfail for one identity."""
     yield replace(good, spf_mailfrom=Spf("softfail"))
     yield replace(good, spf_helo=Spf("softfail"))
 
 
 def null_sender(good: Evidence) -> Iterator[Evidence]:
-    """Yield the evidence if the message is a bounce."""
+    """Yield the evidence with the null sender, as for a bounce."""
     yield replace(good, mailfrom="")
 
 

@@ -152,8 +152,8 @@ def _negative(wire: bytes, at: int, end: int, name: Labels, ttl: int, flags: int
 
 def _labels(wire: bytes, at: int, limit: int) -> tuple[Labels, int] | None:
     """Return the labels of the name at that offset, without the root's, and the offset behind the name. None if the name does not
-    end before the limit, has more than 255 bytes or _MAX_POINTERS pointers, or has a pointer that does not lead back: to bytes
-    before the part of the name that ends with it (RFC 1035 4.1.4)."""
+    end before the limit, or has more than 255 bytes or _MAX_POINTERS pointers. None also if a pointer does not lead back, to bytes
+    before the part of the name that it ends (RFC 1035 4.1.4)."""
     labels: Labels = []
     room = _MAX_NAME - 1
     pointers = behind = 0

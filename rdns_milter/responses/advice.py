@@ -57,7 +57,7 @@ _OURS = "nothing is wrong on the sender's side"
 
 
 def _spf_rows(fact: str, serious: bool) -> tuple[_Row, ...]:
-    """Return the rows for one identity: for the results that are usually refused if `serious`, else for the others."""
+    """Return the rows for one identity. `serious`: True for the results that are usually refused, False for the others."""
     if serious:
         return (
             _Row(
