@@ -1,9 +1,9 @@
 """Judge logged decisions by another policy, from the facts in their lines.
 
-The verdict is that of `policy.decide`, cached by all that the policy can test. Changes in [exempt], [relays] and [generic] apply
-where the line has what they need: a client that is exempt now is exempt, and names are tested again if patterns or exceptions are
-set. Where another client would be judged now, the one behind a relay or the relay itself, there is no verdict. Must never decide
-anything itself. Pure except for the caches, which are bounded.
+The verdict is that of `policy.decide`, cached by everything that the policy can test. Changes in [exempt], [relays] and [generic]
+are taken into account as far as the line allows: a client that is exempt now is exempt, and names are tested again if patterns or
+exceptions are set. If another client would be judged now (the one behind a relay, or the relay itself), there is no verdict. Must
+never decide anything itself. Pure except for the caches, which are bounded.
 
 packaging/doc/rules.md; packaging/doc/log.md (the keys of a line).
 """
@@ -33,7 +33,7 @@ _MAX_CACHED = 1 << 16  # texts, and verdicts
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """What a condition on a text tests: the keys of a line, and the evidence made of their values."""
+    """The text that a condition tests. `keys`: its keys in a line; `evidence`: makes evidence of their values."""
 
     keys: tuple[str, ...]
     evidence: Callable[..., Evidence]
@@ -54,8 +54,10 @@ _NOT_LOGGED = ("authenticated", "tls")  # conditions on what no line contains
 class Evaluator:
     """A policy that judges parsed lines.
 
-    `policy`: the rules in force on `day`, in the mode of the config or in mode enforce; `keys`: the keys of a line that the rules
-    test; `sources`: those of SOURCES among them; `unlogged_rules`: the names of the rules that test what is not logged."""
+    `policy`: the rules in force on `day`, in the mode of the config or, if `enforce`, in mode enforce.
+    `keys`: the keys of a line that the rules test.
+    `sources`: those of SOURCES that the rules test.
+    `unlogged_rules`: the names of the rules that test a value that is not logged."""
 
     def __init__(self, config: Config, day: date, enforce: bool = False) -> None:
         policy = config.policy.in_force(day)
@@ -87,7 +89,8 @@ class Evaluator:
         self._verdicts: dict[object, Verdict] = {}
 
     def verdict(self, fields: Mapping[str, str], recipient: str) -> Verdict | None:
-        """Return the verdict of the policy on the message to that recipient; None if it depends on what is not in the line."""
+        """Return the verdict of the policy on the message to that recipient; None if it depends on a value that is not in the
+        line."""
         if self.judges_another(fields):
             return None
         try:
@@ -114,7 +117,7 @@ class Evaluator:
         return found
 
     def was_exempt(self, fields: Mapping[str, str]) -> bool:
-        """Return whether the client was exempt then and is not now, so that its facts were never looked up."""
+        """Return whether the client was exempt then and is not now. The facts of such a client were never looked up."""
         rule = fields["rule"]
         if not rule.startswith(EXEMPT):
             return False
@@ -123,25 +126,26 @@ class Evaluator:
         return rule == EXEMPT + "network" and not self._is_exempt(fields.get("client", ""))
 
     def is_of_other_sources(self, fields: Mapping[str, str]) -> bool:
-        """Return whether the line names what held of what another policy asked, which need not be what this one asks."""
+        """Return whether the line has results of providers or DNS lists that another policy asked. This policy may ask others."""
         return any(name in fields for name in self.sources) and fields.get("policy") != self.policy.digest
 
     def judges_another(self, fields: Mapping[str, str]) -> bool:
-        """Return whether another client would be judged now: the connected host was no relay then and is one now, or the other way
-        round."""
+        """Return whether another client would be judged now: the connected host is a relay now and was none then, or the
+        reverse."""
         via = fields.get("via", "")
         if not via and not self._relays:
             return False
         return self._is_relay(via or fields.get("client", "")) != bool(via)
 
     def missing(self, fields: Mapping[str, str]) -> frozenset[str]:
-        """Return the keys that the rules test and that the line does not have; of one that is cut, "the end of" the key."""
+        """Return the keys that the rules test and the line lacks. If only the end of a value is missing, it is "the end of" the
+        key."""
         return self.keys - fields.keys() | {
             f"the end of {name}" for name in self.sources if _is_cut(fields.get(name, ""))
         }
 
     def _of_incomplete_line(self, fields: Mapping[str, str], recipient: str) -> Verdict | None:
-        """Return the verdict if no key that is missing could change the action, else None."""
+        """Return the verdict; None if a missing key could change the action."""
         if any(key not in FACTS and key not in SOURCES and key not in fields for key in self.keys):
             return None
         evidence = self._evidence(fields, recipient)
@@ -181,7 +185,7 @@ def _keys(condition: str) -> tuple[str, ...]:
 
 
 def _outcomes(name: str, values: tuple[Values, ...], texts: str | tuple[str, ...]) -> tuple[bool | None, ...]:
-    """Return the outcome of each condition of that name for a text. Texts with equal outcomes have equal verdicts."""
+    """Return, for each condition of that name, its outcome for a text. Texts with equal outcomes have equal verdicts."""
     text = _TEXTS[name]
     evidence = text.evidence(*texts) if isinstance(texts, tuple) else text.evidence(texts)
     holds = CONDITIONS[name]

@@ -1,8 +1,8 @@
-"""Forecast what the policy would have done with mail that is in the MTA's log: the facts are looked up now, and judged now.
+"""Forecast how the policy would have judged the mail in the MTA's log: the facts are looked up now, and judged now.
 
-Lookups and judgement are those of the milter's own session. A fact that depends on what is not in the log stays unknown, and a
-verdict that depends on such a fact is open. Equal deliveries are looked up once. Must never have more than `workers` deliveries in
-progress.
+Lookups and judgement are those of the milter's own session. A fact stays unknown if it depends on data that is not in the log, and
+a verdict that depends on an unknown fact is open. Equal deliveries are looked up once. Must never have more than `workers`
+deliveries in progress.
 
 packaging/doc/tuning.md; RFC 7208 section 2.4 (SPF of the null sender is that of the HELO name).
 """
@@ -40,8 +40,8 @@ OPEN = "open"  # a verdict that depends on what is not in the log
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The forecast for one recipient. `actions`: the possible actions, more than one if they depend on what is not in the log;
-    `verdict`: that of the facts that are known."""
+    """The forecast for one recipient. `actions`: the possible actions, more than one if they depend on data that is not in the log;
+    `verdict`: the verdict by the facts that are known."""
 
     delivery: Delivery
     evidence: Evidence
@@ -57,7 +57,7 @@ class Outlook:
 
 
 def grouped(deliveries: Iterable[Delivery], limit: int) -> dict[Delivery, int]:
-    """Return the last `limit` deliveries (0: all), with the number of equal ones."""
+    """Return, for each different delivery among the last `limit` ones (0: all), how often it occurs."""
     kept: Iterable[Delivery] = deque(deliveries, maxlen=limit) if limit else deliveries
     return dict(Counter(kept))
 
@@ -98,7 +98,7 @@ class Forecaster:
         return outlooks
 
     def _decisions(self, delivery: Delivery) -> list[Decision]:
-        """Send the delivery through a session without rules, which therefore waits for all facts."""
+        """Send the delivery through a session without rules. Such a session waits for all facts."""
         decisions: list[Decision] = []
         hostname = socket.gethostname()
         service = Service(
@@ -117,7 +117,7 @@ class Forecaster:
         return decisions
 
     def judge_all(self, deliveries: Iterable[Delivery], workers: int = WORKERS) -> Iterator[list[Outlook]]:
-        """Yield the forecasts of many deliveries in their order, with `workers` of them in progress."""
+        """Yield the forecasts of many deliveries in the order of the deliveries. `workers` deliveries are in progress at a time."""
         with ThreadPoolExecutor(workers, "forecast") as pool:
             waiting: deque[Future[list[Outlook]]] = deque()
             try:
@@ -135,7 +135,8 @@ class Forecaster:
 def without_helo(evidence: Evidence) -> Evidence:
     """Return the evidence of the same client with an unknown HELO name.
 
-    It counts as none of our own names: so few clients use one that it would be wrong to leave every verdict open for them."""
+    The unknown name is taken to be none of our own names: few clients use one of those, and otherwise every verdict would be
+    open."""
     helo = Helo(UNKNOWN, "no", UNKNOWN, evidence.helo.match if evidence.iprev.result != "pass" else UNKNOWN)
     is_bounce = parse_mailbox(evidence.mailfrom).is_null
     return replace(
@@ -149,10 +150,14 @@ def without_helo(evidence: Evidence) -> Evidence:
 class Forecast:
     """Counts over forecasts.
 
-    `verdicts`: one for each recipient; `matrix`: by what the MTA did, and what the policy would do (or OPEN); `rules`: by rule and
-    action; `open`: by the possible actions; `refused`: mail that the MTA accepted and the policy would keep out; `without_helo`:
-    verdicts without a HELO name; `with_temperror`: verdicts with a temporary DNS error in their facts; `relayed`: verdicts on mail
-    that came through a relay."""
+    `verdicts`: one for each recipient.
+    `matrix`: verdicts by what the MTA did, and by what the policy would do (or OPEN).
+    `rules`: verdicts by rule and action.
+    `open`: open verdicts by the possible actions.
+    `refused`: mail that the MTA accepted and the policy would keep out.
+    `without_helo`: verdicts without a HELO name.
+    `with_temperror`: verdicts with a temporary DNS error in their facts.
+    `relayed`: verdicts on mail that came through a relay."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
@@ -163,7 +168,7 @@ class Forecast:
         self.refused: Movement[Outlook] = Movement()
 
     def add(self, outlooks: Sequence[Outlook], count: int) -> None:
-        """Count the forecasts of one delivery, which is in the log `count` times."""
+        """Count the forecasts of one delivery. `count`: how often the delivery is in the log."""
         self.deliveries += count
         for outlook in outlooks:
             self._add(outlook, count)
@@ -189,18 +194,18 @@ class Forecast:
 
     @property
     def share_refused(self) -> float | None:
-        """The part of the mail accepted by the MTA that would certainly be kept out; None if the MTA accepted none."""
+        """The share of the mail accepted by the MTA that would certainly be kept out; None if the MTA accepted no mail."""
         return self.refused.count / self.accepted if self.accepted else None
 
 
 def known_values(outlook: Outlook) -> Mapping[str, str]:
-    """Return the known values by the key of the log line, "" for an absent text."""
+    """Return the known values by their keys in a log line. An absent text is ""."""
     found, unknown = values(_decision(outlook)), _unknown(outlook)
     return {key: "" if value is None else str(value) for key, value in found.items() if key not in unknown}
 
 
 def known_line(outlook: Outlook, digest: str) -> str:
-    """Return the line that the milter would log, without the keys that are not known. `digest`: of the policy."""
+    """Return the line that the milter would log, without the keys whose values are not known. `digest`: of the policy."""
     return line(_decision(outlook, digest), without=_unknown(outlook))
 
 
@@ -214,7 +219,7 @@ def _unknown(outlook: Outlook) -> frozenset[str]:
 
 
 def warnings(forecast: Forecast, config: Config, limit: int, prefixes: PrefixForms | None = None) -> tuple[str, ...]:
-    """Return the limits of the numbers, a sentence each. `prefixes`: the forms of the lines in the log."""
+    """Return what limits the numbers, one sentence each. `prefixes`: the forms of the lines in the log."""
     if not forecast.verdicts:
         return (_nothing(prefixes),)
     found = ["the lookups were made now; at the time of the mail DNS may have answered otherwise"]

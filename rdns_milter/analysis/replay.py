@@ -1,7 +1,7 @@
 """Replay a log: judge its decisions by another policy and count what would change.
 
 A stream: memory does not grow with the log. Prints nothing, opens nothing; analysis/evaluator.py judges. A rule's `until` is
-compared with today: the question is what the policy would do with such mail from now on.
+compared with today, because a replay shows what the policy would do with such mail from now on.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ Example = TypeVar("Example")
 
 @dataclass(slots=True)
 class Movement(Generic[Example]):
-    """Mail that one policy lets in and another does not: the number of verdicts, by client and by sender domain."""
+    """Mail that one policy lets in and another keeps out: the number of verdicts, in all, by client and by sender domain."""
 
     count: int = 0
     clients: TopList[str, Example] = field(default_factory=TopList)
     senders: TopList[str, Example] = field(default_factory=TopList)
 
     def add(self, client: str, mailfrom: str, example: Example, count: int = 1) -> None:
-        """Count verdicts on mail of that client and sender. `example`: kept for the first of each."""
+        """Count verdicts on mail of that client and sender. `example`: kept if it is the first for the client or sender domain."""
         self.count += count
         self.clients.add(client, count, example)
         self.senders.add(sender_domain(mailfrom), count, example)
@@ -69,8 +69,8 @@ def sender_domain(path: str) -> str:
 
 
 def repeated(line: str, prefixes: PrefixForms) -> tuple[str, dict[str, str], int]:
-    """Return the decision that a log daemon reports as repeated: its line, its fields and the number of repetitions, which is 0 if
-    there is none. `prefixes` notes every line."""
+    """Return the decision that a log daemon reports as repeated: its line, its fields and the number of repetitions. If there is
+    none, the number is 0. `prefixes` takes note of every line."""
     again, times = prefixes.repeated(line)
     prefixes.note(again if times else line)
     fields = parse(again) if times else None
@@ -78,28 +78,34 @@ def repeated(line: str, prefixes: PrefixForms) -> tuple[str, dict[str, str], int
 
 
 def unread(prefixes: PrefixForms, nothing: str) -> str:
-    """Return a sentence that says why nothing was found in a log. `nothing`: that sentence for a log with lines of known form."""
+    """Return a sentence that says why nothing was found in a log. `nothing`: the sentence for a log whose lines have a known
+    form."""
     if prefixes.known or not prefixes.unknown:
         return f"{nothing} (the milter's lines begin with action=)"
     return f"{nothing}: {unrecognised(prefixes)}"
 
 
 def unrecognised(prefixes: PrefixForms) -> str:
-    """Return a sentence that says that no line has a known form, with the first line and the known forms."""
+    """Return a sentence that says that no line has a known form. It quotes the first line and names the known forms."""
     first = escaped(escaped(prefixes.unknown, MAX_SHOWN), MAX_SHOWN)
     return f"no line has a known form; the first is: {first}; known are {KNOWN_FORMS}"
 
 
 class Replay:
-    """Counts over the lines of a log, which are given one by one; a line has one verdict for each recipient that it names.
+    """Counts over the lines of a log, which are given one by one. A line has one verdict for each recipient that it names.
 
-    `matrix`: verdicts by the action then and the action by the policy; `changes`: those with different actions, with rules;
-    `rules`: verdicts by rule and action of the policy; `shadows`: shadow rules with their action; `refused`, `admitted`: mail
-    that the policy would newly keep out or let in. `missing`: verdicts that depend on a key that is not in the line, by key;
-    `cut`: lines that were cut; `unnamed`: recipients that are not named in the line; `exempt`: lines of clients that were exempt
-    then and are not now; `others`: lines for which another client would be judged now, because relays.networks has changed;
-    `relayed`: verdicts on mail through relays, by the action that the policy calls for; `foreign`: lines of another policy, which
-    need not have asked the providers and DNS lists that this one asks."""
+    `matrix`: verdicts by the action then and the action by the policy.
+    `changes`: verdicts whose action changes, with the rules.
+    `rules`: verdicts by rule and action of the policy.
+    `shadows`: shadow rules with their action.
+    `refused`, `admitted`: mail that the policy would newly keep out or let in.
+    `missing`: verdicts that depend on a key that is not in the line, by key.
+    `cut`: lines that were cut.
+    `unnamed`: recipients that are not named in the line.
+    `exempt`: lines of clients that were exempt then and are not now.
+    `others`: lines for which another client would be judged now, because relays.networks has changed.
+    `relayed`: verdicts on mail through relays, by the action that the policy calls for.
+    `foreign`: lines of another policy, which may have asked other providers and DNS lists."""
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
@@ -117,7 +123,7 @@ class Replay:
         self.uncertain = self.unnamed = self.exempt = self.cut = self.others = self.foreign = 0
 
     def add(self, line: str) -> None:
-        """Count one line of the log, whatever it is."""
+        """Count one line of the log, of whatever form."""
         self.lines += 1
         fields = parse(line)
         if fields is None:
@@ -175,7 +181,7 @@ class Replay:
 
     @property
     def share_refused(self) -> float | None:
-        """The part of the mail let in then that would be kept out; None if none was let in."""
+        """The share of the mail let in then that would be kept out; None if no mail was let in."""
         return self.refused.count / self.let_in if self.let_in else None
 
 
@@ -185,13 +191,14 @@ def _unnamed(fields: dict[str, str], named: int) -> int:
 
 
 def _shadows(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """Yield the shadow rules that matched, each with its action, which is not known if `would` is that of the deciding rule."""
+    """Yield each shadow rule that matched, with its action. The action is "" if `would` is the action of the deciding rule
+    instead."""
     names = verdict.shadow_rules
     yield from zip(names, ("",) * len(names) if verdict.withheld else verdict.would, strict=True)
 
 
 def warnings(replay: Replay) -> tuple[str, ...]:
-    """Return the limits of the numbers, a sentence each."""
+    """Return what limits the numbers, one sentence each."""
     evaluator, found = replay.evaluator, []
     if not replay.decisions:
         found.append(unread(replay.prefixes, "the log contains no decision"))

@@ -1,6 +1,7 @@
 """Show a replay on a terminal, and write it as CSV.
 
-Judges and counts nothing. All text from the log is escaped: for the terminal, and so that no spreadsheet takes it for a formula.
+Judges and counts nothing. All text from the log is escaped for the terminal. In CSV it is written so that no spreadsheet takes it
+for a formula.
 
 RFC 4180 (CSV).
 """
@@ -56,7 +57,7 @@ def _show_summary(replay: Replay, console: Console) -> None:
 
 
 def show_loss(which: str, refused: int, of: int, console: Console) -> None:
-    """Print how much of the mail that `which` names would be kept out."""
+    """Print how much mail would be kept out. `which` names that mail."""
     console.print(
         f"  Of the mail that {which}, {percent(refused, of)} would be refused or deferred"
         f" ({number(refused)} of {number(of)}).",
@@ -68,8 +69,8 @@ def show_loss(which: str, refused: int, of: int, console: Console) -> None:
 def show_matrix(
     matrix: Mapping[tuple[str, str], int], words: tuple[Sequence[str], Sequence[str]], console: Console
 ) -> None:
-    """Print the number of verdicts by what was done (rows) and by what the policy would do (columns). `words`: all words of both;
-    those that do not occur are left out."""
+    """Print the number of verdicts by what was done (rows) and by what the policy would do (columns). `words`: all words of both.
+    Words that do not occur are left out."""
     was = [each for each in words[0] if any(matrix.get((each, other)) for other in words[1])]
     would = [each for each in words[1] if any(matrix.get((other, each)) for other in words[0])]
     if not was:
@@ -129,7 +130,8 @@ def show_movement(
     fields: Callable[[Example], Mapping[str, str]],
     console: Console,
 ) -> None:
-    """Print the most frequent clients and sender domains, each with an example, of which `fields` returns the keys and values."""
+    """Print the most frequent clients and sender domains, each with an example. `fields`: returns the keys and values of an
+    example."""
     for name, entries in (("clients", movement.clients.top(most)), ("sender domains", movement.senders.top(most))):
         if not entries:
             continue
@@ -160,7 +162,7 @@ def _excerpt(fields: Mapping[str, str]) -> str:
 
 
 def as_csv(replay: Replay, most: int) -> str:
-    """Return the clients and sender domains whose mail would newly be kept out or let in, a row each, under CSV_HEAD."""
+    """Return the clients and sender domains whose mail would newly be kept out or let in: one row each, below the row CSV_HEAD."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(CSV_HEAD)

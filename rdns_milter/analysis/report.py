@@ -45,8 +45,9 @@ class Bar:
 class Report:
     """Counts over the lines of a log, which are given one by one.
 
-    `date_of`: returns when a line was written, None if the line has no date; `since`: lines from before that (`early`), and lines
-    without a date (`undated`), do not count; `rules`: names of rules, of which `unmatched` holds those that have not matched."""
+    `date_of`: returns when a line was written; None if the line has no date.
+    `since`: if it is set, older lines (`early`) and lines without a date (`undated`) do not count.
+    `rules`: names of rules. `unmatched`: those that have not matched."""
 
     def __init__(self, date_of: Clock, since: datetime | None = None, rules: Collection[str] = ()) -> None:
         self.since = since
@@ -76,7 +77,7 @@ class Report:
         self._facts: dict[str, Counter[str]] = {name: Counter() for name in FACTS}
 
     def add(self, line: str) -> None:
-        """Count one line of the log, whatever it is."""
+        """Count one line of the log, of whatever form."""
         self.lines += 1
         fields = parse(line)
         if fields is not None:
@@ -131,7 +132,7 @@ class Report:
         self.cached += _number(fields.get("cached", ""))
 
     def _count_sources(self, key: str, sources: str) -> bool:
-        """Count the providers, or the DNS lists, in a line. Return whether one of them was in trouble."""
+        """Count the providers, or the DNS lists, that a line names. Return whether one of them was in trouble."""
         if not sources:
             return False
         items = [item for item in sources.split(",") if item and item != ELLIPSIS]
@@ -142,8 +143,8 @@ class Report:
         return has_trouble
 
     def _count_would(self, would: str, shadows: str, mode: str) -> None:
-        """Count `would` for the shadow rules; in observe mode it may be the action of enforcement instead. "": the actions of the
-        shadow rules are not known."""
+        """Count `would` for the shadow rules. In observe mode it may be the action of enforcement instead: then the actions of the
+        shadow rules are not known, and they are counted under ""."""
         names, actions = shadows.split(",") if shadows else [], would.split(",")
         if would and len(names) == len(actions) and not (mode == OBSERVE and len(names) == 1 and not names[0]):
             for name, action in zip(names, actions, strict=True):
@@ -169,7 +170,7 @@ class Report:
         self._spans[hour] = (min(first, moment), max(last, moment))
 
     def _settle(self) -> None:
-        """Count the facts of the combinations one by one, and forget the combinations."""
+        """Count the facts in the combinations one by one, then discard the combinations."""
         looked_up = [index for index, name in enumerate(FACTS) if name in LOOKED_UP]
         for (combination, has_trouble), count in self._combinations.items():
             for (name, fact), word in zip(FACTS.items(), combination, strict=True):
@@ -206,13 +207,13 @@ class Report:
 
     @property
     def stray(self) -> int:
-        """The number of decisions that are left off the timeline because their date must be wrong."""
+        """The number of decisions that are left out of the timeline because their date must be wrong."""
         return self._axis()[1]
 
     def _axis(self) -> tuple[list[datetime], int]:
-        """Return the hours of the timeline that have mail in them, and the number of decisions outside of it.
+        """Return the hours of the timeline that have mail in them, and the number of decisions outside of the timeline.
 
-        A few decisions far from all others come from a host whose clock was wrong; with them the timeline would be too long."""
+        A few decisions far from all others come from a host whose clock was wrong. With them the timeline would be too long."""
         sizes: Counter[datetime] = Counter()
         for (hour, _), count in self._hours.items():
             sizes[hour] += count
@@ -223,7 +224,7 @@ class Report:
         return hours, stray
 
     def timeline(self, most: int = MAX_BARS) -> tuple[int, list[Bar]]:
-        """Return the hours that each bar spans, and at most `most` bars of that length without gaps; no bar if no line has a
+        """Return how many hours each bar spans, and the bars: at most `most`, without gaps. There are no bars if no line has a
         date."""
         hours, _ = self._axis()
         if not hours:
@@ -247,8 +248,8 @@ class Report:
 
 
 def _without_strays(hours: list[datetime], sizes: Mapping[datetime, int]) -> list[datetime]:
-    """Return the hours without those on the smaller side of the longest gap, provided that few decisions are there and that the
-    gap is much longer than the period of all others."""
+    """Return the hours without the smaller side of the longest gap. Return all if that side has too many decisions, or if the gap
+    is not much longer than the period on the other side."""
     if len(hours) < 2:
         return hours
     at = max(range(1, len(hours)), key=lambda index: hours[index] - hours[index - 1])

@@ -42,7 +42,7 @@ _PAGE = """<!DOCTYPE html>
 
 
 def page(summary: Summary, version: str, made: datetime) -> str:
-    """Return the page. `version`: of this program; `made`: the time that the footer names."""
+    """Return the page. `version`: of this program; `made`: the time of the report, for the footer."""
     parts = (
         _head(summary),
         _cards(summary),
@@ -68,7 +68,7 @@ def _text(value: object, most: int = 300) -> str:
 
 
 def _n(count: float, key: str) -> str:
-    """A number with its place in the JSON output."""
+    """Return a number with its place in the JSON output."""
     return f'<span data-n="{escape(key)}">{number(count)}</span>'
 
 
@@ -139,7 +139,7 @@ def _timeline(summary: Summary) -> str:
 
 
 def _table(heads: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], kind: str = "") -> str:
-    """A table; "" without a row. `heads`: class and title of each column; cells are HTML."""
+    """Return a table; "" if it has no row. `heads`: class and title of each column; cells are HTML."""
     body = "".join(
         "<tr>"
         + "".join(f'<td class="{name}">{cell}</td>' for (name, _), cell in zip(heads, row, strict=True))
@@ -213,7 +213,7 @@ def _facts(summary: Summary) -> str:
 
 
 def _trials(summary: Summary) -> str:
-    """Shadow rules and observe mode."""
+    """Return the part on shadow rules and observe mode."""
     rows = [
         (f"<code>{_text(each.rule, 128)}</code>", _text(each.would), _n(each.count, f"shadow.{index}.count"))
         for index, each in enumerate(summary.shadow)
@@ -267,7 +267,7 @@ def _refused(title: str, key: str, refused: Sequence[Refused]) -> str:
 
 
 def _list(title: str, items: Sequence[str]) -> str:
-    """A list of items, which are HTML; "" without an item."""
+    """Return a list of items, which are HTML; "" if there is no item."""
     return _section(title, f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>" if items else "")
 
 

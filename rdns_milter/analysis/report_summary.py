@@ -48,7 +48,7 @@ class RuleCount:
 
 @dataclass(frozen=True, slots=True)
 class ShadowCount:
-    """A shadow rule. `would`: its action, "" if the line does not hold it."""
+    """A shadow rule. `would`: its action; "" if that is not in the line."""
 
     rule: str
     would: str
@@ -57,8 +57,8 @@ class ShadowCount:
 
 @dataclass(frozen=True, slots=True)
 class Temperror:
-    """Decisions with DNS trouble in them. `share`: their part of the decisions on clients that were not exempt, None if there are
-    none; `facts`: by fact."""
+    """Decisions with DNS trouble in them. `share`: their share of the decisions on clients that were not exempt, None if there are
+    no such decisions; `facts`: by fact."""
 
     decisions: int
     share: float | None
@@ -67,7 +67,7 @@ class Temperror:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A client or sender domain whose mail was not let in. `fault`: what was wrong with it in `example`, a line of the log."""
+    """A client or sender domain whose mail was kept out. `fault`: what was wrong in `example`, a line of the log."""
 
     name: str
     count: int
@@ -77,7 +77,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class MostRefused:
-    """The clients and sender domains with the most refused, deferred or quarantined mail."""
+    """The clients and sender domains that had the most mail refused, deferred or quarantined."""
 
     clients: tuple[Refused, ...]
     senders: tuple[Refused, ...]
@@ -102,7 +102,8 @@ class RelayCount:
 
 @dataclass(frozen=True, slots=True)
 class ThroughRelays:
-    """Decisions on mail that came through relays. `actions`: what the rules called for; reject and tempfail became tag."""
+    """Decisions on mail that came through relays. `actions`: by the action that the rules called for. What was done differs: reject
+    and tempfail became tag."""
 
     relays: tuple[RelayCount, ...]
     actions: Mapping[str, int]
@@ -118,7 +119,7 @@ class PolicyCount:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All that a report says; the fields are the keys of its JSON, in this order.
+    """All values of a report. The fields are the keys of its JSON, in this order.
 
     `first`, `last`: None if no line has a date; `kept_out`: decisions to refuse, defer or quarantine; `observed`: in observe mode,
     the action of enforcement; `waited_ms`, `dns_ms`: milliseconds by percentile; `waited`: decisions that waited for DNS."""
@@ -162,7 +163,7 @@ class Summary:
 
     @property
     def rules_note(self) -> str:
-        """How to read `rules`, where their actions may be those of observe mode; else ""."""
+        """A note on how to read `rules`, if their actions may be those of observe mode; else ""."""
         return _OBSERVE_NOTE if OBSERVE in self.modes else ""
 
 
@@ -174,8 +175,8 @@ def _in_trouble(report: Report, facts: Mapping[str, Mapping[str, int]]) -> Mappi
 
 
 def summarize(report: Report, most: int, digest: str = "", troubles: Sequence[str] = ()) -> Summary:
-    """Return the numbers of a report. `most`: how many clients, senders, relays and policies; `digest`: of the policy whose rules
-    `report` was given; `troubles`: sentences about the files, which follow the warnings."""
+    """Return the numbers of a report. `most`: how many clients, senders, relays and policies; `digest`: of the policy with whose
+    rules `report` was made; `troubles`: sentences about the files, which follow the warnings."""
     hours, bars = report.timeline()
     facts = report.facts
     share = round(report.with_temperror / report.judged, 6) if report.judged else None
@@ -218,8 +219,8 @@ def _refused(top: Sequence[Entry[str, str]]) -> tuple[Refused, ...]:
 
 
 def percentiles(counts: Counter[int]) -> dict[str, int]:
-    """Return the values at PERCENTILES by nearest rank, and the maximum; 0 if there are none. `counts`: how often each value
-    occurs."""
+    """Return the values at PERCENTILES by nearest rank, and the maximum. All are 0 if there are no values. `counts`: how often each
+    value occurs."""
     total, seen, found = counts.total(), 0, {f"p{rank}": 0 for rank in PERCENTILES}
     ranks = list(PERCENTILES)
     for value in sorted(counts):
@@ -230,14 +231,14 @@ def percentiles(counts: Counter[int]) -> dict[str, int]:
 
 
 def faults(example: str) -> str:
-    """Return what is wrong with the client of a log line, in the words of the advice; "" if the line has no fault or is cut."""
+    """Return what is wrong with the client of a log line, in the words of the advice; "" if nothing is wrong or the line is cut."""
     decision = parse(example)
     found = advice(evidence_of(decision)) if decision else ()
     return "; ".join(finding.fault for finding in found[:_MAX_FAULTS])
 
 
 def warnings(report: Report, digest: str = "") -> Iterator[str]:
-    """Yield the limits of the numbers, a sentence each. `digest`: see summarize."""
+    """Yield what limits the numbers, one sentence each. `digest`: see summarize."""
     if not report.decisions and report.early:
         yield f"the log contains no decision since then, but {report.early:,} earlier ones"
         return

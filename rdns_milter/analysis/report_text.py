@@ -91,7 +91,7 @@ def _show_timeline(summary: Summary, console: Console) -> None:
 
 
 def _merged(bars: Sequence[Bar], size: int) -> list[Bar]:
-    """Return the bars with each `size` neighbours added up to one."""
+    """Return bars that each add up `size` neighbours."""
     groups = [bars[at : at + size] for at in range(0, len(bars), size or 1)]
     return [
         Bar(group[0].start, {action: sum(each.counts[action] for each in group) for action in ACTIONS})

@@ -31,12 +31,12 @@ SHADES: Mapping[str, str] = MappingProxyType(
 
 
 def shade(result: str) -> str:
-    """Return the class for the colour of a result; "plain" for one that speaks neither for nor against the client."""
+    """Return the class for the colour of a result; "plain" for a result that speaks neither for nor against the client."""
     return SHADES.get(result, "plain")
 
 
 def stacked_bar(parts: Iterable[tuple[float, str]], most: float) -> str:
-    """Return a horizontal bar of parts (size, class) side by side; with a total of `most` it fills the width."""
+    """Return a horizontal bar of parts (size, class) side by side. A bar with a total of `most` fills the width."""
     at, drawn = 0.0, []
     for part, kind in parts:
         length = 100 * part / most if most > 0 else 0.0
@@ -47,8 +47,8 @@ def stacked_bar(parts: Iterable[tuple[float, str]], most: float) -> str:
 
 
 def column_chart(bars: Sequence[tuple[str, Sequence[tuple[float, str]]]], label: str) -> str:
-    """Return columns side by side, the highest at full height. `bars`: of each the title, and its parts (size, class) from the
-    bottom up; `label`: for readers who do not see the drawing."""
+    """Return columns side by side, the highest at full height. `bars`: for each column its title and its parts (size, class), from
+    the bottom up; `label`: for readers who do not see the drawing."""
     most = max((sum(part for part, _ in parts) for _, parts in bars), default=0)
     share = WIDTH / len(bars) if bars else WIDTH
     drawn = []

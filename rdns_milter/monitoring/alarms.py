@@ -129,8 +129,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """`name`: a key of MEANINGS; `text`: what is probably wrong and how to mend it; `repeats`: it is logged each time, instead of
-    once for all processes."""
+    """`name`: a key of MEANINGS; `text`: what is probably wrong and how to mend it; `repeats`: it is logged each time that it is
+    raised, not only once for all processes."""
 
     name: str
     text: str
@@ -138,7 +138,7 @@ class Alarm:
 
 
 class Streak:
-    """The consecutive decisions with the same anomaly: how many, and since when."""
+    """Consecutive decisions with the same anomaly: their number, and the time of the first."""
 
     __slots__ = ("anomaly", "count", "detector", "name", "since")
 
@@ -150,7 +150,7 @@ class Streak:
         self.since = 0.0
 
     def add(self, evidence: Evidence, now: float) -> bool:
-        """Add a decision. True if the streak is long enough for the alarm."""
+        """Add a decision. Return True if the streak is now long enough for the alarm."""
         anomaly = self.detector.anomaly(evidence)
         if anomaly is None:
             return False
@@ -164,8 +164,8 @@ class Streak:
 
 
 class Alarms:
-    """The alarms of one process; each is raised once, that about DNS lists once in PERIOD for each list. Not thread-safe. Times are
-    in seconds: `now` of a monotonic clock, `wall` of the system clock."""
+    """The alarms of one process. Each is raised once, except the alarm about a DNS list: it is raised again after PERIOD,
+    separately for each list. Not thread-safe. Times are in seconds: `now` of a monotonic clock, `wall` of the system clock."""
 
     def __init__(self, wall: float, now: float) -> None:
         self._streaks = [Streak(name, detector) for name, detector in DETECTORS.items()]
@@ -184,7 +184,7 @@ class Alarms:
         return None
 
     def _refusal(self, answers: Sources, now: float) -> Alarm | None:
-        """Return the alarm about the first list that has refused the query and for which it is due."""
+        """Return the alarm about the first list that has refused the query, unless it was raised less than PERIOD ago."""
         for name, answer in answers:
             if answer == REFUSED and now - self._refused.get(name, -PERIOD) >= PERIOD:
                 self._refused[name] = now

@@ -1,8 +1,8 @@
-"""Count the DNS questions that were crowded out and the messages that were judged without facts for lack of time, with the clients
-and sender domains that most of them belong to, and raise an alarm when there are many.
+"""Count two events: a DNS question was crowded out, and a message was judged without facts for lack of time. Raise an alarm when
+there are many. It names the client and the sender domain that most of them belong to.
 
-Pure. Memory must never grow with the names that clients choose, and an alarm must never be repeated within PERIOD. Never
-influences a decision.
+Pure. Memory must never grow with the names that clients choose, and an alarm must never be repeated within PERIOD. Never influences
+a decision.
 
 RFC 7208 4.6.4 (the DNS questions that one message may cause).
 """
@@ -28,7 +28,7 @@ _ADDRESS_CHARACTERS = frozenset("0123456789abcdef.:/")
 
 
 class Window:
-    """The events since `since`, counted by client and sender domain. No alarm is due before `quiet_until`."""
+    """The events since `since`, counted by client and sender domain. No alarm is raised before `quiet_until`."""
 
     __slots__ = ("clients", "count", "quiet_until", "senders", "since")
 
@@ -48,8 +48,8 @@ class Window:
             self.senders.add(sender)
 
     def sources(self) -> str:
-        """Return the most frequent client and sender domain with their counts, for a sentence; only those with a share of at least
-        MIN_SHARE_PERCENT."""
+        """Return the most frequent client and sender domain with their counts, as part of a sentence. Those with a share of less
+        than MIN_SHARE_PERCENT are left out."""
         named = [
             f"{kind} {_loggable(top.name)} ({top.count})"
             for kind, names in (("client", self.clients), ("sender domain", self.senders))
@@ -83,7 +83,7 @@ class Congestion:
                 self._late_facts.update(late.facts)
 
     def due_alarms(self, now: float) -> list[Alarm]:
-        """Return the alarms that are due, and start the counts again where an alarm was raised or PERIOD is over."""
+        """Return the alarms that are due. Reset the counts for which an alarm was raised or PERIOD is over."""
         with self._lock:
             return [alarm for alarm in (self._check_questions(now), self._check_messages(now)) if alarm is not None]
 

@@ -51,7 +51,7 @@ _FACTS: tuple[tuple[Callable[[Evidence], str], Mapping[str, int]], ...] = tuple(
 
 
 class Counters:
-    """The counters of one process, in a row that no other process writes. Thread-safe except where noted. `congestion` counts by
+    """The counters of one process, in a row that no other process writes. Thread-safe except where noted. `congestion`: counts by
     client and sender domain, which must not become labels."""
 
     def __init__(self, memory: SharedMemory, row: int) -> None:
@@ -131,7 +131,7 @@ class Counters:
     # Reported by the resolver, on the event loop's thread only: no lock is needed.
 
     def query_done(self, kind: Type, outcome: str, seconds: float) -> None:
-        """Count a query that has its answer or was given up: see ResolverEvents."""
+        """Count a query that was answered or given up: see ResolverEvents."""
         self._cells[CELLS.get(("dns_queries_total", kind, outcome), DISCARDED)] += 1
         self._observe(_DNS, _DNS_BUCKETS, seconds)
 
@@ -165,8 +165,8 @@ class Counters:
             self._cells[_DROPPED] += 1
 
     def count_alarm(self, alarm: Alarm) -> bool:
-        """Count an alarm, unless any process has raised it already and it does not repeat. True if it was counted and is to be
-        logged."""
+        """Count an alarm, unless it does not repeat and a process has raised it already. Return True if it was counted: then it is
+        to be logged."""
         cell = CELLS[("alarms_total", alarm.name)]
         with self._lock:
             if not alarm.repeats and self._memory.total(cell):

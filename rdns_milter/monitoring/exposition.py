@@ -54,7 +54,7 @@ class Exposition(Collector):
             yield metric
 
     def _computed(self) -> Mapping[str, Mapping[tuple[str, ...], float]]:
-        """Return the metrics that have no cells, by label values."""
+        """Return the values of the metrics that have no cells: by metric, then by label values."""
         snapshot, now = self._snapshot, self._clock()
         return {
             "resolver_up": {(server,): float(up) for server, up in snapshot.servers},
@@ -76,8 +76,8 @@ class Exposition(Collector):
         return values
 
     def _labels(self, key: Key, total: int) -> tuple[str, ...] | None:
-        """Return the label values, with a rule's name for its slot; None for a slot without a rule, and for an action that the rule
-        cannot lead to and has not led to."""
+        """Return the label values, with a rule's name instead of its slot. Return None for a slot without a rule, and for an action
+        that the rule cannot lead to (unless it is counted already)."""
         if not key or not isinstance(key[-1], int):
             return tuple(map(str, key))
         if key[-1] >= len(self._snapshot.rules):

@@ -1,8 +1,8 @@
 """The health check: a milter negotiation at the service's own socket, as an MTA makes it, and a recent heartbeat of each worker's
 event loop.
 
-Reports only what it has seen. Silent name servers do not make the service unhealthy: it lets mail pass then, and the metrics show
-it. Must never raise, and never take longer than its timeout.
+Reports only what it has seen. A service whose name servers are silent is healthy: it lets mail pass, and the metrics show it. Must
+never raise, and never take longer than its timeout.
 
 The milter protocol: SMFIC_OPTNEG, SMFIC_QUIT.
 """
@@ -25,7 +25,7 @@ _QUIT = _HEAD.pack(1, b"Q")
 
 
 async def find_problem(place: SocketAddress, memory: SharedMemory, timeout: float = TIMEOUT) -> str:
-    """Return what is wrong with the service at `place` in one sentence; "" if it is healthy."""
+    """Return in one sentence what is wrong with the service at `place`; "" if it is healthy."""
     now = asyncio.get_running_loop().time()
     for number, silence in enumerate(memory.silence(now)):
         if silence == float("inf"):
@@ -36,7 +36,7 @@ async def find_problem(place: SocketAddress, memory: SharedMemory, timeout: floa
 
 
 async def negotiation_trouble(place: SocketAddress, timeout: float = TIMEOUT) -> str:
-    """Return what is wrong with a negotiation at the socket, in one sentence; "" if a milter answers."""
+    """Return in one sentence what is wrong with a negotiation at the socket; "" if a milter answers."""
     try:
         async with asyncio.timeout(timeout):
             return await _negotiate(place)

@@ -1,6 +1,6 @@
-"""Which page of the documentation helps with an alarm or with a failed health check.
+"""Name the section of the documentation that helps with an alarm or with a failed health check.
 
-Looks only whether the page is installed: packages install the pages, pip does not. Must never raise.
+Tests only whether the page is installed: packages install the pages, pip does not. Must never raise.
 
 packaging/doc/log.md (Alarms), packaging/doc/metrics.md (Health check).
 """
@@ -46,7 +46,8 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
 
 
 def with_help(name: str, text: str, directory: str = DIRECTORY) -> str:
-    """Return the text with the section that helps: the path of the page if it is installed, else its name."""
+    """Return the text, followed by the section that helps: with the path of its page if that is installed, else with the page's
+    name."""
     section = SECTIONS.get(name)
     if section is None:
         return text

@@ -38,7 +38,7 @@ class Page:
     type: str = _PLAIN
 
     def response(self, with_body: bool = True) -> bytes:
-        """Return the whole response; without a body for HEAD."""
+        """Return the whole response. A response to HEAD has no body."""
         head = (
             f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n"
             f"Content-Type: {self.type}\r\nContent-Length: {len(self.content)}\r\n"
@@ -48,7 +48,7 @@ class Page:
 
 
 class CachedPage:
-    """A page that is produced again when it is older than `max_age` seconds, once for all requests that wait for it."""
+    """A page that is produced again when it is older than `max_age` seconds: once for all requests that are waiting for it."""
 
     def __init__(self, produce: Callable[[], Awaitable[Page]], max_age: float) -> None:
         self._produce = produce
@@ -68,7 +68,7 @@ class CachedPage:
 
 
 class MetricsServer:
-    """Answers requests. `place`: the milter's socket; `report_error` gets exceptions that are bugs."""
+    """Answers requests. `place`: the milter's socket; `report_error`: called with each exception that is a bug."""
 
     def __init__(
         self,

@@ -49,7 +49,7 @@ Key = tuple[str | int, ...]
 @dataclass(frozen=True, slots=True)
 class Series:
     """One metric. `keys`: the label values of each of its cells, with a rule's slot instead of its name; empty for a metric that is
-    computed when it is read. `buckets`: of a histogram, upper bounds in seconds. `timed`: the cells hold microseconds."""
+    computed when it is read. `buckets`: upper bounds in seconds, for a histogram. `timed`: the cells hold microseconds."""
 
     kind: Kind
     help: str

@@ -25,8 +25,8 @@ class ParentCounters(Counters):
         super().__init__(self.memory, workers)
 
     def publish(self, policy: Policy, servers: Iterable[object], down: Iterable[str], number: int = 0) -> None:
-        """Publish the current rules and name servers, those in `down` as silent. `number`: of the configuration. To be called
-        before a worker gets that configuration."""
+        """Publish the current rules and name servers. `down`: the name servers that do not answer; `number`: of the configuration.
+        To be called before a worker gets that configuration."""
         snapshot = self._published.with_policy(policy, number).with_servers(map(str, servers), down)
         if snapshot != self._published:
             self._published = snapshot

@@ -39,7 +39,7 @@ _GAUGES = (CELLS[("dns_outstanding",)], CELLS[("connections_open",)])
 
 @dataclass(frozen=True, slots=True)
 class RuleName:
-    """The name of a rule, the actions that it can lead to, and whether any rule of that name was a shadow rule."""
+    """The name of a rule. `actions`: those that it can lead to; `shadow`: True if any rule of that name was a shadow rule."""
 
     name: str
     actions: tuple[str, ...] = ()
@@ -52,8 +52,8 @@ _FIXED = tuple(RuleName(name, _ACTIONS.get(name, (ACCEPT,))) for name in FIXED_R
 
 @dataclass(frozen=True, slots=True)
 class PolicySnapshot:
-    """What the parent tells the other processes. `number`: of the current configuration; `rules`: by slot, which never changes;
-    `servers`: the current name servers, and whether each of them answers."""
+    """The state that the parent shares with the other processes. `number`: of the current configuration; `rules`: by slot, and the
+    slot of a rule never changes; `servers`: the current name servers, each with True if it answers."""
 
     number: int = 0
     digest: str = ""
@@ -62,7 +62,7 @@ class PolicySnapshot:
     servers: tuple[tuple[str, bool], ...] = ()
 
     def with_policy(self, policy: Policy, number: int = 0) -> PolicySnapshot:
-        """Return a snapshot with this policy. Rules that were there keep their slots; new rules get slots while there are any."""
+        """Return a copy that has this policy. Known rules keep their slots; new rules get slots as long as there are any."""
         rules = {rule.name: rule for rule in self.rules}
         for rule in policy.rules:
             if rule.name in rules or len(rules) < SLOTS:
@@ -78,7 +78,7 @@ class PolicySnapshot:
 
 
 def _merged(known: RuleName, rule: Rule, mode: str) -> RuleName:
-    """Return `known` with what this rule of the same name can lead to."""
+    """Return `known` with the actions that this rule of the same name can lead to."""
     if rule.shadow:
         return replace(known, shadow=True)
     if not rule.action:
@@ -90,7 +90,7 @@ def _merged(known: RuleName, rule: Rule, mode: str) -> RuleName:
 
 
 class SharedMemory:
-    """The shared memory. `rows`: a view of the cells of each worker, by its number, and of the parent at the end."""
+    """The shared memory. `rows`: a view of the cells of each process: of the workers by their numbers, then of the parent."""
 
     def __init__(self, workers: int) -> None:
         size = _CELL_BYTES * ROW_CELLS
@@ -106,13 +106,14 @@ class SharedMemory:
         return sum(row[cell] for row in self.rows)
 
     def silence(self, now: float) -> list[float]:
-        """Return the seconds since the last heartbeat of each worker, infinity before the first. `now`: the system's monotonic
+        """Return the seconds since the last heartbeat of each worker; infinity if there was none. `now`: the system's monotonic
         clock."""
         beats = [row[HEARTBEAT] for row in self.rows[:-1]]
         return [max(0.0, now - beat / 1000) if beat else float("inf") for beat in beats]
 
     def count_outdated(self, number: int) -> int:
-        """Return how many workers do not use the configuration of that number; workers that have not started do not count."""
+        """Return how many workers use another configuration than the one of that number. Workers that have not started do not
+        count."""
         return sum(row[CONFIG_NUMBER] not in (0, number) for row in self.rows[:-1])
 
     def worker_ended(self, number: int) -> None:
@@ -126,7 +127,7 @@ class SharedMemory:
         self._snapshot[: _HEAD_BYTES + len(text)] = _head(text) + text
 
     def snapshot(self) -> PolicySnapshot | None:
-        """Return the snapshot; None if it is damaged (the parent died while it wrote)."""
+        """Return the snapshot; None if it is damaged because the parent died while it wrote."""
         for _ in range(_READ_ATTEMPTS):
             length = int.from_bytes(self._snapshot[:4], "big")
             text = bytes(self._snapshot[_HEAD_BYTES : _HEAD_BYTES + length])

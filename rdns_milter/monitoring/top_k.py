@@ -28,8 +28,8 @@ class Entry(Generic[Name, Example]):
 
 
 class TopList(Generic[Name, Example]):
-    """Counts by name. `capacity`: the number of names that are kept when the list is full, which is at twice as many. `missed`:
-    the amount by which a count may be too low; 0 as long as no name was dropped."""
+    """Counts by name. A list with 2 * `capacity` names is full: before the next name is added, only the `capacity` most frequent
+    names are kept. `missed`: the amount by which a count may be too low; 0 as long as no name was dropped."""
 
     __slots__ = ("_counts", "_examples", "capacity", "missed")
 
@@ -55,7 +55,7 @@ class TopList(Generic[Name, Example]):
             self._examples[name] = example
 
     def top(self, limit: int | None = None) -> list[Entry[Name, Example]]:
-        """Return the most frequent names in descending order, at most `limit` of them; the older first where counts are equal."""
+        """Return at most `limit` names, the most frequent first. If counts are equal, the older name comes first."""
         ranked = nlargest(len(self._counts) if limit is None else limit, self._counts.items(), key=itemgetter(1))
         return [Entry(name, count, self._examples.get(name)) for name, count in ranked]
 

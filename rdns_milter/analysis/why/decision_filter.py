@@ -27,8 +27,8 @@ _SIMPLE = re.compile(r"[a-z0-9._+-]+")  # written into a log line unchanged
 
 @dataclass(frozen=True, slots=True)
 class DecisionFilter:
-    """A test for decisions. `kind`: what WHAT was read as, in words; `may_match`: False for a line that cannot match; `matches`:
-    True for a parsed decision that matches."""
+    """A test for decisions. `kind`: in words, which kind of argument WHAT is; `may_match`: returns False for a line that cannot
+    match; `matches`: returns True for a parsed decision that matches."""
 
     kind: str
     may_match: Callable[[str], bool]
@@ -36,7 +36,7 @@ class DecisionFilter:
 
 
 def decision_filter(what: str) -> DecisionFilter:
-    """Return the filter for WHAT. Raises ValueError for a text that is none of the forms."""
+    """Return the filter for WHAT. Raises ValueError for a text that has none of the forms."""
     text = what.strip()
     if text in (NULL_PATH, '""'):
         return DecisionFilter(

@@ -43,9 +43,12 @@ _NO_RULE: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The explanation of one decision. `rule`: the rule's place, None if it is in no file; `rule_note`: a sentence if there is no
-    rule to show, or if the rules have changed since; `facts`: fact, value and sentence; `let_in`: lines of config, () if none is
-    needed or possible."""
+    """The explanation of one decision.
+
+    `rule`: the rule's place; None if the rule is in no file.
+    `rule_note`: a sentence if there is no rule to show, or if the rules have changed since.
+    `facts`: fact, value and sentence of each.
+    `let_in`: lines of config; () if none is needed or possible."""
 
     match: Match
     outcome: str
@@ -59,7 +62,8 @@ class Explanation:
 
 
 def explain(match: Match, config: Config, sources: Mapping[str, RuleSource], today: date) -> Explanation:
-    """Return the explanation of one decision by the rules of today's configuration; `sources`: their places in the config file."""
+    """Return the explanation of one decision, by the rules of today's configuration. `sources`: the places of the rules in the
+    config file."""
     fields = match.fields
     name, would = fields["rule"], fields.get("would", "") if fields.get("would") != "none" else ""
     evidence = evidence_of(fields)
@@ -89,7 +93,7 @@ def _rule_note(fields: Mapping[str, str], config: Config, is_there: bool) -> str
 
 
 def _facts(fields: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Each fact of the line in the order of FACTS; iprev and its reason are one."""
+    """Return each fact of the line in the order of FACTS. iprev and its reason are one fact."""
     if fields["rule"].startswith(EXEMPT):
         return []
     terms = {
@@ -113,7 +117,7 @@ def _facts(fields: Mapping[str, str]) -> list[tuple[str, str, str]]:
 
 
 def _sources(fields: Mapping[str, str], terms: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Each provider and each entry of a DNS list that the line names."""
+    """Return each provider and each entry of a DNS list that the line names."""
     evidence = evidence_of(fields)
     found = []
     for kind, named in zip(SOURCES, (evidence.client_spf, evidence.dnslist), strict=True):
@@ -127,18 +131,18 @@ def _sources(fields: Mapping[str, str], terms: Mapping[str, str]) -> list[tuple[
 
 
 def _is_stopped(fields: Mapping[str, str]) -> bool:
-    """Whether the mail was not simply accepted, or would not be if the rules were enforced."""
+    """Return whether the mail was not simply accepted, or would not have been if the rules had been enforced."""
     stops = {REJECT, TEMPFAIL, QUARANTINE, TAG}
     return fields["action"] in stops or bool(stops.intersection(fields.get("would", "").split(",")))
 
 
 def queue_id(fields: Mapping[str, str]) -> str:
-    """Return the queue id of a decision, "" if it has none: the MTA gives one only to mail that it takes."""
+    """Return the queue id of a decision; "" if it has none. The MTA gives one only to mail that it takes."""
     return "" if fields.get("qid", NO_QUEUE) == NO_QUEUE else fields["qid"]
 
 
 def recipients(fields: Mapping[str, str]) -> str:
-    """Return the recipients as a phrase: those that the line names, and how many there are beyond them."""
+    """Return the recipients as a phrase: the names in the line, and the number of others."""
     named = rcpts_of(fields)
     count = fields.get("nrcpt", "")
     beyond = int(count) - len(named) if count.isascii() and count.isdecimal() and len(count) < 10 else 0

@@ -21,8 +21,8 @@ LET_IN_DAYS = 30
 
 
 def let_in_rule(fields: Mapping[str, str], today: date) -> tuple[str, ...]:
-    """Return a rule for mail such as this: by the confirmed reverse name or the address, and by the sender's domain; () if there
-    is none."""
+    """Return a rule for mail such as this. It tests the confirmed reverse name or the address, and the sender's domain. Return ()
+    if no such rule is possible."""
     client, mailfrom = fields.get("client", ""), fields.get("mailfrom", "")
     if not client or fields["rule"].startswith("limit:"):
         return ()

@@ -1,6 +1,6 @@
 """Print the explanations of `rdns-milter why`, and return them as JSON: the order of the parts, their titles and their words.
 
-Finds nothing out itself: explanation.py does. What to tell the sender is in text_for_sender.py. Text from the log is escaped for
+Explains nothing itself (explanation.py does). The words for the sender are in text_for_sender.py. Text from the log is escaped for
 the terminal.
 """
 
@@ -23,7 +23,8 @@ from .text_for_sender import MAX, minute, sentence, text_for_sender
 
 
 def as_dict(found: Sequence[Explanation], count: int, path: str) -> dict[str, Any]:
-    """Return the explanations for programs; `count`: how many decisions match in all; `path`: the config file, "" without one."""
+    """Return the explanations for programs. `count`: how many decisions match in all; `path`: the config file, "" if there is
+    none."""
     return {"matches": count, "config": path or None, "decisions": [_as_dict(each, path) for each in found]}
 
 
@@ -51,7 +52,7 @@ def _as_dict(each: Explanation, path: str) -> dict[str, Any]:
 
 
 def show(found: Sequence[Explanation], count: int, kind: str, path: str, console: Console) -> None:
-    """Print the newest decisions: first a line each, then each explained."""
+    """Print the newest decisions: first one line for each, then the explanation of each."""
     more = f", the newest {len(found)} of them here (--last)" if count > len(found) else ""
     _line(console, f"{count} decision{'' if count == 1 else 's'} on {kind}{more}.")
     if len(found) > 1:
@@ -98,7 +99,7 @@ def _show_one(number: int, total: int, each: Explanation, path: str, console: Co
 
 
 def _condition(fields: Mapping[str, str]) -> str:
-    """Return under which condition `would` would have been done."""
+    """Return the condition under which the action in `would` would have been taken."""
     if withheld_by_relay(fields):
         return f"Without the relay {escaped(fields.get('via', ''))}, which had taken the message already,"
     shadows = fields.get("shadow_rule", "")

@@ -16,7 +16,8 @@ from .decision_filter import DecisionFilter
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One decision that was found. `moment`: its minute, None if the line has no date; `line`: the line of the log."""
+    """One decision that was found. `moment`: the minute of the decision, None if the line has no date; `line`: the line of the
+    log."""
 
     moment: datetime | None
     fields: Mapping[str, str]
@@ -24,8 +25,8 @@ class Match:
 
 
 class Search:
-    """Collect the newest `most` decisions that match. `count`: how many match in all; `undated`: how many do not count because of
-    `since`, as their lines have no date."""
+    """Collects the newest `most` decisions that match. `count`: how many match in all; `undated`: how many lines are left out
+    because `since` is set and they have no date."""
 
     def __init__(
         self, what: DecisionFilter, most: int, moment: Callable[[str], datetime | None], since: datetime | None = None

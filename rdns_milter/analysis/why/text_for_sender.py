@@ -20,7 +20,7 @@ _NO_REMEDY = ("This can be temporary", "Nothing is wrong")
 
 
 def text_for_sender(each: Explanation) -> list[str]:
-    """Return the lines of the text, none if the mail was accepted and would be in any case."""
+    """Return the lines of the text. There are none if the mail was accepted and would also be if all rules were enforced."""
     fields = each.match.fields
     if not each.let_in and not each.would and fields["action"] == "accept":
         return []
@@ -39,7 +39,7 @@ def text_for_sender(each: Explanation) -> list[str]:
 
 
 def _cause(action: str, server: str) -> tuple[str, ...]:
-    """Return the lines before the faults of this server."""
+    """Return the lines that introduce the faults of this server."""
     if action in LET_IN:
         return (f"But the set-up of the mail server that sent it, {server}, is not in order:",)
     if action == TEMPFAIL:
