@@ -10,7 +10,7 @@ set -eu
 . "$(dirname "$0")/sources.sh"
 target=$(directory "${1-}")
 # shellcheck disable=SC2086
-provide $RUNTIME rpm rpmlint cpio python3-pip python3-setuptools python3-wheel
+provide $RUNTIME rpm rpmlint cpio python3-pip python3-setuptools python3-shtab python3-wheel
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -27,9 +27,15 @@ KEPT = ("/etc/postfix/main.cf", "/etc/postfix/master.cf", "/etc/rdns-milter/rdns
 DROP_INS = Path("/etc/systemd/system/rdns-milter.service.d")
 SOCKETS = Path("/var/spool/postfix/rdns-milter")
 SOCKET, CHROOT_SOCKET = "unix:/run/rdns-milter/rdns-milter.sock", f"unix:{SOCKETS}/rdns-milter.sock"
-# The name servers: one in order, which stands for the Internet; one that has an address for every name; one without TCP.
-SERVER, INVENTOR, WITHOUT_TCP, DEAD = "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"
+# The name servers: one in order, which stands for the Internet; one that has an address for every name; one without TCP; an
+# address at which there is none; and one that a DNS list refuses.
+SERVER, INVENTOR, WITHOUT_TCP, DEAD, REFUSED = "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6"
 ROOT_ZONE = ". SOA a.root. b.root. 1 3600 600 86400 60\n"
+# The entries of a DNS list for tests (RFC 5782 section 5), and what DNSWL answers to those whom it refuses.
+LIST = "dnswl.example"
+ANSWERS = f"2.0.0.127.{LIST} A 127.0.10.2\n"
+REFUSALS = f"2.0.0.127.{LIST} A 127.0.0.255\n1.0.0.127.{LIST} A 127.0.0.255\n"
+LISTED_RULE = r'\n[[rule]]\nname = "listed"\nwhen = { dnslist = "dnswl" }\naction = "tag"\n'
 # unbound, once it is installed, asks the server that stands for the Internet, whose root is not signed.
 UNBOUND = f"""\
 server:
@@ -126,6 +132,12 @@ CASES = (
     Case(
         "name server without TCP", f"{setting('dns', 'nameservers', [WITHOUT_TCP])} && {RESTART}", "does not answer over TCP",
     ),
+    Case(
+        "DNS list refuses the name server",
+        f"{setting('dnslists', 'dnswl', LIST)} && printf '{LISTED_RULE}' >> {CONFIG} && "
+        f"{setting('dns', 'nameservers', [REFUSED])} && {RESTART}",
+        f"the DNS list {LIST} refuses this server",
+    ),
     Case("no name server", f": > /etc/resolv.conf && {RESTART} || true", "names no usable name server"),
     Case("metrics open to the world", f"{setting('metrics', 'listen', '0.0.0.0:9415')} && {RESTART}", "open to other hosts"),
     Case("config that the service cannot read", f"chmod 600 {CONFIG} && {RESTART} || true", "cannot read"),
@@ -159,9 +171,10 @@ def main() -> None:
     # What is imported is the installed package: the clone's is out of the way.
     (CLONE / "rdns_milter").rename("/root/rdns_milter.clone")
     with (
-        NameServer(Zone(zone, ROOT_ZONE), SERVER, 53),
+        NameServer(Zone(zone, ROOT_ZONE, ANSWERS), SERVER, 53),
         NameServer(Zone(zone, ROOT_ZONE + "*.com. A 192.0.2.9\n"), INVENTOR, 53),
         NameServer(Zone(zone, ROOT_ZONE), WITHOUT_TCP, 53, tcp=False),
+        NameServer(Zone(zone, ROOT_ZONE, REFUSALS), REFUSED, 53),
     ):
         step("a set-up in order, as README.md says")
         main_cf = Path("/etc/postfix/main.cf")

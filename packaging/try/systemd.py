@@ -1,11 +1,12 @@
 """The package under a systemd that really runs, in the Debian that packaging/try-deb.sh has made and booted.
 
-The unit with all that it forbids, reload, a broken config, a killed and a hanging milter, the unix socket in Postfix's chroot, mail
-through Postfix, and restarts and an upgrade while clients come all the time.
+The unit with all that it forbids, reload, a broken config, a killed and a hanging milter, a CPU affinity, the unix socket in
+Postfix's chroot, mail through Postfix, and restarts and an upgrade while clients come all the time.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -24,6 +25,7 @@ from tests.kit.milter.transaction import deliver
 from tests.kit.smtp.client_identity import Client
 
 SERVICE = "rdns-milter.service"
+DROP_IN = Path("/run/systemd/system/rdns-milter.service.d/try.conf")
 LIAR: dict[str, Any] = {
     "client": Client("198.51.100.30"),
     "helo": "mail.bank.example",
@@ -91,16 +93,26 @@ def lifecycle() -> None:
     run("systemctl", "restart", SERVICE)
     for signal, cause in (("KILL", "signal"), ("STOP", "watchdog")):
         step(f"kill -{signal} of the parent: back because of {cause}")
-        override = Path("/run/systemd/system/rdns-milter.service.d/try.conf")
-        override.parent.mkdir(parents=True, exist_ok=True)
-        override.write_text("[Service]\nWatchdogSec=4\nTimeoutAbortSec=2\n")  # 30 are long to wait for
-        run("systemctl", "daemon-reload")
-        run("systemctl", "restart", SERVICE)
+        restart_with("WatchdogSec=4\nTimeoutAbortSec=2\n")  # 30 are long to wait for
         before = show("MainPID")
         run("kill", f"-{signal}", before)
         eventually(partial(has_restarted, before))
         judges(INET)
-        shutil.rmtree(override.parent)
+        shutil.rmtree(DROP_IN.parent)
+    step("CPUAffinity= with one CPU: one worker")
+    restart_with(f"CPUAffinity={min(os.sched_getaffinity(0))}\n")
+    print(show("StatusText"))
+    assert show("StatusText").startswith("1 workers, ")
+    judges(INET)
+    shutil.rmtree(DROP_IN.parent)
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", SERVICE)
+
+
+def restart_with(settings: str) -> None:
+    """Restart the service with these settings of its section in a drop-in."""
+    DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+    DROP_IN.write_text(f"[Service]\n{settings}")
     run("systemctl", "daemon-reload")
     run("systemctl", "restart", SERVICE)
 

@@ -158,6 +158,21 @@ def test_what_debian_is_to_take_is_there() -> None:
         assert list(ROOT.glob(pattern)), pattern
 
 
+def test_both_packages_have_all_units_and_completions() -> None:
+    rules, spec = text("debian/rules"), text("rpm/rdns-milter.spec")
+    files = spec.partition("\n%files\n")[2]
+    units = sorted(
+        path.name for path in (PACKAGING / "systemd").iterdir() if path.suffix in (".service", ".socket", ".timer")
+    )
+    assert len(units) == 4
+    for unit in units:
+        assert f"packaging/systemd/{unit} " in rules
+        assert f"packaging/systemd/{unit} " in spec
+        assert f"\n%{{_unitdir}}/{unit}\n" in files
+    for name in ("bash-completion/completions/rdns-milter", "_rdns-milter"):
+        assert re.search(rf"^%\{{_datadir\}}/(\S+/)?{name}$", files, re.MULTILINE)
+
+
 def test_packages_install_the_documentation_side_by_side() -> None:
     """With the links that packaging/doc/install.py writes, and under the names that they lead to."""
     assert text("debian/rdns-milter.docs") == "debian/doc/*\n"
