@@ -1,6 +1,6 @@
-"""The command `rdns-milter check`: one client as the milter judges it or, with --self, this host as others judge it.
+"""The command `rdns-milter check`: show how the milter judges one client or, with --self, how others judge this host.
 
-Reads arguments, hands on (the modules in check/), and chooses the exit status; judges nothing itself.
+Reads arguments, calls the modules in check/ and chooses the exit status; judges nothing itself.
 """
 
 from __future__ import annotations

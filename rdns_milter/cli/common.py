@@ -18,11 +18,11 @@ Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser of one command, whose options may stand before, between and after the other arguments.
+    """A parser of one command. Options may stand before, between and after the other arguments.
 
-    argparse fills a positional argument that may be repeated or left out as soon as it can, with what stands before the next
-    option; later ones are errors then. parse_known_intermixed_args reads the options first. It calls parse_known_args itself, and
-    loses "--", so arguments with that are parsed in the usual way."""
+    argparse gives a positional argument that may be repeated or left out only those words that stand before the next option; later
+    words are errors then. parse_known_intermixed_args reads the options first. It calls parse_known_args itself, and loses "--", so
+    arguments with "--" are parsed in the usual way."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -31,7 +31,7 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse the arguments. Return what was found, and the arguments that are not known."""
+        """Parse the arguments. Return the namespace, and the arguments that are not known."""
         if self._is_intermixed or "--" in (args or ()):
             return super().parse_known_args(args, namespace)
         self._is_intermixed = True
@@ -68,7 +68,7 @@ def add_dns_option(command: argparse.ArgumentParser) -> None:
 
 
 def asked_nameservers(options: argparse.Namespace, config: Config) -> tuple[Endpoint, ...]:
-    """Return the name servers of --dns, else of the config, else of the system. Raises Failure."""
+    """Return the name servers of --dns; without it those of the config, else those of the system. Raises Failure."""
     from ..resolver.nameservers import NoNameservers, nameservers
 
     try:
@@ -85,7 +85,7 @@ def add_enforce_option(command: argparse.ArgumentParser) -> None:
 
 
 def add_logs(command: argparse.ArgumentParser, name: str) -> None:
-    """Add --top N and the log files. `name`: of the files, in the help."""
+    """Add --top N and the log files. `name`: what the help calls the files."""
     command.add_argument(
         "--top",
         metavar="N",
@@ -102,12 +102,12 @@ def add_logs(command: argparse.ArgumentParser, name: str) -> None:
 
 
 def count(text: str) -> int:
-    """Return a number from 0 on, the argument of an option."""
+    """Read a number from 0 on, the argument of an option."""
     if not text.isdecimal() or not text.isascii() or len(text) > 9:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     return int(text)
 
 
 def title_of(config: Config, policy: Policy) -> str:
-    """Return the line above the result of a policy."""
+    """Return the heading for the result of a policy."""
     return f"Judged by {config.path or 'the built-in default'}: policy {policy.digest}, mode {policy.mode}"

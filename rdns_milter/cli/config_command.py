@@ -58,7 +58,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _out_of_reach(config: Config) -> Iterator[str]:
-    """Yield a sentence for each file that root can read and the service cannot."""
+    """Yield one sentence for each file that root can read and the service cannot."""
     if os.geteuid() != 0 or not config.path:
         return
     try:

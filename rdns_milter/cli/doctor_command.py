@@ -49,7 +49,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def show(found: Sequence[Finding], console: Console, note: str = "") -> None:
-    """Print a line for each finding, its remedy below it."""
+    """Print one line for each finding, and its remedy below it."""
     from rich.text import Text
 
     for each in found:

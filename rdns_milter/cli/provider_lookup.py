@@ -1,4 +1,4 @@
-"""Look up what the providers authorize that rules ask for (`client_spf`), for `config --lint`.
+"""Look up which clients the providers authorize that rules ask about (`client_spf`), for `config --lint`.
 
 Makes DNS queries, within a time limit for each provider. Must never raise for anything that DNS answers.
 """
@@ -18,7 +18,7 @@ SECONDS = 10  # for each provider
 
 
 def provider_reaches(config: Config) -> Mapping[str, Reach]:
-    """Return what each provider that the rules ask authorizes."""
+    """Return, for each provider that the rules ask about, which clients it authorizes."""
     providers = config.policy.providers
     if not providers:
         return {}

@@ -1,4 +1,4 @@
-"""The command `rdns-milter report`: sum up what the milter did, from its log; the page, and the mail.
+"""The command `rdns-milter report`: sum up from the log what the milter did, as text, as an HTML page or as a mail.
 
 Reads arguments and calls analysis/; counts and judges nothing.
 
@@ -88,7 +88,7 @@ def _mail(recipient: str, summary: Summary, page: str) -> None:
 
 
 def _summary(options: argparse.Namespace, logs: Logs, dates: Dates, since: datetime | None, policy: Policy) -> Summary:
-    """Read the logs and count."""
+    """Read the logs and return the summary."""
     from rich.console import Console
 
     from ..analysis.progress import reading

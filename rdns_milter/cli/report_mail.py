@@ -1,6 +1,6 @@
-"""Mail a report: the summary as text, and the page with the charts attached, by the sendmail command of the MTA.
+"""Mail a report: the summary as text, and the page with the charts as an attachment. The MTA's sendmail command sends it.
 
-Date and Message-ID are added by that command. Must never take an address for an option of it.
+That command adds Date and Message-ID. Must never pass it an address that it would take for an option.
 
 RFC 5322 (message), RFC 3834 section 5 (Auto-Submitted); sendmail(8) and sendmail(1) of Postfix.
 """
@@ -21,8 +21,8 @@ PAGE_NAME = "rdns-milter-report.html"
 
 
 def message(text: str, page: str, recipient: str, host: str, period: str) -> EmailMessage:
-    """Return the message, with unix line ends. `text`: the summary; `page`: HTML; `host`: where the milter runs; `period`: of the
-    report, or ""."""
+    """Return the message, with unix line ends. `text`: the summary; `page`: HTML; `host`: where the milter runs; `period`: the
+    period of the report, or ""."""
     mail = EmailMessage()
     mail["Subject"] = f"rdns-milter on {host}: {period or 'no decisions'}"
     mail["From"] = Address("rdns-milter", "rdns-milter", host) if "." in host else "rdns-milter"

@@ -1,6 +1,6 @@
 """The command `rdns-milter why`: find decisions in the log and explain them.
 
-Reads arguments and hands on; explains nothing itself (analysis/why/).
+Reads arguments and calls analysis/why/; explains nothing itself.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _BACKLOG = 64
 
 
 class Exporter:
-    """The exporter process. `place`: the milter's socket, for the health check; `log` writes a line at a level."""
+    """The exporter process. `place`: the milter's socket, for the health check; `log`: writes a line at a level."""
 
     def __init__(self, memory: SharedMemory, place: SocketAddress, log: Callable[[str, str], None]) -> None:
         self._memory = memory
@@ -44,7 +44,7 @@ class Exporter:
         return self._pid != 0
 
     def listen(self, address: Endpoint | None) -> None:
-        """Listen at this address from now on; None: nowhere. Raises CannotListen, and then nothing has changed."""
+        """Listen at this address from now on; with None, do not listen. Raises CannotListen; in that case nothing has changed."""
         if address == self._address:
             return
         sock = None if address is None else _listening(address)
@@ -61,8 +61,8 @@ class Exporter:
             self._log(f"{error}; all other settings of the new config are in force", "err")
 
     def start_if_due(self, lifeline: int, close_parent_fds: Callable[[], None]) -> None:
-        """Start the process if it should exist and does not. `lifeline`: a pipe that is closed when the parent ends;
-        `close_parent_fds` is called in the child."""
+        """Start the process if it should run and does not. `lifeline`: a pipe that is closed when the parent ends;
+        `close_parent_fds`: called in the child."""
         now = time.monotonic()
         if self._socket is None or self._pid or now < self._due:
             return
@@ -77,7 +77,7 @@ class Exporter:
             self._run_child(self._socket, lifeline, close_parent_fds)
 
     def reap(self, pid: int, status: str) -> bool:
-        """Take note that a child of the parent has ended. False if it was not the exporter."""
+        """Take note that a child of the parent has ended. Return False if that child was not the exporter."""
         if pid != self._pid:
             return False
         self._pid = 0

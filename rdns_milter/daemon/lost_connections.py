@@ -1,4 +1,4 @@
-"""Connections that libmilter does not serve because it could not start a thread when they arrived: it never will.
+"""Connections that libmilter will never serve, because it could not start a thread when they arrived.
 
 Finds them and shuts them down, so that the MTA does not wait for its timeout. Must never take a busy connection for a lost one: it
 looks several times, and shuts down only those from which nothing has been read in between.
@@ -43,7 +43,8 @@ class LostConnections:
         return len(lost)
 
     def _never_read(self, inodes: list[int]) -> list[int]:
-        """Return those with the same number of unread bytes in all samples: a busy connection may have had it by chance."""
+        """Return the connections whose number of unread bytes is the same in all samples. With one sample it could be the same by
+        chance."""
         for _ in range(_SAMPLES):
             if not inodes:
                 break

@@ -1,7 +1,7 @@
 """The parent process: opens the socket, gives up root, starts the workers, and keeps them running.
 
-Must never serve mail itself, so that nothing a client sends can harm it; must never read from the network, or read the
-configuration (daemon/configuration/config_reader.py does); must never start a thread, because it forks. Exits with 78 only for an
+Must never serve mail itself, so that nothing a client sends can harm it. Must never read from the network, nor read the
+configuration (daemon/configuration/config_reader.py does). Must never start a thread, because it forks. Exits with 78 only for an
 invalid configuration.
 
 sysexits(3) (EX_CONFIG); packaging/doc/platform.md 1.4 and 1.5.
@@ -110,7 +110,7 @@ class Master:
         self._log_warnings()
 
     def _check_threads(self) -> None:
-        """Raises NotPossible if workers could not start the threads that they need."""
+        """Raise NotPossible if workers could not start the threads that they need."""
         spare = spare_threads(self._workers, os.getpid())
         if spare < MIN_THREADS:
             raise NotPossible(
@@ -160,12 +160,13 @@ class Master:
             os._exit(status)
 
     def _take_config(self) -> LoadedConfig:
-        """Return the configuration in a child, and drop it here: otherwise its lists would stay in memory after a reload."""
+        """Return the configuration, in a child, and drop the reference to it here. Otherwise its lists would stay in memory after a
+        reload."""
         loaded, self._loaded = self._loaded, LoadedConfig(Config(), ())
         return loaded
 
     def _close_parent_fds(self) -> None:
-        """Close in a child what belongs to the parent."""
+        """Close, in a child, the descriptors that belong to the parent."""
         os.close(self._lifeline[1])
         os.close(self._memory)
         if self._reader:
@@ -173,7 +174,7 @@ class Master:
         self._pool.close_parent_fds()
 
     def _leave_service(self) -> None:
-        """Close in a child that does not serve mail what belongs to the parent or to workers."""
+        """Close, in a child that does not serve mail, what belongs to the parent or to workers."""
         os.close(self._listener)
         self._take_config()
         self._close_parent_fds()
@@ -195,7 +196,8 @@ class Master:
         self._publish()
 
     def _check_gate(self) -> None:
-        """Refuse connections while no worker is left and none will start soon: an MTA would wait half a minute for an answer."""
+        """Refuse connections while no worker is left and none will start soon. Otherwise an MTA would wait half a minute for an
+        answer."""
         if self._pool.is_gone_for_long() and self._gate.shut():
             self._sink.write("no worker is left: connections are refused until one has started", "err")
 
@@ -221,7 +223,7 @@ class Master:
         self._notifier.ready(f"{self._workers} workers, mode {self._config.milter.mode}, policy {policy}")
 
     def _reload(self) -> None:
-        """Start to read the configuration; the service manager is notified when that has ended, however it ends."""
+        """Start to read the configuration. The service manager is notified when that has ended, whatever the result."""
         if self._reader:
             self._read_again = True
             return
@@ -234,7 +236,7 @@ class Master:
             self._keep_config([f"cannot start a process that reads it: {error.strerror}"])
 
     def _finish_reload(self, reader: ConfigReader, status: str) -> None:
-        """Use what the reader process has read; it has ended with this status."""
+        """Use what the reader process has read. `status`: describes how that process ended."""
         self._reader = None
         try:
             self._adopt(reader.result(status), reader.memory)
@@ -254,7 +256,7 @@ class Master:
             self._notify_ready()
 
     def _adopt(self, loaded: LoadedConfig, memory: int) -> None:
-        """Use this configuration from now on. Raises NotRead if it must be a mistake."""
+        """Use this configuration from now on. Raises NotRead if the configuration must be a mistake."""
         loss = find_loss(self._config, loaded)
         if loss:
             raise NotRead(loss)
@@ -286,7 +288,7 @@ class Master:
             self._sink.write(warning, "warning")
 
     def _log_daily_warnings(self) -> None:
-        """Log again each day that a rule is about to end (`until`)."""
+        """Log once a day which rules are about to end (`until`)."""
         if date.today() != self._warned:
             self._log_warnings()
 
@@ -311,7 +313,7 @@ class Master:
 
 
 def run(loaded: LoadedConfig, memory: int, config_path: str | None, dry_run: bool, say: Callable[[str], None]) -> int:
-    """Serve; with `dry_run` open the socket, report and exit. `say` writes an error to standard error. Return the exit
+    """Run the service. With `dry_run` only open the socket and report. `say` writes an error to standard error. Return the exit
     status."""
     target = "stderr" if dry_run else loaded.config.log.target
     workers = worker_count(loaded.config)  # once: the limits on CPUs may change while the service runs

@@ -1,5 +1,4 @@
-"""The name servers in use, as the parent sees them: from the config or resolv.conf, and by the workers' reports on which of them
-answer.
+"""The name servers in use, as the parent sees them. They come from the config or resolv.conf; workers report which of them answer.
 
 Each change is logged once, however many workers report it. Must never make a name server's failure look like a client's fault: the
 log says that no client is refused because of it.
@@ -29,7 +28,7 @@ _NONE_LEFT = "clients are judged without DNS (temperror, resolver-down), and no 
 
 
 class NameServers:
-    """The name servers in use. `servers`: their addresses; `log` writes a line at a level."""
+    """The name servers in use. `servers`: their addresses; `log`: writes a line at a level."""
 
     def __init__(self, servers: tuple[Endpoint, ...], log: Callable[[str, str], None]) -> None:
         self.servers = servers
@@ -41,7 +40,7 @@ class NameServers:
         return ", ".join(map(str, self.servers))
 
     def down(self) -> set[str]:
-        """Return the servers that do not answer at least one worker."""
+        """Return the servers that at least one worker has reported as down."""
         return set().union(*self._down.values())
 
     def use(self, servers: tuple[Endpoint, ...]) -> None:
@@ -50,8 +49,9 @@ class NameServers:
         self._replace(servers)
 
     def check_resolv_conf(self, configured: tuple[Endpoint, ...]) -> bool:
-        """Use the servers in resolv.conf if it has changed and none are configured. True if they are other ones. The workers notice
-        the change by themselves. A resolv.conf that names no server changes nothing and is logged once."""
+        """Use the servers in resolv.conf if the file has changed and the config sets none. Return True if they differ from those in
+        use. The workers notice the change by themselves. If resolv.conf names no server, nothing changes and that is logged
+        once."""
         try:
             servers = self._system.poll(configured)
         except NoNameservers as error:
@@ -64,8 +64,8 @@ class NameServers:
         return True
 
     def report(self, worker: int, status: str, server: str) -> bool:
-        """Take a worker's report that a server's status has changed. True if the set of servers that are down has changed. A report
-        on a server that is no longer in use does not count."""
+        """Take a worker's report that the status of a server has changed. Return True if the set of servers that are down has
+        changed. A report on a server that is no longer in use does not count."""
         before, in_use = self.down(), set(map(str, self.servers))
         if status == "ok":
             self._down.get(worker, set()).discard(server)

@@ -1,11 +1,12 @@
 """Make libmilter's thread pool grow while callbacks block.
 
-Debian's libmilter serves its sessions with a pool of threads that grows only when an event arrives while no thread is idle: in a
-burst of sessions that wait, the others are served two at a time, and once all threads wait, not at all. A connection to our own
-socket that is closed at once, a poke, is such an event: it starts a thread, which takes the sessions that were left over until it
-waits itself. The poke may reach any process that shares the socket, so there is one for each of them.
+Debian's libmilter serves its sessions with a pool of threads. The pool grows only when an event arrives while no thread is idle. In
+a burst of sessions that wait, the other sessions are therefore served two at a time; once all threads wait, they are not served at
+all. A poke is a connection to our own socket that is closed at once. It is such an event: it starts a thread, which serves the
+sessions that were left over, until it has to wait itself. The poke may reach any process that shares the socket, so each of them
+gets one.
 
-Must never let so many sessions wait that no thread is left for the others, and must never poke for a thread that cannot be started:
+Must never let so many sessions wait that no thread is left for the others. Must never poke for a thread that cannot be started:
 libmilter would neither answer that connection nor ever close it. A session that may not wait is judged by what is known. No poke is
 needed while a thread is idle. But libmilter itself may block threads on incomplete packets, unseen: so where nothing moves, each
 process pokes now and then.
@@ -35,8 +36,8 @@ _OTHERS = 2  # threads of libmilter that serve no session: one takes signals, on
 
 
 def pool_size() -> int:
-    """Return about how many threads libmilter has for sessions: all threads that this process has not started itself. If that
-    cannot be found out, enough."""
+    """Return about how many threads libmilter has for sessions: all threads that this process has not started itself. If they
+    cannot be counted, return sys.maxsize."""
     ours = sum(not thread.name.startswith("Dummy-") for thread in threading.enumerate()) + _OTHERS
     try:
         threads = os.stat("/proc/self/task").st_nlink - 2
@@ -46,9 +47,13 @@ def pool_size() -> int:
 
 
 class PoolWaker:
-    """Blocks sessions that wait, and pokes meanwhile from a thread of its own. `poke` connects and closes; `steps` returns how many
-    callbacks have been called in this process; `threads` returns the size of libmilter's pool, `spare` how many more threads may be
-    started; `limit_reached` is called with the limit when a session may not wait."""
+    """Blocks sessions that wait, and pokes meanwhile from a thread of its own.
+
+    `poke`: connects and closes.
+    `steps`: returns how many callbacks have been called in this process.
+    `threads`: returns the size of libmilter's pool.
+    `spare`: returns how many more threads may be started.
+    `limit_reached`: called with the limit when a session may not wait."""
 
     def __init__(
         self,
@@ -75,8 +80,8 @@ class PoolWaker:
         threading.Thread(target=self._run, name="pool-waker", daemon=True).start()
 
     def wait(self, latch: Latch, seconds: float, is_over: Callable[[], bool]) -> bool:
-        """Wait for the latch as Latch.wait does, while other sessions are served. A session waits less the more others wait,
-        because answering all of them takes time as well. It keeps its place among those that may wait until its wait is over."""
+        """Wait for the latch as Latch.wait does, while other sessions are served. The more sessions wait, the shorter each may
+        wait, because answering all of them takes time as well. A session counts as waiting until its wait is over."""
         with self._lock:
             seconds -= min(self._waiting * SECONDS_EACH, MAX_SECONDS, seconds / 2)
             may_wait = self._waiting < self._limit
@@ -93,8 +98,8 @@ class PoolWaker:
                 self._waiting -= 1
 
     def poke_for(self, connections: int) -> None:
-        """Poke once for each of so many connections that no callback has been called for; at least once, because there may be more
-        in the queue of the socket."""
+        """Poke once for each of the `connections` for which no callback has been called. Poke at least once, because there may be
+        more connections in the queue of the socket."""
         self._poke_times(min(max(1, connections), MAX_POKES))
 
     def has_idle_thread(self) -> bool:
@@ -118,7 +123,7 @@ class PoolWaker:
             self._watch()
 
     def _watch(self) -> None:
-        """Poke while sessions wait and no thread is idle, twice as often each time until one is."""
+        """Poke in rounds while sessions wait and no thread is idle: in each round twice as many times as in the last."""
         seen, pokes, pause = self._steps(), 1, TICK
         while self._is_any_waiting():
             time.sleep(pause)

@@ -1,6 +1,6 @@
 """Give up root, and raise the limit on file descriptors, before anything is served.
 
-Must never get root back. Does what it is asked to; the parent decides whether it is needed.
+Must never get root back. Does what it is asked to; the parent decides whether that is needed.
 
 setuid(2), initgroups(3), getrlimit(2); packaging/doc/platform.md 1.6.
 """
@@ -23,7 +23,7 @@ class NotPossible(Exception):
 
 
 def raise_file_limit() -> None:
-    """Allow as many file descriptors as possible: each session and each DNS query takes one. Raises NotPossible."""
+    """Allow as many file descriptors as possible, because each session and each DNS query takes one. Raises NotPossible."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_FILES)
     if soft != resource.RLIM_INFINITY and soft < limit:
@@ -44,8 +44,8 @@ def account(user: str) -> pwd.struct_passwd | None:
 
 
 def service_account(user: str) -> pwd.struct_passwd | None:
-    """Return the account that the service runs as, by `milter.user` or else the systemd unit; None if it does not exist here.
-    Raises NotPossible."""
+    """Return the account that the service runs as: `milter.user` or, if that is not set, the one in the systemd unit. Return None
+    if the latter does not exist here. Raises NotPossible."""
     if user:
         return account(user)
     try:
@@ -55,7 +55,7 @@ def service_account(user: str) -> pwd.struct_passwd | None:
 
 
 def change_user(user: pwd.struct_passwd | None) -> None:
-    """Change to this user for good; None: keep the current one."""
+    """Change to this user for good. With None, keep the current user."""
     if user is None:
         return
     os.initgroups(user.pw_name, user.pw_gid)
@@ -64,7 +64,7 @@ def change_user(user: pwd.struct_passwd | None) -> None:
 
 
 def unreadable(paths: Sequence[str], user: pwd.struct_passwd) -> tuple[str, ...]:
-    """Return "PATH: REASON" for each file that the user cannot read, as tried by a child process that runs as the user. Raises
+    """Return "PATH: REASON" for each file that the user cannot read. A child process that runs as the user tries them. Raises
     OSError."""
     reading, writing = os.pipe()
     pid = os.fork()

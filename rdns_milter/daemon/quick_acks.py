@@ -46,7 +46,7 @@ class QuickAcks:
         self._known: dict[int, int] = {}
 
     def want(self) -> None:
-        """Start the thread; an MTA that needs it has connected. With a unix socket it is not needed and not started."""
+        """Start the thread, because an MTA that needs it has connected. Does nothing for a unix socket."""
         if self._wanted or self._place.path or _QUICKACK is None:
             return
         self._wanted = True
@@ -87,8 +87,8 @@ class QuickAcks:
 
 
 def _acknowledge(fd: int, inode: int) -> bool:
-    """Switch off delayed ACKs until the next reply. Return False if the connection is closed. If the descriptor has been reused,
-    the option cannot be set or does no harm."""
+    """Switch off delayed ACKs until the next reply. Return False if the connection is closed. If the descriptor belongs to another
+    file by now, the option cannot be set or does no harm."""
     try:
         if os.fstat(fd).st_ino != inode:
             return False

@@ -18,7 +18,7 @@ class RestartDelay:
         self.seconds = 0.0
 
     def ended(self, lifetime: float) -> float:
-        """Return the delay after a process that lived so many seconds; 0 seconds for one that could not be started."""
+        """Return the delay in seconds after a process that lived `lifetime` seconds; 0 for a process that could not be started."""
         is_short = lifetime <= self._min_life
         self.seconds = min(self._upper, max(self._lower, self.seconds * 2)) if is_short else 0.0
         return self.seconds

@@ -24,15 +24,15 @@ class Notifier:
         self._has_watchdog = _has_watchdog(environment)
 
     def ready(self, status: str) -> None:
-        """Tell that the service is ready, or that a reload has ended. `status`: one line for `systemctl status`."""
+        """Notify that the service is ready, or that a reload has ended. `status`: one line for `systemctl status`."""
         self._send("READY=1", f"STATUS={_printable(status)}")
 
     def reloading(self) -> None:
-        """Tell that a reload has begun; `ready` ends it."""
+        """Notify that a reload has begun. `ready` ends it."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """Tell that the service is about to stop."""
+        """Notify that the service is about to stop."""
         self._send("STOPPING=1", "STATUS=finishing messages under way")
 
     def alive(self) -> None:
@@ -48,7 +48,8 @@ class Notifier:
 
 
 def _address(name: str) -> str:
-    """Return the address of the socket; "" if there is none, or none of a known kind. "@": the abstract namespace (unix(7))."""
+    """Return the address of the socket; "" if there is none, or none of a known kind. An initial "@" stands for the abstract
+    namespace (unix(7))."""
     if name.startswith("@"):
         return "\0" + name[1:]
     return name if name.startswith("/") else ""

@@ -1,4 +1,4 @@
-"""A worker process: libmilter's threads serve the MTA, the pool waker's thread makes their pool grow, the event loop's thread asks
+"""A worker process. Libmilter's threads serve the MTA, the pool waker's thread makes their pool grow, the event loop's thread asks
 DNS, and the main thread adopts new configurations and finally drains the worker.
 
 Must never read the configuration itself: the parent hands it over, so that all workers judge by the same. Must never stop
@@ -59,8 +59,12 @@ _MAX_DESCRIPTORS = 8  # that it may send with it
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What a worker gets from the parent. `listener`: the descriptor of the listening socket; `channel`: the connection to the
-    parent; `lifeline`: a pipe that is closed when the parent ends or wants the worker to end; `number`: of this worker, from 0;
+    """What a worker gets from the parent.
+
+    `listener`: the descriptor of the listening socket.
+    `channel`: the connection to the parent.
+    `lifeline`: a pipe that is closed when the parent ends or wants the worker to end.
+    `number`: of this worker, from 0.
     `workers`: how many there are."""
 
     listener: int
@@ -122,7 +126,7 @@ class Worker:
         self._confirm_config(loaded)
 
     def run(self) -> None:
-        """Serve until TERM, or until the parent or libmilter has ended; then end the process."""
+        """Serve until TERM, or until the parent or libmilter has ended. Then end the process."""
         pin_to_core(self._context.number, self._context.workers)
         use_one_heap()
         gc.disable()
@@ -167,8 +171,8 @@ class Worker:
         return reading
 
     def _handle_uncaught(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        """Handle what pymilter reports when it could not call a callback. Bytes that are not UTF-8 are not logged, because any
-        client could fill the log with them."""
+        """Handle an exception for which pymilter could not call a callback. Bytes that are not UTF-8 are not logged: any client
+        could fill the log with them."""
         if isinstance(error, UnicodeDecodeError):
             self._callbacks.undecodable(error.object)
         else:
@@ -192,7 +196,8 @@ class Worker:
         self._dns_thread.loop.call_later(HEARTBEAT, self._heartbeat)
 
     def _check_resolv_conf(self) -> None:
-        """Ask the system's new name servers if resolv.conf has changed. The parent logs it, or why they cannot be used."""
+        """Use the system's new name servers if resolv.conf has changed. The parent logs the change, or why the servers cannot be
+        used."""
         config = self._service.config
         with suppress(NoNameservers):
             servers = self._system_servers.poll(config.dns.nameservers)
@@ -223,7 +228,7 @@ class Worker:
         self._tell_parent(f"config {loaded.number} {loaded.config.policy.digest}")
 
     def _receive_config(self) -> None:
-        """Adopt the configuration that the parent sends. If that fails this worker has to be replaced: no worker may judge by an
+        """Adopt the configuration that the parent sends. If that fails, this worker has to be replaced: no worker may judge by an
         old one."""
         os.close(self._spare_fd)
         memories: list[int] = []
@@ -251,7 +256,7 @@ class Worker:
         self._confirm_config(loaded)
 
     def _drain(self, libmilter: threading.Thread) -> None:
-        """Stop accepting connections, and let messages end within the deadline, also those that begin now on a connection that has
+        """Stop accepting connections, and let messages end within the deadline. A message may still begin on a connection that has
         just been accepted."""
         os.dup2(self._dead_listener.fileno(), self._context.listener)
         # Otherwise its poll would keep the old listener for some seconds, and connections in the queue there would wait in vain.
@@ -283,7 +288,8 @@ class Worker:
             self._sink.write(f"{alarm.name}: {with_help(alarm.name, alarm.text)}", "warning")
 
     def _shut_lost_connections(self) -> None:
-        """Shut down connections that libmilter does not serve. It must be short of threads, so this worker has to be replaced."""
+        """Shut down connections that libmilter does not serve. They show that the worker is short of threads, so it has to be
+        replaced."""
         lost = self._lost_connections.shut_down()
         if lost:
             self._has_failed = True
@@ -314,7 +320,7 @@ class Worker:
 
 
 def _dead_listener() -> socket.socket:
-    """Return a listening socket that no process can connect to: its abstract name is not known (unix(7), autobind)."""
+    """Return a listening socket to which no process can connect, because its abstract name is not known (unix(7), autobind)."""
     dead = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     dead.bind("")
     dead.listen(1)

@@ -30,9 +30,14 @@ _NEW_CONFIG = b"c"  # sent with the descriptor of the configuration's memory
 
 @dataclass(slots=True)
 class WorkerProcess:
-    """A worker as the parent sees it. `number`: from 0; `channel`: the socket for its reports, and for configurations; `last_seen`:
-    when it last reported; `config_due`: since when it should use a configuration that it has not confirmed, None if it uses it;
-    `is_config_sent`: False while that configuration waits to be sent; `received`: the beginning of a report."""
+    """A worker as the parent sees it.
+
+    `number`: from 0.
+    `channel`: the socket for its reports, and for configurations.
+    `last_seen`: when it last reported.
+    `config_due`: the time since which it should use a configuration that it has not confirmed; None if it has confirmed it.
+    `is_config_sent`: False while that configuration still has to be sent.
+    `received`: the beginning of a report."""
 
     pid: int
     number: int
@@ -45,8 +50,11 @@ class WorkerProcess:
 
 
 class WorkerPool:
-    """`count` workers. `run_child` gets the number of a worker and its end of the channel, in the child, and never returns;
-    `worker_ended` gets each worker that has ended; `log` writes a line at a level."""
+    """`count` workers.
+
+    `run_child`: called in the child with the number of a worker and its end of the channel; never returns.
+    `worker_ended`: called with each worker that has ended.
+    `log`: writes a line at a level."""
 
     def __init__(
         self,
@@ -71,7 +79,7 @@ class WorkerPool:
         return iter(self._workers.values())
 
     def next_event(self) -> float:
-        """Return the seconds until the next worker is due to be started, or the next heartbeat is."""
+        """Return the seconds until the next worker is due to be started, at most HEARTBEAT."""
         return min([HEARTBEAT, *(max(0.0, due - time.monotonic()) for due in self._due.values())])
 
     def is_gone_for_long(self) -> bool:
@@ -79,7 +87,7 @@ class WorkerPool:
         return not self._workers and min(self._due.values()) - time.monotonic() > _LONG_DELAY
 
     def take_due(self) -> list[int]:
-        """Return the numbers of the workers that are due to be started, each once."""
+        """Return the numbers of the workers that are due to be started. Each number is returned once."""
         now = time.monotonic()
         numbers = [number for number, due in self._due.items() if due <= now]
         for number in numbers:
@@ -87,7 +95,7 @@ class WorkerPool:
         return numbers
 
     def start(self, number: int) -> None:
-        """Start a worker. If that fails it is due again later."""
+        """Start a worker. If that fails, the worker is due again later."""
         ends: tuple[socket.socket, ...] = ()
         try:
             ours, theirs = ends = socket.socketpair()
@@ -109,13 +117,13 @@ class WorkerPool:
         self._workers[pid] = WorkerProcess(pid, number, now, ours, now)
 
     def close_parent_fds(self) -> None:
-        """Close in a child what belongs to the parent."""
+        """Close, in a child, the descriptors that belong to the parent."""
         for worker in self._workers.values():
             worker.channel.close()
 
     def reap(self, pid: int, status: str) -> bool:
-        """Take note that a child of the parent has ended. False if it was not a worker. A worker is replaced, at once if it lived
-        long enough, else after a delay."""
+        """Take note that a child of the parent has ended. Return False if it was not a worker. A worker is replaced: at once if it
+        lived long enough, else after a delay."""
         worker = self._workers.pop(pid, None)
         if worker is None:
             return False
@@ -128,13 +136,13 @@ class WorkerPool:
         return True
 
     def _postpone(self, number: int, lifetime: float) -> float:
-        """Set when the successor of a worker that lived so many seconds is due; return the delay."""
+        """Set when the successor of a worker is due. `lifetime`: seconds that the worker lived. Return the delay in seconds."""
         delay = self._delay.ended(lifetime)
         self._due[number] = time.monotonic() + delay
         return delay
 
     def read_reports(self, handle: Callable[[WorkerProcess, str], None]) -> None:
-        """Read the workers' reports and handle each; kill workers that have not reported for long."""
+        """Read the workers' reports and handle each. Kill workers that have not reported for too long."""
         now = time.monotonic()
         was_suspended = now - self._last_read > _MAX_SILENCE / 2  # perhaps together with the workers
         self._last_read = now
@@ -169,8 +177,8 @@ class WorkerPool:
             self._check_config(worker, now, False)
 
     def config_confirmed(self, worker: WorkerProcess, confirmed: str, current: str) -> None:
-        """Take note which configuration a worker uses, by number and policy: the current one, or one that was replaced meanwhile.
-        Kill a worker whose policy is another one for the same number."""
+        """Take note that a worker uses the configuration `confirmed` (number and policy). It may be one that has been replaced
+        meanwhile. Kill a worker that has the number of the current configuration and another policy."""
         if confirmed == current:
             worker.config_due = None
         elif confirmed.split(" ")[0] == current.split(" ")[0]:
@@ -195,7 +203,7 @@ class WorkerPool:
         os.kill(worker.pid, signal.SIGKILL)
 
     def wait_for_end(self, seconds: float) -> None:
-        """Wait until all workers have ended; kill those that are left after so many seconds."""
+        """Wait until all workers have ended. Kill those that are left after so many seconds."""
         ends = time.monotonic() + seconds
         while self._workers and time.monotonic() < ends:
             pid, _ = os.waitpid(-1, os.WNOHANG)
@@ -209,5 +217,5 @@ class WorkerPool:
 
 
 def worker_count(config: Config) -> int:
-    """Return the number of workers: one for each CPU that the service may use unless milter.workers sets it."""
+    """Return the number of workers: milter.workers or, if that is not set, one for each CPU that the service may use."""
     return config.milter.workers or cpu_count()

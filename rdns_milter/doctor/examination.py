@@ -1,4 +1,4 @@
-"""Run all checks of `rdns-milter doctor` side by side, within a bound of time, whatever some of them find.
+"""Run all checks of `rdns-milter doctor` side by side, within a bound of time.
 
 Changes nothing. Never stops at the first fault; a check that does not end in time is itself a finding.
 """
@@ -35,8 +35,8 @@ DoctorCheck = Callable[[], Iterable[Finding]]
 
 
 def examine(host: Host, path: str | None, sendmail_cf: str = SENDMAIL_CF) -> list[Finding]:
-    """Return the findings in the order of the checks: the reasons why a service does not start come before that it is down.
-    `path`: the config file; `sendmail_cf`: Sendmail's."""
+    """Return the findings in the order of the checks. So the reasons why a service does not start come before the finding that it
+    is down. `path`: the config file; `sendmail_cf`: the path of sendmail.cf."""
     config, found = check_config(path, date.today())
     used = config or Config()
     checks: list[tuple[str, DoctorCheck]] = [
@@ -51,7 +51,7 @@ def examine(host: Host, path: str | None, sendmail_cf: str = SENDMAIL_CF) -> lis
 
 
 def _side_by_side(checks: Sequence[tuple[str, DoctorCheck]], seconds: float) -> Iterator[Finding]:
-    """The findings of all checks, each in a thread of its own, for that many seconds at most."""
+    """Return the findings of all checks. Each runs in a thread of its own, all together for at most that many seconds."""
     results: list[list[Finding] | None] = [None] * len(checks)
 
     def run(number: int, subject: str, check: DoctorCheck) -> None:
@@ -97,7 +97,8 @@ def _nameservers(configured: Sequence[Endpoint], policy: Policy) -> Iterator[Fin
 
 
 def _probed(servers: Sequence[Endpoint], policy: Policy) -> list[Probe]:
-    """The probes of all servers, at the same time. `policy`: its rules say which DNS lists and providers are asked about."""
+    """Probe all servers at the same time. Return the results. `policy`: the servers are asked about the DNS lists and providers in
+    its rules."""
     zones = tuple(dict.fromkeys(zone for _, zone in policy.dnslists))
     results: dict[Endpoint, Probe] = {}
 
@@ -114,12 +115,12 @@ def _probed(servers: Sequence[Endpoint], policy: Policy) -> list[Probe]:
 
 
 def summary(found: Sequence[Finding]) -> Finding:
-    """Return the last line: how many are bad and how many are warnings."""
+    """Return the last line: how many findings are bad, and how many are warnings."""
     counts = {level: sum(each.level == level for each in found) for level in ("bad", "warn")}
     text = f"{counts['bad']} bad, {counts['warn']} warnings"
     return bad("doctor", text) if counts["bad"] else ok("doctor", text)
 
 
 def is_root() -> bool:
-    """Return whether everything could be looked at: some files and permissions are root's alone."""
+    """Return whether this process runs as root: only root can look at all files and permissions."""
     return os.geteuid() == 0

@@ -12,8 +12,8 @@ OK, WARN, BAD = LEVELS = ("ok", "warn", "bad")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`subject`: what was looked at; `text`: how it is, one sentence without its full stop; `remedy`: commands and lines that mend
-    it, each a line to be typed or written as it stands, () where nothing needs to be done."""
+    """`subject`: what was looked at; `text`: the finding, one sentence without its full stop; `remedy`: commands and lines that
+    mend it, each as it is to be typed or written, () if nothing needs to be done."""
 
     level: str
     subject: str
@@ -22,15 +22,15 @@ class Finding:
 
 
 def ok(subject: str, text: str) -> Finding:
-    """Return a finding with nothing to mend."""
+    """Return a finding that needs no remedy."""
     return Finding(OK, subject, text)
 
 
 def warn(subject: str, text: str, *remedy: str) -> Finding:
-    """Return a finding that costs something and stops nothing."""
+    """Return a finding on a fault that has a cost, but does not keep the milter from its work."""
     return Finding(WARN, subject, text, remedy)
 
 
 def bad(subject: str, text: str, *remedy: str) -> Finding:
-    """Return a finding without whose remedy the milter does not do its work."""
+    """Return a finding on a fault that keeps the milter from its work."""
     return Finding(BAD, subject, text, remedy)

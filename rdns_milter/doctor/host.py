@@ -1,6 +1,6 @@
-"""What the checks of `doctor` ask this host: programs and files, each with a bound on time and size.
+"""Programs and files of this host, as the checks of `doctor` need them. Time and size of each are bounded.
 
-Reads only. Never raises for what is missing: a program that is not there, that fails or that takes too long has no output.
+Reads only. Never raises if something is missing: a program that is missing, fails or takes too long has no output.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """`environment`: that of the programs that are run (MAIL_CONFIG leads postconf to another configuration)."""
+    """This host. `environment`: of the programs that are run; its MAIL_CONFIG leads postconf to another configuration."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
@@ -29,7 +29,7 @@ class Host:
         return shutil.which(name, path=path)
 
     def output(self, *command: str) -> str | None:
-        """Return what the command writes; None if it is not there, fails or takes longer than SECONDS."""
+        """Return what the command writes; None if its program is missing, fails or takes longer than SECONDS."""
         program = self.program(command[0])
         if program is None:
             return None

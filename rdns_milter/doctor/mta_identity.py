@@ -49,7 +49,7 @@ class Identity:
 
 
 def mta_identity(host: Host, sendmail_cf: str = SENDMAIL_CF) -> Identity:
-    """Return the identity of the MTA; without an MTA that is set up, the name of the host."""
+    """Return the identity of the MTA. If no MTA is set up, it is the name of this host."""
     settings = read_postfix(host)
     if settings is not None:
         return of_postfix(settings, host)
@@ -83,7 +83,8 @@ def of_postfix(settings: PostfixSettings, host: Host) -> Identity:
 
 
 def _bound(settings: PostfixSettings, service: Service) -> Iterator[OwnAddress]:
-    """The source addresses: those set, else the only one of its family in inet_interfaces, as Postfix does."""
+    """Yield the source addresses as Postfix finds them: those that are set, else the address in inet_interfaces if it is the only
+    one of its IP version."""
     listed = settings.main.get("inet_interfaces", "").replace(",", " ").split()
     addresses = [parse_address(each.strip("[]")) for each in listed]
     for version, parameter in _BOUND.items():

@@ -1,6 +1,6 @@
-"""Ask a name server the few questions that show whether the milter can rest on it.
+"""Ask a name server the few questions that show whether the milter can rely on it.
 
-Asks and records; judges nothing (nameserver_check.py does). Bounded in time by `patience` for each question; never raises.
+Asks and records; judges nothing (nameserver_check.py does). Each question takes at most `patience` seconds. Never raises.
 
 RFC 4035 section 3.2 (AD), RFC 6761 section 6.4 (.invalid), RFC 7766 (TCP), RFC 5782 section 5 (entries of DNS lists for tests).
 """
@@ -36,11 +36,17 @@ FINE, REFUSED, NO_ENTRY, EVERYBODY = "", "refused", "no entry", "everybody"
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What one name server did. `trouble`: why it gave no answer, "" if it did; `ms`: of a second question for the same name;
-    `validates`: it set AD; `invented`: a made-up name for which it has an address; `tcp`: it answers over TCP; `egress`: the
-    address from which the authoritative servers are asked, None if that is not known; `signed`: inception and expiration
-    of a signature of the root (seconds of the epoch), (0, 0) without one; `dns_lists`: the domain of each DNS list that was asked
-    about, with FINE, REFUSED, NO_ENTRY, EVERYBODY or a text; `without_spf`: domains that have no SPF record."""
+    """What one name server did.
+
+    `trouble`: why it gave no answer; "" if it gave one.
+    `ms`: milliseconds until it answered a question for the second time.
+    `validates`: it set AD.
+    `invented`: a name that does not exist and for which it returned an address; "" if there was none.
+    `tcp`: it answers over TCP.
+    `egress`: the address from which it asks the authoritative servers; None if that is not known.
+    `signed`: inception and expiration of a signature of the root, in seconds of the epoch; (0, 0) if there was none.
+    `dns_lists`: the domain of each DNS list in question, with FINE, REFUSED, NO_ENTRY, EVERYBODY or a text.
+    `without_spf`: domains that have no SPF record."""
 
     server: Endpoint
     trouble: str = ""
@@ -57,8 +63,8 @@ class Probe:
 def probe(
     server: Endpoint, patience: float = PATIENCE, dns_lists: Sequence[str] = (), providers: Sequence[str] = ()
 ) -> Probe:
-    """Return what the server did with the questions; one that does not answer the first is asked no more. `dns_lists`, `providers`:
-    domains of DNS lists, and of SPF records, to ask about."""
+    """Return what the server did with the questions. If it does not answer the first, it is asked no more. `dns_lists`,
+    `providers`: domains of DNS lists, and of SPF records, to ask about."""
     first = _ask(server, ".", "SOA", patience)
     if isinstance(first, str):
         return Probe(server, first)
@@ -85,14 +91,14 @@ def probe(
 
 
 def _timed(server: Endpoint, patience: float) -> float:
-    """Milliseconds until the answer to a question that the server has just been asked."""
+    """Return the milliseconds until the server answers a question that it has been asked before."""
     began = time.monotonic()
     _ask(server, ".", "SOA", patience)
     return (time.monotonic() - began) * 1000
 
 
 def _ask(server: Endpoint, name: str, qtype: str, patience: float, tcp: bool = False) -> dns.message.Message | str:
-    """The response, or why there is none."""
+    """Return the response, or a text that says why there is none."""
     query = dns.message.make_query(name, qtype, want_dnssec=True)
     query.flags |= dns.flags.AD
     ask = dns.query.tcp if tcp else dns.query.udp
@@ -105,7 +111,7 @@ def _ask(server: Endpoint, name: str, qtype: str, patience: float, tcp: bool = F
 
 
 def _invented(server: Endpoint, patience: float) -> str:
-    """A name that cannot exist and for which the server has an address, "" if it has none."""
+    """Return a name that cannot exist and for which the server returns an address; "" if it returns none."""
     for domain in ("invalid.", "com."):
         name = f"rdns-milter-{secrets.token_hex(8)}.{domain}"
         found = _ask(server, name, "A", patience / 2)
@@ -131,7 +137,7 @@ def _signed(response: dns.message.Message) -> tuple[int, int]:
 
 
 def _dns_list(server: Endpoint, patience: float, zone: str) -> str:
-    """Return how a DNS list answers through this server."""
+    """Return how a DNS list answers if it is asked through this server."""
     answers = []
     for address in (LISTED, NOT_LISTED):
         found = _ask(server, query_name(address, zone), "A", patience)
@@ -147,7 +153,7 @@ def _dns_list(server: Endpoint, patience: float, zone: str) -> str:
 
 
 def _has_spf(server: Endpoint, patience: float, domain: str) -> bool:
-    """Return whether the domain has an SPF record, True also if that cannot be found out."""
+    """Return whether the domain has an SPF record. Return True also if the server does not say."""
     found = _ask(server, domain, "TXT", patience)
     if not isinstance(found, str) and found.flags & dns.flags.TC:
         found = _ask(server, domain, "TXT", patience, tcp=True)

@@ -1,6 +1,6 @@
 """The addresses of this host's interfaces, and which of them other hosts cannot see.
 
-Reads what the kernel says; sends no packet and asks no one what the address outside is. Linux.
+Reads what the kernel says. Sends no packet, and asks no service for the address that others see. Linux.
 
 netdevice(7) (SIOCGIFCONF), RFC 1918, RFC 6598, RFC 4193.
 """
@@ -46,7 +46,7 @@ class OwnAddress:
 
     @property
     def is_private(self) -> bool:
-        """Whether other hosts see this host under another address."""
+        """True if other hosts see this host under another address."""
         return self.address in PRIVATE
 
 

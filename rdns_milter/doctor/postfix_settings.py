@@ -1,4 +1,4 @@
-"""Read what Postfix is set to: main.cf, the services of master.cf and what they override, and the lists of milters.
+"""Read Postfix's settings: main.cf, the services of master.cf with the parameters that they override, and the lists of milters.
 
 Runs postconf(1), which changes nothing, and parses what it writes. Judges nothing.
 
@@ -72,7 +72,7 @@ def _is_port_25(name: str) -> bool:
 
 
 def read_postfix(host: Host) -> PostfixSettings | None:
-    """Return what Postfix is set to; None if there is no Postfix here, or none that is set up."""
+    """Return the settings of Postfix; None if there is no Postfix here, or none that is set up."""
     main = host.output("postconf", "-x")
     if main is None:
         return None
@@ -120,7 +120,7 @@ def seconds(text: str) -> float | None:
 
 
 def leads_to(place: str, socket: SocketAddress, queue_directory: str, chroot: bool) -> bool:
-    """Decide whether an entry of smtpd_milters is that socket."""
+    """Return whether an entry of smtpd_milters leads to that socket."""
     kind, _, rest = place.partition(":")
     if kind in ("unix", "local"):
         return socket.family == "unix" and real_path(rest, queue_directory, chroot) == posixpath.normpath(socket.path)
@@ -138,7 +138,7 @@ def real_path(path: str, queue_directory: str, chroot: bool) -> str:
 
 
 def _port_and_host(text: str) -> tuple[str, str]:
-    """`host:port` as Postfix writes it, or `port@host` as Sendmail does."""
+    """Parse `host:port`, as Postfix writes it, or `port@host`, as Sendmail does."""
     if "@" in text:
         port, _, host = text.partition("@")
     else:

@@ -63,7 +63,7 @@ action = "tempfail"
 
 
 def neutral_config(dns: Dns) -> Config:
-    """Return a configuration that collects every fact and refuses nothing. `dns`: how to ask."""
+    """Return a configuration that collects every fact and refuses nothing. `dns`: its section [dns]."""
     return replace(parse(sample(), BUILT_IN), dns=dns, exempt=Exempt(networks=Networks()), policy=Policy())
 
 

@@ -1,4 +1,4 @@
-"""Commands that mend what `rdns-milter doctor` finds, where several checks print them.
+"""Commands that several checks of `rdns-milter doctor` give as a remedy.
 
 Text only: runs nothing.
 
@@ -14,8 +14,8 @@ _DROP_INS = "/etc/systemd/system/rdns-milter.service.d"
 
 
 def drop_in(name: str, *settings: str) -> tuple[str, ...]:
-    """Return the commands that change the unit. In its directory the file comes after override.conf, that of `systemctl edit`, and
-    so prevails."""
+    """Return the commands that change the unit. They write a drop-in file that prevails over override.conf (of `systemctl edit`),
+    because its name comes after it."""
     lines = r"\n".join(("[Service]", *settings, ""))
     return (
         f"mkdir -p {_DROP_INS}",

@@ -1,7 +1,7 @@
-"""The session of `rdns-milter check`: the commands of one client, as an MTA would hand them to the milter, without an MTA.
+"""The session of `rdns-milter check`: gives the milter the commands of one client as an MTA would, without an MTA.
 
-With `--via` the relay is connected, and the client is named in a Received field. Judges with the milter's own Session, nothing
-itself. Prints nothing: check_text.py does.
+With `--via` the relay is connected, and the client is named in a Received field. The milter's own Session judges. Prints nothing:
+check_text.py does.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ...session.session import Session
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The client to judge, with its commands to the MTA. `via`: the relay that hands its message on, None if it connects
-    itself."""
+    """The client to judge, with its commands to the MTA. `via`: the relay that hands on its message; None if the client is
+    connected itself."""
 
     address: Address
     helo: str = ""
@@ -50,8 +50,8 @@ class Outcome:
 
 
 def examine(client: Client, config: Config, servers: tuple[Endpoint, ...], hostname: str = "") -> Outcome:
-    """Run a session in which the client sends a message to one recipient. Makes DNS queries. `hostname`: the receiver's,
-    "" for that of this host."""
+    """Run a session in which the client sends a message to one recipient. Makes DNS queries. `hostname`: of the receiver; "" for
+    the name of this host."""
     hostname = hostname or socket.gethostname()
     decisions: list[Decision] = []
     bugs: list[BaseException] = []

@@ -34,12 +34,12 @@ _ASKED = ("asked by rules", SOURCES)  # shown only if the rules ask
 
 
 def as_json(outcome: Outcome) -> str:
-    """Return the outcome for `--json`."""
+    """Return the outcome as JSON, for `check --json`."""
     return json.dumps(document(outcome), indent=2)
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
-    """Return the outcome as `--json` has it."""
+    """Return the outcome as values that `json.dumps` takes."""
     verdict, decision = outcome.verdict, outcome.decision
     return {
         "evidence": {key: as_unicode(value) for key, value in values(decision).items()},

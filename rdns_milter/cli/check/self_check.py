@@ -39,7 +39,7 @@ class Hidden(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the administrator gives; () and "" for what this host says itself."""
+    """What the administrator gives on the command line. () and "": use what this host says itself."""
 
     addresses: tuple[Address, ...] = ()
     helo: str = ""
@@ -49,7 +49,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One address with one sender. `outcome`: with the verdict of the default rules; `strict`: the verdict of a strict receiver."""
+    """One address with one sender. `outcome`: the result, with the verdict of the default rules; `strict`: the verdict of a strict
+    receiver."""
 
     address: OwnAddress
     sender: Name
@@ -63,7 +64,7 @@ class Seen:
 
     @property
     def advice(self) -> tuple[str, ...]:
-        """What to publish or to set: what the RFCs ask for, and what the strict receiver refuses for."""
+        """What to publish or to set: the advice of the RFCs, and the advice on the facts for which the strict receiver refuses."""
         because = self.strict.because
         found = (*advice(self.evidence), *(advice(self.evidence, because.facts()) if because else ()))
         return tuple(dict.fromkeys(map(str, found)))
@@ -71,7 +72,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How others see this host. `notes`: what the facts do not tell."""
+    """How others see this host. `notes`: sentences on what the facts do not show."""
 
     helo: Name
     seen: tuple[Seen, ...]
@@ -110,7 +111,8 @@ def examine(host: Host, wanted: Wanted, dns: Dns, servers: tuple[Endpoint, ...])
 
 
 def _outgoing(host: Host, identity: Identity) -> list[OwnAddress]:
-    """The addresses from which mail leaves: for each IP version those that the MTA sets, else those of the interfaces."""
+    """Return the addresses from which mail leaves. For each IP version they are those that the MTA sets, else those of the
+    interfaces."""
     bound = {each.address.version for each in identity.bound}
     others = [each for each in interface_addresses(host) if each.address.version not in bound]
     return [each for each in (*identity.bound, *others) if each.address.version in identity.families]

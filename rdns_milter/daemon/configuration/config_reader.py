@@ -1,7 +1,7 @@
 """A child process that reads and validates the configuration and hands the result to its parent. No other process reads it.
 
-So the service goes on while a large list is read, the memory that reading takes is freed, and all processes judge by the same
-configuration. Must never serve: it ends when the result is written.
+That has three reasons: the service goes on while a large list is read, the memory that reading takes is freed, and all processes
+judge by the same configuration. Must never serve: it ends when the result is written.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class NotRead(Exception):
 
 
 class ConfigReader:
-    """One reader process. `pid`: its process ID; `memory`: the descriptor of the shared memory that it writes, which the parent has
-    to close."""
+    """One reader process. `pid`: its process ID; `memory`: the descriptor of the shared memory that it writes. The parent has to
+    close this descriptor."""
 
     def __init__(
         self,
@@ -39,8 +39,8 @@ class ConfigReader:
         running: Milter | None = None,
         close_parent_fds: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start the process. `running`: the section [milter] in force, whose values are kept for the options ONLY_AT_START;
-        `close_parent_fds` is called in the child. Raises OSError."""
+        """Start the process. `running`: the section [milter] in force, from which the options ONLY_AT_START keep their values;
+        `close_parent_fds`: called in the child. Raises OSError."""
         self.memory = new_memory()
         self._ends = time.monotonic() + MAX_SECONDS
         try:
@@ -66,7 +66,7 @@ class ConfigReader:
             os.kill(self.pid, signal.SIGKILL)
 
     def result(self, status: str) -> LoadedConfig:
-        """Return the configuration after the process has ended. `status`: how it ended, for messages. Raises ConfigError,
+        """Return the configuration after the process has ended. `status`: describes how it ended, for messages. Raises ConfigError,
         NoNameservers, NotRead."""
         try:
             result: Result = read(self.memory)
@@ -120,7 +120,7 @@ def exit_text(status: int) -> str:
 
 
 def find_loss(old: Config, loaded: LoadedConfig) -> str:
-    """Say what the new configuration lacks so that it must be a mistake, as when the file is just being written; "" if nothing."""
+    """Return why the new configuration must be a mistake, as when its file is just being written; "" if it need not be one."""
     new = loaded.config
     if old.path and not new.path:
         return f"{old.path} is gone"

@@ -26,9 +26,11 @@ _WORD = 8  # bytes; each part begins at a multiple
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
-    """A configuration with everything that was read for it. `servers`: the name servers, the system's if it sets none; `number`: 1
-    for the first configuration that this service read, 2 for the next; `need_restart`: the options, as "milter.socket", that have
-    changed and keep their old value until a restart."""
+    """A configuration with everything that was read for it.
+
+    `servers`: the name servers; those of the system if the configuration sets none.
+    `number`: 1 for the first configuration that this service read, 2 for the next.
+    `need_restart`: the options, as "milter.socket", that have changed and keep their old value until a restart."""
 
     config: Config
     servers: tuple[Endpoint, ...]
@@ -55,7 +57,7 @@ def write(memory: int, value: object) -> None:
 
 
 def read(memory: int) -> Any:
-    """Return the value, which stays valid after the descriptor is closed. Raises OSError, and ValueError if `write` has not
+    """Return the value. It stays valid after the descriptor is closed. Raises OSError, and ValueError if `write` has not
     finished."""
     if fcntl.fcntl(memory, fcntl.F_GET_SEALS) & _SEALS != _SEALS:
         raise ValueError("the shared configuration is not complete")

@@ -1,6 +1,7 @@
 """The directories in which the kernel shows the limits of the cgroups that this process is in.
 
-Reads /proc only, and no limit: a reader knows the file of its controller. Must never raise: a system without cgroups has none.
+Reads /proc only. Reads no limit: each caller knows the files of its controller. Must never raise: a system without cgroups has no
+directories.
 
 cgroups(7).
 """
@@ -15,9 +16,9 @@ _OWN = "/proc/self/cgroup"
 
 
 def cgroup_directories(controller: str, own: str = _OWN, root: str = ROOT) -> Iterator[str]:
-    """Yield the directories of the cgroup of this process for this controller, and of those above it, of version 1 and 2. The
-    limits of all of them hold. A directory may be missing: some containers see the path that the host uses, but have only their own
-    cgroup, as the root."""
+    """Yield the directories of this process's cgroup for this controller and of those above it, of version 1 and 2. The limits of
+    all of them hold. A directory may be missing: some containers see the path that the host uses, but have only their own cgroup,
+    as the root."""
     with suppress(OSError, ValueError), open(own, encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             number, controllers, path = line.rstrip("\n").split(":", 2)

@@ -15,13 +15,13 @@ from .cgroups import cgroup_directories
 
 
 def cpu_count() -> int:
-    """Return how many CPUs this process may use: the cores of its affinity, which a cpuset narrows too, or, if that is less, the
-    CPU quota of its cgroup or of one above it, rounded up."""
+    """Return how many CPUs this process may use. That is the least of these numbers: the cores of its affinity, which a cpuset
+    narrows too, and the CPU quotas, rounded up, of its cgroup and of those above it."""
     return min([len(os.sched_getaffinity(0)), *_quotas(cgroup_directories("cpu"))])
 
 
 def _quotas(directories: Iterable[str]) -> Iterator[int]:
-    """Yield the CPU quota of each of these cgroups that has one, in CPUs, rounded up."""
+    """Yield the CPU quota, in CPUs and rounded up, of each of these cgroups that has one."""
     for directory in directories:
         with suppress(OSError, ValueError):  # ValueError for "max": no limit
             quota, period = _quota_and_period(directory)
@@ -43,7 +43,7 @@ def _read(path: str) -> str:
 
 
 def pin_to_core(number: int, workers: int) -> None:
-    """Keep worker `number` on a core of its own if there are as many workers as cores: Python's lock costs most when its threads
+    """Keep worker `number` on a core of its own if there are as many workers as cores. Python's lock costs most when its threads
     move between cores."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) == workers > 1:

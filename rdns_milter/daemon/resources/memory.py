@@ -24,13 +24,13 @@ _LARGE = 65_536  # bytes
 
 
 class GarbageCollector:
-    """Frees cyclic garbage with short pauses. Objects that survive a collection are frozen, that is, not examined again, so that a
-    collection takes only as long as there are new objects. A frozen object is freed when its last reference goes, but objects that
-    become a garbage cycle while they are frozen are not. So all objects are examined when the process has grown by IDLE_GROWTH
-    and is idle, or has grown by MAX_GROWTH: whatever was leaked is part of that growth.
+    """Frees cyclic garbage with short pauses. Objects that survive a collection are frozen: they are not examined again. So the
+    time of a collection depends only on the number of new objects. A frozen object is freed when its last reference goes. Objects
+    that become a garbage cycle while they are frozen are not freed. So all objects are examined when the process has grown by
+    IDLE_GROWTH and is idle, or has grown by MAX_GROWTH: whatever was leaked is part of that growth.
 
-    After a collection that found nothing, a busy process only freezes the new objects for UNEXAMINED times: with many new clients
-    nearly all of them are answers in the cache, and to examine these takes some milliseconds each second."""
+    If a collection finds nothing, a busy process skips the next UNEXAMINED ones and only freezes the new objects. With many new
+    clients nearly all of these are answers in the cache, and to examine them takes some milliseconds each second."""
 
     def __init__(self) -> None:
         freeze_all()
@@ -52,8 +52,8 @@ class GarbageCollector:
 
 
 def freeze_all() -> int:
-    """Collect garbage and freeze what is left. Return the number of objects found unreachable. In the parent before it forks: a
-    collection writes to each object that it examines, and so to pages that processes share."""
+    """Collect garbage and freeze what is left. Return the number of objects found unreachable. The parent calls it before it forks:
+    a collection writes to each object that it examines, and so to pages that processes share."""
     unreachable = gc.collect()
     gc.freeze()
     return unreachable

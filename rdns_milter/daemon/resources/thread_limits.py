@@ -1,4 +1,4 @@
-"""How many more threads this process may start, by the limits on tasks (cgroup, user) and on address space.
+"""Find out how many more threads this process may start, by the limits on tasks (cgroup, user) and on address space.
 
 Reads only; a limit that cannot be read does not count. Each session that waits for DNS occupies a thread of libmilter, and a
 session whose thread cannot be started is lost: libmilter neither answers nor closes it. So the limits must be known beforehand.
@@ -61,7 +61,7 @@ def _tasks(pid: int) -> int:
 
 
 def _tasks_left_of_cgroups(directories: Iterable[str]) -> Iterator[int]:
-    """Yield the tasks left of each of these cgroups, where they are limited."""
+    """Yield, for each of these cgroups that has a limit on tasks, how many are left."""
     for directory in directories:
         with suppress(OSError, ValueError):
             with open(f"{directory}/pids.max", encoding="ascii") as maximum:

@@ -1,6 +1,6 @@
 """Look at the clock of this host: whether it agrees with the DNSSEC signatures of the root, and whether it is synchronized.
 
-Reads only; the signatures have been asked for before (nameserver_probe.py).
+Reads only. nameserver_probe.py has asked for the signatures before.
 
 RFC 4035 5.3.1 (the validity period of a signature), adjtimex(2).
 """
@@ -17,7 +17,8 @@ _UNSYNCHRONIZED = 5  # TIME_ERROR of adjtimex(2)
 
 
 def check_clock(probes: Sequence[Probe], now: float, synchronized: bool | None) -> Iterator[Finding]:
-    """Yield the finding on the clock. `now`: seconds of the epoch; `synchronized`: what the kernel says, None if it does not."""
+    """Yield the finding on the clock. `now`: seconds of the epoch; `synchronized`: as the kernel reports it, None if it does
+    not."""
     mend = ("timedatectl set-ntp true",)
     for probe in probes:
         inception, expiration = probe.signed

@@ -27,7 +27,7 @@ _MISTYPED = re.compile(r'(?:"([\w-]+)".*)?; did you mean "([\w-]+)"\?')
 
 
 def check_config(path: str | None, day: date) -> tuple[Config | None, list[Finding]]:
-    """Return the configuration, None if it is not valid, with the findings on it."""
+    """Return the configuration with the findings on it. The configuration is None if it is not valid."""
     try:
         config = load(path)
     except ConfigError as error:
@@ -47,7 +47,7 @@ def check_config(path: str | None, day: date) -> tuple[Config | None, list[Findi
 
 
 def _correction(error: Error) -> tuple[str, ...]:
-    """The command that corrects a mistyped word, else the one that shows whether the file is valid."""
+    """Return the commands that correct a mistyped word and check the file. Otherwise return only the one that checks it."""
     check = f"rdns-milter config --check -c {quote(error.file)}"
     match = _MISTYPED.search(error.message)
     wrong = match and (match[1] or error.key.rpartition(".")[2])
@@ -57,7 +57,7 @@ def _correction(error: Error) -> tuple[str, ...]:
 
 
 def _lint_remedy(warning: LintWarning, config: Config) -> tuple[str, ...]:
-    """The line that adds loopback to exempt.networks, () for other warnings."""
+    """Return the line that adds loopback to exempt.networks. Return () for other warnings."""
     networks = list(map(str, config.exempt.networks))
     missing = [each for each in _LOOPBACK if parse_network(each).network_address not in config.exempt.networks]
     if warning.path != ("exempt", "networks") or not missing:

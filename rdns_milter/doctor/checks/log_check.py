@@ -50,14 +50,14 @@ def check_log(host: Host, target: str, path: str = SYSLOG_PATH) -> Iterator[Find
 
 
 def _dev_log(path: str) -> tuple[str, ...]:
-    """The commands that give the host a log daemon at that path: journald, where it runs, has a socket for it."""
+    """Return the commands that give the host a log daemon at that path. It is journald's socket if journald runs."""
     if os.path.exists(_JOURNAL_SOCKET):
         return (f"ln -sf {_JOURNAL_SOCKET} {path}", RESTART)
     return ("apt install -y rsyslog", RESTART)
 
 
 def _no_syslog(path: str) -> str:
-    """Why nothing takes lines there, "" if something does."""
+    """Return why no log daemon takes lines at that path; "" if one does."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             return "is no socket"

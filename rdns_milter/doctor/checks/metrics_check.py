@@ -1,4 +1,4 @@
-"""Look at where the metrics are served: on this host only, or open to others.
+"""Look at where the metrics are served: only to this host, or also to others.
 
 Reads the configuration only.
 """

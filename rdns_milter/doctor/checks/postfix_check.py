@@ -113,7 +113,7 @@ def _not_named(
 
 
 def place_for(socket: SocketAddress, queue: str, chroot: bool) -> str | None:
-    """Return the entry of smtpd_milters for the socket; None if a chrooted smtpd cannot reach it."""
+    """Return the socket as an entry of smtpd_milters; None if a chrooted smtpd cannot reach the socket."""
     if socket.family != "unix":
         host = f"[{socket.host}]" if ":" in socket.host else socket.host
         return f"inet:{'127.0.0.1' if socket.host == '0.0.0.0' else host}:{socket.port}"
@@ -123,7 +123,8 @@ def place_for(socket: SocketAddress, queue: str, chroot: bool) -> str | None:
 
 
 def _looks_like_ours(place: str, queue: str) -> bool:
-    """Whether an entry that is not our socket was meant to be: no other milter is known at that place."""
+    """Return whether an entry for another socket was probably meant for our socket, because no other milter is known at that
+    place."""
     if any(pattern.search(place) for pattern, _, _ in _KNOWN):
         return False
     return "rdns-milter" in real_path(place, queue, False) or bool(
@@ -132,7 +133,7 @@ def _looks_like_ours(place: str, queue: str) -> bool:
 
 
 def _with_ours(milters: tuple[MilterEntry, ...], place: str, queue: str) -> str:
-    """The list with our place first, in the place of an entry that was meant to be ours."""
+    """Return the list with our place first. Entries that were probably meant for our socket are left out."""
     others = [_written(each) for each in milters if not _looks_like_ours(each.place, queue)]
     return ", ".join((place, *others))
 
@@ -144,7 +145,7 @@ def _written(entry: MilterEntry) -> str:
 
 
 def _set(settings: PostfixSettings, service: Service, value: str) -> tuple[str, ...]:
-    """The commands that set smtpd_milters where the service reads it."""
+    """Return the commands that set smtpd_milters in the file from which the service gets it."""
     if "smtpd_milters" in service.overrides:
         together = re.sub(r"\s+", "", value)  # master.cf divides its arguments at blanks
         return (f"postconf -P {quote(f'{service}/smtpd_milters={together}')}", _RELOAD)
@@ -152,7 +153,7 @@ def _set(settings: PostfixSettings, service: Service, value: str) -> tuple[str, 
 
 
 def _main(name: str, value: str) -> tuple[str, ...]:
-    """The commands that set a parameter in main.cf."""
+    """Return the commands that set a parameter in main.cf."""
     return (f"postconf -e {quote(f'{name} = {value}')}", _RELOAD)
 
 
@@ -212,7 +213,8 @@ def _of_entry(settings: PostfixSettings, service: Service, entry: MilterEntry, d
 def _setting(
     entry: MilterEntry, settings: PostfixSettings, service: Service, name: str, key: str, value: str
 ) -> tuple[str, ...]:
-    """The commands that set a milter's setting where it is set now: in its braces, in master.cf, or in main.cf."""
+    """Return the commands that set a milter's setting where it is set now: in the braces of its entry, in master.cf, or in
+    main.cf."""
     if key in entry.settings:
         changed = MilterEntry(entry.place, {**entry.settings, key: value})
         milters = parse_milters(settings.of(service, "smtpd_milters"))

@@ -1,4 +1,4 @@
-"""Look at the service under systemd: the user as whom it runs, and its limits.
+"""Look at the service under systemd: the user that it runs as, and its limits.
 
 Reads only. Never raises.
 
@@ -18,7 +18,7 @@ _MIN_TASKS = 256
 
 
 def check_service(host: Host, milter_user: str = "") -> Iterator[Finding]:
-    """Yield the findings on the running service: its user and its limits. `milter_user`: milter.user."""
+    """Yield the findings on the running service: on its user and on its limits. `milter_user`: the option milter.user."""
     shown = host.output("systemctl", "show", "rdns-milter", "-p", "LoadState,MainPID,User,LimitNOFILE,TasksMax")
     facts = dict(line.partition("=")[::2] for line in (shown or "").splitlines())
     if facts.get("LoadState") != "loaded":

@@ -26,7 +26,7 @@ _LOOK = "journalctl -u rdns-milter -n 20"
 
 
 def check_socket(host: Host, socket: SocketAddress, mta_user: str) -> Iterator[Finding]:
-    """Yield the findings. `mta_user`: the user as which the MTA connects, "" if there is no MTA here."""
+    """Yield the findings. `mta_user`: the user that the MTA connects as; "" if there is no MTA here."""
     trouble = asyncio.run(negotiation_trouble(socket, PATIENCE))
     if trouble:
         state = (host.output("systemctl", "show", "-P", "ActiveState", "rdns-milter") or "").strip()
@@ -39,7 +39,8 @@ def check_socket(host: Host, socket: SocketAddress, mta_user: str) -> Iterator[F
 
 
 def _permissions(path: str, user: str) -> Iterator[Finding]:
-    """Whether the user may connect: search permission in each directory, write permission on the socket."""
+    """Yield the finding whether the user may connect: this needs search permission in each directory, and write permission on the
+    socket."""
     try:
         account = pwd.getpwnam(user)
     except KeyError:
