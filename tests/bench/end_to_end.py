@@ -108,6 +108,7 @@ def setups(nameserver: str, policy_service: str) -> Iterator[list[Setup]]:
         found = [setup(NO_FILTER, None, {})]
         for kind in (UNIX, INET):
             found.append(setup(f"{NO_OP}, {kind}", stack.enter_context(floor(kind)), {}))
+            found.append(setup(f"{NO_OP} with fields, {kind}", stack.enter_context(floor(kind, with_fields=True)), {}))
             ours = milter(nameserver, 0, kind=kind, group="postfix" if kind == UNIX else "")
             found.append(setup(f"{OURS}, {kind}", stack.enter_context(ours), {}))
         found.append(setup(CHECK, None, CHECKED))
@@ -152,7 +153,13 @@ def report(found: Sequence[Setup]) -> str:
     for name, each in rates.items():
         shares = [f"{each[load]:.0f} ({each[load] / rates[NO_FILTER][load]:.2f})" for load in LOADS]
         rows.append((name, "", *shares))
-    for above, below in ((f"{OURS}, {INET}", f"{OURS}, {UNIX}"), (f"{OURS}, {INET}", CHECK_AND_SPF)):
+    floor_with_fields = f"{NO_OP} with fields, {INET}"
+    for above, below in (
+        (f"{OURS}, {INET}", f"{OURS}, {UNIX}"),
+        (f"{OURS}, {INET}", floor_with_fields),
+        (f"{OURS}, {INET}", CHECK_AND_SPF),
+        (floor_with_fields, CHECK_AND_SPF),
+    ):
         if below in rates:
             rows.append((above, f"/ {below}", *(f"{rates[above][load] / rates[below][load]:.2f}" for load in LOADS)))
     for setup in found:

@@ -71,13 +71,13 @@ class Peer:
 
 
 @contextlib.contextmanager
-def floor(kind: str = UNIX) -> Iterator[Peer]:
-    """Run the no-op milter. Any user may connect."""
+def floor(kind: str = UNIX, with_fields: bool = False) -> Iterator[Peer]:
+    """Run the no-op milter, perhaps with header fields. Any user may connect."""
     with tempfile.TemporaryDirectory(prefix="rdns-floor-") as directory:
         Path(directory).chmod(0o755)
         path = f"{directory}/socket" if kind == UNIX else f"inet:{free_port()}@127.0.0.1"
         spec = milter_style(path)
-        command = [sys.executable, "-m", "tests.bench.noop_milter", spec]
+        command = [sys.executable, "-m", "tests.bench.noop_milter", spec, *["fields"] * with_fields]
         child = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL, umask=0)
         try:
             until(lambda: _listens(spec) or child.poll() is not None)
