@@ -48,7 +48,8 @@ _NO_MAIL = frozenset(("VRFY", "ETRN", "EXPN", "CONNECT", "HELO", "EHLO"))
 _SENDMAIL_FROM = re.compile(
     r"from=(<.*?>|[^,]*), .*?\brelay=.*?\[(?:IPv6:)?([0-9A-Fa-f:.]+)\](?: \(may be forged\))?\s*\Z", re.DOTALL
 )
-_LOGGED_IN = re.compile(r"\bproto=(?:ESMTP|LMTP)S?A\b")  # RFC 3848
+_PROTO = re.compile(r"\bproto=(?:([A-Z]+), daemon=[^,]*, relay=)?")
+_WITH_LOGIN = frozenset(("ESMTPA", "ESMTPSA", "LMTPA", "LMTPSA"))  # RFC 3848
 _SENDMAIL_TO = re.compile(r"to=(.*?), (?:ctladdr=|delay=|xdelay=|mailer=)")
 _SENDMAIL_REJECT = re.compile(r"(?:Milter: to=|ruleset=check_rcpt, arg1=)(<.*?>|[^,]*), .*?\breject=([45])")
 # "<nobody@rcpt.example>... User unknown": refused by Sendmail itself.
@@ -183,9 +184,14 @@ def delivered_to(said: str) -> str | None:
 
 
 def sendmail_sender(said: str) -> Arrival | None:
-    """Return the client in Sendmail's `from=` line; for the sender see sendmail_path."""
+    """Return the client in Sendmail's `from=` line; for the sender see sendmail_path.
+
+    Sender, message id and IDENT answer are text of the client. If one of them contains `proto=` too, no login is certain."""
     match = _SENDMAIL_FROM.match(said)
-    return None if match is None else Arrival(match[2], _LOGGED_IN.search(said) is not None, None, False)
+    if match is None:
+        return None
+    protocols = _PROTO.findall(said)
+    return Arrival(match[2], len(protocols) == 1 and protocols[0] in _WITH_LOGIN, None, False)
 
 
 def sendmail_path(said: str) -> str:

@@ -255,6 +255,21 @@ def test_sendmail_login() -> None:
     assert delivery.authenticated
 
 
+@pytest.mark.parametrize("proto", ["ESMTP", "ESMTPSA"])
+@pytest.mark.parametrize(
+    ("own", "forged"),
+    [
+        ("<anna@good.example>", "<proto=ESMTPA@good.example>"),
+        ("<x@y>", "<x, proto=ESMTPSA, daemon=MTA, relay=y [192.0.2.1]>"),
+        ("relay=mail", "relay=IDENT:x, proto=ESMTPA, daemon=MTA, relay=mail"),
+    ],
+    ids=["sender", "message id", "IDENT answer"],
+)
+def test_text_of_the_client_is_no_login(own: str, forged: str, proto: str) -> None:
+    line = SENDMAIL[0].replace("proto=ESMTP,", f"proto={proto},").replace(own, forged)
+    assert not any(delivery.authenticated for delivery in sendmail(line, SENDMAIL[1]))
+
+
 @given(st.lists(hostile_text(200) | st.text(max_size=200), max_size=6))
 def test_never_raises_and_every_client_is_an_address(texts: list[str]) -> None:
     heads = (
