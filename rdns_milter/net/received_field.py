@@ -2,8 +2,10 @@
 
 Pure. Reads the forms of the common MTAs, which differ from each other and from the RFCs. A field holds what a client has sent
 (HELO name, certificate, login, recipient) beside what the MTA knows: an address is taken only from where MTAs write that of the
-connection. Must never raise, never guess an address, and take time linear in the length, which is limited. Does not decide whether
-a field can be believed (net/relay_path.py does).
+connection. Some MTAs leave blanks (tabs), parentheses and semicolons in a HELO name, so that it can look like the rest of a field.
+What the MTA writes after the HELO name gives that away: a second address, or a second "by". Such a field is not read. Must never
+raise, never guess an address, and take time linear in the length, which is limited. Does not decide whether a field can be believed
+(net/relay_path.py does).
 
 RFC 5321 4.4 (trace information), RFC 5322 3.2.2 (comments), RFC 3848 and RFC 6531 3.7.3 (protocols after "with").
 """
@@ -18,27 +20,30 @@ from typing import NamedTuple
 
 from .names import Address, parse_address, parse_literal
 
-MAX_FIELD = 4096  # characters of a field that are read
-MAX_TOKENS = 100  # words and comments of a field that are read
+MAX_FIELD = 8192  # characters of a field that is read; a part of one could hide what follows it
 
 # Blanks of RFC 5322. Others, such as a no-break space, are part of a word: MTAs leave them in the HELO name.
 _BLANKS, _NOT_BLANK = re.compile(r"[ \t\r\n]+"), re.compile(r"[^ \t\r\n]")
 _IN_COMMENT = re.compile(r"\\.|[()]", re.DOTALL)
+# The "by" of an MTA: it comes after the address, or after a comment on TLS or the login.
+_BY_AFTER_CLIENT = re.compile(r"[)\]](?::[0-9]{1,5})?[ \t\r\n]+by[ \t\r\n]", re.IGNORECASE)
 _KEYWORDS = frozenset(("by", "via", "with", "id", "for", "envelope-from"))
 # A client can put any comment into a quoted sender. Exim and qmail-ldap write the sender in a comment that begins so.
 _ENVELOPE = re.compile('envelope[- ](?:from|sender) [<"]', re.IGNORECASE)
 _ADDRESS = r"\[(?:IPv6:)?([0-9A-Fa-f:.]{2,51})(?:%[\w.-]{1,20})? ?\](?::[0-9]{1,5})?"
-# "[192.0.2.1]", "[192.0.2.1]:25 helo=name ident=name", "[192.0.2.1] verified": a bracket after which only Exim's and CommuniGate's
-# words can follow.
-_AT_START = re.compile(rf"{_ADDRESS}(?= |\Z)", re.IGNORECASE)
+# "[192.0.2.1]", "[192.0.2.1]:25 helo=name ident=name", "[192.0.2.1] verified", "[192.0.2.1] RDNS failed". A reverse name can be a
+# literal, too.
+_AT_START = re.compile(rf"{_ADDRESS}(?= (?:helo=|ident=|verified\Z|RDNS failed\Z)|\Z)", re.IGNORECASE)
 # "name [192.0.2.1]", "ident@name [192.0.2.1]", "ident@[192.0.2.1]".
 _AT_END = re.compile(rf"(?: |\A[^ ]+@){_ADDRESS}\Z", re.IGNORECASE)
 _WHOLE = re.compile(rf"{_ADDRESS}\Z", re.IGNORECASE)
 _PORT = re.compile(r"(?<=[0-9]):[0-9]{1,5}\Z")
-_HELO = re.compile(r"(?:account [^ ]+ )?(?:HELO|EHLO|LHLO)(?: ([^ ]+))?\Z")
+_HELO = re.compile(r"(?:account [^ ]+ )?(?:HELO|EHLO|LHLO)(?: (.+))?\Z", re.DOTALL)
 _HELO_KEY = re.compile(r"(?:\A| )helo=([^ ]+)")
 _EXIM = re.compile(r"(?:port|helo|ident)=")
-_IDENT_KEY = re.compile(r"(?:.* )?ident=")
+_EXIM_WORD = re.compile(r" (?:helo|ident)=")
+_IDENT = re.compile(r"(?:.* )?ident=|IDENT: ")
+_COURIER_IDENT = re.compile("IDENT: ")
 _AUTHENTICATED = re.compile(r"(?:authenticated\b|auth:|account )", re.IGNORECASE)
 _TLS = re.compile(r"(?:using |version=)?(?:TLS|SSL)", re.IGNORECASE)
 _NETWORK = re.compile(r"(?:UTF8)?[EA]?(?:SMTP|LMTP)(S?)(A?)(?=[/(,]|\Z)", re.IGNORECASE)
@@ -64,15 +69,18 @@ class ReceivedField:
 
 
 class _Token(NamedTuple):
-    """A word; or a comment, without its parentheses and without the comments in it, with one blank between words."""
+    """A word; or a comment, without its parentheses and without the comments in it, with one blank between words. `end`: the
+    position after it; `has_nested`: whether a comment in it holds an address, which no MTA writes there."""
 
     text: str
+    end: int
     is_comment: bool = False
+    has_nested: bool = False
 
 
 def parse_received(value: str) -> ReceivedField | None:
     """Return what a Received field says; None if it cannot be read, or if its client has no address that can be read."""
-    tokens = _tokens(value[:MAX_FIELD])
+    tokens = _tokens(value) if len(value) <= MAX_FIELD else []
     if not tokens:
         return None
     if tokens[0].is_comment:
@@ -84,7 +92,9 @@ def parse_received(value: str) -> ReceivedField | None:
         return None
     name = "" if tokens[1].is_comment else tokens[1].text
     by = _clause(tokens, "by", 2 if name else 1)
-    return None if by is None else _with_from(name, tokens[2 if name else 1 : by.at], by)
+    if by is None or any(match.end() - 1 != tokens[by.at].end for match in _BY_AFTER_CLIENT.finditer(value)):
+        return None
+    return _with_from(name, tokens[2 if name else 1 : by.at], by)
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -92,22 +102,23 @@ def _tokens(text: str) -> list[_Token]:
     whatever the client has sent. A comment without an end is left out with all that follows."""
     found: list[_Token] = []
     at = 0
-    while len(found) < MAX_TOKENS and (start := _NOT_BLANK.search(text, at)):
+    while start := _NOT_BLANK.search(text, at):
         after_from = len(found) == 1 and found[0].text.lower() == "from"
         at = start.start()
         if start[0] == "(" and not (after_from and _is_name(text, at)):
-            comment, at = _comment(text, at)
-            if at < 0:
+            comment = _comment(text, at)
+            if comment is None:
                 break
-            found.append(_Token(comment, is_comment=True))
+            found.append(comment)
+            at = comment.end
             continue
         word = text[at : _end_of_word(text, at)]
         at += len(word)
         before, semicolon, _ = word.partition(";")
         if semicolon and not after_from:
-            found += [_Token(before)] if before else []
+            found += [_Token(before, at)] if before else []
             break
-        found.append(_Token(word))
+        found.append(_Token(word, at))
     return found
 
 
@@ -122,28 +133,29 @@ def _is_name(text: str, at: int) -> bool:
     following = _NOT_BLANK.search(text, _end_of_word(text, at))
     if following is None or following[0] != "(":
         return False
-    return _address_in(_comment(text, following.start())[0]) is not None
+    comment = _comment(text, following.start())
+    return comment is not None and _address_in(comment.text) is not None
 
 
-def _comment(text: str, at: int) -> tuple[str, int]:
-    """Return the text of the comment that begins there, without nested comments, and the position after it, -1 if it has no
-    end."""
-    depth, kept, start = 0, [], at
+def _comment(text: str, at: int) -> _Token | None:
+    """Return the comment that begins there; None if it has no end."""
+    depth, start = 0, at
+    kept: list[str] = []
+    nested: list[str] = []
     for match in _IN_COMMENT.finditer(text, at):
-        if match[0] == "(":
-            if depth == 1:
-                kept.append(text[start : match.start()])
-            depth += 1
-            if depth == 1:
-                start = match.end()
-        elif match[0] == ")":
-            depth -= 1
-            if depth == 0:
-                kept.append(text[start : match.start()])
-                return _BLANKS.sub(" ", " ".join(kept)).strip(" "), match.end()
-            if depth == 1:
-                start = match.end()
-    return "", -1
+        if match[0] not in ("(", ")"):
+            continue
+        if depth:
+            (kept if depth == 1 else nested).append(text[start : match.start()])
+        start = match.end()
+        depth += 1 if match[0] == "(" else -1
+        if not depth:
+            return _Token(_normal(" ".join(kept)), start, True, any(_addresses(_normal(part)) for part in nested))
+    return None
+
+
+def _normal(text: str) -> str:
+    return _BLANKS.sub(" ", text).strip(" ")
 
 
 class _By:
@@ -155,7 +167,6 @@ class _By:
         self.host, self.protocol = "", ""
         self.addresses: tuple[Address, ...] = ()
         self.comments: list[str] = []
-        self.is_only_one = not any(not each.is_comment and each.text.lower() == "by" for each in tokens[at + 1 :])
         clause = ""
         for token in tokens[at:]:
             word = "" if token.is_comment else token.text.lower()
@@ -204,49 +215,64 @@ def _with_from(name: str, items: Sequence[_Token], by: _By) -> ReceivedField | N
     """Read a field that begins with "from". `items`: the tokens between the name and "by"."""
     if _NOT_SMTP.match(by.protocol):
         return ReceivedField(by=by.host, by_addresses=by.addresses)
-    items = list(itertools.takewhile(lambda item: not (item.is_comment and _ENVELOPE.match(item.text)), items))
+    if any(item.has_nested for item in items):
+        return None
     comments = [item.text for item in items if item.is_comment]
-    said = next((said for text in comments if (said := _helo_in(text)) is not None), None)
+    if items and not items[-1].is_comment:
+        address = _literal(items[-1].text) if by.is_by("MDaemon") and not comments else None
+        return None if address is None else _field(address, name, [], by)
     address = _literal(name)
-    if address is not None and _stands_for_name(comments, by):
-        helo = said or f"[{name.partition(']')[0].strip('[')}]"
-        if by.is_by("chasquid") and comments:
-            helo, comments = comments[0], comments[1:]
-        return _field(address, helo, comments, by)
-    if comments and _EXIM.match(comments[0]):
-        return None
-    address = next((found for text in comments if (found := _address_in(text)) is not None), None)
-    if address is None and by.is_only_one:
-        address = next((found for item in items if (found := _literal(item.text)) is not None), None)
-    if address is None:
-        return None
-    if said is None:
-        # Mostly the name is the HELO name. Without one, Postfix and qmail write the reverse name, "unknown" if there is none.
-        said = "" if name.lower() == "unknown" else name
-    return _field(address, said, comments, by)
+    if address is None or not _stands_for_name(comments, by):
+        return _with_comment(name, comments, by)
+    helo = next(filter(None, map(_helo_in, comments[:1])), "") or f"[{name.partition(']')[0].strip('[')}]"
+    if by.is_by("chasquid") and comments:
+        helo = comments[0]
+    return _field(address, helo, comments[:1] if by.is_by("CommuniGate ") else [], by)
 
 
 def _stands_for_name(comments: Sequence[str], by: _By) -> bool:
     """Return whether an address in place of a name is that of the connection, not a HELO name: Exim and CommuniGate write it for a
     missing reverse name, chasquid always. `comments`: those before "by"."""
-    if by.is_by("Exim ") or by.is_by("chasquid"):
-        return True
     first = comments[0] if comments else ""
+    if by.is_by("chasquid"):
+        return True
     if by.is_by("CommuniGate "):
-        return _HELO.match(first) is not None
-    # Exim with another banner. An address behind its words is the client's, in its answer to an IDENT query.
-    return _EXIM.match(first) is not None and _AT_END.search(first) is None
+        return _HELO.match(first) is not None and not any(map(_addresses_in, comments))
+    if by.is_by("Exim "):
+        return not comments or (_EXIM.match(first) is not None and not any(map(_addresses_in, comments[1:])))
+    # Exim with another banner. A second address is the client's, as its HELO name or in its answer to an IDENT query.
+    return len(comments) == 1 and _EXIM.match(first) is not None and not _addresses_in(first)
+
+
+def _with_comment(name: str, comments: Sequence[str], by: _By) -> ReceivedField | None:
+    """Read a field whose address is in a comment. No MTA writes a second one, nor the HELO name behind it."""
+    found = [(at, addresses) for at, text in enumerate(comments) if (addresses := _addresses_in(text))]
+    if len(found) != 1 or _EXIM.match(comments[0]):
+        return None
+    ((at, addresses),) = found
+    following = comments[at + 1 :]
+    if len(addresses) != 1 or _any(_HELO, following) or _any(_ENVELOPE, comments[: at + 1]):
+        return None
+    if at > 0 and (_any(_COURIER_IDENT, comments[: at + 1]) or by.is_by("CommuniGate ")):
+        return None
+    said = next((said for text in comments[: at + 1] if (said := _helo_in(text)) is not None), None)
+    if _EXIM_WORD.search(comments[at]) or _any(_IDENT, comments):
+        following = []  # Exim writes no more, and an answer to an IDENT query can hold anything
+    following = list(itertools.takewhile(lambda text: not _ENVELOPE.match(text), following))
+    if said is None:
+        # Mostly the name is the HELO name. Without one, Postfix and qmail write the reverse name, "unknown" if there is none.
+        said = "" if name.lower() == "unknown" else name
+    return _field(addresses.pop(), said, following, by)
 
 
 def _field(client: Address, helo: str, comments: Sequence[str], by: _By) -> ReceivedField:
-    # A reverse name, a HELO name or an answer to an IDENT query can look like a statement about login or TLS.
-    stated = [text for text in comments if not _is_about_client(text)] + by.comments
+    """`comments`: those behind the address and the HELO name: a client can put a statement about its login before them."""
+    stated = [*comments, *by.comments]
     protocol = _NETWORK.match(by.protocol)
     return ReceivedField(
         client,
         helo,
-        authenticated=(bool(protocol and protocol[2]) or by.protocol.lower() == "asmtp" or _any(_AUTHENTICATED, stated))
-        and not _any(_IDENT_KEY, comments),
+        authenticated=bool(protocol and protocol[2]) or by.protocol.lower() == "asmtp" or _any(_AUTHENTICATED, stated),
         tls=bool(protocol and protocol[1]) or "/tls" in by.protocol.lower() or _any(_TLS, stated),
         by=by.host,
         by_addresses=by.addresses,
@@ -257,20 +283,22 @@ def _any(pattern: re.Pattern[str], texts: Sequence[str]) -> bool:
     return any(pattern.match(text) for text in texts)
 
 
-def _is_about_client(comment: str) -> bool:
-    is_login = comment.startswith("account ")  # CommuniGate: "account user HELO name"
-    return not is_login and (_address_in(comment) is not None or _helo_in(comment) is not None)
-
-
 def _address_in(comment: str) -> Address | None:
-    """Return the address of the connection in a comment; None if it holds none. One that states a HELO name holds none, but the
-    HELO name can be an address."""
-    if _HELO.match(comment):
-        return None
-    match = _AT_START.match(comment) or _AT_END.search(comment)
-    if match is not None:
-        return _plain(match[1])
-    return _plain(comment.rpartition("@")[2] if " " not in comment else comment)  # qmail: "ident@192.0.2.1"
+    """Return the address of the connection in a comment; None if it holds none, or two."""
+    found = _addresses_in(comment)
+    return found.pop() if len(found) == 1 else None
+
+
+def _addresses_in(comment: str) -> set[Address]:
+    """Return the addresses in a comment that can be that of the connection. One that states a HELO name holds none, but the HELO
+    name can be an address."""
+    return set() if _HELO.match(comment) else _addresses(comment)
+
+
+def _addresses(comment: str) -> set[Address]:
+    texts = [match[1] for match in (_AT_START.match(comment), _AT_END.search(comment)) if match]
+    texts = texts or [comment.rpartition("@")[2]]  # qmail: "ident@192.0.2.1"
+    return {address for text in texts if (address := _plain(text)) is not None}
 
 
 def _plain(text: str) -> Address | None:

@@ -1,6 +1,6 @@
 """Received fields as MTAs write them, with what they say, and fields in which a client has put what it can.
 
-The forms of MTAs are in received_fields.txt.
+The forms of MTAs are in received_fields.txt, fields with blanks and parentheses of clients in hostile_received_fields.txt.
 """
 
 from __future__ import annotations
@@ -35,9 +35,22 @@ def _examples() -> tuple[Example, ...]:
 
 EXAMPLES = _examples()
 
+
+def _hostile() -> tuple[tuple[str, str, str], ...]:
+    blocks = Path(__file__).with_name("hostile_received_fields.txt").read_text("utf-8").split("\n\n")[1:]
+    found = []
+    for block in blocks:
+        head, _, value = block.strip("\n").partition("\n")
+        name, expected = head.split(" | ")
+        value = value.replace("{150 words}", "x " * 150).replace("{5000 characters}", "x" * 5000)
+        found.append((name, value.replace("\\t", "\t"), expected))
+    return tuple(found)
+
+
 # Fields in which a client has written what it can into its HELO name, login, certificate or recipient. The address is 192.0.2.7 or
 # unreadable ("?"), never 198.51.100.99, and no client has logged in.
 HOSTILE: tuple[tuple[str, str, str], ...] = (
+    *_hostile(),
     (
         "HELO is a comment with an address",
         "from ([198.51.100.99]) (Unknown [192.0.2.7]) by mx.example.net (Haraka) with ESMTP; D",
@@ -126,7 +139,7 @@ HOSTILE: tuple[tuple[str, str, str], ...] = (
     (
         "ident in Exim ends the comment",
         "from [192.0.2.7] (helo=x ident=a) ([198.51.100.99]) by mx.example.net with esmtp (Exim 4.96) id 1; D",
-        "=",
+        "?",
     ),
     (
         "ident in Exim with another banner",
@@ -136,7 +149,7 @@ HOSTILE: tuple[tuple[str, str, str], ...] = (
     (
         "ident in Exim claims a login",
         "from h ([192.0.2.7] ident=a) by mx.example.net with esmtpa (Exim 4) id (x) by mx.example.net with esmtp (Exim 4.96); D",
-        "=",
+        "?",
     ),
     ("ident in Sendmail", "from a (IDENT:x[198.51.100.99]@[192.0.2.7]) by mx.example.net (8.12.11) with SMTP; D", "="),
     # Senders in quotes.
@@ -199,9 +212,9 @@ HOSTILE: tuple[tuple[str, str, str], ...] = (
     (
         "escaped parentheses",
         "from a (h\\) ([198.51.100.99]) by x \\( [192.0.2.7]) by mx.example.net with ESMTP; D",
-        "=",
+        "?",
     ),
-    ("an address in a nested comment", "from a (h ([198.51.100.99]) [192.0.2.7]) by mx.example.net with ESMTP; D", "="),
+    ("an address in a nested comment", "from a (h ([198.51.100.99]) [192.0.2.7]) by mx.example.net with ESMTP; D", "?"),
     ("quotes without an end", 'from "a (h [192.0.2.7]) by mx.example.net with ESMTP; D', "="),
     ("only the HELO name", "from [198.51.100.99] by mx.example.net with SMTP; D", "?"),
     ("only the HELO name, an address", "from 198.51.100.99 by mx.example.net with SMTP; D", "?"),
@@ -220,7 +233,7 @@ HOSTILE: tuple[tuple[str, str, str], ...] = (
     (
         "60 KB after the end",
         "from a (a [192.0.2.7]) by mx.example.net with ESMTP; " + "(x [198.51.100.99])" * 3_500,
-        "=",
+        "?",
     ),
     ("60 KB of backslashes", "from a (" + "\\" * 60_000, "?"),
     ("60 KB of brackets", "from a (" + " [" * 30_000 + ") by x", "?"),
