@@ -117,7 +117,7 @@ class Forecaster:
         return decisions
 
     def judge_all(self, deliveries: Iterable[Delivery], workers: int = WORKERS) -> Iterator[list[Outlook]]:
-        """Yield the forecasts of many deliveries in the order of the deliveries. `workers` deliveries are in progress at a time."""
+        """Yield the forecasts of the deliveries, in their order. `workers`: how many deliveries are in progress at a time."""
         with ThreadPoolExecutor(workers, "forecast") as pool:
             waiting: deque[Future[list[Outlook]]] = deque()
             try:

@@ -82,7 +82,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def status_of(verdicts: Iterable[Verdict]) -> int:
-    """Return the exit status: that of the worst verdict."""
+    """Return the exit status of the worst verdict."""
     actions = {verdict.action for verdict in verdicts}
     if actions & REFUSALS:
         return EX_REFUSED

@@ -34,7 +34,7 @@ def raise_file_limit() -> None:
 
 
 def account(user: str) -> pwd.struct_passwd | None:
-    """Return the account to change to; None to keep the current user. Raises NotPossible."""
+    """Return the account to change to; None if the current user is to be kept. Raises NotPossible."""
     if not user or os.geteuid() != 0:
         return None
     try:

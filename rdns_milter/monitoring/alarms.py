@@ -174,7 +174,7 @@ class Alarms:
         self._refused: dict[str, float] = {}  # when the alarm about a list was raised; by names of the configuration
 
     def decided(self, evidence: Evidence, now: float) -> Alarm | None:
-        """Return the alarm that this decision raises, or None."""
+        """Return the alarm that this decision raises; None if it raises none."""
         if evidence.dnslist and (alarm := self._refusal(evidence.dnslist, now)):
             return alarm
         for streak in self._streaks:
@@ -198,7 +198,7 @@ class Alarms:
         return None
 
     def check_clock(self, wall: float, now: float) -> Alarm | None:
-        """Return the alarm if the system clock has jumped since the last call, or None."""
+        """Return the alarm if the system clock has jumped since the last call; otherwise None."""
         jump = wall - now - self._offset
         self._offset += jump
         if abs(jump) < MIN_JUMP or self._has_jumped:

@@ -41,7 +41,7 @@ def _answer(question: Question) -> Answer:
 
 
 def warm_up(config: Config) -> None:
-    """Judge an imaginary client, once with all facts in its favour and once with few, and discard the results."""
+    """Judge an imaginary client twice: once with all facts in its favour and once with few. Discard the results."""
     lookup, mailbox = InstantLookup(_answer), parse_mailbox(_SENDER)
     found = run(iprev(lookup, _CLIENT, config.dns.max_ptr_names))
     good = Evidence(

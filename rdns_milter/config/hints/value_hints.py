@@ -135,7 +135,8 @@ def _read_domain(text: str) -> None:
 
 
 def _form(pattern: str, *values: str, words: str = "", alternatives: bool = False) -> Form:
-    """Return a form: for a text that matches the pattern, it suggests the values. They may refer to groups of the pattern."""
+    """Return a function that suggests the values for a text that matches the pattern. The values may refer to groups of the
+    pattern."""
     compiled = re.compile(rf"(?:{pattern})\Z", re.IGNORECASE | re.DOTALL)
 
     def apply(text: str) -> Suggestion | None:

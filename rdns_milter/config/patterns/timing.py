@@ -119,7 +119,7 @@ def _measured(patterns: Sequence[re.Pattern[str]]) -> Iterator[Trial]:
 
 
 def _try_in_child(patterns: Sequence[re.Pattern[str]], start: int, memory: mmap.mmap) -> bool:
-    """Try the patterns from `start` on. Return whether the child was ended because of its CPU time. Raises OSError."""
+    """Try the patterns from `start` on. Return True if the kernel ended the child because of its CPU time. Raises OSError."""
     ours, theirs = os.pipe()
     try:
         try:
