@@ -44,8 +44,10 @@ def account(user: str) -> pwd.struct_passwd | None:
 
 
 def service_account(user: str) -> pwd.struct_passwd | None:
-    """Return the account that the service runs as: `milter.user` or, if that is not set, the one in the systemd unit. Return None
-    if the latter does not exist here. Raises NotPossible."""
+    """Return the account that the service runs as.
+
+    If `user` (`milter.user`) is set, it is what `account` returns for it. If not, it is the account of the systemd unit, or None if
+    that does not exist on this host. Raises NotPossible."""
     if user:
         return account(user)
     try:

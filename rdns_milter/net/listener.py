@@ -30,9 +30,11 @@ class CannotListen(Exception):
 def open_listener(
     address: SocketAddress, mode: int, owner: int, group: str, open_socket: Callable[[SocketAddress], None]
 ) -> int:
-    """Have `open_socket` (libmilter's) open the socket, and return its file descriptor. `mode`: of a unix socket; `owner`: the user
-    id that gets the socket's file, because the workers will run under it and connect to the socket themselves; -1: no change;
-    `group`: a name or "". Raises CannotListen."""
+    """Open the milter's socket, and return its file descriptor. Raises CannotListen.
+
+    `open_socket`: opens it (libmilter does). The rest is for the file of a unix socket. `mode`: its permissions; `owner`: the user
+    id that gets it, -1 for no change: the workers run under that id, and connect to the socket themselves; `group`: the name of the
+    group that gets it, "" for no change."""
     if address.path:
         _remove_stale(address)
     before = set(_listening())

@@ -183,8 +183,8 @@ def _end_of_comment(text: str, at: int) -> int:
 
 
 def _without_brackets(tokens: list[_Token]) -> list[_Token] | None:
-    """Return the tokens inside the innermost angle brackets; a display name before them is dropped. None if there is other text
-    around them, because the path is ambiguous then."""
+    """Return the tokens inside the innermost angle brackets, without a display name before them. Return all tokens if there are no
+    brackets. Return None if the path is ambiguous: other text stands around the brackets, or one of them is missing."""
     opening = [index for index, token in enumerate(tokens) if token == ("special", "<")]
     if not opening:
         return None if ("special", ">") in tokens else tokens

@@ -147,8 +147,8 @@ class Resolver:
         return self._servers.attempts(self.limits.timeout, self.limits.tries, lambda: self._makes_way(question))
 
     def _makes_way(self, question: Question) -> bool:
-        """Return whether a query gets no further round of attempts, because other queries wait for a place and its client holds
-        many."""
+        """Return whether a query must stop after a round of attempts. It must if other queries wait for a place, and a client
+        that waits for this one holds more than LEAST places."""
         query = self._queries.get(question)
         tickets = query.tickets if query is not None and self._queue.waiting else ()
         return any(self._queue.held_by(ticket.client) > LEAST for ticket in tickets)
