@@ -73,6 +73,18 @@ def test_hops_between_our_own_hosts(hops: tuple[str, ...]) -> None:
         (hop("203.0.113.6"), "by filter.example.net (Postfix, from userid 0) id 1; D"),
         # A field that cannot be read: nothing below it can be believed.
         ("from mail.example.com (mail.example.com [192.0.2.7]", CLIENT),
+        (
+            "from a (x\t[198.51.100.99])\tby\tbackup.example.net\t( (h [192.0.2.7]) by backup.example.net with ESMTP; D",
+            FORGED,
+        ),
+        (
+            "from localhost\t[127.0.0.1]\tby\tbackup.example.net\t( (h [192.0.2.7]) by backup.example.net with ESMTP; D",
+            FORGED,
+        ),
+        (
+            "from x\t(qmail\t1\tinvoked\tfrom\tnetwork)\tby (HELO [192.0.2.7]) by backup.example.net with SMTP; D",
+            FORGED,
+        ),
         (hop("203.0.113.6"), "from (", CLIENT),
         ("", CLIENT),
         # More fields than are read.
