@@ -248,8 +248,8 @@ class Report:
 
 
 def _without_strays(hours: list[datetime], sizes: Mapping[datetime, int]) -> list[datetime]:
-    """Return the hours without the smaller side of the longest gap. Return all if that side has too many decisions, or if the gap
-    is not much longer than the period on the other side."""
+    """Split the hours at the longest gap, and return the part with more decisions. Return all hours if the other part has too many
+    decisions, or if the gap is not much longer than the part that would be returned."""
     if len(hours) < 2:
         return hours
     at = max(range(1, len(hours)), key=lambda index: hours[index] - hours[index - 1])

@@ -102,8 +102,8 @@ class RelayCount:
 
 @dataclass(frozen=True, slots=True)
 class ThroughRelays:
-    """Decisions on mail that came through relays. `actions`: by the action that the rules called for. What was done differs: reject
-    and tempfail became tag."""
+    """Decisions on mail that came through relays. `actions`: the number of decisions by the action that the rules called for.
+    Reject and tempfail were not carried out: such a message was tagged."""
 
     relays: tuple[RelayCount, ...]
     actions: Mapping[str, int]

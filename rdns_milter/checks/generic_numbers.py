@@ -170,7 +170,8 @@ def _serial(host: Sequence[str]) -> Indicator:
 
 
 def _code(first: str) -> bool:
-    """Return whether the label is a serial code and does not contain an abbreviation of a server's role ("dc1ex02")."""
+    """Return whether the label is a serial code. A label is none if it contains an abbreviation of a server's role, such as
+    "dc1ex02", names a site, or begins with the name of a bulk sender."""
     if not _CODE.match(first) or _SITE.match(first) or sum(map(len, _RUNS.findall(first))) < 4:
         return False
     parts = _LETTERS.findall(first)

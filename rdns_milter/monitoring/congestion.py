@@ -60,7 +60,7 @@ class Window:
 
 
 class Congestion:
-    """The counts of one process. Thread-safe. Times are in seconds of a monotonic clock."""
+    """The counts of both events in one process. Thread-safe. Times are in seconds of a monotonic clock."""
 
     def __init__(self, now: float = 0.0) -> None:
         self._lock = threading.Lock()

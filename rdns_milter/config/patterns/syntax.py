@@ -51,9 +51,9 @@ def parse(pattern: re.Pattern[str]) -> tuple[Node, ...]:
 
 
 def has_nested_repeat(nodes: Iterable[Node], inside: bool = False) -> bool:
-    """Return whether an unbounded repetition contains another repetition of varying length that backtracking can enter."""
+    """Return whether an unbounded repetition contains another one of varying length, as in "(a+)*". Python does not
+    backtrack into possessive quantifiers and atomic groups, so these do not count."""
     for node in nodes:
-        # Python does not backtrack into possessive quantifiers and atomic groups.
         fixed = node.kind in ("POSSESSIVE_REPEAT", "ATOMIC_GROUP")
         repeats = node.kind in _REPEATS and node.high > max(1, node.low)
         if inside and repeats and not fixed:

@@ -1,4 +1,4 @@
-"""The section [generic]: which reverse names look generic, beside the built-in ones.
+"""The section [generic]: which reverse names look generic, in addition to those that the built-in indicators find.
 
 Declares options only; no I/O. Names, order and defaults of the options are part of the public interface.
 """
