@@ -22,6 +22,9 @@ from .names import Address, parse_address, parse_literal
 
 MAX_FIELD = 8192  # characters of a field that is read; a part of one could hide what follows it
 
+_NAME = len("Received: ")
+# Bytes of a line, by default, after which the SMTP client of Postfix 2 and 3 puts in a newline and a space, even into an address.
+_LINE_LIMITS = (990, 998, 999)
 # Blanks of RFC 5322. Others, such as a no-break space, are part of a word: MTAs leave them in the HELO name.
 _BLANKS, _NOT_BLANK = re.compile(r"[ \t\r\n]+"), re.compile(r"[^ \t\r\n]")
 _IN_COMMENT = re.compile(r"\\.|[()]", re.DOTALL)
@@ -80,7 +83,10 @@ class _Token(NamedTuple):
 
 def parse_received(value: str) -> ReceivedField | None:
     """Return what a Received field says; None if it cannot be read, or if its client has no address that can be read."""
-    tokens = _tokens(value) if len(value) <= MAX_FIELD else []
+    if len(value) > MAX_FIELD:
+        return None
+    value = _without_cuts(value)
+    tokens = _tokens(value)
     if not tokens:
         return None
     if tokens[0].is_comment:
@@ -95,6 +101,21 @@ def parse_received(value: str) -> ReceivedField | None:
     if by is None or any(match.end() - 1 != tokens[by.at].end for match in _BY_AFTER_CLIENT.finditer(value)):
         return None
     return _with_from(name, tokens[2 if name else 1 : by.at], by)
+
+
+def _without_cuts(value: str) -> str:
+    """Return the value as it was before Postfix cut its long lines. By the length of its HELO name a client decides where."""
+    first, *others = value.replace("\r\n", "\n").split("\n")
+    whole, length = [first], _bytes(first) + _NAME
+    for line in others:
+        is_cut = length in _LINE_LIMITS and line.startswith(" ")
+        whole += [line[1:]] if is_cut else ["\n", line]
+        length = _bytes(line)
+    return "".join(whole)
+
+
+def _bytes(line: str) -> int:
+    return len(line.encode("utf-8", "replace"))
 
 
 def _tokens(text: str) -> list[_Token]:

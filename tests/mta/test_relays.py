@@ -100,6 +100,14 @@ def test_a_helo_name_with_blanks_and_another_address(running: Relayed, blank: st
     assert {key: decision[key] for key in expected} == expected
 
 
+@pytest.mark.parametrize("length", [*range(958, 975, 2), 1950, 1960])
+def test_a_helo_name_so_long_that_the_relay_cuts_the_field(running: Relayed, length: int) -> None:
+    """The relay's Postfix puts a newline into the address, or nearby."""
+    decision = running.relay(BAD, "x" * length, BAD_FROM)
+    expected = {"client": BAD.address, "rule": "nothing-confirmed", "action": "tag", "would": "reject"}
+    assert {key: decision[key] for key in expected} == expected
+
+
 def test_mail_that_is_made_on_the_relay(running: Relayed) -> None:
     """Its fields name loopback only."""
     before = running.deliveries().total()

@@ -91,6 +91,35 @@ def test_a_field_is_read_up_to_its_limit(length: int) -> None:
     assert (parse_received(value) is not None) == (length <= MAX_FIELD)
 
 
+@pytest.mark.parametrize("limit", [990, 998, 999])
+@pytest.mark.parametrize("name", ["x" * 930, "x" * 1900, "é" * 500, "[198.51.100.99]" * 66])
+def test_lines_that_postfix_cuts_are_joined(name: str, limit: int) -> None:
+    """Wherever the cut falls: in the HELO name, the reverse name, the address or "by"."""
+    for more in range(80):
+        helo = name + "x" * more
+        rest = f"Received: from {helo} (host.example.org [192.0.2.7]) by mx.example.net (Postfix) with ESMTP id 1; D".encode()
+        lines = []
+        while len(rest) > limit:
+            lines.append(rest[:limit])
+            rest = b" " + rest[limit:]
+        value = b"\n".join([*lines, rest]).decode("utf-8", "surrogateescape").removeprefix("Received: ")
+        field = parse_received(value)
+        assert field == parse_received(value.replace("\n", "\r\n"))
+        assert field is not None
+        assert (field.client, field.by) == (CLIENT, "mx.example.net")
+        assert field.helo.encode("utf-8", "surrogateescape").decode() == helo
+
+
+def test_folds_of_other_lengths_stay() -> None:
+    for length in (60, 900, 997):
+        name = "x" * (length - len("Received: from "))
+        field = parse_received(
+            f"from {name}\n (192.0.2.7) by ex.corp.local (10.0.0.6) with Microsoft SMTP Server id 15.2; D"
+        )
+        assert field is not None
+        assert (field.client, field.helo) == (CLIENT, name)
+
+
 @given(st.text(max_size=300))
 def test_any_text(text: str) -> None:
     parse_received(text)
