@@ -135,8 +135,7 @@ class Callbacks:
         offered, steps = options[0], options[1]
         config = self._service.config
         unwanted = _NEVER_WANTED | (_HEADER if config.headers.remove_forged or config.relays.networks else _NO_HEADER)
-        if self._on_unix_socket:
-            unwanted |= _NOT_ON_UNIX_SOCKETS
+        unwanted |= _NOT_ON_UNIX_SOCKETS * self._on_unix_socket
         options[:] = [offered & _ACTIONS, steps & unwanted, 0, 0]
         if offered & milter.SETSYMLIST:
             for stage, macros in _MACROS:
@@ -146,7 +145,7 @@ class Callbacks:
     @_guarded
     def connect(self, context: Any, hostname: str, family: int, peer: Any) -> int:
         """CONNECT: a client has connected to the MTA. `peer`: (address, port, ...), a path, or None."""
-        if (version := _macro(context, _VERSION)) and "Postfix" not in version:
+        if not self._on_unix_socket and (version := _macro(context, _VERSION)) and "Postfix" not in version:
             self._quick_acks.want()
         address = parse_address(peer[0]) if isinstance(peer, tuple) else None
         self._connect(context, self._connection(context), address)
@@ -337,13 +336,14 @@ def _path_and_macro(context: Any, path: bytes, name: str) -> tuple[str, str]:
 
 
 def _own_address(context: Any) -> str:
-    """Return the address that the client connected to. Postfix sends it as {daemon_addr}. In Sendmail {daemon_addr} is the address
-    that the daemon listens on, mostly the unspecified one, and {if_addr} is that of the connection, absent on loopback."""
-    for name in ("{if_addr}", "{daemon_addr}"):
-        address = parse_address(_macro(context, name).removeprefix(_IPV6))
-        if address is not None and not address.is_unspecified:
-            return str(address)
-    return ""
+    """Return the address that the client connected to: {daemon_addr}, or {if_addr} where Sendmail listens on all addresses."""
+    return _specified(_macro(context, "{daemon_addr}")) or _specified(_macro(context, "{if_addr}"))
+
+
+@functools.lru_cache(maxsize=64)
+def _specified(text: str) -> str:
+    address = parse_address(text.removeprefix(_IPV6))
+    return "" if address is None or address.is_unspecified else str(address)
 
 
 def _text(data: bytes) -> str:
