@@ -32,16 +32,14 @@ async def dns_list(lookup: Lookup, address: Address, zone: str) -> tuple[str, ..
     found = sorted(each for text in answer.names() if (each := parse_address(text)) is not None)
     if not found:
         return (NOT_LISTED,)
-    answers = tuple(map(str, found))
-    return answers[:MAX_ANSWERS] if all(map(is_entry, answers)) else (REFUSED,)
+    return tuple(map(str, found[:MAX_ANSWERS])) if all(map(is_entry, found)) else (REFUSED,)
 
 
-def is_entry(answer: str) -> bool:
-    """Return whether an answer, an IPv4 address, stands for an entry. If it does not, it is trouble."""
-    address = parse_address(answer)
-    if address is None or address not in _ANSWERS or address in _REFUSALS:
+def is_entry(answer: Address) -> bool:
+    """Return whether an answer stands for an entry. If it does not, it is trouble."""
+    if answer not in _ANSWERS or answer in _REFUSALS:
         return False
-    return address not in _NUMBERED or address.packed[-1] != 255
+    return answer not in _NUMBERED or answer.packed[-1] != 255
 
 
 def query_name(address: Address, zone: str) -> str:

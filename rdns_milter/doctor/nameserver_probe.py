@@ -99,10 +99,10 @@ def _timed(server: Endpoint, patience: float) -> float:
 
 def _ask(server: Endpoint, name: str, qtype: str, patience: float, tcp: bool = False) -> dns.message.Message | str:
     """Return the response, or a text that says why there is none."""
-    query = dns.message.make_query(name, qtype, want_dnssec=True)
-    query.flags |= dns.flags.AD
     ask = dns.query.tcp if tcp else dns.query.udp
     try:
+        query = dns.message.make_query(name, qtype, want_dnssec=True)
+        query.flags |= dns.flags.AD
         return ask(query, server.host, timeout=patience, port=server.port)
     except dns.exception.Timeout:
         return f"no answer within {patience:g} seconds"
@@ -145,9 +145,11 @@ def _dns_list(server: Endpoint, patience: float, zone: str) -> str:
             return found
         if found.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
             return f"answers {dns.rcode.to_text(found.rcode())}"
-        answers.append([str(rdata) for rrset in found.answer if rrset.rdtype == dns.rdatatype.A for rdata in rrset])
+        answers.append(
+            [IPv4Address(str(rdata)) for rrset in found.answer if rrset.rdtype == dns.rdatatype.A for rdata in rrset]
+        )
     listed, not_listed = answers
-    if any(not is_entry(text) for text in (*listed, *not_listed)):
+    if not all(map(is_entry, (*listed, *not_listed))):
         return REFUSED
     return EVERYBODY if not_listed else FINE if listed else NO_ENTRY
 

@@ -98,6 +98,7 @@ DNS_LISTS = """
         ("typo.example", "warn", "does not have 127.0.0.2"),
         ("down.example", "warn", "could not be asked: answers SERVFAIL"),
         ("slow.example", "warn", "could not be asked: no answer within"),
+        (".".join(["a" * 60] * 4) + ".example", "warn", "could not be asked: A DNS name is > 255 octets long"),
     ],
 )
 def test_dns_lists(zone: str, level: str, says: str) -> None:
